@@ -1,0 +1,25 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { wrongArrows } from '../scripts/check-packages.js';
+
+const packages = readdirSync(new URL('../packages', import.meta.url)).map((folder) =>
+  JSON.parse(readFileSync(new URL(`../packages/${folder}/package.json`, import.meta.url), 'utf8')),
+);
+
+describe('the arrows between the packages', () => {
+  test('all point the right way', () => {
+    expect(packages.length).toBeGreaterThan(0);
+    expect(wrongArrows(packages)).toEqual([]);
+  });
+
+  test('a transport that depends on a binding is reported', () => {
+    const broken = { name: '@pageferry/vmsplice', dependencies: { '@pageferry/linux-napi': '*' } };
+    expect(wrongArrows([broken])).toEqual([
+      '@pageferry/vmsplice must not depend on @pageferry/linux-napi',
+    ]);
+  });
+
+  test('a package that the table does not know is reported', () => {
+    expect(wrongArrows([{ name: '@pageferry/new' }])).toHaveLength(1);
+  });
+});

@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config';
+
+// Tests start real processes that run the built packages, so the tests import the built packages
+// too; `pnpm test` builds first.
+export default defineConfig({
+  test: {
+    include: [
+      '{packages,apps}/*/test/**/*.test.ts',
+      'benchmarks/test/**/*.test.ts',
+      'test/*.test.ts',
+    ],
+    pool: 'forks',
+    reporters: ['default', './scripts/closing-line-reporter.mjs'],
+  },
+});
