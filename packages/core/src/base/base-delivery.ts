@@ -1,0 +1,60 @@
+import type { Delivery } from '../contract/receiver.js';
+import { PageferryError } from '../errors.js';
+import type { DeliveryMemory } from './hooks.js';
+
+/** What a delivery asks of the receiver it came from. Implemented by `BaseReceiver`. */
+export interface DeliveryOwner<M extends DeliveryMemory> {
+  readonly closed: boolean;
+  releaseDelivery(delivery: BaseDelivery<M>): void;
+}
+
+/** The one implementation of {@link Delivery}: it knows who owns the memory, and nothing of transports. */
+export class BaseDelivery<M extends DeliveryMemory> implements Delivery {
+  readonly #owner: DeliveryOwner<M>;
+  #released = false;
+  /** The backend's memory behind the delivery. For `BaseReceiver` and backends only. */
+  readonly memory: M;
+  readonly byteLength: number;
+
+  constructor(owner: DeliveryOwner<M>, memory: M) {
+    this.#owner = owner;
+    this.memory = memory;
+    this.byteLength = memory.bytes.length;
+  }
+
+  get bytes(): Uint8Array {
+    if (this.released) {
+      throw new PageferryError(
+        'DELIVERY_RELEASED',
+        'this delivery was released: its memory may hold another message by now',
+      );
+    }
+    return this.memory.bytes;
+  }
+
+  get sequence(): number {
+    return this.memory.sequence;
+  }
+
+  get offset(): number {
+    return this.memory.offset;
+  }
+
+  get released(): boolean {
+    return this.#released || this.#owner.closed;
+  }
+
+  copy(): Buffer {
+    return Buffer.from(this.bytes);
+  }
+
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#owner.releaseDelivery(this);
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+}

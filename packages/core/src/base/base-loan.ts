@@ -1,0 +1,81 @@
+import { checkInteger } from '../checks.js';
+import type { Loan, SendOutcome } from '../contract/sender.js';
+import type { WaitOptions } from '../contract/transport.js';
+import { PageferryError } from '../errors.js';
+import type { LoanMemory } from './hooks.js';
+
+/** What a loan asks of the sender it came from. Implemented by `BaseSender`. */
+export interface LoanOwner<M extends LoanMemory> {
+  readonly closed: boolean;
+  sendLoan(loan: BaseLoan<M>, options?: WaitOptions): Promise<SendOutcome>;
+  trySendLoan(loan: BaseLoan<M>): SendOutcome;
+  releaseLoan(loan: BaseLoan<M>): void;
+}
+
+/** The one implementation of {@link Loan}: it knows who owns the memory, and nothing of transports. */
+export class BaseLoan<M extends LoanMemory> implements Loan {
+  readonly #owner: LoanOwner<M>;
+  #bytes: Uint8Array;
+  #owned = true;
+  /** The backend's memory behind the loan. For `BaseSender` and backends only. */
+  readonly memory: M;
+
+  constructor(owner: LoanOwner<M>, memory: M) {
+    this.#owner = owner;
+    this.memory = memory;
+    this.#bytes = memory.bytes;
+  }
+
+  get bytes(): Uint8Array {
+    this.checkOwned();
+    return this.#bytes;
+  }
+
+  get byteLength(): number {
+    return this.#bytes.length;
+  }
+
+  get owned(): boolean {
+    return this.#owned && !this.#owner.closed;
+  }
+
+  truncate(byteLength: number): void {
+    this.checkOwned();
+    checkInteger('byteLength', byteLength, 0, this.#bytes.length);
+    this.#bytes = this.#bytes.subarray(0, byteLength);
+  }
+
+  send(options?: WaitOptions): Promise<SendOutcome> {
+    return this.#owner.sendLoan(this, options);
+  }
+
+  trySend(): SendOutcome {
+    return this.#owner.trySendLoan(this);
+  }
+
+  release(): void {
+    if (this.#owned) this.#owner.releaseLoan(this);
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+
+  /** Ends the caller's ownership. For `BaseSender` only. */
+  disown(): void {
+    this.#owned = false;
+  }
+
+  /** @throws `LOAN_NOT_OWNED` unless the caller owns the memory, `CLOSED` if the sender is closed. */
+  checkOwned(): void {
+    if (!this.#owned) {
+      throw new PageferryError(
+        'LOAN_NOT_OWNED',
+        'this loan was already sent or released: its memory belongs to somebody else now',
+      );
+    }
+    if (this.#owner.closed) {
+      throw new PageferryError('CLOSED', 'the sender of this loan is closed; its memory is gone');
+    }
+  }
+}

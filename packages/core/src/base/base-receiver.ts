@@ -1,0 +1,221 @@
+import { checkDescriptor, checkInteger, checkOptions } from '../checks.js';
+import type { Capabilities } from '../contract/capabilities.js';
+import type {
+  Delivery,
+  Receiver,
+  ReceiverStats,
+  SpliceDestination,
+  SpliceOptions,
+  SpliceResult,
+} from '../contract/receiver.js';
+import type { WaitOptions } from '../contract/transport.js';
+import { PageferryError } from '../errors.js';
+import { withDeadline } from '../waiting/deadline.js';
+import { LoopBudget, nextTurn } from '../waiting/loop-budget.js';
+import { Turnstile } from '../waiting/turnstile.js';
+import { BaseDelivery } from './base-delivery.js';
+import type { DeliveryMemory } from './hooks.js';
+
+/** What every backend tells {@link BaseReceiver}. */
+export interface BaseReceiverSettings {
+  readonly capabilities: Capabilities;
+  /** How long the event loop may be held, in microseconds. */
+  readonly spinMicroseconds: number;
+}
+
+const NOTHING: WaitOptions = {};
+
+/**
+ * The receiving half of every backend: argument checks, lifecycle, delivery accounting, order and
+ * waiting. A backend fills in the protected hooks.
+ */
+export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver {
+  readonly #capabilities: Capabilities;
+  /** Watches how long this receiver holds the event loop. */
+  protected readonly budget: LoopBudget;
+  readonly #receiving = new Turnstile();
+  #closing: Promise<void> | undefined;
+  #messagesReceived = 0;
+  #bytesReceived = 0;
+  #deliveriesHeld = 0;
+  #bytesHeld = 0;
+
+  protected constructor(settings: BaseReceiverSettings) {
+    this.#capabilities = settings.capabilities;
+    this.budget = new LoopBudget(settings.spinMicroseconds);
+  }
+
+  /**
+   * The next message if it is here, whole; `'end'` after an orderly end; `undefined` otherwise.
+   * Keeps what it has gathered of a message that is not whole yet.
+   *
+   * @throws `PEER_DIED`, `PEER_MISBEHAVED`, `SYSTEM_CALL_FAILED`; the same each time.
+   */
+  protected abstract poll(): M | 'end' | undefined;
+  /** Resolves when `ready` is true; rejects with what it throws, `signal.reason`, or `CLOSED`. */
+  protected abstract waitUntil(ready: () => boolean, signal?: AbortSignal): Promise<void>;
+  /** Takes back the memory of a delivery. Not called after `hangUp`. */
+  protected abstract giveBack(memory: M): void;
+  /**
+   * Moves the next message, or the rest of one, to `fd`. Resolves to `undefined` at the end.
+   *
+   * @param teeFd a pipe that gets the same bytes too; only with the capability `tee`.
+   * @param bytesMoved what {@link tryMoveTo} has moved already in the same call.
+   */
+  protected abstract moveTo(
+    fd: number,
+    teeFd: number | undefined,
+    signal: AbortSignal | undefined,
+    bytesMoved: number,
+  ): Promise<SpliceResult | undefined>;
+  /**
+   * Moves the next message without waiting, if it can be done at once. A backend for which a
+   * promise a message is dear implements it.
+   *
+   * @param destination what the caller passed, for backends that remember what it is.
+   * @returns the result; `'end'`; or how many bytes it moved before it would have had to wait.
+   */
+  protected tryMoveTo(_fd: number, _destination: SpliceDestination): SpliceResult | 'end' | number {
+    return 0;
+  }
+  /** Frees everything. Pending waits must reject with `CLOSED`. Called once. */
+  protected abstract hangUp(): Promise<void>;
+
+  get closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  tryReceive(): Delivery | undefined {
+    this.#checkOpen();
+    if (this.#receiving.busy) return undefined;
+    const message = this.poll();
+    return message === undefined || message === 'end' ? undefined : this.#deliver(message);
+  }
+
+  async receive(options: WaitOptions = NOTHING): Promise<Delivery | undefined> {
+    this.#checkOpen();
+    if (options === NOTHING && !this.#receiving.busy && !this.budget.exhausted()) {
+      // The usual case without a detour: a message is here.
+      const message = this.poll();
+      if (message === 'end') return undefined;
+      if (message !== undefined) return this.#deliver(message);
+    }
+    return this.#inTurn(options, (signal) => this.#next(signal));
+  }
+
+  async receiveMany(max: number, options: WaitOptions = NOTHING): Promise<readonly Delivery[]> {
+    this.#checkOpen();
+    checkInteger('max', max, 1);
+    return this.#inTurn(options, async (signal) => {
+      const first = await this.#next(signal);
+      if (first === undefined) return [];
+      const deliveries = [first];
+      try {
+        while (deliveries.length < max) {
+          const message = this.poll();
+          if (message === undefined || message === 'end') break;
+          deliveries.push(this.#deliver(message));
+        }
+      } catch {
+        // What has arrived is delivered first; the next call throws the same error.
+      }
+      return deliveries;
+    });
+  }
+
+  async spliceTo(
+    destination: SpliceDestination,
+    options: SpliceOptions = NOTHING,
+  ): Promise<SpliceResult | undefined> {
+    this.#checkOpen();
+    const fd = checkDescriptor('destination', destination);
+    const { tee } = checkOptions(options);
+    const teeFd = tee === undefined ? undefined : checkDescriptor('tee', tee);
+    if (teeFd !== undefined && !this.#capabilities.tee) {
+      throw new PageferryError('NOT_SUPPORTED', 'this transport cannot tee', { argument: 'tee' });
+    }
+    let moved = 0;
+    if (options === NOTHING && !this.#receiving.busy && !this.budget.exhausted()) {
+      // The usual case without a detour: the message is here, and its destination takes it.
+      const outcome = this.tryMoveTo(fd, destination);
+      if (outcome === 'end') return undefined;
+      if (typeof outcome !== 'number') return this.#movedOn(outcome);
+      moved = outcome;
+    }
+    return this.#inTurn(options, async (signal) => {
+      const result = await this.moveTo(fd, teeFd, signal, moved);
+      return result === undefined ? undefined : this.#movedOn(result);
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.hangUp();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<Delivery, undefined> {
+    for (;;) {
+      const delivery = await this.receive();
+      if (delivery === undefined) return undefined;
+      yield delivery;
+    }
+  }
+
+  stats(): ReceiverStats {
+    return {
+      messagesReceived: this.#messagesReceived,
+      bytesReceived: this.#bytesReceived,
+      deliveriesHeld: this.closed ? 0 : this.#deliveriesHeld,
+      bytesHeld: this.closed ? 0 : this.#bytesHeld,
+    };
+  }
+
+  /** For `BaseDelivery` only. */
+  releaseDelivery(delivery: BaseDelivery<M>): void {
+    this.#deliveriesHeld--;
+    this.#bytesHeld -= delivery.byteLength;
+    if (!this.closed) this.giveBack(delivery.memory);
+  }
+
+  #inTurn<T>(options: WaitOptions, task: (signal?: AbortSignal) => Promise<T>): Promise<T> {
+    return withDeadline(checkOptions(options), async (signal) => {
+      if (this.budget.exhausted()) await nextTurn();
+      return this.#receiving.pass(async () => {
+        this.#checkOpen();
+        return task(signal);
+      }, signal);
+    });
+  }
+
+  async #next(signal: AbortSignal | undefined): Promise<Delivery | undefined> {
+    let message: M | 'end' | undefined;
+    await this.waitUntil(() => {
+      message = this.poll();
+      return message !== undefined;
+    }, signal);
+    return message === 'end' ? undefined : this.#deliver(message as M);
+  }
+
+  #movedOn(result: SpliceResult): SpliceResult {
+    this.#messagesReceived++;
+    this.#bytesReceived += result.byteLength;
+    return result;
+  }
+
+  #deliver(memory: M): BaseDelivery<M> {
+    const byteLength = memory.bytes.length;
+    this.#messagesReceived++;
+    this.#bytesReceived += byteLength;
+    this.#deliveriesHeld++;
+    this.#bytesHeld += byteLength;
+    return new BaseDelivery(this, memory);
+  }
+
+  #checkOpen(): void {
+    if (this.closed) throw new PageferryError('CLOSED', 'this receiver is closed');
+  }
+}

@@ -1,0 +1,264 @@
+import { checkBytes, checkInteger, checkMessageLength, checkOptions } from '../checks.js';
+import type { Capabilities } from '../contract/capabilities.js';
+import type { Loan, ReceiverInfo, Sender, SenderStats, SendOutcome } from '../contract/sender.js';
+import type { WaitOptions } from '../contract/transport.js';
+import { PageferryError } from '../errors.js';
+import { withDeadline } from '../waiting/deadline.js';
+import { LoopBudget, nextTurn } from '../waiting/loop-budget.js';
+import { Turnstile } from '../waiting/turnstile.js';
+import { BaseLoan } from './base-loan.js';
+import { copyInPieces } from './copy.js';
+import type { AcceptOutcome, LoanMemory, SendMethod } from './hooks.js';
+
+/** What every backend tells {@link BaseSender}. */
+export interface BaseSenderSettings {
+  readonly endpoint: string;
+  readonly capabilities: Capabilities;
+  /** How long the event loop may be held, in microseconds. */
+  readonly spinMicroseconds: number;
+}
+
+const NOTHING: WaitOptions = {};
+const SENT: Promise<SendOutcome> = Promise.resolve('sent');
+
+/**
+ * The sending half of every backend: argument checks, lifecycle, loan accounting, order and waiting.
+ *
+ * A backend fills in the protected hooks. None of them waits, apart from `finish` and `abandon`:
+ * they answer what is possible now, and `waitUntil` calls them again when something has changed.
+ */
+export abstract class BaseSender<M extends LoanMemory> implements Sender {
+  readonly endpoint: string;
+  readonly #capabilities: Capabilities;
+  /** Watches how long this sender holds the event loop. */
+  protected readonly budget: LoopBudget;
+  readonly #borrowing = new Turnstile();
+  readonly #sending = new Turnstile();
+  #closing: Promise<void> | undefined;
+  #abandoning: Promise<void> | undefined;
+  #messagesSent = 0;
+  #bytesSent = 0;
+  #loansHeld = 0;
+
+  protected constructor(settings: BaseSenderSettings) {
+    this.endpoint = settings.endpoint;
+    this.#capabilities = settings.capabilities;
+    this.budget = new LoopBudget(settings.spinMicroseconds);
+  }
+
+  /** Memory for a message of `byteLength` bytes, or `undefined` while there is no room. */
+  protected abstract allocate(byteLength: number): M | undefined;
+  /** Takes back memory of a loan that was not sent. */
+  protected abstract free(memory: M): void;
+  /**
+   * Takes a message for every connected receiver, or none of them. Whoever answers `sent` owns the
+   * memory from then on.
+   *
+   * @param byteLength how much of `memory.bytes` to send.
+   */
+  protected abstract accept(memory: M, byteLength: number): AcceptOutcome;
+  /** True once everything that was accepted has left this process. May push it on. */
+  protected abstract hasLeft(): boolean;
+  /** True once every receiver is done with everything that was accepted. May push it on. */
+  protected abstract isFlushed(): boolean;
+  /** Resolves when `ready` is true; rejects with what it throws, `signal.reason`, or `CLOSED`. */
+  protected abstract waitUntil(ready: () => boolean, signal?: AbortSignal): Promise<void>;
+  /** Has every pending wait look at its condition again. */
+  protected abstract recheck(): void;
+  /** Snapshot for {@link Sender.receivers}. */
+  protected abstract listReceivers(): readonly ReceiverInfo[];
+  /** How many receivers are connected; cheaper than the list. */
+  protected abstract countReceivers(): number;
+  /** Bytes in the caller's hands or not yet given back. */
+  protected abstract bytesOut(): number;
+  protected abstract sendMethod(): SendMethod;
+  /**
+   * Orderly end, called once, after everything has left: tell the receivers, free everything.
+   * Pending waits must reject with `CLOSED`.
+   */
+  protected abstract finish(): Promise<void>;
+  /** Immediate end, called at most once, possibly after or while `finish` runs. */
+  protected abstract abandon(): Promise<void>;
+
+  get closed(): boolean {
+    return this.#closing !== undefined || this.#abandoning !== undefined;
+  }
+
+  get receivers(): readonly ReceiverInfo[] {
+    return this.closed ? [] : this.listReceivers();
+  }
+
+  tryLoan(byteLength: number): Loan | undefined {
+    this.#checkOpen();
+    checkMessageLength(byteLength, this.#capabilities.maxMessageBytes);
+    return this.#borrowing.busy ? undefined : this.#lend(byteLength);
+  }
+
+  async loan(byteLength: number, options: WaitOptions = NOTHING): Promise<Loan> {
+    const loan = this.#needsDetour(options) ? undefined : this.tryLoan(byteLength);
+    if (loan) return loan;
+    this.#checkOpen();
+    checkMessageLength(byteLength, this.#capabilities.maxMessageBytes);
+    return withDeadline(checkOptions(options), async (signal) => {
+      if (this.budget.exhausted()) await nextTurn();
+      return this.#borrowing.pass(() => this.#borrow(byteLength, signal), signal);
+    });
+  }
+
+  async send(bytes: Uint8Array, options: WaitOptions = NOTHING): Promise<SendOutcome> {
+    checkBytes('bytes', bytes);
+    const loan = (await this.loan(bytes.length, options)) as BaseLoan<M>;
+    try {
+      await copyInPieces(loan, bytes, this.budget);
+      return await loan.send(options);
+    } finally {
+      loan.release();
+    }
+  }
+
+  async waitForReceivers(count = 1, options: WaitOptions = NOTHING): Promise<void> {
+    this.#checkOpen();
+    checkInteger('count', count, 0, this.#capabilities.maxReceivers);
+    await withDeadline(checkOptions(options), (signal) =>
+      this.waitUntil(() => this.countReceivers() >= count, signal),
+    );
+  }
+
+  async flush(options: WaitOptions = NOTHING): Promise<void> {
+    this.#checkOpen();
+    await withDeadline(checkOptions(options), (signal) =>
+      this.waitUntil(() => this.isFlushed(), signal),
+    );
+  }
+
+  close(options: WaitOptions = NOTHING): Promise<void> {
+    if (this.#closing === undefined) {
+      this.#closing = this.#closeInOrder(options);
+      // Calls that wait for a loan, or to be accepted, learn of it now.
+      this.recheck();
+    }
+    return this.#closing;
+  }
+
+  destroy(): Promise<void> {
+    this.#abandoning ??= this.abandon();
+    return this.#abandoning;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  stats(): SenderStats {
+    return {
+      messagesSent: this.#messagesSent,
+      bytesSent: this.#bytesSent,
+      loansHeld: this.closed ? 0 : this.#loansHeld,
+      bytesOut: this.closed ? 0 : this.bytesOut(),
+      ...this.sendMethod(),
+    };
+  }
+
+  /** For `BaseLoan` only. */
+  sendLoan(loan: BaseLoan<M>, options: WaitOptions = NOTHING): Promise<SendOutcome> {
+    if (!this.#needsDetour(options) && !this.#sending.busy) {
+      // The usual case without a detour: accepted at once, and gone at once.
+      try {
+        loan.checkOwned();
+        const outcome = this.#offer(loan);
+        if (outcome === 'no-receiver') return Promise.resolve(outcome);
+        if (outcome === 'sent' && this.hasLeft()) return SENT;
+        return this.#sending.pass(() => this.#sendSlowly(loan, outcome, undefined));
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    }
+    return withDeadline(options, async (signal) => {
+      if (this.budget.exhausted()) await nextTurn();
+      return this.#sending.pass(() => this.#sendSlowly(loan, 'full', signal), signal);
+    });
+  }
+
+  /** For `BaseLoan` only. */
+  trySendLoan(loan: BaseLoan<M>): SendOutcome {
+    loan.checkOwned();
+    return this.#sending.busy ? 'full' : this.#offer(loan);
+  }
+
+  /** For `BaseLoan` only. */
+  releaseLoan(loan: BaseLoan<M>): void {
+    loan.disown();
+    this.#loansHeld--;
+    if (!this.closed) this.free(loan.memory);
+  }
+
+  /** True if a call cannot be answered on the spot: it has a deadline, or the event loop is due. */
+  #needsDetour(options: WaitOptions): boolean {
+    return options !== NOTHING || this.budget.exhausted();
+  }
+
+  #lend(byteLength: number): BaseLoan<M> | undefined {
+    const memory = this.allocate(byteLength);
+    if (memory === undefined) return undefined;
+    this.#loansHeld++;
+    return new BaseLoan(this, memory);
+  }
+
+  async #borrow(byteLength: number, signal: AbortSignal | undefined): Promise<Loan> {
+    let loan: Loan | undefined;
+    await this.waitUntil(() => {
+      this.#checkOpen();
+      loan = this.#lend(byteLength);
+      return loan !== undefined;
+    }, signal);
+    return loan as Loan;
+  }
+
+  #offer(loan: BaseLoan<M>): AcceptOutcome {
+    const byteLength = loan.byteLength;
+    const outcome = this.accept(loan.memory, byteLength);
+    if (outcome === 'sent') {
+      loan.disown();
+      this.#loansHeld--;
+      this.#messagesSent++;
+      this.#bytesSent += byteLength;
+    }
+    return outcome;
+  }
+
+  async #sendSlowly(
+    loan: BaseLoan<M>,
+    first: AcceptOutcome,
+    signal: AbortSignal | undefined,
+  ): Promise<SendOutcome> {
+    let outcome = first;
+    if (outcome === 'full') {
+      await this.waitUntil(() => {
+        loan.checkOwned();
+        outcome = this.#offer(loan);
+        return outcome !== 'full';
+      }, signal);
+    }
+    if (outcome === 'sent') await this.waitUntil(() => this.hasLeft(), signal);
+    return outcome;
+  }
+
+  async #closeInOrder(options: WaitOptions): Promise<void> {
+    try {
+      await withDeadline(checkOptions(options), (signal) =>
+        this.waitUntil(() => this.hasLeft(), signal),
+      );
+    } catch (error) {
+      const alreadyDestroyed = this.#abandoning !== undefined;
+      await this.destroy();
+      if (alreadyDestroyed) return;
+      throw error;
+    }
+    if (this.#abandoning === undefined) await this.finish();
+    else await this.#abandoning;
+  }
+
+  #checkOpen(): void {
+    if (this.closed) throw new PageferryError('CLOSED', 'this sender is closed');
+  }
+}

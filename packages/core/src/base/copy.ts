@@ -1,0 +1,20 @@
+import type { LoopBudget } from '../waiting/loop-budget.js';
+import { nextTurn } from '../waiting/loop-budget.js';
+
+/** How much is copied at a stretch: about 30 microseconds' worth. */
+const PIECE = 256 * 1024;
+
+/**
+ * Copies `source` into `target.bytes`, giving other events a turn whenever the budget is used up. Reads
+ * `target.bytes` afresh for each piece, so that memory that was taken away meanwhile is noticed.
+ */
+export async function copyInPieces(
+  target: { readonly bytes: Uint8Array },
+  source: Uint8Array,
+  budget: LoopBudget,
+): Promise<void> {
+  for (let offset = 0; offset < source.length; offset += PIECE) {
+    if (offset > 0 && budget.exhausted()) await nextTurn();
+    target.bytes.set(source.subarray(offset, offset + PIECE), offset);
+  }
+}

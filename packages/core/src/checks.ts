@@ -1,0 +1,121 @@
+import { PageferryError } from './errors.js';
+
+function describe(value: unknown): string {
+  if (typeof value === 'string') return `'${value.slice(0, 40)}'`;
+  if (typeof value === 'number' || typeof value === 'bigint') return `${value}`;
+  if (value === null || typeof value !== 'object') return String(value);
+  return value.constructor?.name ?? 'an object';
+}
+
+/** The error for an unusable argument. */
+export function invalidArgument(
+  argument: string,
+  value: unknown,
+  expected: string,
+): PageferryError {
+  return new PageferryError(
+    'INVALID_ARGUMENT',
+    `${argument} must be ${expected}, not ${describe(value)}`,
+    { argument },
+  );
+}
+
+/**
+ * Passes an integer from `minimum` to `maximum`.
+ *
+ * @throws `INVALID_ARGUMENT` for anything else: another type, NaN, a fraction, out of range.
+ */
+export function checkInteger(
+  argument: string,
+  value: unknown,
+  minimum: number,
+  maximum: number = Number.MAX_SAFE_INTEGER,
+): number {
+  if (!Number.isInteger(value) || (value as number) < minimum || (value as number) > maximum) {
+    const limit = maximum === Number.MAX_SAFE_INTEGER ? 'up' : `to ${maximum}`;
+    throw invalidArgument(argument, value, `an integer from ${minimum} ${limit}`);
+  }
+  return value as number;
+}
+
+/** As {@link checkInteger}, with a default for `undefined`. */
+export function checkOptionalInteger(
+  argument: string,
+  value: unknown,
+  fallback: number,
+  minimum: number,
+  maximum?: number,
+): number {
+  return value === undefined ? fallback : checkInteger(argument, value, minimum, maximum);
+}
+
+/**
+ * Passes the length of a message.
+ *
+ * @throws `INVALID_ARGUMENT`, or `MESSAGE_TOO_LARGE` above `maximum` bytes.
+ */
+export function checkMessageLength(value: unknown, maximum: number): number {
+  const byteLength = checkInteger('byteLength', value, 0);
+  if (byteLength > maximum) throw messageTooLarge(byteLength, maximum);
+  return byteLength;
+}
+
+/** The error for a message of `byteLength` bytes where `maximum` is possible. */
+export function messageTooLarge(byteLength: number, maximum: number): PageferryError {
+  return new PageferryError(
+    'MESSAGE_TOO_LARGE',
+    `a message of ${byteLength} bytes is larger than the ${maximum} bytes that are possible here`,
+  );
+}
+
+/**
+ * Passes bytes: a `Uint8Array`, `Buffer` included.
+ *
+ * @throws `INVALID_ARGUMENT` for anything else, and for a detached one.
+ */
+export function checkBytes(argument: string, value: unknown): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw invalidArgument(argument, value, 'a Uint8Array');
+  return value;
+}
+
+/**
+ * Passes an options object, or `{}` for `undefined`.
+ *
+ * @throws `INVALID_ARGUMENT` for anything that is not an object.
+ */
+export function checkOptions<T extends object>(value: T | undefined): T {
+  if (value === undefined) return {} as T;
+  if (value === null || typeof value !== 'object') {
+    throw invalidArgument('options', value, 'an object');
+  }
+  return value;
+}
+
+/**
+ * Passes an endpoint path.
+ *
+ * @throws `INVALID_ARGUMENT` for another type, `ENDPOINT_INVALID` for an empty path or one with a
+ *   NUL byte.
+ */
+export function checkEndpoint(value: unknown): string {
+  if (typeof value !== 'string') throw invalidArgument('endpoint', value, 'a file system path');
+  if (value === '' || value.includes('\0')) {
+    throw new PageferryError('ENDPOINT_INVALID', 'the endpoint path is empty or holds a NUL byte', {
+      argument: 'endpoint',
+    });
+  }
+  return value;
+}
+
+/**
+ * The descriptor number behind a splice destination.
+ *
+ * @throws `INVALID_ARGUMENT` for anything that is not a descriptor number or an object with one.
+ */
+export function checkDescriptor(argument: string, value: unknown): number {
+  const fd = typeof value === 'object' && value !== null ? (value as { fd?: unknown }).fd : value;
+  if (!Number.isInteger(fd) || (fd as number) < 0 || (fd as number) > 0x7fffffff) {
+    throw invalidArgument(argument, value, 'an open descriptor or an object with one in fd');
+  }
+  return fd as number;
+}

@@ -1,0 +1,23 @@
+/**
+ * What a transport can do, declared once. Users read it to choose; the conformance suite reads it to
+ * pick its cases, so a claim made here is a claim that is tested.
+ */
+export interface Capabilities {
+  /**
+   * True if the sender's pages are handed over by reference. False if sending copies the bytes.
+   * Describes the mechanism; on a kernel that refuses it, `SenderStats.method` tells what is used.
+   */
+  readonly zeroCopySend: boolean;
+  /** True if `Delivery.bytes` are the sender's own pages. False if receiving copies the bytes. */
+  readonly zeroCopyReceive: boolean;
+  /** True if `Receiver.spliceTo` can move bytes on without bringing them into user memory. */
+  readonly zeroCopySplice: boolean;
+  /** True if `spliceTo(..., { tee })` can duplicate a message into a second descriptor. */
+  readonly tee: boolean;
+  /** How many receivers one sender can serve at the same time. Each of them gets every message. */
+  readonly maxReceivers: number;
+  /** The largest message in bytes. */
+  readonly maxMessageBytes: number;
+  /** True if the peers may be threads of one process as well as two processes. */
+  readonly sameProcess: boolean;
+}

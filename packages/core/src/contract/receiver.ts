@@ -1,0 +1,128 @@
+import type { WaitOptions } from './transport.js';
+
+/**
+ * One received message.
+ *
+ * Ownership: the caller may read `bytes` until `release`; then the memory holds other messages, or
+ * goes back to the sender. A delivery releases itself at the end of a `using` block. Unreleased
+ * deliveries hold the sender up: nothing is lost, but nothing moves either.
+ */
+export interface Delivery extends Disposable {
+  /**
+   * The message.
+   *
+   * @throws `DELIVERY_RELEASED` after `release`.
+   */
+  readonly bytes: Uint8Array;
+  /** Length of `bytes`. Readable in every state. */
+  readonly byteLength: number;
+  /** Number of the message, counted by the sender from 0. */
+  readonly sequence: number;
+  /** Bytes of the message that an interrupted `spliceTo` moved on before. 0 otherwise. */
+  readonly offset: number;
+  /** True once `release` was called. */
+  readonly released: boolean;
+  /** The message in memory of its own, which stays valid for ever. One copy. */
+  copy(): Buffer;
+  /** Gives the memory back. Does nothing the second time. */
+  release(): void;
+}
+
+/**
+ * Where `spliceTo` moves a message: a descriptor number, or an object that holds one in `fd` (a
+ * `FileHandle` of `node:fs/promises`, an `OwnedFd`). It stays open and stays the caller's.
+ */
+export type SpliceDestination = number | { readonly fd: number };
+
+/** Options of {@link Receiver.spliceTo}. */
+export interface SpliceOptions extends WaitOptions {
+  /** A pipe that gets the same bytes too. Needs the capability `tee`. */
+  readonly tee?: SpliceDestination | undefined;
+}
+
+/**
+ * How a message went on to its destination:
+ *
+ * - `splice`: page references moved; the bytes never entered user memory.
+ * - `read-write`: through a buffer in user memory, where that is faster, or all that is possible.
+ */
+export type SpliceMethod = 'splice' | 'read-write';
+
+/** What {@link Receiver.spliceTo} did. */
+export interface SpliceResult {
+  /** Bytes that this call moved on. */
+  readonly byteLength: number;
+  /** Number of the message, counted by the sender from 0. */
+  readonly sequence: number;
+  /** The method that most of the bytes took. */
+  readonly method: SpliceMethod;
+  /** How often each byte was copied into or out of user memory on this side: 0 or 2. */
+  readonly userSpaceCopies: number;
+}
+
+/** Counters of a receiver since it was created. A snapshot. */
+export interface ReceiverStats {
+  /** Messages handed to the caller or moved on whole. */
+  readonly messagesReceived: number;
+  /** Payload bytes handed to the caller or moved on. */
+  readonly bytesReceived: number;
+  /** Deliveries that are in the caller's hands now. */
+  readonly deliveriesHeld: number;
+  /** Bytes of those deliveries. */
+  readonly bytesHeld: number;
+}
+
+/**
+ * The receiving side of a transport. Disposable with `await using`.
+ *
+ * Messages arrive in the order in which they were sent. Calls that wait are served in the order in
+ * which they were made.
+ *
+ * @example
+ * for await (using delivery of receiver) process(delivery.bytes);
+ */
+export interface Receiver extends AsyncDisposable, AsyncIterable<Delivery> {
+  /** True once `close` was called. */
+  readonly closed: boolean;
+  /**
+   * Waits for the next message. Resolves to `undefined` when the sender has closed in good order
+   * and everything is drained.
+   *
+   * @throws `CLOSED`, `ABORTED`, `TIMEOUT` (no message is lost by either), `PEER_DIED` (after
+   *   everything that had arrived whole was delivered), `PEER_MISBEHAVED`, `SYSTEM_CALL_FAILED`.
+   */
+  receive(options?: WaitOptions): Promise<Delivery | undefined>;
+  /**
+   * The next message if it is here, whole, and no other call waits for it.
+   *
+   * @throws as `receive`, without the waiting.
+   */
+  tryReceive(): Delivery | undefined;
+  /**
+   * Waits for one message and takes what else is here, up to `max`. An empty array is the end.
+   *
+   * @param max a positive integer.
+   */
+  receiveMany(max: number, options?: WaitOptions): Promise<readonly Delivery[]>;
+  /**
+   * Moves the next message on to a descriptor, without bringing it into user memory where that is
+   * possible and faster. Resolves to `undefined` at the end, as `receive`.
+   *
+   * If it fails or is aborted half-way, the rest of the message is kept: the next `spliceTo`
+   * continues it, to the same or another destination, and `receive` delivers the rest.
+   *
+   * @throws as `receive`, and `INVALID_ARGUMENT`, `NOT_SUPPORTED` (`tee`), `SYSTEM_CALL_FAILED`
+   *   with `errnoName` (`ENOSPC`, `EPIPE`, …) and `bytesTransferred`.
+   */
+  spliceTo(
+    destination: SpliceDestination,
+    options?: SpliceOptions,
+  ): Promise<SpliceResult | undefined>;
+  /**
+   * Hangs up. Deliveries that are still held are released; the sender gets its memory back.
+   * Calling it again is harmless.
+   */
+  close(): Promise<void>;
+  /** Counters since the receiver was created. */
+  stats(): ReceiverStats;
+}

@@ -1,0 +1,136 @@
+import type { PeerCredentials, WaitOptions } from './transport.js';
+
+/**
+ * What became of a message. Expected outcomes are values:
+ *
+ * - `sent`: every connected receiver will see the message unless it or this process dies. The loan
+ *   is no longer yours.
+ * - `full`: a receiver is behind and there is no room now (only from `trySend`). The loan is still
+ *   yours.
+ * - `no-receiver`: nobody is connected. The loan is still yours; see `waitForReceivers`.
+ */
+export type SendOutcome = 'sent' | 'full' | 'no-receiver';
+
+/** One connected receiver, as its sender sees it. A snapshot: it does not change afterwards. */
+export interface ReceiverInfo {
+  /** Number of the connection, unique for the life of the sender. */
+  readonly id: number;
+  /** Who the receiver is, where the platform can tell. */
+  readonly credentials?: PeerCredentials | undefined;
+  /** Messages sent to this receiver that it has not given back yet. */
+  readonly messagesBehind: number;
+  /** Bytes of those messages. */
+  readonly bytesBehind: number;
+}
+
+/** Counters of a sender since it was created. A snapshot. */
+export interface SenderStats {
+  /** Messages for which `sent` was the outcome. */
+  readonly messagesSent: number;
+  /** Payload bytes of those messages, counted once however many receivers got them. */
+  readonly bytesSent: number;
+  /** Loans that are in the caller's hands now. */
+  readonly loansHeld: number;
+  /** Bytes that are out: in the caller's hands or not yet given back by a receiver. */
+  readonly bytesOut: number;
+  /** How payload leaves this process: for example `vmsplice`, or `write` where that is refused. */
+  readonly method: string;
+  /** Why the method is not the transport's best one. Absent when it is. */
+  readonly methodReason?: string | undefined;
+}
+
+/**
+ * Memory of the sender, lent to the caller to write one message into.
+ *
+ * Ownership: the caller owns `bytes` until `send` has the outcome `sent`, or until `release`. From
+ * then on the memory belongs to the kernel and the receivers, and to the sender again when the last
+ * receiver has given it back. A loan releases itself at the end of a `using` block.
+ */
+export interface Loan extends Disposable {
+  /**
+   * The memory to write into, page-aligned. Its content is undefined at first.
+   *
+   * @throws `LOAN_NOT_OWNED` after the loan was sent or released, `CLOSED` after the sender closed.
+   */
+  readonly bytes: Uint8Array;
+  /** Length of the message in bytes. Readable in every state. */
+  readonly byteLength: number;
+  /** True while the caller owns the memory. */
+  readonly owned: boolean;
+  /**
+   * Makes the message shorter before it is sent, for example after a short read.
+   *
+   * @param byteLength from 0 to the present length, in bytes.
+   * @throws `INVALID_ARGUMENT`, `LOAN_NOT_OWNED`.
+   */
+  truncate(byteLength: number): void;
+  /**
+   * Sends the message to every connected receiver and waits until it has left: until the memory of
+   * each connection has taken its last byte. This is where back-pressure is felt.
+   *
+   * An abort before the message is accepted leaves the loan with the caller; a later one leaves the
+   * message under way, and it still arrives. `owned` tells which.
+   *
+   * @throws `LOAN_NOT_OWNED`, `CLOSED`, `ABORTED`, `TIMEOUT`, `SYSTEM_CALL_FAILED`.
+   */
+  send(options?: WaitOptions): Promise<SendOutcome>;
+  /**
+   * Sends the message if it can be accepted at once; it then leaves in the background.
+   *
+   * @throws `LOAN_NOT_OWNED`, `CLOSED`, `SYSTEM_CALL_FAILED`.
+   */
+  trySend(): SendOutcome;
+  /** Gives the memory back unsent. Does nothing if the loan is no longer owned. */
+  release(): void;
+}
+
+/** The sending side of a transport. Disposable with `await using`. */
+export interface Sender extends AsyncDisposable {
+  /** Where receivers find this sender. */
+  readonly endpoint: string;
+  /** Who is connected now, and who is behind by how much. */
+  readonly receivers: readonly ReceiverInfo[];
+  /** True once `close` or `destroy` was called. */
+  readonly closed: boolean;
+  /**
+   * Lends memory for one message. Waits while the pool is lent out.
+   *
+   * @param byteLength from 0 to the transport's `maxMessageBytes`.
+   * @throws `INVALID_ARGUMENT`, `MESSAGE_TOO_LARGE`, `CLOSED`, `ABORTED`, `TIMEOUT`,
+   *   `SYSTEM_CALL_FAILED` (`mmap`, when memory is short).
+   */
+  loan(byteLength: number, options?: WaitOptions): Promise<Loan>;
+  /** As {@link loan}, or `undefined` where `loan` would wait. */
+  tryLoan(byteLength: number): Loan | undefined;
+  /**
+   * Copies `bytes` into a loan and sends it. Convenient, and one copy dearer than a loan.
+   *
+   * @throws as `loan` and `Loan.send`.
+   */
+  send(bytes: Uint8Array, options?: WaitOptions): Promise<SendOutcome>;
+  /**
+   * Waits until at least `count` receivers are connected.
+   *
+   * @throws `INVALID_ARGUMENT`, `CLOSED`, `ABORTED`, `TIMEOUT`.
+   */
+  waitForReceivers(count?: number, options?: WaitOptions): Promise<void>;
+  /**
+   * Waits until every connected receiver is done with everything that was sent.
+   *
+   * @throws `CLOSED`, `ABORTED`, `TIMEOUT`.
+   */
+  flush(options?: WaitOptions): Promise<void>;
+  /**
+   * Orderly end: takes no more loans, lets what was sent leave, tells every receiver that this was
+   * all, and gives back the endpoint and all memory. Receivers drain what is under way and then see
+   * the end. Loans that are still in the caller's hands are released, and calls that still wait for a
+   * loan or to be accepted reject with `CLOSED`. Calling it again is harmless.
+   *
+   * An abort or time-out turns it into {@link destroy} and is then thrown.
+   */
+  close(options?: WaitOptions): Promise<void>;
+  /** Ends at once, without waiting for anybody. Receivers see `PEER_DIED`. */
+  destroy(): Promise<void>;
+  /** Counters since the sender was created. */
+  stats(): SenderStats;
+}

@@ -1,0 +1,87 @@
+import type { Capabilities } from './capabilities.js';
+import type { Receiver } from './receiver.js';
+import type { Sender } from './sender.js';
+
+/** Who is at the other end, as the kernel reports it (`SO_PEERCRED`, socket(7)). */
+export interface PeerCredentials {
+  /** Process id of the peer at the time it connected. */
+  readonly pid: number;
+  /** Effective user id of the peer at the time it connected. */
+  readonly uid: number;
+  /** Effective group id of the peer at the time it connected. */
+  readonly gid: number;
+}
+
+/** Ends a wait early. */
+export interface WaitOptions {
+  /** Rejects the call with `ABORTED` when it fires. */
+  readonly signal?: AbortSignal | undefined;
+  /** Rejects the call with `TIMEOUT` after this many milliseconds. No limit by default. */
+  readonly timeout?: number | undefined;
+}
+
+/** What every transport's `createSender` takes. Backends add options of their own. */
+export interface SenderOptions {
+  /**
+   * File system path of the Unix socket where receivers find this sender. The file is created with
+   * mode 0600 and removed on close; a stale one that a killed process left behind is replaced.
+   */
+  readonly endpoint: string;
+  /**
+   * How many bytes may be out on loan or under way at the same time. `loan()` waits when there is
+   * no room. One larger message is still possible when nothing else is out. Default: 64 MiB.
+   */
+  readonly poolBytes?: number | undefined;
+  /** How many receivers may be connected at once. Default: the transport's `maxReceivers`. */
+  readonly maxReceivers?: number | undefined;
+  /**
+   * For how many microseconds a wait may poll before it parks on the event loop. It is also the
+   * longest time for which the transport holds the event loop without giving other events a turn.
+   * 0 turns polling off. Default: 50.
+   */
+  readonly spinMicroseconds?: number | undefined;
+}
+
+/** What every transport's `createReceiver` takes. Backends add options of their own. */
+export interface ReceiverOptions extends WaitOptions {
+  /** File system path of the sender's Unix socket. It need not exist yet. */
+  readonly endpoint: string;
+  /**
+   * How many bytes of unreleased deliveries this receiver may hold. `receive()` waits above it. One
+   * larger message is still possible when nothing else is held. Default: 64 MiB.
+   */
+  readonly maxBorrowedBytes?: number | undefined;
+  /** See {@link SenderOptions.spinMicroseconds}. */
+  readonly spinMicroseconds?: number | undefined;
+}
+
+/**
+ * A way to move messages from one process to another. A backend package exports one of these.
+ *
+ * A transport holds no state: it can be used from any number of worker threads, and many senders and
+ * receivers can live in one process.
+ */
+export interface Transport<
+  S extends SenderOptions = SenderOptions,
+  R extends ReceiverOptions = ReceiverOptions,
+> {
+  /** The backend's name, as users type it: `vmsplice-napi`, `shared-mmap`, `socket`. */
+  readonly name: string;
+  readonly capabilities: Capabilities;
+  /**
+   * Binds the endpoint and owns the memory that messages are written into.
+   *
+   * @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`, `ENDPOINT_TOO_LONG`, `ENDPOINT_IN_USE`,
+   *   `ENDPOINT_FORBIDDEN`, `SYSTEM_CALL_FAILED`, `BINDING_UNAVAILABLE`.
+   */
+  createSender(options: S): Promise<Sender>;
+  /**
+   * Connects to a sender. Waits for the sender to appear, so the two may start in either order.
+   * Messages that were sent before the connection stands are not seen.
+   *
+   * @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`, `ENDPOINT_TOO_LONG`, `ENDPOINT_FORBIDDEN`,
+   *   `NOT_PAGEFERRY`, `VERSION_MISMATCH`, `TRANSPORT_MISMATCH`, `PEER_REJECTED`, `ABORTED`,
+   *   `TIMEOUT`, `SYSTEM_CALL_FAILED`, `BINDING_UNAVAILABLE`.
+   */
+  createReceiver(options: R): Promise<Receiver>;
+}

@@ -1,0 +1,108 @@
+/**
+ * Every code a {@link PageferryError} can carry.
+ *
+ * Codes are part of the public API: programs switch on them, so a code never changes its meaning.
+ * Expected outcomes (a full queue, no receiver yet, an orderly end) are values, never errors.
+ */
+export type ErrorCode =
+  /** An argument has the wrong type or is out of range; `argument` names it. Nothing was done. */
+  | 'INVALID_ARGUMENT'
+  /** The message is larger than the transport can carry. Nothing was done. */
+  | 'MESSAGE_TOO_LARGE'
+  /** The sender or receiver was closed by this process before or during the call. */
+  | 'CLOSED'
+  /** The loan was already sent or released: its bytes belong to somebody else now. */
+  | 'LOAN_NOT_OWNED'
+  /** The delivery was already released: its bytes may hold another message by now. */
+  | 'DELIVERY_RELEASED'
+  /** An AbortSignal ended the call; `cause` is the signal's reason and `name` is 'AbortError'. */
+  | 'ABORTED'
+  /** The call's own time limit passed. */
+  | 'TIMEOUT'
+  /** This transport or platform cannot do what was asked; its capabilities say so. */
+  | 'NOT_SUPPORTED'
+  /** The endpoint cannot be used: wrong type of file, missing folder, empty path. */
+  | 'ENDPOINT_INVALID'
+  /** The endpoint path does not fit into a Unix socket address (107 bytes on Linux). */
+  | 'ENDPOINT_TOO_LONG'
+  /** A live program already listens at the endpoint. */
+  | 'ENDPOINT_IN_USE'
+  /** The endpoint belongs to another user, or this user may not create or reach it. */
+  | 'ENDPOINT_FORBIDDEN'
+  /** The program at the other end does not speak Pageferry's protocol. */
+  | 'NOT_PAGEFERRY'
+  /** The program at the other end speaks another version of Pageferry's protocol. */
+  | 'VERSION_MISMATCH'
+  /** The program at the other end uses another transport. */
+  | 'TRANSPORT_MISMATCH'
+  /** The other end refused this process: its user is not allowed, or it has no room left. */
+  | 'PEER_REJECTED'
+  /** The other process ended, or hung up, without an orderly close. */
+  | 'PEER_DIED'
+  /** The other process broke the protocol; its connection was dropped. */
+  | 'PEER_MISBEHAVED'
+  /** A system call failed; `syscall`, `errno` and `errnoName` say which and why. */
+  | 'SYSTEM_CALL_FAILED'
+  /** The native addon or FFI library of a binding could not be loaded; `cause` says why. */
+  | 'BINDING_UNAVAILABLE';
+
+/** What else a {@link PageferryError} may carry. */
+export interface ErrorDetails {
+  /** The error or abort reason behind this one. */
+  readonly cause?: unknown;
+  /** Name of the offending argument, for `INVALID_ARGUMENT`. */
+  readonly argument?: string;
+  /** Name of the system call that failed, for example `vmsplice`. */
+  readonly syscall?: string;
+  /** Positive errno of the failed system call. */
+  readonly errno?: number;
+  /** Symbolic errno of the failed system call, for example `ENOSPC`. */
+  readonly errnoName?: string;
+  /** Bytes of the current message that had moved on before the failure. They are not lost. */
+  readonly bytesTransferred?: number;
+}
+
+/**
+ * The one error class of Pageferry. Switch on {@link PageferryError.code}.
+ *
+ * @example
+ * try {
+ *   await receiver.spliceTo(file);
+ * } catch (error) {
+ *   if (isPageferryError(error, 'SYSTEM_CALL_FAILED') && error.errnoName === 'ENOSPC') makeRoom();
+ *   else throw error;
+ * }
+ */
+export class PageferryError extends Error {
+  /** What went wrong, as a stable literal. */
+  readonly code: ErrorCode;
+  readonly argument?: string;
+  readonly syscall?: string;
+  readonly errno?: number;
+  readonly errnoName?: string;
+  readonly bytesTransferred?: number;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    // Node's own convention: code that handles aborts looks at the name.
+    this.name = code === 'ABORTED' ? 'AbortError' : 'PageferryError';
+    this.code = code;
+    if (details.argument !== undefined) this.argument = details.argument;
+    if (details.syscall !== undefined) this.syscall = details.syscall;
+    if (details.errno !== undefined) this.errno = details.errno;
+    if (details.errnoName !== undefined) this.errnoName = details.errnoName;
+    if (details.bytesTransferred !== undefined) this.bytesTransferred = details.bytesTransferred;
+  }
+}
+
+/**
+ * Tells whether `error` is a {@link PageferryError}, and if `code` is given, one with that code.
+ *
+ * Works across two copies of this package in one process, where `instanceof` does not.
+ */
+export function isPageferryError(error: unknown, code?: ErrorCode): error is PageferryError {
+  if (!(error instanceof Error)) return false;
+  if (error.name !== 'PageferryError' && error.name !== 'AbortError') return false;
+  const actual = (error as Partial<PageferryError>).code;
+  return code === undefined ? typeof actual === 'string' : actual === code;
+}

@@ -1,0 +1,25 @@
+/**
+ * `@pageferry/core`: the transfer contract of Pageferry, and the base classes that own what every
+ * backend shares. It names no operating system and depends on no other package.
+ *
+ * Users of a backend need `contract/`; authors of a backend extend {@link BaseSender} and
+ * {@link BaseReceiver}.
+ *
+ * @packageDocumentation
+ */
+export type { BaseDelivery } from './base/base-delivery.js';
+export type { BaseLoan } from './base/base-loan.js';
+export { BaseReceiver, type BaseReceiverSettings } from './base/base-receiver.js';
+export { BaseSender, type BaseSenderSettings } from './base/base-sender.js';
+export type { AcceptOutcome, DeliveryMemory, LoanMemory, SendMethod } from './base/hooks.js';
+export { writeToDescriptor } from './base/write-to-descriptor.js';
+export * from './checks.js';
+export type * from './contract/capabilities.js';
+export type * from './contract/receiver.js';
+export type * from './contract/sender.js';
+export type * from './contract/transport.js';
+export * from './errors.js';
+export { retryWithBackoff } from './waiting/backoff.js';
+export { abortedError, withDeadline } from './waiting/deadline.js';
+export { LoopBudget, nextTurn } from './waiting/loop-budget.js';
+export { WaitList } from './waiting/wait-list.js';

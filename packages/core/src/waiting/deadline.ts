@@ -1,0 +1,44 @@
+import { checkInteger, invalidArgument } from '../checks.js';
+import type { WaitOptions } from '../contract/transport.js';
+import { PageferryError } from '../errors.js';
+
+/** The error of a wait that an AbortSignal ended. */
+export function abortedError(reason: unknown): PageferryError {
+  return new PageferryError('ABORTED', 'the operation was aborted', { cause: reason });
+}
+
+/**
+ * Runs a wait under the caller's AbortSignal and time limit.
+ *
+ * @param run gets one signal for both, or `undefined` where neither was given. The reason of that
+ *   signal is the typed error to throw: `ABORTED` or `TIMEOUT`.
+ * @throws `INVALID_ARGUMENT` for unusable options, `ABORTED` at once for a signal that has fired.
+ */
+export async function withDeadline<T>(
+  options: WaitOptions,
+  run: (signal: AbortSignal | undefined) => Promise<T>,
+): Promise<T> {
+  const { signal, timeout } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw invalidArgument('signal', signal, 'an AbortSignal');
+  }
+  if (timeout !== undefined) checkInteger('timeout', timeout, 0, 0x7fffffff);
+  if (signal === undefined && timeout === undefined) return run(undefined);
+  if (signal?.aborted) throw abortedError(signal.reason);
+
+  const controller = new AbortController();
+  const onAbort = () => controller.abort(abortedError(signal?.reason));
+  signal?.addEventListener('abort', onAbort, { once: true });
+  const timer =
+    timeout === undefined
+      ? undefined
+      : setTimeout(() => {
+          controller.abort(new PageferryError('TIMEOUT', `nothing happened for ${timeout} ms`));
+        }, timeout);
+  try {
+    return await run(controller.signal);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * Lets calls through one at a time, in the order in which they came, and without a detour when
+ * nobody is before them.
+ */
+export class Turnstile {
+  #tail: Promise<void> | undefined;
+
+  /** True while a call is inside or waits to go in. */
+  get busy(): boolean {
+    return this.#tail !== undefined;
+  }
+
+  /**
+   * Runs `task` once every earlier one has settled. A failed one does not stop the next.
+   *
+   * @param signal takes a call that still waits for its turn out of the line.
+   * @throws what `task` throws, or `signal.reason`.
+   */
+  pass<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const before = this.#tail;
+    const turn = before === undefined ? task() : afterwards(before, task, signal);
+    const left: Promise<void> = Promise.allSettled([before, turn]).then(() => {
+      if (this.#tail === left) this.#tail = undefined;
+    });
+    this.#tail = left;
+    return turn;
+  }
+}
+
+function afterwards<T>(
+  before: Promise<void>,
+  task: () => Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let left = false;
+    const onAbort = (): void => {
+      left = true;
+      reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    void before.then(() => {
+      signal?.removeEventListener('abort', onAbort);
+      if (!left) task().then(resolve, reject);
+    });
+  });
+}

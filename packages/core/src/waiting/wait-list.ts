@@ -1,0 +1,94 @@
+interface Waiter {
+  readonly ready: () => boolean;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Waiters that are parked until their condition holds. Whoever changes the state calls
+ * {@link WaitList.wake}. Waiters are checked in the order in which they came.
+ */
+export class WaitList {
+  readonly #waiters = new Set<Waiter>();
+  readonly #arm: (() => void) | undefined;
+  #failure: unknown;
+
+  /**
+   * @param arm asks the other side to wake this one. Called each time before waiters park;
+   *   conditions are checked once more afterwards, so that a change in between is not missed.
+   */
+  constructor(arm?: () => void) {
+    this.#arm = arm;
+  }
+
+  /** How many waiters are parked. */
+  get size(): number {
+    return this.#waiters.size;
+  }
+
+  /**
+   * Resolves when `ready` returns true; it may have side effects and is not called again then.
+   *
+   * @throws what `ready` throws, `signal.reason` when the signal fires, and the argument of
+   *   {@link fail}.
+   */
+  wait(ready: () => boolean, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.throwIfOver(signal);
+      if (ready()) {
+        resolve();
+        return;
+      }
+      const settle = (): void => {
+        this.#waiters.delete(waiter);
+        signal?.removeEventListener('abort', onAbort);
+      };
+      const onAbort = (): void => waiter.reject(signal?.reason);
+      const waiter: Waiter = {
+        ready,
+        resolve: () => {
+          settle();
+          resolve();
+        },
+        reject: (error) => {
+          settle();
+          reject(error);
+        },
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#waiters.add(waiter);
+      if (this.#arm) {
+        this.#arm();
+        this.#check(waiter);
+      }
+    });
+  }
+
+  /** Throws what a wait that begins now would throw: `signal.reason`, or the argument of `fail`. */
+  throwIfOver(signal?: AbortSignal): void {
+    if (signal?.aborted) throw signal.reason;
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Checks every waiter's condition; call it after any change that could make one true. */
+  wake(): void {
+    for (const waiter of this.#waiters) this.#check(waiter);
+    if (this.#waiters.size === 0 || !this.#arm) return;
+    this.#arm();
+    for (const waiter of this.#waiters) this.#check(waiter);
+  }
+
+  /** Rejects every waiter, and every later one, with `error`. */
+  fail(error: unknown): void {
+    this.#failure = error;
+    for (const waiter of this.#waiters) waiter.reject(error);
+  }
+
+  #check(waiter: Waiter): void {
+    try {
+      if (waiter.ready()) waiter.resolve();
+    } catch (error) {
+      waiter.reject(error);
+    }
+  }
+}
