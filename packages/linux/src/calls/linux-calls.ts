@@ -1,0 +1,205 @@
+import type { DescriptorWatcher, WatchCallback } from './watcher.js';
+
+/**
+ * The Linux system calls that Pageferry's transports are written against: one method per call, and
+ * nothing else. Bindings implement it (`@pageferry/linux-napi`, `@pageferry/linux-ffi`); transports
+ * take any implementation.
+ *
+ * Conventions, the same for every method:
+ *
+ * - **Result.** What the call returns, or `-errno` as a negative integer. No method throws for a
+ *   failed call. {@link checkResult} turns a negative result into a typed error.
+ * - **EINTR.** A binding repeats an interrupted call, but for `poll` with a time-out and `close`
+ *   (close(2): on Linux the descriptor is gone even then).
+ * - **Memory.** `bytes` with `offset` and `length` names the memory, in bytes. The kernel uses it
+ *   only until the method returns, but for `vmsplice`, which see. Offsets and lengths must lie
+ *   within `bytes`; a binding answers `-EFAULT` where they do not and touches nothing.
+ * - **Descriptors.** Every descriptor that a method creates is close-on-exec.
+ * - **Blocking.** Methods that may block do so only if the descriptor is in blocking mode; use
+ *   non-blocking descriptors on the event loop. `…OnThread` methods run on libuv's thread pool.
+ * - **Out-parameters** are typed arrays that the caller owns, so that no call has to allocate.
+ */
+export interface LinuxCalls {
+  /** Name of the binding: `napi`, `koffi`, `node-ffi`. */
+  readonly binding: string;
+
+  /** sysconf(3) `_SC_PAGESIZE`: bytes in a page of memory. */
+  pageSize(): number;
+
+  // --- pipes ---------------------------------------------------------------------------------
+
+  /** pipe2(2). Writes the read end to `descriptors[0]` and the write end to `descriptors[1]`. */
+  pipe2(descriptors: Int32Array, flags: number): number;
+  /**
+   * vmsplice(2): appends references to the pages of `bytes[offset, offset + length)` to a pipe.
+   * Returns how many bytes were taken, which may be fewer than `length`.
+   *
+   * The pages belong to the pipe's readers until the last of them has dropped them: what is written
+   * to the memory before that is seen by the readers. The pages stay alive even if the memory is
+   * unmapped in the meantime.
+   */
+  vmsplice(fd: number, bytes: Uint8Array, offset: number, length: number, flags: number): number;
+  /** splice(2) without offsets. Returns bytes moved; 0 is the end of the input. */
+  splice(fromFd: number, toFd: number, length: number, flags: number): number;
+  /** As {@link splice}, on libuv's thread pool, for destinations that can block. Never rejects. */
+  spliceOnThread(fromFd: number, toFd: number, length: number, flags: number): Promise<number>;
+  /** tee(2): duplicates what is in one pipe into another. Returns bytes duplicated. */
+  tee(fromFd: number, toFd: number, length: number, flags: number): number;
+  /** fcntl(2) `F_GETPIPE_SZ`: capacity of the pipe in bytes. */
+  getPipeSize(fd: number): number;
+  /** fcntl(2) `F_SETPIPE_SZ`. Returns the capacity that was set, which may be larger. */
+  setPipeSize(fd: number, byteLength: number): number;
+
+  // --- plain input and output ----------------------------------------------------------------
+
+  /** read(2). 0 is the end of the input. */
+  read(fd: number, bytes: Uint8Array, offset: number, length: number): number;
+  /** write(2). */
+  write(fd: number, bytes: Uint8Array, offset: number, length: number): number;
+  /** As {@link write}, on libuv's thread pool, for destinations that can block. Never rejects. */
+  writeOnThread(fd: number, bytes: Uint8Array, offset: number, length: number): Promise<number>;
+  /** lseek(2). `position` and the result are bytes, exact up to 2^53. */
+  lseek(fd: number, position: number, whence: number): number;
+  /** poll(2) on one descriptor. Returns `revents`, or 0 after `timeout` milliseconds. */
+  poll(fd: number, events: number, timeout: number): number;
+  /** close(2). */
+  close(fd: number): number;
+  /** fcntl(2) `F_DUPFD_CLOEXEC`: the lowest free number from `minimum` for the same description. */
+  duplicate(fd: number, minimum: number): number;
+  /** fcntl(2) `F_GETFL`: access mode and status flags. */
+  getStatusFlags(fd: number): number;
+  /** fcntl(2) `F_SETFL`. Affects every descriptor that shares the open file description. */
+  setStatusFlags(fd: number, flags: number): number;
+  /** fstat(2). Writes the fields named by {@link STAT_FIELD} to `status`, which has 6 elements. */
+  fstat(fd: number, status: BigInt64Array): number;
+  /** fchmod(2). */
+  fchmod(fd: number, mode: number): number;
+  /** flock(2). */
+  flock(fd: number, operation: number): number;
+
+  // --- memory --------------------------------------------------------------------------------
+
+  /** memfd_create(2). `MFD_CLOEXEC` is always added. */
+  memfdCreate(name: string, flags: number): number;
+  /** ftruncate(2). `byteLength` is exact up to 2^53. */
+  ftruncate(fd: number, byteLength: number): number;
+  /** fallocate(2). */
+  fallocate(fd: number, mode: number, offset: number, byteLength: number): number;
+  /** fcntl(2) `F_GET_SEALS`. */
+  getSeals(fd: number): number;
+  /** fcntl(2) `F_ADD_SEALS`. */
+  addSeals(fd: number, seals: number): number;
+  /**
+   * mmap(2) at an address of the kernel's choice. The buffer spans the mapping. Pass -1 as `fd` for
+   * anonymous memory.
+   *
+   * The mapping ends with {@link munmap}; a binding that can also ends it when the buffer is
+   * garbage-collected or its thread ends.
+   */
+  mmap(
+    byteLength: number,
+    protection: number,
+    flags: number,
+    fd: number,
+    offset: number,
+  ): ArrayBuffer | number;
+  /**
+   * munmap(2) of a whole mapping made by {@link mmap}. Detaches `buffer` first, so that views that
+   * are still held have length 0 and no address. `-EINVAL` if it is not a live mapping.
+   */
+  munmap(buffer: ArrayBuffer): number;
+  /** madvise(2) on part of a mapping. `offset` must be a multiple of the page size. */
+  madvise(buffer: ArrayBuffer, offset: number, length: number, advice: number): number;
+  /**
+   * The address of `buffer` in this process, for diagnostics and alignment only.
+   */
+  addressOf(buffer: ArrayBuffer): bigint;
+
+  // --- waking --------------------------------------------------------------------------------
+
+  /** eventfd(2). */
+  eventfd(initialValue: number, flags: number): number;
+  /**
+   * Calls `callback` on this thread's event loop whenever `fd` is ready for `events`, level-
+   * triggered, until the watcher is closed. One watcher per descriptor and thread at a time.
+   *
+   * Returns `-errno` where the kernel cannot watch the descriptor (`EPERM` for regular files,
+   * `EEXIST` if it is watched already).
+   */
+  watch(fd: number, events: number, callback: WatchCallback): DescriptorWatcher | number;
+
+  // --- Unix sockets --------------------------------------------------------------------------
+
+  /** socket(2). */
+  socket(domain: number, type: number, protocol: number): number;
+  /** socketpair(2). Writes both ends to `descriptors`. */
+  socketpair(domain: number, type: number, protocol: number, descriptors: Int32Array): number;
+  /** bind(2) to a path, unix(7). `-ENAMETOOLONG` above 107 bytes of UTF-8. */
+  bindUnix(fd: number, path: string): number;
+  /** connect(2) to a path, unix(7). `-ENAMETOOLONG` above 107 bytes of UTF-8. */
+  connectUnix(fd: number, path: string): number;
+  /** listen(2). */
+  listen(fd: number, backlog: number): number;
+  /** accept4(2). */
+  accept4(fd: number, flags: number): number;
+  /** shutdown(2). */
+  shutdown(fd: number, how: number): number;
+  /** getsockopt(2) `SO_ERROR`: the pending error as a positive errno, or 0. */
+  getSocketError(fd: number): number;
+  /** getsockopt(2) `SO_PEERCRED`. Writes pid, uid, gid to `credentials`. */
+  getPeerCredentials(fd: number, credentials: Int32Array): number;
+  /** setsockopt(2) `SO_PASSCRED`: have the kernel attach credentials to what is received. */
+  setPassCredentials(fd: number, on: boolean): number;
+  /**
+   * sendmsg(2) with `descriptorCount` descriptors attached (`SCM_RIGHTS`, unix(7)). `MSG_NOSIGNAL`
+   * is always added. At least one byte must go with descriptors. At most
+   * {@link MAX_DESCRIPTORS_PER_MESSAGE}.
+   */
+  sendmsg(
+    fd: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    descriptors: Int32Array,
+    descriptorCount: number,
+    flags: number,
+  ): number;
+  /**
+   * recvmsg(2). `MSG_CMSG_CLOEXEC` is always added. Received descriptors go to `descriptors`, and
+   * those that do not fit are closed. `info` gets the fields named by {@link MESSAGE_FIELD}.
+   */
+  recvmsg(
+    fd: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    descriptors: Int32Array,
+    info: Int32Array,
+    flags: number,
+  ): number;
+}
+
+/** Index of each field that {@link LinuxCalls.fstat} writes. */
+export const STAT_FIELD = {
+  device: 0,
+  inode: 1,
+  mode: 2,
+  size: 3,
+  blockSize: 4,
+  specialDevice: 5,
+} as const;
+
+/** Index of each field that {@link LinuxCalls.recvmsg} writes into `info` (5 elements). */
+export const MESSAGE_FIELD = {
+  /** How many descriptors were written. */
+  descriptorCount: 0,
+  /** `msg_flags`; look for `MSG_CTRUNC` and `MSG_TRUNC`. */
+  flags: 1,
+  /** Credentials (`SCM_CREDENTIALS`) if `SO_PASSCRED` is on; pid is 0 where there are none. */
+  pid: 2,
+  uid: 3,
+  gid: 4,
+} as const;
+
+/** How many descriptors one `sendmsg` may carry. The kernel's limit is 253 (`SCM_MAX_FD`). */
+export const MAX_DESCRIPTORS_PER_MESSAGE = 64;

@@ -1,0 +1,17 @@
+/**
+ * `@pageferry/linux`: the Linux system calls that Pageferry's transports are written against, and
+ * the owners of kernel resources that are built on them. No native code: a binding implements
+ * {@link LinuxCalls}.
+ *
+ * @packageDocumentation
+ */
+export * from './calls/architecture.js';
+export * from './calls/constants.js';
+export * from './calls/errors.js';
+export * from './calls/linux-calls.js';
+export * from './calls/watcher.js';
+export * from './readiness/wait-until-ready.js';
+export * from './resources/mapping.js';
+export * from './resources/owned-fd.js';
+export * from './resources/pipe.js';
+export * from './resources/unix-socket.js';

@@ -1,0 +1,58 @@
+import { systemCallError } from '../calls/errors.js';
+import type { LinuxCalls } from '../calls/linux-calls.js';
+import type { DescriptorWatcher } from '../calls/watcher.js';
+import { OwnedFd } from '../resources/owned-fd.js';
+
+/**
+ * Waits until `fd` is ready for `events`: looks again and again for a bounded time (poll(2)), then
+ * watches on the event loop.
+ *
+ * Works for descriptors that Node or another wait watches already: it watches a duplicate.
+ *
+ * @param spinMicroseconds how long to look before parking; the event loop is held for that long.
+ * @returns the events that hold; `POLLERR` and `POLLHUP` may be among them unasked.
+ * @throws `signal.reason`, `SYSTEM_CALL_FAILED` (`EPERM` for regular files, which are always ready).
+ */
+export async function waitUntilReady(
+  calls: LinuxCalls,
+  fd: number,
+  events: number,
+  spinMicroseconds: number,
+  signal?: AbortSignal,
+): Promise<number> {
+  if (signal?.aborted) throw signal.reason;
+  const started = performance.now();
+  do {
+    const revents = calls.poll(fd, events, 0);
+    if (revents < 0) throw systemCallError('poll', revents);
+    if (revents !== 0) return revents;
+  } while ((performance.now() - started) * 1000 < spinMicroseconds);
+
+  using watched = OwnedFd.duplicateOf(calls, fd);
+  return await nextEvent(calls, watched.fd, events, signal);
+}
+
+function nextEvent(
+  calls: LinuxCalls,
+  fd: number,
+  events: number,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const finish = (settle: () => void): void => {
+      watcher.close();
+      signal?.removeEventListener('abort', onAbort);
+      settle();
+    };
+    const onAbort = (): void => finish(() => reject(signal?.reason));
+    const started = calls.watch(fd, events, (error, revents) => {
+      finish(() => (error < 0 ? reject(systemCallError('epoll_wait', error)) : resolve(revents)));
+    });
+    if (typeof started === 'number') {
+      reject(systemCallError('epoll_ctl', started));
+      return;
+    }
+    const watcher: DescriptorWatcher = started;
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}

@@ -1,0 +1,150 @@
+import type { PeerCredentials } from '@pageferry/core';
+import {
+  AF_UNIX,
+  EAGAIN,
+  ECONNRESET,
+  EPIPE,
+  MSG_CTRUNC,
+  MSG_TRUNC,
+  SOCK_NONBLOCK,
+  SOCK_SEQPACKET,
+} from '../calls/constants.js';
+import { checkResult, systemCallError } from '../calls/errors.js';
+import {
+  type LinuxCalls,
+  MAX_DESCRIPTORS_PER_MESSAGE,
+  MESSAGE_FIELD,
+} from '../calls/linux-calls.js';
+import { OwnedFd } from './owned-fd.js';
+
+/** A message that came over a {@link UnixSocket}. */
+export interface SocketMessage {
+  /** The bytes of the message, in memory of their own. */
+  readonly bytes: Uint8Array;
+  /** Descriptors that came with it. The caller owns them. */
+  readonly descriptors: readonly OwnedFd[];
+  /** True if the message or its descriptors did not fit and were cut off. */
+  readonly truncated: boolean;
+}
+
+/**
+ * A Unix socket that keeps message boundaries (`SOCK_SEQPACKET`, unix(7)) and carries descriptors.
+ * Non-blocking and close-on-exec. It is never handed to Node, which cannot receive arbitrary
+ * descriptors.
+ */
+export class UnixSocket implements Disposable {
+  readonly #calls: LinuxCalls;
+  readonly #socket: OwnedFd;
+
+  /** Takes over a descriptor, for example an inherited or accepted one. */
+  constructor(calls: LinuxCalls, socket: OwnedFd) {
+    this.#calls = calls;
+    this.#socket = socket;
+  }
+
+  /**
+   * A fresh, unconnected socket.
+   *
+   * @throws `SYSTEM_CALL_FAILED`.
+   */
+  static create(calls: LinuxCalls): UnixSocket {
+    const fd = calls.socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0);
+    return new UnixSocket(calls, new OwnedFd(calls, checkResult(fd, 'socket')));
+  }
+
+  /**
+   * Two sockets that are connected to each other.
+   *
+   * @throws `SYSTEM_CALL_FAILED`.
+   */
+  static pair(calls: LinuxCalls): [UnixSocket, UnixSocket] {
+    const ends = new Int32Array(2);
+    checkResult(calls.socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends), 'socketpair');
+    const [first, second] = Array.from(ends, (fd) => new UnixSocket(calls, new OwnedFd(calls, fd)));
+    return [first as UnixSocket, second as UnixSocket];
+  }
+
+  /** The descriptor's number. @throws `CLOSED` once closed. */
+  get fd(): number {
+    return this.#socket.fd;
+  }
+
+  /** True until `close`. */
+  get open(): boolean {
+    return this.#socket.open;
+  }
+
+  /**
+   * Takes the next waiting connection (accept4(2)), or `undefined` if there is none.
+   *
+   * @throws `SYSTEM_CALL_FAILED` (`EMFILE`).
+   */
+  accept(): UnixSocket | undefined {
+    const fd = this.#calls.accept4(this.fd, SOCK_NONBLOCK);
+    if (fd === -EAGAIN) return undefined;
+    return new UnixSocket(this.#calls, new OwnedFd(this.#calls, checkResult(fd, 'accept4')));
+  }
+
+  /**
+   * Who is at the other end (`SO_PEERCRED`, unix(7)).
+   *
+   * @throws `SYSTEM_CALL_FAILED`.
+   */
+  peerCredentials(): PeerCredentials {
+    const fields = new Int32Array(3);
+    checkResult(this.#calls.getPeerCredentials(this.fd, fields), 'getsockopt', 'SO_PEERCRED');
+    // User and group ids are unsigned.
+    return {
+      pid: fields[0] as number,
+      uid: (fields[1] as number) >>> 0,
+      gid: (fields[2] as number) >>> 0,
+    };
+  }
+
+  /**
+   * Sends one message with descriptors (sendmsg(2), `SCM_RIGHTS`). The peer gets duplicates; these
+   * stay the caller's.
+   *
+   * @returns false if the peer's buffer is full, or the peer is gone.
+   * @throws `SYSTEM_CALL_FAILED` for anything else.
+   */
+  send(bytes: Uint8Array, descriptors: readonly { readonly fd: number }[] = []): boolean {
+    const numbers = Int32Array.from(descriptors, (descriptor) => descriptor.fd);
+    const sent = this.#calls.sendmsg(this.fd, bytes, 0, bytes.length, numbers, numbers.length, 0);
+    if (sent === -EAGAIN || sent === -EPIPE || sent === -ECONNRESET) return false;
+    checkResult(sent, 'sendmsg');
+    return true;
+  }
+
+  /**
+   * Takes the next message (recvmsg(2)): `undefined` if there is none now, `'end'` if the peer has
+   * hung up.
+   *
+   * @param maxBytes longer messages arrive truncated.
+   * @throws `SYSTEM_CALL_FAILED`.
+   */
+  receive(maxBytes: number): SocketMessage | 'end' | undefined {
+    const bytes = new Uint8Array(maxBytes);
+    const numbers = new Int32Array(MAX_DESCRIPTORS_PER_MESSAGE);
+    const info = new Int32Array(5);
+    const received = this.#calls.recvmsg(this.fd, bytes, 0, maxBytes, numbers, info, 0);
+    if (received === -EAGAIN) return undefined;
+    if (received === 0 || received === -ECONNRESET) return 'end';
+    if (received < 0) throw systemCallError('recvmsg', received);
+    const count = info[MESSAGE_FIELD.descriptorCount] as number;
+    return {
+      bytes: bytes.subarray(0, received),
+      descriptors: Array.from(numbers.subarray(0, count), (fd) => new OwnedFd(this.#calls, fd)),
+      truncated: ((info[MESSAGE_FIELD.flags] as number) & (MSG_CTRUNC | MSG_TRUNC)) !== 0,
+    };
+  }
+
+  /** Hangs up. Harmless the second time. */
+  close(): void {
+    this.#socket.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
