@@ -16,6 +16,8 @@ export interface LoanOwner<M extends LoanMemory> {
 export class BaseLoan<M extends LoanMemory> implements Loan {
   readonly #owner: LoanOwner<M>;
   #bytes: Uint8Array;
+  // Kept apart: the view of memory that was taken away has no length any more.
+  #byteLength: number;
   #owned = true;
   /** The backend's memory behind the loan. For `BaseSender` and backends only. */
   readonly memory: M;
@@ -24,6 +26,7 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
     this.#owner = owner;
     this.memory = memory;
     this.#bytes = memory.bytes;
+    this.#byteLength = memory.bytes.length;
   }
 
   get bytes(): Uint8Array {
@@ -32,7 +35,7 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
   }
 
   get byteLength(): number {
-    return this.#bytes.length;
+    return this.#byteLength;
   }
 
   get owned(): boolean {
@@ -41,8 +44,9 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
 
   truncate(byteLength: number): void {
     this.checkOwned();
-    checkInteger('byteLength', byteLength, 0, this.#bytes.length);
+    checkInteger('byteLength', byteLength, 0, this.#byteLength);
     this.#bytes = this.#bytes.subarray(0, byteLength);
+    this.#byteLength = byteLength;
   }
 
   send(options?: WaitOptions): Promise<SendOutcome> {

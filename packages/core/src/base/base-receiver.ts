@@ -138,13 +138,17 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
     if (options === NOTHING && !this.#receiving.busy && !this.budget.exhausted()) {
       // The usual case without a detour: the message is here, and its destination takes it.
       const outcome = this.tryMoveTo(fd, destination);
-      if (outcome === 'end') return undefined;
       if (typeof outcome !== 'number') return this.#movedOn(outcome);
       moved = outcome;
     }
     return this.#inTurn(options, async (signal) => {
+      if (signal === undefined && teeFd === undefined) {
+        const outcome = this.tryMoveTo(fd, destination);
+        if (typeof outcome !== 'number') return this.#movedOn(outcome, moved);
+        moved += outcome;
+      }
       const result = await this.moveTo(fd, teeFd, signal, moved);
-      return result === undefined ? undefined : this.#movedOn(result);
+      return this.#movedOn(result ?? 'end');
     });
   }
 
@@ -182,13 +186,13 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
   }
 
   #inTurn<T>(options: WaitOptions, task: (signal?: AbortSignal) => Promise<T>): Promise<T> {
-    return withDeadline(checkOptions(options), async (signal) => {
-      if (this.budget.exhausted()) await nextTurn();
-      return this.#receiving.pass(async () => {
+    return withDeadline(options, (signal) =>
+      this.#receiving.pass(async () => {
+        if (this.budget.exhausted()) await nextTurn();
         this.#checkOpen();
         return task(signal);
-      }, signal);
-    });
+      }, signal),
+    );
   }
 
   async #next(signal: AbortSignal | undefined): Promise<Delivery | undefined> {
@@ -200,10 +204,12 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
     return message === 'end' ? undefined : this.#deliver(message as M);
   }
 
-  #movedOn(result: SpliceResult): SpliceResult {
+  #movedOn(result: SpliceResult | 'end', before = 0): SpliceResult | undefined {
+    if (result === 'end') return undefined;
+    const byteLength = result.byteLength + before;
     this.#messagesReceived++;
-    this.#bytesReceived += result.byteLength;
-    return result;
+    this.#bytesReceived += byteLength;
+    return before === 0 ? result : { ...result, byteLength };
   }
 
   #deliver(memory: M): BaseDelivery<M> {

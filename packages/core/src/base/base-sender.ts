@@ -1,9 +1,9 @@
-import { checkBytes, checkInteger, checkMessageLength, checkOptions } from '../checks.js';
+import { checkBytes, checkInteger, checkMessageLength } from '../checks.js';
 import type { Capabilities } from '../contract/capabilities.js';
 import type { Loan, ReceiverInfo, Sender, SenderStats, SendOutcome } from '../contract/sender.js';
 import type { WaitOptions } from '../contract/transport.js';
 import { PageferryError } from '../errors.js';
-import { withDeadline } from '../waiting/deadline.js';
+import { checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { LoopBudget, nextTurn } from '../waiting/loop-budget.js';
 import { Turnstile } from '../waiting/turnstile.js';
 import { BaseLoan } from './base-loan.js';
@@ -99,10 +99,12 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     if (loan) return loan;
     this.#checkOpen();
     checkMessageLength(byteLength, this.#capabilities.maxMessageBytes);
-    return withDeadline(checkOptions(options), async (signal) => {
-      if (this.budget.exhausted()) await nextTurn();
-      return this.#borrowing.pass(() => this.#borrow(byteLength, signal), signal);
-    });
+    return withDeadline(options, (signal) =>
+      this.#borrowing.pass(async () => {
+        if (this.budget.exhausted()) await nextTurn();
+        return this.#borrow(byteLength, signal);
+      }, signal),
+    );
   }
 
   async send(bytes: Uint8Array, options: WaitOptions = NOTHING): Promise<SendOutcome> {
@@ -119,19 +121,18 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   async waitForReceivers(count = 1, options: WaitOptions = NOTHING): Promise<void> {
     this.#checkOpen();
     checkInteger('count', count, 0, this.#capabilities.maxReceivers);
-    await withDeadline(checkOptions(options), (signal) =>
+    await withDeadline(options, (signal) =>
       this.waitUntil(() => this.countReceivers() >= count, signal),
     );
   }
 
   async flush(options: WaitOptions = NOTHING): Promise<void> {
     this.#checkOpen();
-    await withDeadline(checkOptions(options), (signal) =>
-      this.waitUntil(() => this.isFlushed(), signal),
-    );
+    await withDeadline(options, (signal) => this.waitUntil(() => this.isFlushed(), signal));
   }
 
-  close(options: WaitOptions = NOTHING): Promise<void> {
+  async close(options: WaitOptions = NOTHING): Promise<void> {
+    checkWaitOptions(options);
     if (this.#closing === undefined) {
       this.#closing = this.#closeInOrder(options);
       // Calls that wait for a loan, or to be accepted, learn of it now.
@@ -173,10 +174,12 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
         return Promise.reject(error);
       }
     }
-    return withDeadline(options, async (signal) => {
-      if (this.budget.exhausted()) await nextTurn();
-      return this.#sending.pass(() => this.#sendSlowly(loan, 'full', signal), signal);
-    });
+    return withDeadline(options, (signal) =>
+      this.#sending.pass(async () => {
+        if (this.budget.exhausted()) await nextTurn();
+        return this.#sendSlowly(loan, 'full', signal);
+      }, signal),
+    );
   }
 
   /** For `BaseLoan` only. */
@@ -245,9 +248,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
 
   async #closeInOrder(options: WaitOptions): Promise<void> {
     try {
-      await withDeadline(checkOptions(options), (signal) =>
-        this.waitUntil(() => this.hasLeft(), signal),
-      );
+      await withDeadline(options, (signal) => this.waitUntil(() => this.hasLeft(), signal));
     } catch (error) {
       const alreadyDestroyed = this.#abandoning !== undefined;
       await this.destroy();

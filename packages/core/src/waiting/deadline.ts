@@ -1,10 +1,25 @@
-import { checkInteger, invalidArgument } from '../checks.js';
+import { checkInteger, checkOptions, invalidArgument } from '../checks.js';
 import type { WaitOptions } from '../contract/transport.js';
 import { PageferryError } from '../errors.js';
 
 /** The error of a wait that an AbortSignal ended. */
 export function abortedError(reason: unknown): PageferryError {
   return new PageferryError('ABORTED', 'the operation was aborted', { cause: reason });
+}
+
+/**
+ * Passes the options of a call that waits.
+ *
+ * @throws `INVALID_ARGUMENT` for anything that cannot be used.
+ */
+export function checkWaitOptions<T extends WaitOptions>(options: T | undefined): T {
+  const given = checkOptions(options);
+  const { signal, timeout } = given;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw invalidArgument('signal', signal, 'an AbortSignal');
+  }
+  if (timeout !== undefined) checkInteger('timeout', timeout, 0, 0x7fffffff);
+  return given;
 }
 
 /**
@@ -18,11 +33,7 @@ export async function withDeadline<T>(
   options: WaitOptions,
   run: (signal: AbortSignal | undefined) => Promise<T>,
 ): Promise<T> {
-  const { signal, timeout } = options;
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw invalidArgument('signal', signal, 'an AbortSignal');
-  }
-  if (timeout !== undefined) checkInteger('timeout', timeout, 0, 0x7fffffff);
+  const { signal, timeout } = checkWaitOptions(options);
   if (signal === undefined && timeout === undefined) return run(undefined);
   if (signal?.aborted) throw abortedError(signal.reason);
 

@@ -19,7 +19,8 @@ export class Turnstile {
   pass<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const before = this.#tail;
     const turn = before === undefined ? task() : afterwards(before, task, signal);
-    const left: Promise<void> = Promise.allSettled([before, turn]).then(() => {
+    const leave = (): Promise<void> | void => before;
+    const left: Promise<void> = turn.then(leave, leave).then(() => {
       if (this.#tail === left) this.#tail = undefined;
     });
     this.#tail = left;
@@ -33,6 +34,7 @@ function afterwards<T>(
   signal: AbortSignal | undefined,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
+    if (signal?.aborted) throw signal.reason;
     let left = false;
     const onAbort = (): void => {
       left = true;

@@ -115,7 +115,14 @@ export interface LinuxCalls {
    */
   addressOf(buffer: ArrayBuffer): bigint;
 
-  // --- waking --------------------------------------------------------------------------------
+  // --- waiting and waking --------------------------------------------------------------------
+
+  /**
+   * sched_yield(2): lets another thread that wants this processor run first. Whoever polls for a
+   * change calls it in between: the thread that will bring the change may be waiting for this very
+   * processor.
+   */
+  schedYield(): number;
 
   /** eventfd(2). */
   eventfd(initialValue: number, flags: number): number;
