@@ -1,0 +1,214 @@
+import {
+  type DescriptorWatcher,
+  type LinuxCalls,
+  POLLIN,
+  systemCallError,
+  type UnixSocket,
+} from '@pageferry/linux';
+import type { ControlMemory } from './control/control-memory.js';
+import { PARKED, RECEIVER, SENDER, WAITS_FOR } from './control/layout.js';
+import { type Entry, QueueConsumer, QueueProducer } from './control/queue.js';
+import type { Doorbell } from './waiting/doorbell.js';
+
+/** The parts of a connection. The connection takes them over. */
+export interface ConnectionParts {
+  /** Tells of the peer's death. */
+  readonly socket: UnixSocket;
+  readonly memory: ControlMemory;
+  /** Wakes the sender. */
+  readonly senderBell: Doorbell;
+  /** Wakes the receiver. */
+  readonly receiverBell: Doorbell;
+}
+
+/** What happens on a connection, on the event loop. */
+export interface ConnectionEvents {
+  /** The peer has rung: something may have changed. */
+  readonly onRing: () => void;
+  /** The peer has hung up or died. Called once. */
+  readonly onHangUp: () => void;
+}
+
+/** What both ends of a connection have in common: they watch the socket and their own bell. */
+abstract class Connection implements Disposable {
+  protected readonly words: Int32Array;
+  readonly #parts: ConnectionParts;
+  readonly #ownBell: Doorbell;
+  #socketWatcher: DescriptorWatcher | undefined;
+  #peerGone = false;
+
+  protected constructor(parts: ConnectionParts, ownBell: Doorbell) {
+    this.#parts = parts;
+    this.#ownBell = ownBell;
+    this.words = parts.memory.words;
+  }
+
+  /** Entries in each queue: as many messages may be under way. */
+  get capacity(): number {
+    return this.#parts.memory.capacity;
+  }
+
+  /** True once the peer has hung up or died. */
+  get peerGone(): boolean {
+    return this.#peerGone;
+  }
+
+  /**
+   * Starts to watch for rings and for the peer's end.
+   *
+   * @throws `SYSTEM_CALL_FAILED`.
+   */
+  watch(calls: LinuxCalls, events: ConnectionEvents): void {
+    this.#ownBell.listen(events.onRing);
+    const { socket } = this.#parts;
+    const watcher = calls.watch(socket.fd, POLLIN, () => {
+      const message = socket.receive(1);
+      if (message === undefined) return;
+      // Nobody speaks after the handshake: whatever comes now is the end.
+      if (message !== 'end') for (const descriptor of message.descriptors) descriptor.close();
+      this.#socketWatcher?.close();
+      this.#peerGone = true;
+      events.onHangUp();
+    });
+    if (typeof watcher === 'number') throw systemCallError('epoll_ctl', watcher);
+    this.#socketWatcher = watcher;
+  }
+
+  /** Gives back everything. Harmless the second time. */
+  close(): void {
+    this.#socketWatcher?.close();
+    this.#parts.senderBell.close();
+    this.#parts.receiverBell.close();
+    this.#parts.socket.close();
+    this.#parts.memory.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** The sender's end of a connection with one receiver. */
+export class SenderConnection extends Connection {
+  readonly #deliveries: QueueProducer;
+  readonly #returns: QueueConsumer;
+  readonly #receiverBell: Doorbell;
+  #bytesProduced = 0;
+
+  constructor(parts: ConnectionParts) {
+    super(parts, parts.senderBell);
+    this.#deliveries = new QueueProducer(this.words, parts.memory.deliveries);
+    this.#returns = new QueueConsumer(this.words, parts.memory.returns);
+    this.#receiverBell = parts.receiverBell;
+  }
+
+  /** Publishes a message. The caller keeps at most `capacity` under way. */
+  deliver(first: number, second: number, third: number, fourth: number): void {
+    this.#deliveries.push(first, second, third, fourth);
+  }
+
+  /** Publishes that so many more bytes of payload are in the data plane. */
+  produce(count: number): void {
+    this.#bytesProduced = (this.#bytesProduced + count) | 0;
+    Atomics.store(this.words, SENDER.bytesProduced, this.#bytesProduced);
+  }
+
+  /** Bytes in the data plane that the receiver has not taken, as far as it tells the truth. */
+  bytesInFlight(): number {
+    return (this.#bytesProduced - Atomics.load(this.words, RECEIVER.bytesConsumed)) | 0;
+  }
+
+  /** How many entries wait in the return queue. Unchecked: the receiver may lie. */
+  returnsAvailable(): number {
+    return this.#returns.available();
+  }
+
+  /** Takes an entry out of the return queue; only after `returnsAvailable`. */
+  takeReturn(entry: Entry): void {
+    this.#returns.shift(entry);
+  }
+
+  /** Rings the receiver if it is parked. Costs one load if it is not. */
+  wakeReceiver(): void {
+    if (Atomics.load(this.words, PARKED.receiver) === 0) return;
+    if (Atomics.exchange(this.words, PARKED.receiver, 0) !== 0) this.#receiverBell.ring();
+  }
+
+  /**
+   * Says that this side parks, and what would wake it. Look once more before parking.
+   *
+   * @param roomAt with `WAITS_FOR.room`: how many more bytes the receiver shall have taken.
+   */
+  park(waitsFor: number, roomAt = 0): void {
+    if ((waitsFor & WAITS_FOR.room) !== 0) {
+      const wakeAt = (Atomics.load(this.words, RECEIVER.bytesConsumed) + roomAt) | 0;
+      Atomics.store(this.words, PARKED.senderWakeAt, wakeAt);
+    }
+    Atomics.store(this.words, PARKED.sender, waitsFor);
+  }
+
+  /** Publishes that nothing more will be delivered, in good order. */
+  finish(): void {
+    Atomics.store(this.words, SENDER.finished, 1);
+    this.wakeReceiver();
+  }
+}
+
+/** The receiver's end of a connection. */
+export class ReceiverConnection extends Connection {
+  readonly #deliveries: QueueConsumer;
+  readonly #returns: QueueProducer;
+  readonly #senderBell: Doorbell;
+  #bytesConsumed = 0;
+
+  constructor(parts: ConnectionParts) {
+    super(parts, parts.receiverBell);
+    this.#deliveries = new QueueConsumer(this.words, parts.memory.deliveries);
+    this.#returns = new QueueProducer(this.words, parts.memory.returns);
+    this.#senderBell = parts.senderBell;
+  }
+
+  /** How many messages wait. Unchecked: the sender may lie. */
+  deliveriesAvailable(): number {
+    return this.#deliveries.available();
+  }
+
+  /** Takes the next message's entry; only after `deliveriesAvailable`. */
+  takeDelivery(entry: Entry): void {
+    this.#deliveries.shift(entry);
+  }
+
+  /** Bytes in the data plane that were not taken yet, as far as the sender tells the truth. */
+  bytesAvailable(): number {
+    return (Atomics.load(this.words, SENDER.bytesProduced) - this.#bytesConsumed) | 0;
+  }
+
+  /** Publishes that so many more bytes were taken; wakes a sender that waits for the room. */
+  consume(count: number): void {
+    this.#bytesConsumed = (this.#bytesConsumed + count) | 0;
+    Atomics.store(this.words, RECEIVER.bytesConsumed, this.#bytesConsumed);
+    if ((Atomics.load(this.words, PARKED.sender) & WAITS_FOR.room) === 0) return;
+    const wakeAt = Atomics.load(this.words, PARKED.senderWakeAt);
+    if (((this.#bytesConsumed - wakeAt) | 0) >= 0) this.#wakeSender();
+  }
+
+  /** Gives a message back; wakes a sender that waits for one. */
+  giveBack(first: number, second: number, third: number, fourth: number): void {
+    this.#returns.push(first, second, third, fourth);
+    if ((Atomics.load(this.words, PARKED.sender) & WAITS_FOR.returns) !== 0) this.#wakeSender();
+  }
+
+  /** True once the sender has said that nothing more comes, in good order. */
+  get finished(): boolean {
+    return Atomics.load(this.words, SENDER.finished) === 1;
+  }
+
+  /** Says that this side parks. Look once more before parking. */
+  park(): void {
+    Atomics.store(this.words, PARKED.receiver, 1);
+  }
+
+  #wakeSender(): void {
+    if (Atomics.exchange(this.words, PARKED.sender, 0) !== 0) this.#senderBell.ring();
+  }
+}

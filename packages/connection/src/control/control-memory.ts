@@ -1,0 +1,124 @@
+import { PageferryError } from '@pageferry/core';
+import {
+  checkResult,
+  createSealedMemory,
+  type LinuxCalls,
+  Mapping,
+  type OwnedFd,
+  PROT_READ,
+  PROT_WRITE,
+  SIZE_SEALS,
+  STAT_FIELD,
+} from '@pageferry/linux';
+import {
+  CONTROL_MAGIC,
+  controlByteLength,
+  ENTRY_WORDS,
+  FIRST_ENTRY,
+  HEADER,
+  PROTOCOL_VERSION,
+  RECEIVER,
+  SENDER,
+} from './layout.js';
+import type { QueuePlace } from './queue.js';
+
+/** Largest queue that is believed: what a peer claims decides how far indices reach. */
+const MAX_CAPACITY = 1 << 16;
+
+/**
+ * The memory that both ends of a connection share: two queues, counters, and who is parked. It
+ * carries no payload.
+ */
+export class ControlMemory implements Disposable {
+  readonly #mapping: Mapping;
+  /** All of the memory as 32-bit words; see `layout.ts`. Access it with `Atomics` alone. */
+  readonly words: Int32Array;
+  /** Entries in each queue. */
+  readonly capacity: number;
+  /** From the sender: what is under way. */
+  readonly deliveries: QueuePlace;
+  /** From the receiver: what it is done with. */
+  readonly returns: QueuePlace;
+
+  private constructor(mapping: Mapping, capacity: number) {
+    this.#mapping = mapping;
+    this.words = new Int32Array(mapping.buffer);
+    this.capacity = capacity;
+    const second = FIRST_ENTRY + capacity * ENTRY_WORDS;
+    this.deliveries = { counter: SENDER.delivered, entries: FIRST_ENTRY, capacity };
+    this.returns = { counter: RECEIVER.returned, entries: second, capacity };
+  }
+
+  /**
+   * Makes control memory for queues of `capacity` entries, a power of two.
+   *
+   * @returns the memory, and the descriptor to pass to the other side. The caller owns both.
+   * @throws `SYSTEM_CALL_FAILED`.
+   */
+  static create(calls: LinuxCalls, capacity: number): { memory: ControlMemory; fd: OwnedFd } {
+    const byteLength = controlByteLength(capacity);
+    const fd = createSealedMemory(calls, 'pageferry-control', byteLength);
+    try {
+      const mapping = Mapping.shared(calls, fd.fd, byteLength, PROT_READ | PROT_WRITE);
+      const memory = new ControlMemory(mapping, capacity);
+      memory.words[HEADER.version] = PROTOCOL_VERSION;
+      memory.words[HEADER.capacity] = capacity;
+      memory.words[HEADER.pageSize] = calls.pageSize();
+      memory.words[HEADER.magic] = CONTROL_MAGIC;
+      return { memory, fd };
+    } catch (error) {
+      fd.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Maps control memory that came from a peer, after checking all that it is believed in.
+   *
+   * @param fd stays the caller's; it may be closed afterwards.
+   * @throws `PEER_MISBEHAVED` if it is not what it should be, `SYSTEM_CALL_FAILED`.
+   */
+  static open(calls: LinuxCalls, fd: number): ControlMemory {
+    const status = new BigInt64Array(6);
+    checkResult(calls.fstat(fd, status), 'fstat');
+    const byteLength = Number(status[STAT_FIELD.size]);
+    // Without these seals the peer could shrink the file, and the next access would be a SIGBUS.
+    if ((calls.getSeals(fd) & SIZE_SEALS) !== SIZE_SEALS) throw misbehaved('is not sealed');
+    if (byteLength < controlByteLength(1) || byteLength > controlByteLength(MAX_CAPACITY)) {
+      throw misbehaved(`has ${byteLength} bytes`);
+    }
+    const mapping = Mapping.shared(calls, fd, byteLength, PROT_READ | PROT_WRITE);
+    try {
+      const header = new Int32Array(mapping.buffer);
+      const capacity = Atomics.load(header, HEADER.capacity);
+      if (Atomics.load(header, HEADER.magic) !== CONTROL_MAGIC) throw misbehaved('has no magic');
+      if (Atomics.load(header, HEADER.version) !== PROTOCOL_VERSION) {
+        throw misbehaved('has another version');
+      }
+      if (capacity < 1 || (capacity & (capacity - 1)) !== 0) {
+        throw misbehaved(`claims ${capacity} entries`);
+      }
+      if (controlByteLength(capacity) !== byteLength) throw misbehaved('contradicts its size');
+      if (Atomics.load(header, HEADER.pageSize) !== calls.pageSize()) {
+        throw misbehaved('has another page size');
+      }
+      return new ControlMemory(mapping, capacity);
+    } catch (error) {
+      mapping.close();
+      throw error;
+    }
+  }
+
+  /** Unmaps the memory; `words` has length 0 then. Harmless the second time. */
+  close(): void {
+    this.#mapping.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function misbehaved(what: string): PageferryError {
+  return new PageferryError('PEER_MISBEHAVED', `the control memory of the peer ${what}`);
+}

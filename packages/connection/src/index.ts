@@ -1,0 +1,16 @@
+/**
+ * `@pageferry/connection`: what the Linux transports share. Sender and receiver meet at a Unix
+ * socket, check each other, and pass descriptors; from then on a small shared control memory says
+ * what is under way, and a doorbell wakes whoever has parked. The data plane is the transport's.
+ *
+ * @packageDocumentation
+ */
+export * from './connection.js';
+export * from './control/control-memory.js';
+export * from './control/layout.js';
+export * from './control/queue.js';
+export { connect, type Welcome } from './rendezvous/connect.js';
+export { Endpoint } from './rendezvous/endpoint.js';
+export { Listener, type ListenerSettings, type WelcomeSender } from './rendezvous/listener.js';
+export * from './waiting/adaptive-waits.js';
+export * from './waiting/doorbell.js';

@@ -1,0 +1,180 @@
+import {
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  type Stats,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { checkEndpoint, type ErrorCode, PageferryError, retryWithBackoff } from '@pageferry/core';
+import {
+  EACCES,
+  EADDRINUSE,
+  EAGAIN,
+  ECONNREFUSED,
+  ENAMETOOLONG,
+  ENOENT,
+  EPERM,
+  EPROTOTYPE,
+  errnoName,
+  type LinuxCalls,
+  LOCK_EX,
+  LOCK_NB,
+  systemCallError,
+  UnixSocket,
+} from '@pageferry/linux';
+import { removeAtExit } from './remove-at-exit.js';
+
+/** Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`. */
+const BACKLOG = 128;
+
+/** How long two starting senders wait for each other, in milliseconds, before one gives up. */
+const LOCK_PATIENCE = 2000;
+
+/** A bound and listening endpoint. Closing it removes the socket file, if it is still this one's. */
+export class Endpoint implements Disposable {
+  readonly path: string;
+  /** The listening socket. */
+  readonly socket: UnixSocket;
+  readonly #inode: bigint;
+  readonly #forget: () => void;
+
+  private constructor(path: string, socket: UnixSocket) {
+    this.path = path;
+    this.socket = socket;
+    this.#inode = lstatSync(path, { bigint: true }).ino;
+    this.#forget = removeAtExit(this);
+  }
+
+  /**
+   * Binds `path` with mode 0600 and listens. A stale socket file is replaced.
+   *
+   * @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`, `ENDPOINT_TOO_LONG`, `ENDPOINT_IN_USE`,
+   *   `ENDPOINT_FORBIDDEN`, `SYSTEM_CALL_FAILED`.
+   */
+  static async bind(calls: LinuxCalls, path: string): Promise<Endpoint> {
+    checkEndpoint(path);
+    // Two senders that find the same stale file must not remove each other's fresh one.
+    const lock = await lockFolder(calls, dirname(path));
+    try {
+      return Endpoint.#bindLocked(calls, path);
+    } finally {
+      if (lock !== undefined) closeSync(lock);
+    }
+  }
+
+  static #bindLocked(calls: LinuxCalls, path: string): Endpoint {
+    const socket = UnixSocket.create(calls);
+    try {
+      // The file takes over the mode of the socket: there is no moment at which others may connect.
+      calls.fchmod(socket.fd, 0o600);
+      let result = calls.bindUnix(socket.fd, path);
+      if (result === -EADDRINUSE) {
+        removeIfStale(calls, path);
+        result = calls.bindUnix(socket.fd, path);
+      }
+      if (result < 0) throw endpointError('bind', result, path);
+      const listening = calls.listen(socket.fd, BACKLOG);
+      if (listening < 0) throw endpointError('listen', listening, path);
+      return new Endpoint(path, socket);
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
+  }
+
+  close(): void {
+    if (!this.socket.open) return;
+    this.#forget();
+    this.removeFile();
+    this.socket.close();
+  }
+
+  /** Removes the socket file unless it was replaced by somebody else's. */
+  removeFile(): void {
+    try {
+      if (lstatSync(this.path, { bigint: true }).ino === this.#inode) unlinkSync(this.path);
+    } catch {
+      // It is gone already.
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** The typed error for a failed bind(2) or connect(2). */
+export function endpointError(syscall: string, result: number, path: string): PageferryError {
+  const cause = systemCallError(syscall, result, path);
+  const fail = (code: ErrorCode, message: string) =>
+    new PageferryError(code, message, {
+      cause,
+      syscall,
+      errno: -result,
+      errnoName: errnoName(-result),
+    });
+  switch (result) {
+    case -ENAMETOOLONG:
+      return fail('ENDPOINT_TOO_LONG', `the endpoint path is longer than 107 bytes: ${path}`);
+    case -EADDRINUSE:
+      return fail('ENDPOINT_IN_USE', `the endpoint is in use: ${path}`);
+    case -EACCES:
+    case -EPERM:
+      return fail('ENDPOINT_FORBIDDEN', `this user may not use the endpoint ${path}`);
+    case -ENOENT:
+      return fail('ENDPOINT_INVALID', `there is no folder for the endpoint ${path}`);
+    default:
+      return cause;
+  }
+}
+
+/** @throws `ENDPOINT_INVALID` if something other than a socket is in the way. */
+export function checkIsSocket(path: string): Stats | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found && !found.isSocket()) {
+    throw new PageferryError('ENDPOINT_INVALID', `the endpoint exists and is no socket: ${path}`);
+  }
+  return found;
+}
+
+function removeIfStale(calls: LinuxCalls, path: string): void {
+  const found = checkIsSocket(path);
+  using probe = UnixSocket.create(calls);
+  const answer = calls.connectUnix(probe.fd, path);
+  if (answer === 0 || answer === -EAGAIN || answer === -EPROTOTYPE) {
+    throw endpointError('bind', -EADDRINUSE, path);
+  }
+  if (answer === -ENOENT) return;
+  if (answer !== -ECONNREFUSED) throw endpointError('connect', answer, path);
+  if (found && found.uid !== process.geteuid?.()) throw endpointError('unlink', -EPERM, path);
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    throw endpointError('unlink', (error as NodeJS.ErrnoException).errno ?? -EPERM, path);
+  }
+}
+
+/** An open, locked descriptor of the folder; `undefined` where that is not possible. */
+async function lockFolder(calls: LinuxCalls, folder: string): Promise<number | undefined> {
+  let fd: number;
+  try {
+    fd = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+  } catch {
+    return undefined; // The folder is missing or may not be read; bind says so better.
+  }
+  try {
+    return await retryWithBackoff(async () => {
+      const result = calls.flock(fd, LOCK_EX | LOCK_NB);
+      if (result === 0) return fd;
+      if (result !== -EAGAIN) throw systemCallError('flock', result, folder);
+      return undefined;
+    }, AbortSignal.timeout(LOCK_PATIENCE));
+  } catch {
+    // Somebody else keeps the folder locked for purposes of their own: go on without.
+    closeSync(fd);
+    return undefined;
+  }
+}

@@ -1,0 +1,53 @@
+import { PageferryError } from '@pageferry/core';
+import {
+  type LinuxCalls,
+  POLLIN,
+  type SocketMessage,
+  type UnixSocket,
+  waitUntilReady,
+} from '@pageferry/linux';
+import { MAX_HELLO_BYTES } from './hello.js';
+
+/**
+ * Waits for the next message of a handshake.
+ *
+ * @returns `undefined` if the peer hung up instead. The caller owns the descriptors.
+ * @throws `signal.reason`, `SYSTEM_CALL_FAILED`.
+ */
+export async function receiveHello(
+  calls: LinuxCalls,
+  socket: UnixSocket,
+  signal: AbortSignal | undefined,
+): Promise<SocketMessage | undefined> {
+  for (;;) {
+    const message = socket.receive(MAX_HELLO_BYTES);
+    if (message === 'end') return undefined;
+    if (message !== undefined) return message;
+    await waitUntilReady(calls, socket.fd, POLLIN, 0, signal);
+  }
+}
+
+/** A signal that fires with a typed error after `milliseconds`, or when `signal` does. */
+export function withPatience(
+  milliseconds: number,
+  signal: AbortSignal | undefined,
+  error: () => PageferryError,
+): { readonly signal: AbortSignal; readonly done: () => void } {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(error()), milliseconds);
+  const onAbort = (): void => controller.abort(signal?.reason);
+  if (signal?.aborted) onAbort();
+  signal?.addEventListener('abort', onAbort, { once: true });
+  return {
+    signal: controller.signal,
+    done: () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+    },
+  };
+}
+
+/** The error for a program that does not answer the handshake, or not as Pageferry would. */
+export function notPageferry(path: string, what: string): PageferryError {
+  return new PageferryError('NOT_PAGEFERRY', `the program at ${path} ${what}: it is not Pageferry`);
+}

@@ -1,0 +1,61 @@
+import { PROTOCOL_VERSION } from '../control/layout.js';
+
+/**
+ * The handshake's messages. Each is one record of a `SOCK_SEQPACKET` socket, little-endian:
+ *
+ * | bytes  | field                                                              |
+ * |--------|--------------------------------------------------------------------|
+ * | 0..7   | `PAGEFRRY`                                                         |
+ * | 8..9   | protocol version                                                   |
+ * | 10..11 | kind: 1 hello, 2 welcome, 3 refusal                                |
+ * | 12..15 | refusal: the reason; 0 otherwise                                   |
+ * | 16..47 | name of the transport's mechanism, UTF-8, padded with zero bytes   |
+ *
+ * The first 16 bytes stay as they are in every version, so that two versions can tell each other
+ * what they are. Descriptors travel with the welcome.
+ */
+const MAGIC = Buffer.from('PAGEFRRY');
+const BYTE_LENGTH = 48;
+const NAME_OFFSET = 16;
+
+/** The largest message a handshake may hold; what is longer is no handshake. */
+export const MAX_HELLO_BYTES = 256;
+
+/** Kinds of handshake message. */
+export const HELLO_KIND = { hello: 1, welcome: 2, refusal: 3 } as const;
+
+/** Why a sender refused a receiver. */
+export const REFUSAL = { version: 1, mechanism: 2, credentials: 3, noRoom: 4, failure: 5 } as const;
+
+/** A handshake message in words of its own. */
+export interface Hello {
+  readonly version: number;
+  readonly kind: number;
+  readonly reason: number;
+  readonly mechanism: string;
+}
+
+/** The bytes of a handshake message. `mechanism` has at most 32 bytes. */
+export function encodeHello(kind: number, mechanism: string, reason = 0): Uint8Array {
+  const bytes = Buffer.alloc(BYTE_LENGTH);
+  MAGIC.copy(bytes);
+  bytes.writeUInt16LE(PROTOCOL_VERSION, 8);
+  bytes.writeUInt16LE(kind, 10);
+  bytes.writeUInt32LE(reason, 12);
+  bytes.write(mechanism, NAME_OFFSET, BYTE_LENGTH - NAME_OFFSET, 'utf8');
+  return bytes;
+}
+
+/** The message in `bytes`, or `undefined` if they are not a handshake of any version. */
+export function decodeHello(bytes: Uint8Array): Hello | undefined {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (view.length < NAME_OFFSET || !view.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
+  const name = view.toString('utf8', NAME_OFFSET, BYTE_LENGTH);
+  const end = name.indexOf('\0');
+  return {
+    version: view.readUInt16LE(8),
+    kind: view.readUInt16LE(10),
+    reason: view.readUInt32LE(12),
+    mechanism: end < 0 ? name : name.slice(0, end),
+  };
+}

@@ -1,0 +1,124 @@
+import { PageferryError } from '@pageferry/core';
+import {
+  type DescriptorWatcher,
+  type LinuxCalls,
+  POLLIN,
+  systemCallError,
+  type UnixSocket,
+} from '@pageferry/linux';
+import { PROTOCOL_VERSION } from '../control/layout.js';
+import type { Endpoint } from './endpoint.js';
+import { receiveHello, withPatience } from './exchange.js';
+import { decodeHello, encodeHello, HELLO_KIND, REFUSAL } from './hello.js';
+import { isTrusted } from './trust.js';
+
+/** How long a receiver may take to say hello, in milliseconds. */
+const PATIENCE = 10_000;
+
+/** Handshakes under way at once; whoever comes in between waits in the backlog. */
+const MAX_HANDSHAKES = 64;
+
+/** What {@link Listener} asks of the transport. */
+export interface ListenerSettings {
+  /** Both sides must name the same. */
+  readonly mechanism: string;
+  /** False while the sender serves as many receivers as it can. */
+  readonly hasRoom: () => boolean;
+  /**
+   * Sets up the connection and sends the welcome by `welcome(descriptors)`. Takes over the socket,
+   * unless it throws.
+   */
+  readonly admit: (socket: UnixSocket, welcome: WelcomeSender) => void;
+}
+
+/** Sends the welcome with the descriptors of a connection. False if the receiver is gone. */
+export type WelcomeSender = (descriptors: readonly { readonly fd: number }[]) => boolean;
+
+/** Accepts receivers at an endpoint and shakes hands with each, beside each other. */
+export class Listener implements Disposable {
+  readonly #calls: LinuxCalls;
+  readonly #endpoint: Endpoint;
+  readonly #settings: ListenerSettings;
+  readonly #watcher: DescriptorWatcher;
+  readonly #closing = new AbortController();
+  #handshakes = 0;
+
+  /** @throws `SYSTEM_CALL_FAILED` if the endpoint cannot be watched. */
+  constructor(calls: LinuxCalls, endpoint: Endpoint, settings: ListenerSettings) {
+    this.#calls = calls;
+    this.#endpoint = endpoint;
+    this.#settings = settings;
+    const watcher = calls.watch(endpoint.socket.fd, POLLIN, () => this.#acceptAll());
+    if (typeof watcher === 'number') throw systemCallError('epoll_ctl', watcher);
+    this.#watcher = watcher;
+  }
+
+  /** Stops accepting, and ends handshakes that are under way. The endpoint stays the caller's. */
+  close(): void {
+    this.#watcher.close();
+    this.#closing.abort(new PageferryError('CLOSED', 'this sender is closed'));
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #acceptAll(): void {
+    try {
+      while (this.#handshakes < MAX_HANDSHAKES) {
+        const socket = this.#endpoint.socket.accept();
+        if (socket === undefined) return;
+        void this.#shakeHands(socket);
+      }
+      this.#watcher.update(0); // Until a handshake has ended.
+    } catch {
+      // EMFILE and its like: the receiver stays in the backlog, and the next event tries again.
+    }
+  }
+
+  async #shakeHands(socket: UnixSocket): Promise<void> {
+    this.#handshakes++;
+    const patience = withPatience(
+      PATIENCE,
+      this.#closing.signal,
+      () => new PageferryError('TIMEOUT', 'the receiver did not say hello'),
+    );
+    try {
+      const reason = await this.#greet(socket, patience.signal);
+      if (reason === undefined) return;
+      socket.send(encodeHello(HELLO_KIND.refusal, this.#settings.mechanism, reason));
+      socket.close();
+    } catch {
+      // A receiver that fails its handshake is its own problem; nobody else learns of it.
+      socket.close();
+    } finally {
+      patience.done();
+      this.#handshakes--;
+      if (!this.#closing.signal.aborted) this.#watcher.update(POLLIN);
+    }
+  }
+
+  /** Shakes hands with one receiver. Returns the reason for a refusal. */
+  async #greet(socket: UnixSocket, signal: AbortSignal): Promise<number | undefined> {
+    if (!isTrusted(socket.peerCredentials())) return REFUSAL.credentials;
+    const message = await receiveHello(this.#calls, socket, signal);
+    for (const descriptor of message?.descriptors ?? []) descriptor.close();
+    const hello = message && decodeHello(message.bytes);
+    if (hello?.kind !== HELLO_KIND.hello) {
+      socket.close();
+      return undefined;
+    }
+    const { mechanism, hasRoom, admit } = this.#settings;
+    if (hello.version !== PROTOCOL_VERSION) return REFUSAL.version;
+    if (hello.mechanism !== mechanism) return REFUSAL.mechanism;
+    if (!hasRoom()) return REFUSAL.noRoom;
+    try {
+      admit(socket, (descriptors) =>
+        socket.send(encodeHello(HELLO_KIND.welcome, mechanism), descriptors),
+      );
+      return undefined;
+    } catch {
+      return REFUSAL.failure;
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import { type LoopBudget, nextTurn, WaitList } from '@pageferry/core';
+import type { LinuxCalls } from '@pageferry/linux';
+
+/** What {@link AdaptiveWaits} needs to know. */
+export interface AdaptiveWaitsSettings {
+  /** The owner's budget: how long the event loop may be held at a stretch. */
+  readonly budget: LoopBudget;
+  /** For how long a wait polls without seeing anything move, before it parks. */
+  readonly spinMicroseconds: number;
+  readonly calls: LinuxCalls;
+  /** Tells the other side that this one is about to park, and what would wake it. */
+  readonly arm: () => void;
+}
+
+/**
+ * Waiting as every Linux transport does it: poll for a bounded time, in slices that leave the event
+ * loop its turns, then park until the other side rings.
+ */
+export class AdaptiveWaits {
+  readonly #settings: AdaptiveWaitsSettings;
+  readonly #parked: WaitList;
+  #progress = 0;
+  #resuming = false;
+
+  constructor(settings: AdaptiveWaitsSettings) {
+    this.#settings = settings;
+    this.#parked = new WaitList(() => {
+      // Who looks again in the next turn anyway need not be woken.
+      if (!this.#resuming) settings.arm();
+    });
+  }
+
+  /** How many waits are parked. */
+  get parked(): number {
+    return this.#parked.size;
+  }
+
+  /**
+   * Resolves when `ready` is true; it is polled, and called again after each {@link wake}.
+   *
+   * @throws what `ready` throws, `signal.reason`, and the argument of {@link fail}.
+   */
+  async until(ready: () => boolean, signal?: AbortSignal): Promise<void> {
+    const { calls, budget, spinMicroseconds } = this.#settings;
+    let idleSince = performance.now();
+    for (;;) {
+      this.#parked.throwIfOver(signal);
+      do {
+        const before = this.#progress;
+        if (ready()) return;
+        if (this.#progress !== before) idleSince = performance.now();
+        // The other side may have been put on this very processor: without this, it would not run
+        // before the scheduler's slice is over, and each side would wait for the other in turn.
+        else calls.schedYield();
+      } while (!budget.exhausted());
+      if ((performance.now() - idleSince) * 1000 >= spinMicroseconds) break;
+      await nextTurn();
+    }
+    await this.#parked.wait(ready, signal);
+  }
+
+  /** Notes that something moved: a wait in progress polls on instead of parking. */
+  moved(): void {
+    this.#progress++;
+  }
+
+  /** Has parked waits look at their conditions, after a ring or a change of this side's state. */
+  wake(): void {
+    this.#parked.wake();
+  }
+
+  /**
+   * Has parked waits look again in the next turn of the event loop: for work that stopped because
+   * the budget was used up, not because there was nothing to do.
+   */
+  resumeSoon(): void {
+    if (this.#resuming) return;
+    this.#resuming = true;
+    setImmediate(() => {
+      this.#resuming = false;
+      this.#parked.wake();
+    });
+  }
+
+  /** Rejects every wait, and every later one, with `error`. */
+  fail(error: unknown): void {
+    this.#parked.fail(error);
+  }
+}
