@@ -1,0 +1,30 @@
+/**
+ * `@pageferry/vmsplice-napi`: hands memory pages to another process with vmsplice and splice. The
+ * pipe transport of `@pageferry/vmsplice` over the Node-API binding `@pageferry/linux-napi`.
+ *
+ * @packageDocumentation
+ */
+import type { Transport } from '@pageferry/core';
+import { loadLinuxCalls } from '@pageferry/linux-napi';
+import {
+  type Attachments,
+  createAttachments,
+  createVmspliceTransport,
+  type VmspliceReceiverOptions,
+  type VmspliceSenderOptions,
+} from '@pageferry/vmsplice';
+
+export type {
+  Attachments,
+  AttachOptions,
+  VmspliceReceiverOptions,
+  VmspliceSenderOptions,
+} from '@pageferry/vmsplice';
+
+/** The backend `vmsplice-napi`. See {@link Transport} for what it does. Linux only. */
+export const vmspliceNapi: Transport<VmspliceSenderOptions, VmspliceReceiverOptions> =
+  createVmspliceTransport('vmsplice-napi', loadLinuxCalls);
+
+/** Sending to and receiving from programs that know nothing of Pageferry. */
+export const { attachSender, attachReceiver, openPipe }: Attachments =
+  createAttachments(loadLinuxCalls);

@@ -1,0 +1,61 @@
+import type { Receiver, Sender } from '@pageferry/core';
+import {
+  createPipe,
+  growPipe,
+  type LinuxCalls,
+  largestPipeSize,
+  type Pipe,
+} from '@pageferry/linux';
+import { AttachedReceiver } from './attached-receiver.js';
+import { AttachedSender } from './attached-sender.js';
+import { type AttachOptions, checkAttachOptions } from './options.js';
+
+/** Working with programs that know nothing of Pageferry, over a plain pipe. */
+export interface Attachments {
+  /**
+   * Sends raw bytes, without frames, into a pipe that a foreign program reads. Pages go by
+   * reference and are never written again, because nobody says when the program is done with them.
+   * `closed` and `close` concern the sender alone: close the pipe yourself to let the program see
+   * the end.
+   *
+   * @throws `INVALID_ARGUMENT`, `SYSTEM_CALL_FAILED`, `BINDING_UNAVAILABLE`.
+   */
+  attachSender(options: AttachOptions): Promise<Sender>;
+  /**
+   * Receives raw bytes, without frames, from a pipe that a foreign program writes. Each delivery, and
+   * each `spliceTo`, is what the pipe holds at the moment; `undefined` is the end of the pipe.
+   *
+   * @throws `INVALID_ARGUMENT`, `SYSTEM_CALL_FAILED`, `BINDING_UNAVAILABLE`.
+   */
+  attachReceiver(options: AttachOptions): Promise<Receiver>;
+  /**
+   * A pipe for a child process, grown as far as the kernel allows: pass one end in the `stdio` of
+   * `child_process.spawn`, attach to the other. (The pipes that Node itself makes for `stdio` are
+   * sockets.) The caller owns both ends.
+   *
+   * @throws `SYSTEM_CALL_FAILED`, `BINDING_UNAVAILABLE`.
+   */
+  openPipe(): Pipe;
+}
+
+/** {@link Attachments} over a binding. `load` is called at each use. */
+export function createAttachments(load: () => LinuxCalls): Attachments {
+  return {
+    async attachSender(options) {
+      const calls = load();
+      return new AttachedSender(calls, checkAttachOptions(calls, options));
+    },
+    async attachReceiver(options) {
+      const calls = load();
+      return new AttachedReceiver(calls, checkAttachOptions(calls, options));
+    },
+    openPipe() {
+      const calls = load();
+      const pipe = createPipe(calls);
+      growPipe(calls, pipe.writeEnd.fd, largestPipeSize());
+      // Ordinary programs expect blocking ends; everything here works with either.
+      for (const end of [pipe.readEnd, pipe.writeEnd]) calls.setStatusFlags(end.fd, 0);
+      return pipe;
+    },
+  };
+}

@@ -1,0 +1,168 @@
+import {
+  BaseReceiver,
+  type DeliveryMemory,
+  nextTurn,
+  PageferryError,
+  type SpliceResult,
+} from '@pageferry/core';
+import {
+  EAGAIN,
+  type LinuxCalls,
+  POLLIN,
+  POLLOUT,
+  SPLICE_F_NONBLOCK,
+  systemCallError,
+  waitUntilReady,
+} from '@pageferry/linux';
+import { attachedCapabilities } from '../capabilities.js';
+import { PagePool, type Slot } from '../memory/page-pool.js';
+import { routeTo } from '../receiving/destination.js';
+import type { AttachSettings } from './options.js';
+import { ReadinessWaits } from './readiness-waits.js';
+
+interface SlotDelivery extends DeliveryMemory {
+  readonly slot: Slot;
+}
+
+/** The most that one delivery holds. */
+const CHUNK_BYTES = 256 * 1024;
+
+/**
+ * A receiver whose sender is a foreign program: raw bytes, no frames. Each delivery is what the pipe
+ * holds at the moment, at most 256 KiB of it; the end of the pipe is the end.
+ */
+export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
+  readonly #calls: LinuxCalls;
+  readonly #fd: number;
+  readonly #spinMicroseconds: number;
+  readonly #pool: PagePool;
+  readonly #readiness: ReadinessWaits;
+  #sequence = 0;
+  /** What was read for a destination that then failed. */
+  #rest: { readonly slot: Slot; bytes: Uint8Array; offset: number } | undefined;
+
+  constructor(calls: LinuxCalls, settings: AttachSettings) {
+    super({ capabilities: attachedCapabilities, spinMicroseconds: settings.spinMicroseconds });
+    this.#calls = calls;
+    this.#fd = settings.fd;
+    this.#spinMicroseconds = settings.spinMicroseconds;
+    this.#pool = new PagePool(calls, settings.poolBytes);
+    this.#readiness = new ReadinessWaits({
+      ...settings,
+      calls,
+      events: POLLIN,
+      budget: this.budget,
+    });
+  }
+
+  protected override poll(): SlotDelivery | 'end' | undefined {
+    if (this.#rest !== undefined) {
+      const { slot, bytes, offset } = this.#rest;
+      this.#rest = undefined;
+      return { bytes, sequence: this.#sequence++, offset, slot };
+    }
+    const slot = this.#pool.take(CHUNK_BYTES);
+    if (slot === undefined) return undefined;
+    const count = this.#read(slot);
+    if (count > 0) {
+      const bytes = slot.bytes.subarray(0, count);
+      return { bytes, sequence: this.#sequence++, offset: 0, slot };
+    }
+    this.#pool.giveBack(slot);
+    return count === 0 ? 'end' : undefined;
+  }
+
+  protected override waitUntil(ready: () => boolean, signal?: AbortSignal): Promise<void> {
+    return this.#readiness.waits.until(ready, signal);
+  }
+
+  protected override giveBack(memory: SlotDelivery): void {
+    this.#pool.giveBack(memory.slot);
+    if (this.#readiness.waits.parked > 0) this.#readiness.waits.wake();
+  }
+
+  protected override async moveTo(
+    fd: number,
+    _teeFd: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<SpliceResult | undefined> {
+    const { kind, alignment } = routeTo(this.#calls, fd);
+    // Chunks of any length do not suit direct I/O, and a rest is in user memory already.
+    if (kind === 'read-write' || alignment > 1 || this.#rest !== undefined) {
+      return this.#copyTo(fd, signal);
+    }
+    return this.#spliceTo(fd, kind === 'splice-on-thread', signal);
+  }
+
+  protected override async hangUp(): Promise<void> {
+    this.#readiness.waits.fail(new PageferryError('CLOSED', 'this receiver is closed'));
+    this.#readiness.close();
+    this.#pool.close();
+  }
+
+  /** @returns bytes read, 0 at the end, -1 if there is nothing now. */
+  #read(slot: Slot): number {
+    // The pipe may be in blocking mode, and that is not this program's to change.
+    const revents = this.#calls.poll(this.#fd, POLLIN, 0);
+    if (revents === 0) return -1;
+    const count = this.#calls.read(this.#fd, slot.bytes, 0, CHUNK_BYTES);
+    if (count === -EAGAIN) return -1;
+    if (count < 0) throw systemCallError('read', count);
+    return count;
+  }
+
+  async #spliceTo(
+    fd: number,
+    onThread: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<SpliceResult | undefined> {
+    for (;;) {
+      await waitUntilReady(this.#calls, this.#fd, POLLIN, this.#spinMicroseconds, signal);
+      await waitUntilReady(this.#calls, fd, POLLOUT, this.#spinMicroseconds, signal);
+      const byteLength = onThread
+        ? await this.#calls.spliceOnThread(this.#fd, fd, CHUNK_BYTES, SPLICE_F_NONBLOCK)
+        : this.#calls.splice(this.#fd, fd, CHUNK_BYTES, SPLICE_F_NONBLOCK);
+      if (byteLength === 0) return undefined;
+      if (byteLength > 0) {
+        return { byteLength, sequence: this.#sequence++, method: 'splice', userSpaceCopies: 0 };
+      }
+      if (byteLength !== -EAGAIN) throw systemCallError('splice', byteLength);
+      // Ready, yet not for this: let other events have their turn before the next attempt.
+      await nextTurn();
+    }
+  }
+
+  async #copyTo(fd: number, signal: AbortSignal | undefined): Promise<SpliceResult | undefined> {
+    let chunk: SlotDelivery | 'end' | undefined;
+    await this.waitUntil(() => {
+      chunk = this.poll();
+      return chunk !== undefined;
+    }, signal);
+    const found = chunk as unknown as SlotDelivery | 'end';
+    if (found === 'end') return undefined;
+    const { slot, bytes, sequence } = found;
+    let written = 0;
+    try {
+      while (written < bytes.length) written += await this.#write(fd, bytes, written, signal);
+    } catch (error) {
+      this.#rest = { slot, bytes: bytes.subarray(written), offset: found.offset + written };
+      this.#sequence--;
+      throw error;
+    }
+    this.#pool.giveBack(slot);
+    return { byteLength: bytes.length, sequence, method: 'read-write', userSpaceCopies: 2 };
+  }
+
+  async #write(
+    fd: number,
+    bytes: Uint8Array,
+    offset: number,
+    signal?: AbortSignal,
+  ): Promise<number> {
+    await waitUntilReady(this.#calls, fd, POLLOUT, this.#spinMicroseconds, signal);
+    const count = await this.#calls.writeOnThread(fd, bytes, offset, bytes.length - offset);
+    if (count === -EAGAIN) return 0;
+    if (count < 0) throw systemCallError('write', count);
+    return count;
+  }
+}

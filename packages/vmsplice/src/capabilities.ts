@@ -1,0 +1,17 @@
+import type { Capabilities } from '@pageferry/core';
+import { MAX_RECEIVERS } from './options.js';
+import { MAX_MESSAGE_BYTES } from './protocol.js';
+
+/** What the pipe transport can do, whatever the binding. */
+export const capabilities: Capabilities = {
+  zeroCopySend: true,
+  zeroCopyReceive: false,
+  zeroCopySplice: true,
+  tee: true,
+  maxReceivers: MAX_RECEIVERS,
+  maxMessageBytes: MAX_MESSAGE_BYTES,
+  sameProcess: true,
+};
+
+/** What is left of it when the other side is a foreign program: one pipe, and raw bytes. */
+export const attachedCapabilities: Capabilities = { ...capabilities, tee: false, maxReceivers: 1 };

@@ -1,0 +1,38 @@
+/**
+ * What the pipe transport puts into the connection's queues.
+ *
+ * The pipe itself carries payload alone. Each message begins on a page of its own, so the byte counters
+ * of the connection are rounded up to a whole page at the end of each message: their difference
+ * tells how much of the pipe is taken up.
+ */
+
+/** Name of the mechanism in the handshake; the binding does not matter to the other side. */
+export const MECHANISM = 'vmsplice';
+
+/** The largest message in bytes: the largest `Uint8Array` that every supported Node can make. */
+export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024 * 1024 - 1;
+
+/** Words of a delivery entry. The last one is 0. */
+export const DELIVERY = { lengthLow: 0, lengthHigh: 1, sequenceLow: 2 } as const;
+
+/** Words of a return entry. The last two are 0. */
+export const RETURN = { sequenceLow: 0, disposition: 1 } as const;
+
+/** What became of a message's pages. */
+export const DISPOSITION = {
+  /** Nobody references them any more: they may be written again. */
+  done: 0,
+  /** They went on to a pipe or a socket, which may reference them for longer than anybody can tell. */
+  referenced: 1,
+} as const;
+
+/** Order of the descriptors that travel with the welcome. */
+export const DESCRIPTOR = { memory: 0, senderBell: 1, receiverBell: 2, pipe: 3 } as const;
+
+/** Entries in each queue of a connection: how many messages may be under way to one receiver. */
+export const QUEUE_CAPACITY = 1024;
+
+/** What the counters grow by at the end of a message, beyond its bytes. */
+export function paddingOf(byteLength: number, pageSize: number): number {
+  return -byteLength & (pageSize - 1);
+}

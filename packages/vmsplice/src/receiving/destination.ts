@@ -1,0 +1,91 @@
+import {
+  checkResult,
+  type LinuxCalls,
+  O_APPEND,
+  O_DIRECT,
+  O_NONBLOCK,
+  S_IFCHR,
+  S_IFIFO,
+  S_IFMT,
+  S_IFREG,
+  S_IFSOCK,
+  STAT_FIELD,
+} from '@pageferry/linux';
+
+/** How bytes get to a destination fastest. Measured; see `docs/kernel-facts.md`. */
+export interface Route {
+  /**
+   * - `splice`: page references move without blocking: `/dev/null`, pipes, non-blocking sockets.
+   * - `splice-on-thread`: page references move, but the call may block: `O_DIRECT` files, blocking
+   *   sockets.
+   * - `read-write`: through a buffer: files in the page cache, where splice is several times slower;
+   *   `O_APPEND` files and terminals, where it is refused.
+   */
+  readonly kind: 'splice' | 'splice-on-thread' | 'read-write';
+  /** True if pages may be referenced for longer than the call: by a pipe or a socket. */
+  readonly keepsReferences: boolean;
+  /** Lengths and offsets must be multiples of this; 1 where they need not. */
+  readonly alignment: number;
+}
+
+/** `/dev/null`: major 1, minor 3, as `stat` reports it. */
+const NULL_DEVICE = 0x103n;
+
+/** `O_DIRECT` wants blocks; a page is a multiple of every block size in use. */
+const DIRECT_ALIGNMENT = 4096;
+
+const SPLICE = route('splice');
+const READ_WRITE = route('read-write');
+
+function route(kind: Route['kind'], keepsReferences = false, alignment = 1): Route {
+  return { kind, keepsReferences, alignment };
+}
+
+/**
+ * The best route to a descriptor.
+ *
+ * @throws `SYSTEM_CALL_FAILED` (`EBADF`).
+ */
+export function routeTo(calls: LinuxCalls, fd: number): Route {
+  const fields = new BigInt64Array(6);
+  checkResult(calls.fstat(fd, fields), 'fstat', `descriptor ${fd}`);
+  const flags = checkResult(calls.getStatusFlags(fd), 'fcntl', 'F_GETFL');
+  const type = Number(fields[STAT_FIELD.mode]) & S_IFMT;
+  switch (type) {
+    case S_IFIFO:
+      return route('splice', true);
+    case S_IFSOCK:
+      return route((flags & O_NONBLOCK) !== 0 ? 'splice' : 'splice-on-thread', true);
+    case S_IFREG:
+      if ((flags & O_DIRECT) === 0 || (flags & O_APPEND) !== 0) return READ_WRITE;
+      return route('splice-on-thread', false, DIRECT_ALIGNMENT);
+    case S_IFCHR:
+      return fields[STAT_FIELD.specialDevice] === NULL_DEVICE ? SPLICE : READ_WRITE;
+    default:
+      return READ_WRITE;
+  }
+}
+
+/**
+ * Remembers routes by the object that stands for the descriptor, because finding one out costs as
+ * much as splicing a small message. Plain numbers are not remembered: they are used again for other
+ * files.
+ */
+export class RouteMemory {
+  readonly #calls: LinuxCalls;
+  readonly #known = new WeakMap<object, { readonly fd: number; readonly route: Route }>();
+
+  constructor(calls: LinuxCalls) {
+    this.#calls = calls;
+  }
+
+  /** @throws `SYSTEM_CALL_FAILED` (`EBADF`). */
+  routeTo(fd: number, destination: unknown): Route {
+    if (typeof destination !== 'object' || destination === null) return routeTo(this.#calls, fd);
+    const known = this.#known.get(destination);
+    if (known?.fd === fd) return known.route;
+    const found = routeTo(this.#calls, fd);
+    this.#known.set(destination, { fd, route: found });
+    return found;
+  }
+}

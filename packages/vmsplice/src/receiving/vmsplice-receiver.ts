@@ -1,0 +1,272 @@
+import {
+  AdaptiveWaits,
+  ControlMemory,
+  connect,
+  Doorbell,
+  ReceiverConnection,
+} from '@pageferry/connection';
+import {
+  BaseReceiver,
+  type DeliveryMemory,
+  isPageferryError,
+  PageferryError,
+  type SpliceDestination,
+  type SpliceResult,
+} from '@pageferry/core';
+import {
+  type LinuxCalls,
+  type OwnedFd,
+  S_IFIFO,
+  S_IFMT,
+  STAT_FIELD,
+  type UnixSocket,
+} from '@pageferry/linux';
+import { capabilities } from '../capabilities.js';
+import { PagePool, type Slot } from '../memory/page-pool.js';
+import type { ReceiverSettings } from '../options.js';
+import { DESCRIPTOR, MECHANISM } from '../protocol.js';
+import { RouteMemory } from './destination.js';
+import type { InboundMessage } from './inbound.js';
+import { Inlet } from './inlet.js';
+import { Mover } from './mover.js';
+
+interface SlotDelivery extends DeliveryMemory {
+  readonly slot: Slot;
+}
+
+/** The receiving side of the pipe transport. */
+export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
+  readonly #calls: LinuxCalls;
+  readonly #connection: ReceiverConnection;
+  readonly #pipe: OwnedFd;
+  readonly #pool: PagePool;
+  readonly #waits: AdaptiveWaits;
+  readonly #inlet: Inlet;
+  readonly #mover: Mover;
+  readonly #routes: RouteMemory;
+  #failure: PageferryError | undefined;
+
+  private constructor(
+    calls: LinuxCalls,
+    settings: ReceiverSettings,
+    connection: ReceiverConnection,
+    pipe: OwnedFd,
+  ) {
+    super({ ...settings, capabilities });
+    const { spinMicroseconds } = settings;
+    this.#calls = calls;
+    this.#connection = connection;
+    this.#pipe = pipe;
+    this.#pool = new PagePool(calls, settings.maxBorrowedBytes);
+    this.#waits = new AdaptiveWaits({
+      calls,
+      budget: this.budget,
+      spinMicroseconds,
+      arm: () => connection.park(),
+    });
+    this.#inlet = new Inlet({ calls, connection, pipe, pool: this.#pool });
+    const { budget } = this;
+    this.#mover = new Mover({
+      calls,
+      inlet: this.#inlet,
+      waits: this.#waits,
+      budget,
+      spinMicroseconds,
+    });
+    this.#routes = new RouteMemory(calls);
+    connection.watch(calls, {
+      onRing: () => this.#waits.wake(),
+      onHangUp: () => this.#waits.wake(),
+    });
+  }
+
+  /**
+   * Connects to a sender and takes over what it passes.
+   *
+   * @throws as `Transport.createReceiver`.
+   */
+  static async create(
+    calls: LinuxCalls,
+    settings: ReceiverSettings,
+    signal: AbortSignal | undefined,
+  ): Promise<VmspliceReceiver> {
+    const welcome = await connect(calls, settings.endpoint, MECHANISM, signal);
+    try {
+      return VmspliceReceiver.#open(calls, settings, welcome.socket, welcome.descriptors);
+    } catch (error) {
+      welcome.socket.close();
+      for (const descriptor of welcome.descriptors) descriptor.close();
+      throw error;
+    }
+  }
+
+  static #open(
+    calls: LinuxCalls,
+    settings: ReceiverSettings,
+    socket: UnixSocket,
+    descriptors: readonly OwnedFd[],
+  ): VmspliceReceiver {
+    const memoryFd = descriptors[DESCRIPTOR.memory];
+    const senderFd = descriptors[DESCRIPTOR.senderBell];
+    const receiverFd = descriptors[DESCRIPTOR.receiverBell];
+    const pipe = descriptors[DESCRIPTOR.pipe];
+    if (!memoryFd || !senderFd || !receiverFd || !pipe || !isPipe(calls, pipe.fd)) {
+      throw new PageferryError(
+        'PEER_MISBEHAVED',
+        'the sender passed other descriptors than it should',
+      );
+    }
+    using control = memoryFd;
+    const memory = ControlMemory.open(calls, control.fd);
+    try {
+      const senderBell = new Doorbell(calls, senderFd);
+      const receiverBell = new Doorbell(calls, receiverFd);
+      const connection = new ReceiverConnection({ socket, memory, senderBell, receiverBell });
+      return new VmspliceReceiver(calls, settings, connection, pipe);
+    } catch (error) {
+      memory.close();
+      throw error;
+    }
+  }
+
+  protected override poll(): SlotDelivery | 'end' | undefined {
+    return this.#guarded(() => {
+      const message = this.#inlet.message();
+      return message === undefined || message === 'end' ? message : this.#gather(message);
+    });
+  }
+
+  protected override waitUntil(ready: () => boolean, signal?: AbortSignal): Promise<void> {
+    return this.#waits.until(ready, signal);
+  }
+
+  protected override giveBack(memory: SlotDelivery): void {
+    this.#pool.giveBack(memory.slot);
+    // A receive may wait for this room.
+    if (this.#waits.parked > 0) this.#waits.wake();
+  }
+
+  protected override tryMoveTo(
+    fd: number,
+    destination: SpliceDestination,
+  ): SpliceResult | 'end' | number {
+    return this.#guarded(() => {
+      const message = this.#inlet.message();
+      if (message === undefined) return 0;
+      if (message === 'end') return 'end';
+      const route = this.#routes.routeTo(fd, destination);
+      if (route.kind !== 'splice' || message.carry !== undefined) return 0;
+      const calls = this.#calls;
+      const start = message.moved;
+      do {
+        const available = this.#inlet.available(message);
+        if (available === 0) {
+          calls.schedYield();
+          continue;
+        }
+        if (route.keepsReferences) message.referenced = true;
+        if (this.#inlet.splice(message, fd, available) === 0) break;
+      } while (message.taken < message.byteLength && !this.budget.exhausted());
+      const moved = message.moved - start;
+      return message.taken < message.byteLength ? moved : this.#finish(message, moved, 'splice');
+    });
+  }
+
+  protected override async moveTo(
+    fd: number,
+    teeFd: number | undefined,
+    signal: AbortSignal | undefined,
+    bytesMoved: number,
+  ): Promise<SpliceResult | undefined> {
+    const route = this.#routes.routeTo(fd, undefined);
+    let message: InboundMessage | 'end' | undefined;
+    const ready = (): boolean => {
+      message = this.#guarded(() => this.#inlet.message());
+      return message !== undefined;
+    };
+    await this.#waits.until(ready, signal);
+    const inbound = message as unknown as InboundMessage | 'end';
+    if (inbound === 'end') return undefined;
+    const start = inbound.moved - bytesMoved;
+    try {
+      const method = await this.#mover.move(inbound, { fd, teeFd, route, signal });
+      return this.#finish(inbound, inbound.moved - start, method);
+    } catch (error) {
+      throw this.#remember(withBytes(error, inbound.moved - start));
+    }
+  }
+
+  protected override async hangUp(): Promise<void> {
+    this.#waits.fail(new PageferryError('CLOSED', 'this receiver is closed'));
+    this.#connection.close();
+    this.#pipe.close();
+    this.#mover.close();
+    this.#pool.close();
+  }
+
+  /** Reads what is here of a message; returns it if that makes it whole. */
+  #gather(message: InboundMessage): SlotDelivery | undefined {
+    const slot = this.#inlet.gather(message);
+    const { carry } = message;
+    if (slot === undefined || carry === undefined) return undefined;
+    while (message.taken < message.byteLength) {
+      const available = this.#inlet.available(message);
+      if (available === 0) return undefined;
+      carry.end += this.#inlet.read(message, slot, carry.end, available);
+      this.#waits.moved();
+      if (message.taken < message.byteLength && this.budget.exhausted()) {
+        this.#waits.resumeSoon();
+        return undefined;
+      }
+    }
+    message.carry = undefined;
+    this.#inlet.finish(message);
+    return { bytes: slot.bytes, sequence: message.sequence, offset: message.moved, slot };
+  }
+
+  #finish(
+    message: InboundMessage,
+    byteLength: number,
+    method: 'splice' | 'read-write',
+  ): SpliceResult {
+    this.#inlet.finish(message);
+    const userSpaceCopies = method === 'splice' ? 0 : 2;
+    return { byteLength, sequence: message.sequence, method, userSpaceCopies };
+  }
+
+  /** Runs a step of receiving; what the sender did wrong stays wrong. */
+  #guarded<T>(step: () => T): T {
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      return step();
+    } catch (error) {
+      throw this.#remember(error);
+    }
+  }
+
+  #remember(error: unknown): unknown {
+    if (isPageferryError(error, 'PEER_DIED') || isPageferryError(error, 'PEER_MISBEHAVED')) {
+      this.#failure = error;
+    }
+    return error;
+  }
+}
+
+function isPipe(calls: LinuxCalls, fd: number): boolean {
+  const fields = new BigInt64Array(6);
+  if (calls.fstat(fd, fields) < 0) return false;
+  return (Number(fields[STAT_FIELD.mode]) & S_IFMT) === S_IFIFO;
+}
+
+/** Adds how much of the message had moved on to the error of a failed call. */
+function withBytes(error: unknown, bytesTransferred: number): unknown {
+  if (!isPageferryError(error, 'SYSTEM_CALL_FAILED')) return error;
+  const { message, syscall, errno, errnoName, cause } = error;
+  return new PageferryError('SYSTEM_CALL_FAILED', message, {
+    bytesTransferred,
+    cause,
+    ...(syscall === undefined ? {} : { syscall }),
+    ...(errno === undefined ? {} : { errno }),
+    ...(errnoName === undefined ? {} : { errnoName }),
+  });
+}

@@ -1,0 +1,187 @@
+import { createEntry, type SenderConnection, WAITS_FOR } from '@pageferry/connection';
+import type { PeerCredentials, ReceiverInfo } from '@pageferry/core';
+import { DISPOSITION, paddingOf, RETURN } from '../protocol.js';
+import type { OutgoingMessage } from './message.js';
+import type { DataPipe, Outlet } from './outlet.js';
+
+/** What a {@link Lane} needs. It takes the connection and the pipe over. */
+export interface LaneSettings {
+  readonly id: number;
+  readonly credentials: PeerCredentials;
+  readonly connection: SenderConnection;
+  readonly pipe: DataPipe;
+  readonly outlet: Outlet;
+  readonly pageSize: number;
+  /** Called for each message that the receiver is done with, or that died with it. */
+  readonly onReturn: (message: OutgoingMessage, referenced: boolean) => void;
+}
+
+/**
+ * The way to one receiver: its connection, its pipe, and what is under way on them.
+ *
+ * Messages wait in `#leaving` until their last page is in the pipe, and in `#underWay` until the
+ * receiver has given them back.
+ */
+export class Lane {
+  readonly #settings: LaneSettings;
+  readonly #pieceBytes: number;
+  readonly #entry = createEntry();
+  readonly #underWay: OutgoingMessage[] = [];
+  readonly #leaving: OutgoingMessage[] = [];
+  /** Bytes of the first leaving message that are in the pipe already. */
+  #offset = 0;
+  #bytesUnderWay = 0;
+  #broken = false;
+
+  constructor(settings: LaneSettings) {
+    this.#settings = settings;
+    // A quarter of the pipe at a time keeps both sides at work at once.
+    const piecePages = Math.floor(settings.pipe.byteLength / 4 / settings.pageSize);
+    this.#pieceBytes = Math.max(1, piecePages) * settings.pageSize;
+  }
+
+  /** True while another message can be accepted. */
+  get hasRoom(): boolean {
+    return this.#underWay.length < this.#settings.connection.capacity;
+  }
+
+  /** True once everything accepted is in the pipe. */
+  get empty(): boolean {
+    return this.#leaving.length === 0;
+  }
+
+  /** True once the receiver has given everything back. */
+  get idle(): boolean {
+    return this.#underWay.length === 0;
+  }
+
+  /** True if the receiver is gone or breaks the protocol: the lane must be closed. */
+  get broken(): boolean {
+    return this.#broken || this.#settings.connection.peerGone;
+  }
+
+  /** Announces a message; {@link pump} puts it into the pipe. Only while `hasRoom`. */
+  accept(message: OutgoingMessage): void {
+    const { length } = message.bytes;
+    message.holders++;
+    this.#underWay.push(message);
+    this.#bytesUnderWay += length;
+    const { connection } = this.#settings;
+    connection.deliver(length | 0, Math.floor(length / 2 ** 32), message.sequence | 0, 0);
+    if (length > 0) this.#leaving.push(message);
+    else connection.wakeReceiver();
+  }
+
+  /**
+   * Puts pages into the pipe until there is no room or nothing left, or `exhausted` says that it
+   * took long enough.
+   *
+   * @returns whether anything moved.
+   */
+  pump(exhausted: () => boolean): boolean {
+    const { connection, outlet, pipe } = this.#settings;
+    let moved = false;
+    for (;;) {
+      const message = this.#leaving[0];
+      if (message === undefined || this.#broken) return moved;
+      const room = pipe.byteLength - connection.bytesInFlight();
+      const rest = message.bytes.length - this.#offset;
+      const length = Math.min(rest, this.#pieceBytes);
+      // Small pieces cost as many system calls as large ones: wait for room for a whole one.
+      if (room < length) return moved;
+      const taken = outlet.put(pipe.writeEnd.fd, message.bytes, this.#offset, length);
+      if (taken < 0) {
+        this.#broken = true;
+        return moved;
+      }
+      if (taken === 0) return moved;
+      this.#advance(message, taken);
+      moved = true;
+      if (exhausted()) return moved;
+    }
+  }
+
+  /** Takes in what the receiver has given back. */
+  collect(): void {
+    const { connection } = this.#settings;
+    const available = connection.returnsAvailable();
+    if (available === 0) return;
+    if (available < 0 || available > this.#underWay.length) {
+      this.#broken = true;
+      return;
+    }
+    for (let count = 0; count < available; count++) {
+      connection.takeReturn(this.#entry);
+      const message = this.#underWay[0];
+      const sequence = this.#entry[RETURN.sequenceLow];
+      // What is still leaving cannot have been received: who says so lies.
+      if (
+        message === undefined ||
+        sequence !== (message.sequence | 0) ||
+        message === this.#leaving[0]
+      ) {
+        this.#broken = true;
+        return;
+      }
+      this.#underWay.shift();
+      this.#bytesUnderWay -= message.bytes.length;
+      const disposition = this.#entry[RETURN.disposition];
+      this.#settings.onReturn(message, disposition !== DISPOSITION.done);
+    }
+  }
+
+  /**
+   * Has the receiver wake this side when there is room to pump.
+   *
+   * @param returns whether messages that come back shall wake it too.
+   */
+  park(returns: boolean): void {
+    const { connection, pipe } = this.#settings;
+    const waitsFor = (returns ? WAITS_FOR.returns : 0) | (this.empty ? 0 : WAITS_FOR.room);
+    // Half of the pipe at a stretch: a wake-up costs as much as hundreds of messages.
+    const roomAt = Math.max(1, connection.bytesInFlight() - (pipe.byteLength >> 1));
+    connection.park(waitsFor, roomAt);
+  }
+
+  /** Tells the receiver that this was all. Its pipe ends; what is in it stays. */
+  finish(): void {
+    this.#settings.connection.finish();
+  }
+
+  /** Closes the connection and the pipe; what was under way comes back as referenced. */
+  close(): void {
+    const { connection, pipe, onReturn } = this.#settings;
+    if (!this.#broken) this.collect();
+    connection.close();
+    pipe.writeEnd.close();
+    // The receiver may have spliced pages onward before it ended: nobody can tell.
+    for (const message of this.#underWay.splice(0)) onReturn(message, true);
+    this.#leaving.length = 0;
+    this.#bytesUnderWay = 0;
+  }
+
+  /** A snapshot for `Sender.receivers`. */
+  info(): ReceiverInfo {
+    const { id, credentials } = this.#settings;
+    return {
+      id,
+      credentials,
+      messagesBehind: this.#underWay.length,
+      bytesBehind: this.#bytesUnderWay,
+    };
+  }
+
+  #advance(message: OutgoingMessage, taken: number): void {
+    const { connection, pageSize } = this.#settings;
+    const { length } = message.bytes;
+    this.#offset += taken;
+    if (this.#offset < length) {
+      connection.produce(taken);
+    } else {
+      this.#leaving.shift();
+      this.#offset = 0;
+      connection.produce(taken + paddingOf(length, pageSize));
+    }
+    connection.wakeReceiver();
+  }
+}

@@ -1,0 +1,11 @@
+import type { Slot } from '../memory/page-pool.js';
+
+/** A message on its way to one or more receivers. */
+export interface OutgoingMessage {
+  readonly slot: Slot;
+  /** Its bytes, possibly fewer than the slot's. */
+  readonly bytes: Uint8Array;
+  readonly sequence: number;
+  /** Receivers that have not given it back yet. */
+  holders: number;
+}
