@@ -1,0 +1,106 @@
+// The limit for the pipe transport: the same loop in C, with no frames and no contract.
+//
+//   pipe_limit splice|read MESSAGE_BYTES PIECE_BYTES TOTAL_BYTES
+//
+// A parent vmsplices the pages of one message over and over into a pipe of 1 MiB, piece by piece; a
+// child splices them to /dev/null, or reads them into memory. Prints the nanoseconds it took until
+// the child had everything.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { HUGE_PAGE = 2 << 20, PIPE_BYTES = 1 << 20 };
+
+static void fail(const char *what) {
+  perror(what);
+  exit(1);
+}
+
+static size_t at_most(size_t a, size_t b) { return a < b ? a : b; }
+
+// Faulted-in memory on huge pages, where the kernel gives them.
+static char *message_memory(size_t bytes) {
+  size_t rounded = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+  char *memory = aligned_alloc(HUGE_PAGE, rounded);
+  if (!memory) fail("aligned_alloc");
+  madvise(memory, rounded, MADV_HUGEPAGE);
+  memset(memory, 1, rounded);
+  return memory;
+}
+
+static void send_all(int fd, char *memory, size_t message, size_t piece, size_t total) {
+  for (size_t sent = 0; sent < total; sent += message) {
+    for (size_t offset = 0; offset < message;) {
+      struct iovec part = {memory + offset, at_most(piece, message - offset)};
+      ssize_t taken = vmsplice(fd, &part, 1, 0);
+      if (taken < 0) {
+        if (errno == EINTR) continue;
+        fail("vmsplice");
+      }
+      offset += (size_t)taken;
+    }
+  }
+}
+
+static void discard_all(int fd, size_t piece, size_t total) {
+  int null = open("/dev/null", O_WRONLY);
+  if (null < 0) fail("/dev/null");
+  for (size_t got = 0; got < total;) {
+    ssize_t moved = splice(fd, NULL, null, NULL, at_most(piece, total - got), 0);
+    if (moved <= 0) fail("splice");
+    got += (size_t)moved;
+  }
+}
+
+static void read_all(int fd, size_t message, size_t piece, size_t total) {
+  char *memory = message_memory(message);
+  size_t offset = 0;
+  for (size_t got = 0; got < total;) {
+    ssize_t count = read(fd, memory + offset, at_most(piece, message - offset));
+    if (count <= 0) fail("read");
+    got += (size_t)count;
+    offset = (offset + (size_t)count) % message;
+  }
+}
+
+int main(int argc, char **argv) {
+  if (argc != 5) {
+    fprintf(stderr, "usage: pipe_limit splice|read MESSAGE_BYTES PIECE_BYTES TOTAL_BYTES\n");
+    return 2;
+  }
+  size_t message = strtoull(argv[2], NULL, 10);
+  size_t piece = strtoull(argv[3], NULL, 10);
+  size_t total = strtoull(argv[4], NULL, 10) / message * message;
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) < 0) fail("pipe2");
+  fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES);
+  char *memory = message_memory(message);
+
+  pid_t child = fork();
+  if (child < 0) fail("fork");
+  if (child == 0) {
+    close(ends[1]);
+    if (strcmp(argv[1], "read") == 0) read_all(ends[0], message, piece, total);
+    else discard_all(ends[0], piece, total);
+    _exit(0);
+  }
+  close(ends[0]);
+  struct timespec start, end;
+  clock_gettime(CLOCK_MONOTONIC, &start);
+  send_all(ends[1], memory, message, piece, total);
+  close(ends[1]);
+  int status;
+  waitpid(child, &status, 0);
+  clock_gettime(CLOCK_MONOTONIC, &end);
+  if (status != 0) return 1;
+  printf("%lld\n", (end.tv_sec - start.tv_sec) * 1000000000LL + (end.tv_nsec - start.tv_nsec));
+  return 0;
+}

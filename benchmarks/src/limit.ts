@@ -1,0 +1,31 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { Task, Trial } from './task.js';
+
+const run = promisify(execFile);
+
+/** Runs the C program with a piece size. */
+export type Limit = (task: Task, pieceBytes: number) => Promise<Trial>;
+
+/** Builds `limit/pipe_limit.c`, or answers `undefined` where there is no C compiler. */
+export async function buildLimit(): Promise<Limit | undefined> {
+  const source = fileURLToPath(new URL('../limit/pipe_limit.c', import.meta.url));
+  const folder = fileURLToPath(new URL('../build/', import.meta.url));
+  const program = `${folder}pipe_limit`;
+  mkdirSync(folder, { recursive: true });
+  try {
+    await run(process.env['CC'] ?? 'cc', ['-O2', '-o', program, source]);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  return async ({ path, messageBytes, totalBytes }, pieceBytes) => {
+    const mode = path === 'discard' ? 'splice' : 'read';
+    const words = [mode, messageBytes, pieceBytes, totalBytes].map(String);
+    const { stdout } = await run(program, words);
+    const bytes = Math.floor(totalBytes / messageBytes) * messageBytes;
+    return { bytes, nanoseconds: Number(stdout) };
+  };
+}

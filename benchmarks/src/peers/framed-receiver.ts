@@ -1,0 +1,26 @@
+import { open } from 'node:fs/promises';
+import { vmspliceNapi } from '@pageferry/vmsplice-napi';
+import { peerTask } from './arguments.js';
+
+const { endpoint, discard, messageBytes, count, warmUp } = peerTask();
+const receiver = await vmspliceNapi.createReceiver({ endpoint });
+const nothing = await open('/dev/null', 'w');
+let received = 0;
+if (discard) {
+  for (;;) {
+    const result = await receiver.spliceTo(nothing);
+    if (result === undefined) break;
+    received += result.byteLength;
+  }
+} else {
+  for (;;) {
+    const delivery = await receiver.receive();
+    if (delivery === undefined) break;
+    received += delivery.byteLength;
+    delivery.release();
+  }
+}
+await receiver.close();
+await nothing.close();
+if (received !== (warmUp + count) * messageBytes) throw new Error(`received ${received} bytes`);
+process.disconnect?.();

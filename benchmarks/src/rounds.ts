@@ -1,0 +1,62 @@
+import { max, median, min } from 'simple-statistics';
+import { FRAMED, STDIO, type Subject, subjectsFor } from './subjects.js';
+import type { Task } from './task.js';
+
+/** Minimum, median and maximum of one figure over the rounds. */
+export interface Spread {
+  readonly min: number;
+  readonly median: number;
+  readonly max: number;
+}
+
+/** What the rounds of one task showed. */
+export interface RoundsResult {
+  readonly task: Task;
+  readonly rounds: number;
+  /** GiB/s of each subject. */
+  readonly subjects: readonly { readonly name: string; readonly gibPerSecond: Spread }[];
+  /** `vmsplice-napi` over the C program with the piece size that was best in the median. */
+  readonly ratioToLimit?: Spread;
+  /** `vmsplice-napi` over Node's own pipe. */
+  readonly ratioToStdio?: Spread;
+}
+
+/** Runs every subject once a round, in turn, so that a slow spell of the machine hits all of them. */
+export async function runRounds(
+  task: Task,
+  rounds: number,
+  log: (line: string) => void,
+): Promise<RoundsResult> {
+  const subjects = await subjectsFor(task);
+  const rates = new Map<Subject, number[]>(subjects.map((subject) => [subject, []]));
+  for (let round = 1; round <= rounds; round++) {
+    log(`${task.path}, ${task.messageBytes} bytes: round ${round} of ${rounds}`);
+    for (const [subject, measured] of rates) {
+      const { bytes, nanoseconds } = await subject.run(task);
+      measured.push(bytes / 2 ** 30 / (nanoseconds / 1e9));
+    }
+  }
+  const named = (name: string) => [...rates].find(([subject]) => subject.name === name)?.[1];
+  const limits = [...rates].filter(([subject]) => subject.limit).map(([, measured]) => measured);
+  const best = limits.sort((a, b) => median(b) - median(a))[0];
+  const framed = named(FRAMED) as number[];
+  const stdio = named(STDIO);
+  return {
+    task,
+    rounds,
+    subjects: Array.from(rates, ([{ name }, measured]) => ({
+      name,
+      gibPerSecond: spread(measured),
+    })),
+    ...(best && { ratioToLimit: ratios(framed, best) }),
+    ...(stdio && { ratioToStdio: ratios(framed, stdio) }),
+  };
+}
+
+function ratios(above: readonly number[], below: readonly number[]): Spread {
+  return spread(above.map((value, round) => value / (below[round] as number)));
+}
+
+function spread(values: number[]): Spread {
+  return { min: min(values), median: median(values), max: max(values) };
+}
