@@ -16,6 +16,7 @@ import {
   ECONNREFUSED,
   ENAMETOOLONG,
   ENOENT,
+  ENOTDIR,
   EPERM,
   EPROTOTYPE,
   errnoName,
@@ -125,19 +126,33 @@ export function endpointError(syscall: string, result: number, path: string): Pa
     case -EPERM:
       return fail('ENDPOINT_FORBIDDEN', `this user may not use the endpoint ${path}`);
     case -ENOENT:
+    case -ENOTDIR:
       return fail('ENDPOINT_INVALID', `there is no folder for the endpoint ${path}`);
     default:
       return cause;
   }
 }
 
-/** @throws `ENDPOINT_INVALID` if something other than a socket is in the way. */
+/**
+ * What is at the endpoint's path, if anything.
+ *
+ * @throws `ENDPOINT_INVALID` if it is something other than a socket, `ENDPOINT_FORBIDDEN` if this
+ *   user may not look.
+ */
 export function checkIsSocket(path: string): Stats | undefined {
-  const found = statSync(path, { throwIfNoEntry: false });
+  const found = statOf(path);
   if (found && !found.isSocket()) {
     throw new PageferryError('ENDPOINT_INVALID', `the endpoint exists and is no socket: ${path}`);
   }
   return found;
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw endpointError('stat', (error as NodeJS.ErrnoException).errno ?? -EACCES, path);
+  }
 }
 
 function removeIfStale(calls: LinuxCalls, path: string): void {

@@ -192,7 +192,10 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   releaseLoan(loan: BaseLoan<M>): void {
     loan.disown();
     this.#loansHeld--;
-    if (!this.closed) this.free(loan.memory);
+    if (this.closed) return;
+    this.free(loan.memory);
+    // Another call may wait for this room.
+    if (this.#borrowing.busy) this.recheck();
   }
 
   /** True if a call cannot be answered on the spot: it has a deadline, or the event loop is due. */

@@ -64,6 +64,12 @@ export interface LinuxCalls {
   poll(fd: number, events: number, timeout: number): number;
   /** close(2). */
   close(fd: number): number;
+  /**
+   * Has `fd` closed when this thread ends, unless {@link close} has done that before: Node stops a
+   * worker thread without running its code, and a peer would wait for ever. `on` false takes it back,
+   * for a descriptor that somebody else owns from now on.
+   */
+  closeAtThreadEnd(fd: number, on: boolean): number;
   /** fcntl(2) `F_DUPFD_CLOEXEC`: the lowest free number from `minimum` for the same description. */
   duplicate(fd: number, minimum: number): number;
   /** fcntl(2) `F_GETFL`: access mode and status flags. */

@@ -3,7 +3,8 @@ import { checkResult } from '../calls/errors.js';
 import type { LinuxCalls } from '../calls/linux-calls.js';
 
 /**
- * The one owner of a descriptor: it closes it exactly once. Disposable with `using`.
+ * The one owner of a descriptor: it closes it exactly once, at the latest when its thread ends.
+ * Disposable with `using`.
  *
  * Pass `fd` to whoever only uses the descriptor; pass the `OwnedFd` to whoever shall own it.
  */
@@ -14,6 +15,7 @@ export class OwnedFd implements Disposable {
   constructor(calls: LinuxCalls, fd: number) {
     this.#calls = calls;
     this.#fd = fd;
+    calls.closeAtThreadEnd(fd, true);
   }
 
   /**
@@ -43,6 +45,7 @@ export class OwnedFd implements Disposable {
   /** Gives the descriptor up without closing it; the caller owns it now. */
   release(): number {
     const fd = this.fd;
+    this.#calls.closeAtThreadEnd(fd, false);
     this.#fd = -1;
     return fd;
   }
