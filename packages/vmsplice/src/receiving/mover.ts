@@ -42,6 +42,8 @@ export interface Move {
 export class Mover implements Disposable {
   readonly #settings: MoverSettings;
   readonly #buffers: PagePool;
+  /** What the thread pool does for this mover, or did last. */
+  #onThread: Promise<unknown> = Promise.resolve();
 
   constructor(settings: MoverSettings) {
     this.#settings = settings;
@@ -70,7 +72,12 @@ export class Mover implements Disposable {
     }
   }
 
-  /** Frees the buffers. */
+  /** Resolves when the thread pool is done with the pipe and the memory. */
+  async settled(): Promise<void> {
+    await this.#onThread;
+  }
+
+  /** Frees the buffers; only once `settled`. */
   close(): void {
     this.#buffers.close();
   }
@@ -107,7 +114,7 @@ export class Mover implements Disposable {
       }
       try {
         if (alignment === 1) await this.#waitForRoom(move.fd, move.signal);
-        await inlet.spliceOnThread(message, move.fd, length);
+        await this.#keep(inlet.spliceOnThread(message, move.fd, length));
         if (move.route.keepsReferences) message.referenced = true;
       } catch (error) {
         // The file system, or pages that are not aligned: the ordinary way works.
@@ -162,7 +169,8 @@ export class Mover implements Disposable {
     while (carry.start < carry.end) {
       await this.#waitForRoom(move.fd, move.signal);
       const length = Math.min(most, carry.end - carry.start);
-      const count = await calls.writeOnThread(move.fd, carry.slot.bytes, carry.start, length);
+      const writing = calls.writeOnThread(move.fd, carry.slot.bytes, carry.start, length);
+      const count = await this.#keep(writing);
       if (count === -EAGAIN) continue;
       if (count < 0) throw systemCallError('write', count);
       carry.start += count;
@@ -199,6 +207,11 @@ export class Mover implements Disposable {
       message.teed = message.taken + this.#settings.inlet.tee(message, move.teeFd, available);
     }
     return Math.min(available, message.teed - message.taken);
+  }
+
+  #keep(work: Promise<number>): Promise<number> {
+    this.#onThread = work.catch(() => undefined);
+    return work;
   }
 
   async #waitForRoom(fd: number, signal: AbortSignal | undefined): Promise<void> {

@@ -25,7 +25,7 @@ import { capabilities } from '../capabilities.js';
 import { PagePool, type Slot } from '../memory/page-pool.js';
 import type { ReceiverSettings } from '../options.js';
 import { DESCRIPTOR, MECHANISM } from '../protocol.js';
-import { RouteMemory } from './destination.js';
+import { type Route, RouteMemory } from './destination.js';
 import type { InboundMessage } from './inbound.js';
 import { Inlet } from './inlet.js';
 import { Mover } from './mover.js';
@@ -44,6 +44,8 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
   readonly #inlet: Inlet;
   readonly #mover: Mover;
   readonly #routes: RouteMemory;
+  /** Ends whatever waits for a destination. */
+  readonly #closing = new AbortController();
   #failure: PageferryError | undefined;
 
   private constructor(
@@ -154,7 +156,7 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
       const message = this.#inlet.message();
       if (message === undefined) return 0;
       if (message === 'end') return 'end';
-      const route = this.#routes.routeTo(fd, destination);
+      const route = this.#routeTo(fd, destination);
       if (route.kind !== 'splice' || message.carry !== undefined) return 0;
       const calls = this.#calls;
       const start = message.moved;
@@ -178,7 +180,6 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
     signal: AbortSignal | undefined,
     bytesMoved: number,
   ): Promise<SpliceResult | undefined> {
-    const route = this.#routes.routeTo(fd, undefined);
     let message: InboundMessage | 'end' | undefined;
     const ready = (): boolean => {
       message = this.#guarded(() => this.#inlet.message());
@@ -189,7 +190,11 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
     if (inbound === 'end') return undefined;
     const start = inbound.moved - bytesMoved;
     try {
-      const method = await this.#mover.move(inbound, { fd, teeFd, route, signal });
+      const route = this.#routeTo(fd, undefined);
+      const either = signal
+        ? AbortSignal.any([signal, this.#closing.signal])
+        : this.#closing.signal;
+      const method = await this.#mover.move(inbound, { fd, teeFd, route, signal: either });
       return this.#finish(inbound, inbound.moved - start, method);
     } catch (error) {
       throw this.#remember(withBytes(error, inbound.moved - start));
@@ -197,7 +202,11 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
   }
 
   protected override async hangUp(): Promise<void> {
-    this.#waits.fail(new PageferryError('CLOSED', 'this receiver is closed'));
+    const closed = new PageferryError('CLOSED', 'this receiver is closed');
+    this.#closing.abort(closed);
+    this.#waits.fail(closed);
+    // The thread pool may still read from the memory, or splice out of the pipe.
+    await this.#mover.settled();
     this.#connection.close();
     this.#pipe.close();
     this.#mover.close();
@@ -222,6 +231,14 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
     message.carry = undefined;
     this.#inlet.finish(message);
     return { bytes: slot.bytes, sequence: message.sequence, offset: message.moved, slot };
+  }
+
+  #routeTo(fd: number, destination: unknown): Route {
+    try {
+      return this.#routes.routeTo(fd, destination);
+    } catch (error) {
+      throw withBytes(error, 0);
+    }
   }
 
   #finish(
