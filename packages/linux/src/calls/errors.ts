@@ -1,8 +1,11 @@
 import { getSystemErrorMap } from 'node:util';
 import { PageferryError } from '@pageferry/core';
+import { EOPNOTSUPP } from './constants.js';
 
 /** The symbolic name of a positive errno, for example `EPERM` for 1. */
 export function errnoName(errno: number): string {
+  // One number with two names on Linux; vmsplice(2) and its like use the one that Node does not.
+  if (errno === EOPNOTSUPP) return 'EOPNOTSUPP';
   return getSystemErrorMap().get(-errno)?.[0] ?? `errno ${errno}`;
 }
 

@@ -145,7 +145,9 @@ export class AttachedSender extends BaseSender<SlotMemory> {
       return this.#outlet.put(this.#fd, bytes, offset, rest);
     }
     // The pipe may be in blocking mode, and that is not this program's to change.
-    if ((this.#calls.poll(this.#fd, POLLOUT, 0) & POLLOUT) === 0) return 0;
+    const revents = this.#calls.poll(this.#fd, POLLOUT, 0);
+    if ((revents & POLLERR) !== 0) return -1;
+    if ((revents & POLLOUT) === 0) return 0;
     return this.#outlet.put(this.#fd, bytes, offset, Math.min(SURE_BYTES, rest));
   }
 

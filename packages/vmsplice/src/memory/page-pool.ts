@@ -46,6 +46,8 @@ const EMPTY = new Uint8Array(0);
 export class PagePool implements Disposable {
   readonly #calls: LinuxCalls;
   readonly #limit: number;
+  /** How many bytes stay mapped while nobody uses them. */
+  readonly #kept: number;
   readonly #pageSize: number;
   readonly #free = new Map<number, PooledSlot[]>();
   readonly #regions = new Set<Region>();
@@ -57,6 +59,7 @@ export class PagePool implements Disposable {
   constructor(calls: LinuxCalls, limit: number) {
     this.#calls = calls;
     this.#limit = limit;
+    this.#kept = Math.max(limit, REGION_BYTES);
     this.#pageSize = calls.pageSize();
   }
 
@@ -94,7 +97,7 @@ export class PagePool implements Disposable {
     const free = this.#free.get(pooled.byteLength);
     if (free) free.push(pooled);
     else this.#free.set(pooled.byteLength, [pooled]);
-    if (this.#bytesMapped > this.#limit) this.#trim(0);
+    this.#trim(0);
   }
 
   /** Unmaps everything; what is lent out has length 0 from then on. */
@@ -157,10 +160,11 @@ export class PagePool implements Disposable {
     this.#calls.madvise(slot.region.mapping.buffer, slot.offset, slot.byteLength, MADV_DONTNEED);
   }
 
-  /** Unmaps regions that are free, until `wanted` more bytes fit within the limit. */
+  /** Unmaps regions that are free, until `wanted` more bytes fit within what is kept. */
   #trim(wanted: number): void {
+    if (this.#bytesMapped + wanted <= this.#kept) return;
     for (const region of this.#regions) {
-      if (this.#bytesMapped + wanted <= this.#limit) return;
+      if (this.#bytesMapped + wanted <= this.#kept) return;
       if (region.lent > 0) continue;
       for (const [size, slots] of this.#free) {
         const kept = slots.filter((slot) => slot.region !== region);

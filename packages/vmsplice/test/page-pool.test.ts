@@ -1,0 +1,117 @@
+import { MADV_DONTNEED } from '@pageferry/linux';
+import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { describe, expect, test } from 'vitest';
+import { PagePool, type Slot } from '../dist/memory/page-pool.js';
+import { callsWith } from './support/pair.js';
+
+const real = loadLinuxCalls();
+const MEBIBYTE = 1024 * 1024;
+
+function take(pool: PagePool, byteLength: number): Slot {
+  const slot = pool.take(byteLength);
+  if (slot === undefined) throw new Error(`no room for ${byteLength} bytes`);
+  return slot;
+}
+
+/** How many mappings are live: made and not unmapped. */
+function countingCalls() {
+  let live = 0;
+  const calls = callsWith({
+    mmap: (...words) => {
+      live++;
+      return real.mmap(...words);
+    },
+    munmap: (buffer) => {
+      live--;
+      return real.munmap(buffer);
+    },
+  });
+  return { calls, live: () => live };
+}
+
+describe('a page pool', () => {
+  test('lends page-aligned memory of exactly the length that was asked for', () => {
+    using pool = new PagePool(real, 64 * MEBIBYTE);
+    for (const length of [
+      1,
+      4095,
+      4096,
+      4097,
+      MEBIBYTE,
+      2 * MEBIBYTE,
+      2 * MEBIBYTE + 1,
+      5_000_000,
+    ]) {
+      const { bytes } = take(pool, length);
+      const address = real.addressOf(bytes.buffer as ArrayBuffer) + BigInt(bytes.byteOffset);
+      expect(bytes.length).toBe(length);
+      expect(address % 4096n).toBe(0n);
+    }
+  });
+
+  test('lends no byte twice at the same time', () => {
+    using pool = new PagePool(real, 64 * MEBIBYTE);
+    const slots = Array.from({ length: 200 }, (_, index) => take(pool, 1 + index * 321));
+    for (const [index, slot] of slots.entries()) slot.bytes.fill(index);
+    for (const [index, slot] of slots.entries()) {
+      expect(slot.bytes.every((byte) => byte === index)).toBe(true);
+    }
+  });
+
+  test('lends the slot that came back last', () => {
+    using pool = new PagePool(real, 64 * MEBIBYTE);
+    const [first, second] = [take(pool, 4096), take(pool, 4096)];
+    pool.giveBack(first);
+    pool.giveBack(second);
+    expect(take(pool, 4096)).toBe(second);
+    expect(take(pool, 4096)).toBe(first);
+  });
+
+  test('lends no more than its limit, except one larger slot when nothing is out', () => {
+    using pool = new PagePool(real, MEBIBYTE);
+    const large = take(pool, 3 * MEBIBYTE);
+    expect(pool.take(1)).toBeUndefined();
+    pool.giveBack(large);
+    const small = take(pool, 1);
+    expect(pool.take(3 * MEBIBYTE)).toBeUndefined();
+    expect(pool.take(MEBIBYTE)).toBeUndefined();
+    pool.giveBack(small);
+    expect(pool.take(MEBIBYTE)).toBeDefined();
+  });
+
+  test('counts a message of no bytes as nothing', () => {
+    using pool = new PagePool(real, 1);
+    const slots = [take(pool, 0), take(pool, 0), take(pool, 1), take(pool, 0)];
+    expect(slots.map(({ bytes }) => bytes.length)).toEqual([0, 0, 1, 0]);
+  });
+
+  test('replaces pages that may still be referenced, and no others', () => {
+    const replaced: number[] = [];
+    const calls = callsWith({
+      madvise: (buffer, offset, length, advice) => {
+        if (advice === MADV_DONTNEED) replaced.push(length);
+        return real.madvise(buffer, offset, length, advice);
+      },
+    });
+    using pool = new PagePool(calls, MEBIBYTE);
+    const slot = take(pool, 8192);
+    slot.bytes.fill(7);
+    pool.giveBack(slot);
+    expect(take(pool, 8192).bytes[0]).toBe(7);
+    slot.referenced = true;
+    pool.giveBack(slot);
+    expect(replaced).toEqual([8192]);
+    expect(take(pool, 8192).bytes[0]).toBe(0);
+  });
+
+  test('unmaps what it has no room to keep, and everything at the end', () => {
+    const { calls, live } = countingCalls();
+    const pool = new PagePool(calls, 8 * MEBIBYTE);
+    for (let length = 3; length < 40; length += 4) pool.giveBack(take(pool, length * MEBIBYTE));
+    expect(live()).toBeLessThanOrEqual(2);
+    const kept = take(pool, MEBIBYTE);
+    pool.close();
+    expect(live()).toBe(0);
+    expect(kept.bytes.length).toBe(0);
+  });
+});
