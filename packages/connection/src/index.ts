@@ -14,3 +14,4 @@ export { Endpoint } from './rendezvous/endpoint.js';
 export { Listener, type ListenerSettings, type WelcomeSender } from './rendezvous/listener.js';
 export * from './waiting/adaptive-waits.js';
 export * from './waiting/doorbell.js';
+export { yieldProcessor } from './waiting/yield-processor.js';

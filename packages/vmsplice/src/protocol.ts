@@ -9,8 +9,11 @@
 /** Name of the mechanism in the handshake; the binding does not matter to the other side. */
 export const MECHANISM = 'vmsplice';
 
-/** The largest message in bytes: the largest `Uint8Array` that every supported Node can make. */
-export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024 * 1024 - 1;
+/**
+ * The largest message in bytes: with a huge page around it for alignment, it fills the largest
+ * `ArrayBuffer` that every supported Node can make (4 GiB).
+ */
+export const MAX_MESSAGE_BYTES: number = 4 * 1024 * 1024 * 1024 - 2 * 1024 * 1024;
 
 /** Words of a delivery entry. The last one is 0. */
 export const DELIVERY = { lengthLow: 0, lengthHigh: 1, sequenceLow: 2 } as const;

@@ -1,5 +1,6 @@
 import { type LoopBudget, nextTurn, WaitList } from '@pageferry/core';
 import type { LinuxCalls } from '@pageferry/linux';
+import { yieldProcessor } from './yield-processor.js';
 
 /** What {@link AdaptiveWaits} needs to know. */
 export interface AdaptiveWaitsSettings {
@@ -43,17 +44,21 @@ export class AdaptiveWaits {
   async until(ready: () => boolean, signal?: AbortSignal): Promise<void> {
     const { calls, budget, spinMicroseconds } = this.#settings;
     let idleSince = performance.now();
-    for (;;) {
+    for (let contended = false; ; ) {
       this.#parked.throwIfOver(signal);
       do {
         const before = this.#progress;
         if (ready()) return;
-        if (this.#progress !== before) idleSince = performance.now();
-        // The other side may have been put on this very processor: without this, it would not run
-        // before the scheduler's slice is over, and each side would wait for the other in turn.
-        else calls.schedYield();
+        if (this.#progress !== before) {
+          idleSince = performance.now();
+          contended = false;
+        } else if (contended) {
+          break;
+        } else {
+          contended = yieldProcessor(calls);
+        }
       } while (!budget.exhausted());
-      if ((performance.now() - idleSince) * 1000 >= spinMicroseconds) break;
+      if (contended || (performance.now() - idleSince) * 1000 >= spinMicroseconds) break;
       await nextTurn();
     }
     await this.#parked.wait(ready, signal);

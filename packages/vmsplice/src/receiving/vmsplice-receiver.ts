@@ -4,6 +4,7 @@ import {
   connect,
   Doorbell,
   ReceiverConnection,
+  yieldProcessor,
 } from '@pageferry/connection';
 import {
   BaseReceiver,
@@ -163,7 +164,7 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
       do {
         const available = this.#inlet.available(message);
         if (available === 0) {
-          calls.schedYield();
+          if (yieldProcessor(calls)) break;
           continue;
         }
         if (route.keepsReferences) message.referenced = true;
