@@ -10,7 +10,7 @@ import type {
 } from '../contract/receiver.js';
 import type { WaitOptions } from '../contract/transport.js';
 import { PageferryError } from '../errors.js';
-import { withDeadline } from '../waiting/deadline.js';
+import { checkMayWait, withDeadline } from '../waiting/deadline.js';
 import { LoopBudget, nextTurn } from '../waiting/loop-budget.js';
 import { Turnstile } from '../waiting/turnstile.js';
 import { BaseDelivery } from './base-delivery.js';
@@ -61,12 +61,14 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
    *
    * @param teeFd a pipe that gets the same bytes too; only with the capability `tee`.
    * @param bytesMoved what {@link tryMoveTo} has moved already in the same call.
+   * @param destination what the caller passed, for backends that remember what it is.
    */
   protected abstract moveTo(
     fd: number,
     teeFd: number | undefined,
     signal: AbortSignal | undefined,
     bytesMoved: number,
+    destination: SpliceDestination,
   ): Promise<SpliceResult | undefined>;
   /**
    * Moves the next message without waiting, if it can be done at once. A backend for which a
@@ -94,7 +96,7 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
 
   async receive(options: WaitOptions = NOTHING): Promise<Delivery | undefined> {
     this.#checkOpen();
-    if (options === NOTHING && !this.#receiving.busy && !this.budget.exhausted()) {
+    if (this.#mayAnswerAtOnce(options)) {
       // The usual case without a detour: a message is here.
       const message = this.poll();
       if (message === 'end') return undefined;
@@ -135,19 +137,19 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
       throw new PageferryError('NOT_SUPPORTED', 'this transport cannot tee', { argument: 'tee' });
     }
     let moved = 0;
-    if (options === NOTHING && !this.#receiving.busy && !this.budget.exhausted()) {
+    if (teeFd === undefined && this.#mayAnswerAtOnce(options)) {
       // The usual case without a detour: the message is here, and its destination takes it.
       const outcome = this.tryMoveTo(fd, destination);
       if (typeof outcome !== 'number') return this.#movedOn(outcome);
       moved = outcome;
     }
     return this.#inTurn(options, async (signal) => {
-      if (signal === undefined && teeFd === undefined) {
+      if (teeFd === undefined) {
         const outcome = this.tryMoveTo(fd, destination);
         if (typeof outcome !== 'number') return this.#movedOn(outcome, moved);
         moved += outcome;
       }
-      const result = await this.moveTo(fd, teeFd, signal, moved);
+      const result = await this.moveTo(fd, teeFd, signal, moved, destination);
       return this.#movedOn(result ?? 'end');
     });
   }
@@ -183,6 +185,17 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
     this.#deliveriesHeld--;
     this.#bytesHeld -= delivery.byteLength;
     if (!this.closed) this.giveBack(delivery.memory);
+  }
+
+  /**
+   * True if a call may be answered on the spot: nobody is before it, and the event loop is not due
+   * for a turn.
+   *
+   * @throws `INVALID_ARGUMENT`, and `ABORTED` for a signal that has fired.
+   */
+  #mayAnswerAtOnce(options: WaitOptions): boolean {
+    if (options !== NOTHING) checkMayWait(options);
+    return !this.#receiving.busy && !this.budget.exhausted();
   }
 
   #inTurn<T>(options: WaitOptions, task: (signal?: AbortSignal) => Promise<T>): Promise<T> {

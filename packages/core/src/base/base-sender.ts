@@ -3,7 +3,7 @@ import type { Capabilities } from '../contract/capabilities.js';
 import type { Loan, ReceiverInfo, Sender, SenderStats, SendOutcome } from '../contract/sender.js';
 import type { WaitOptions } from '../contract/transport.js';
 import { PageferryError } from '../errors.js';
-import { checkWaitOptions, withDeadline } from '../waiting/deadline.js';
+import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { LoopBudget, nextTurn } from '../waiting/loop-budget.js';
 import { Turnstile } from '../waiting/turnstile.js';
 import { BaseLoan } from './base-loan.js';
@@ -95,7 +95,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   }
 
   async loan(byteLength: number, options: WaitOptions = NOTHING): Promise<Loan> {
-    const loan = this.#needsDetour(options) ? undefined : this.tryLoan(byteLength);
+    const loan = this.#mayAnswerAtOnce(options) ? this.tryLoan(byteLength) : undefined;
     if (loan) return loan;
     this.#checkOpen();
     checkMessageLength(byteLength, this.#capabilities.maxMessageBytes);
@@ -162,22 +162,22 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
 
   /** For `BaseLoan` only. */
   sendLoan(loan: BaseLoan<M>, options: WaitOptions = NOTHING): Promise<SendOutcome> {
-    if (!this.#needsDetour(options) && !this.#sending.busy) {
-      // The usual case without a detour: accepted at once, and gone at once.
-      try {
+    let outcome: AcceptOutcome = 'full';
+    try {
+      if (this.#mayAnswerAtOnce(options) && !this.#sending.busy) {
+        // The usual case without a detour: accepted at once, and gone at once.
         loan.checkOwned();
-        const outcome = this.#offer(loan);
+        outcome = this.#offer(loan);
         if (outcome === 'no-receiver') return Promise.resolve(outcome);
         if (outcome === 'sent' && this.hasLeft()) return SENT;
-        return this.#sending.pass(() => this.#sendSlowly(loan, outcome, undefined));
-      } catch (error) {
-        return Promise.reject(error);
       }
+    } catch (error) {
+      return Promise.reject(error);
     }
     return withDeadline(options, (signal) =>
       this.#sending.pass(async () => {
         if (this.budget.exhausted()) await nextTurn();
-        return this.#sendSlowly(loan, 'full', signal);
+        return this.#sendSlowly(loan, outcome, signal);
       }, signal),
     );
   }
@@ -198,9 +198,14 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     if (this.#borrowing.busy) this.recheck();
   }
 
-  /** True if a call cannot be answered on the spot: it has a deadline, or the event loop is due. */
-  #needsDetour(options: WaitOptions): boolean {
-    return options !== NOTHING || this.budget.exhausted();
+  /**
+   * True if a call may be answered on the spot: the event loop is not due for a turn.
+   *
+   * @throws `INVALID_ARGUMENT`, and `ABORTED` for a signal that has fired.
+   */
+  #mayAnswerAtOnce(options: WaitOptions): boolean {
+    if (options !== NOTHING) checkMayWait(options);
+    return !this.budget.exhausted();
   }
 
   #lend(byteLength: number): BaseLoan<M> | undefined {
@@ -250,6 +255,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   }
 
   async #closeInOrder(options: WaitOptions): Promise<void> {
+    await null; // From here on `closed` is true: `hasLeft` may say goodbye too, and wait for that.
     try {
       await withDeadline(options, (signal) => this.waitUntil(() => this.hasLeft(), signal));
     } catch (error) {

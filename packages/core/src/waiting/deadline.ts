@@ -23,6 +23,16 @@ export function checkWaitOptions<T extends WaitOptions>(options: T | undefined):
 }
 
 /**
+ * Checks the options of a call that may wait, before it does anything.
+ *
+ * @throws `INVALID_ARGUMENT` for unusable options, `ABORTED` for a signal that has fired.
+ */
+export function checkMayWait(options: WaitOptions): void {
+  const { signal } = checkWaitOptions(options);
+  if (signal?.aborted) throw abortedError(signal.reason);
+}
+
+/**
  * Runs a wait under the caller's AbortSignal and time limit.
  *
  * @param run gets one signal for both, or `undefined` where neither was given. The reason of that

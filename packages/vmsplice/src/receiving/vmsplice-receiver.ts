@@ -180,6 +180,7 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
     teeFd: number | undefined,
     signal: AbortSignal | undefined,
     bytesMoved: number,
+    destination: SpliceDestination,
   ): Promise<SpliceResult | undefined> {
     let message: InboundMessage | 'end' | undefined;
     const ready = (): boolean => {
@@ -191,7 +192,7 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
     if (inbound === 'end') return undefined;
     const start = inbound.moved - bytesMoved;
     try {
-      const route = this.#routeTo(fd, undefined);
+      const route = this.#routeTo(fd, destination);
       const either = signal
         ? AbortSignal.any([signal, this.#closing.signal])
         : this.#closing.signal;
