@@ -16,7 +16,7 @@ export async function buildLimit(): Promise<Limit | undefined> {
   const program = `${folder}pipe_limit`;
   mkdirSync(folder, { recursive: true });
   try {
-    await run(process.env['CC'] ?? 'cc', ['-O2', '-o', program, source]);
+    await run(process.env.CC ?? 'cc', ['-O2', '-o', program, source]);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

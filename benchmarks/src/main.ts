@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { measureDestinations } from './destinations.js';
 import { printReport } from './report.js';
 import { type RoundsResult, runRounds } from './rounds.js';
 import { receivePaths } from './task.js';
@@ -16,20 +17,33 @@ const program = new Command('bench')
     8,
   )
   .option('--size <bytes>', 'message size (repeatable)', collectSizes)
+  .option('--destinations', 'measure the routes to destinations instead')
   .option('--json', 'print one JSON object instead of tables')
-  .action(async (options: { rounds: number; gib: number; size?: number[]; json?: true }) => {
-    const results: RoundsResult[] = [];
-    for (const path of receivePaths) {
-      for (const messageBytes of options.size ?? DEFAULT_SIZES) {
-        const bytes = options.gib * 2 ** 30;
-        const task = { path, messageBytes, totalBytes: bytes, warmUpBytes: bytes };
-        results.push(
-          await runRounds(task, options.rounds, (line) => process.stderr.write(`${line}\n`)),
-        );
+  .action(
+    async (options: {
+      rounds: number;
+      gib: number;
+      size?: number[];
+      destinations?: true;
+      json?: true;
+    }) => {
+      const log = (line: string) => process.stderr.write(`${line}\n`);
+      if (options.destinations) {
+        const routes = await measureDestinations(options.rounds, options.gib * 2 ** 30, log);
+        printReport([], routes, options.json === true);
+        return;
       }
-    }
-    printReport(results, options.json === true);
-  });
+      const results: RoundsResult[] = [];
+      for (const path of receivePaths) {
+        for (const messageBytes of options.size ?? DEFAULT_SIZES) {
+          const bytes = options.gib * 2 ** 30;
+          const task = { path, messageBytes, totalBytes: bytes, warmUpBytes: bytes };
+          results.push(await runRounds(task, options.rounds, log));
+        }
+      }
+      printReport(results, [], options.json === true);
+    },
+  );
 
 function positiveInteger(text: string): number {
   const value = Number(text);

@@ -1,9 +1,14 @@
 import { cpus, release } from 'node:os';
 import Table from 'cli-table3';
+import type { RouteResult } from './destinations.js';
 import type { RoundsResult, Spread } from './rounds.js';
 
 /** Prints the results: tables for people, or one JSON object. */
-export function printReport(results: readonly RoundsResult[], json: boolean): void {
+export function printReport(
+  results: readonly RoundsResult[],
+  destinations: readonly RouteResult[],
+  json: boolean,
+): void {
   const machine = {
     kernel: release(),
     node: process.version,
@@ -11,15 +16,29 @@ export function printReport(results: readonly RoundsResult[], json: boolean): vo
     cores: cpus().length,
   };
   if (json) {
-    process.stdout.write(`${JSON.stringify({ machine, results })}\n`);
+    process.stdout.write(`${JSON.stringify({ machine, results, destinations })}\n`);
     return;
   }
   const { kernel, node, processor, cores } = machine;
   process.stdout.write(`\n${cores} cores of ${processor}, kernel ${kernel}, Node ${node}\n`);
   for (const result of results) printResult(result);
+  if (destinations.length > 0) printDestinations(destinations);
 }
 
-function printResult({ task, rounds, subjects, ratioToLimit, ratioToStdio }: RoundsResult): void {
+function printDestinations(destinations: readonly RouteResult[]): void {
+  const table = new Table({
+    head: ['destination', 'route', 'GiB/s', 'CPU s per GiB'],
+    style: { head: [], border: [], compact: true },
+  });
+  for (const { destination, route, gibPerSecond, cpuSecondsPerGib } of destinations) {
+    table.push([destination, route, gibPerSecond.toFixed(2), cpuSecondsPerGib.toFixed(3)]);
+  }
+  process.stdout.write(`\nFrom the pipe to a destination, 256 KiB at a time, medians\n`);
+  process.stdout.write(`${table.toString()}\n`);
+}
+
+function printResult(result: RoundsResult): void {
+  const { task, rounds, subjects, ratioToLimit, ratioToBare, ratioToStdio } = result;
   const what = task.path === 'discard' ? 'spliced to /dev/null' : 'read into memory';
   const table = new Table({
     head: ['subject', 'min', 'median', 'max GiB/s'],
@@ -29,6 +48,7 @@ function printResult({ task, rounds, subjects, ratioToLimit, ratioToStdio }: Rou
   process.stdout.write(`\n${task.messageBytes / 1024} KiB messages, ${what}, ${rounds} rounds\n`);
   process.stdout.write(`${table.toString()}\n`);
   if (ratioToLimit) printRatio("to C's best piece size", ratioToLimit);
+  printRatio('to bare system calls', ratioToBare);
   if (ratioToStdio) printRatio("to Node's stdio pipe", ratioToStdio);
 }
 

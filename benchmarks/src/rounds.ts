@@ -1,5 +1,5 @@
 import { max, median, min } from 'simple-statistics';
-import { FRAMED, STDIO, type Subject, subjectsFor } from './subjects.js';
+import { BARE, FRAMED, STDIO, type Subject, subjectsFor } from './subjects.js';
 import type { Task } from './task.js';
 
 /** Minimum, median and maximum of one figure over the rounds. */
@@ -17,6 +17,8 @@ export interface RoundsResult {
   readonly subjects: readonly { readonly name: string; readonly gibPerSecond: Spread }[];
   /** `vmsplice-napi` over the C program with the piece size that was best in the median. */
   readonly ratioToLimit?: Spread;
+  /** `vmsplice-napi` over the bare system calls in Node: what the contract costs. */
+  readonly ratioToBare: Spread;
   /** `vmsplice-napi` over Node's own pipe. */
   readonly ratioToStdio?: Spread;
 }
@@ -48,6 +50,7 @@ export async function runRounds(
       name,
       gibPerSecond: spread(measured),
     })),
+    ratioToBare: ratios(framed, named(BARE) as number[]),
     ...(best && { ratioToLimit: ratios(framed, best) }),
     ...(stdio && { ratioToStdio: ratios(framed, stdio) }),
   };

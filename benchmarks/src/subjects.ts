@@ -15,6 +15,7 @@ const LIMIT_PIECES = [64, 128, 256, 512, 1024].map((kibibytes) => kibibytes * 10
 
 /** Names of the subjects that the ratios are about. */
 export const FRAMED = 'vmsplice-napi';
+export const BARE = 'Node, bare system calls';
 export const STDIO = 'stdio of a Node child';
 
 /** The subjects for a task. Without a C compiler, those in C are missing. */
@@ -26,7 +27,7 @@ export async function subjectsFor(task: Task): Promise<readonly Subject[]> {
     const name = `C, pieces of ${piece / 1024} KiB`;
     subjects.push({ name, limit: true, run: (each) => limit?.(each, piece) as Promise<Trial> });
   }
-  subjects.push({ name: 'Node, bare system calls', limit: false, run: runBare });
+  subjects.push({ name: BARE, limit: false, run: runBare });
   subjects.push({ name: FRAMED, limit: false, run: runFramed });
   if (task.path === 'read') subjects.push({ name: STDIO, limit: false, run: runStdioPipe });
   return subjects;

@@ -1,0 +1,70 @@
+import { once } from 'node:events';
+import { closeSync, openSync, unlinkSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { checkResult, Mapping, O_DIRECT, SEEK_SET } from '@pageferry/linux';
+import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { PIPE_FD, reportTime } from './arguments.js';
+
+// Takes bytes out of a pipe and brings them to a destination, by splice or by read and write: which
+// of the two the receiver should take is decided by what this measures.
+const PIECE = 256 * 1024;
+/** A file is written over and over within this length, so that the disk does not fill up. */
+const FILE_BYTES = 256 * 1024 * 1024;
+
+const [destination = '', route = '', totalBytes = '', drainPort = ''] = process.argv.slice(2);
+const calls = loadLinuxCalls();
+const isFile = destination.includes('file');
+const { fd, close } = isFile ? openFile() : await openSocket();
+using buffer = Mapping.anonymous(calls, PIECE);
+const memory = new Uint8Array(buffer.buffer);
+const total = Number(totalBytes);
+const before = process.cpuUsage();
+reportTime();
+for (let moved = 0; moved < total; ) {
+  moved += route === 'splice' ? spliceOnce() : copyOnce();
+  if (isFile && moved % FILE_BYTES === 0) calls.lseek(fd, 0, SEEK_SET);
+}
+reportTime();
+const { user, system } = process.cpuUsage(before);
+process.send?.({ cpuMicroseconds: user + system });
+close();
+process.disconnect?.();
+
+function spliceOnce(): number {
+  return checkResult(calls.splice(PIPE_FD, fd, PIECE, 0), 'splice');
+}
+
+function copyOnce(): number {
+  let length = 0;
+  // Whole pieces, as direct I/O wants them.
+  while (length < PIECE) {
+    length += checkResult(calls.read(PIPE_FD, memory, length, PIECE - length), 'read');
+  }
+  for (let written = 0; written < length; ) {
+    written += checkResult(calls.write(fd, memory, written, length - written), 'write');
+  }
+  return length;
+}
+
+function openFile(): { fd: number; close: () => void } {
+  const path = join(tmpdir(), `pageferry-bench-${process.pid}`);
+  const file = openSync(path, 'w');
+  unlinkSync(path);
+  if (destination.includes('O_DIRECT')) {
+    checkResult(calls.setStatusFlags(file, O_DIRECT), 'fcntl', 'O_DIRECT');
+  }
+  return { fd: file, close: () => closeSync(file) };
+}
+
+async function openSocket(): Promise<{ fd: number; close: () => void }> {
+  const target = destination === 'tcp' ? { port: Number(drainPort) } : { path: drainPort };
+  const socket = connect(target);
+  await once(socket, 'connect');
+  socket.pause();
+  // Undocumented, and the same since Node 0.x; the descriptor stays the socket's.
+  const { _handle } = socket as unknown as { _handle: { fd: number } };
+  checkResult(calls.setStatusFlags(_handle.fd, 0), 'fcntl', 'O_NONBLOCK');
+  return { fd: _handle.fd, close: () => socket.destroy() };
+}
