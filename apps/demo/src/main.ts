@@ -1,0 +1,70 @@
+#!/usr/bin/env node
+/**
+ * The demo's command line.
+ *
+ * - `demo` brings a file from one process to another through every backend: see `run.ts`.
+ * - `demo send` and `demo receive` are those two processes: see `send.ts` and `receive.ts`.
+ */
+import { Command, CommanderError, Option } from 'commander';
+import { runAndReport } from './demo.js';
+import {
+  backendOption,
+  backendsOption,
+  endpointOption,
+  messageBytesOption,
+  outOption,
+  timeoutOption,
+} from './options.js';
+import { perform, performSide } from './perform.js';
+import { receive } from './receive.js';
+import { send } from './send.js';
+import { tellReceived, tellSent } from './summary.js';
+
+const program = new Command('demo')
+  .description('Bring a file from one process to another, through every backend, and check it.')
+  .option('--file <path>', 'the file to send', process.execPath)
+  .addOption(backendsOption())
+  .addOption(messageBytesOption())
+  .option('--json', 'print one JSON object instead of a table')
+  .enablePositionalOptions() // In `demo send --backend`, the option belongs to `send`.
+  .exitOverride()
+  .allowExcessArguments() // Which are misspelt commands.
+  .action((options, command: Command) => {
+    const [word] = command.args;
+    if (word !== undefined) command.error(`error: unknown command '${word}'`);
+    return perform('demo', (signal) => runAndReport(options, signal));
+  });
+
+program
+  .command('send')
+  .description('Send a file to one receiver. Either side may start first.')
+  .argument('<file>', 'the file to send, or - for stdin')
+  .addOption(backendOption())
+  .addOption(endpointOption())
+  .addOption(messageBytesOption())
+  .addOption(timeoutOption())
+  .action((file, options) =>
+    performSide('send', (...context) => send({ file, ...options }, ...context), tellSent),
+  );
+
+program
+  .command('receive')
+  .description('Receive a file from a sender. Either side may start first.')
+  .addOption(outOption())
+  .addOption(new Option('--sha256', 'look at the bytes, and print their digest').conflicts('out'))
+  .addOption(backendOption())
+  .addOption(endpointOption())
+  .addOption(timeoutOption())
+  .action((options, command: Command) => {
+    if (!options.out && !options.sha256) command.error('error: give --out or --sha256');
+    return performSide('receive', (...context) => receive(options, ...context), tellReceived);
+  });
+
+try {
+  // `pnpm demo -- --json` is `pnpm demo --json`, as with npm.
+  const args = process.argv.slice(process.argv[2] === '--' ? 3 : 2);
+  await program.parseAsync(args, { from: 'user' });
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? 0 : 2; // It has said what is wrong, or helped.
+}

@@ -1,0 +1,111 @@
+import { styleText } from 'node:util';
+import Table from 'cli-table3';
+import type { BackendName } from './backends.js';
+import { formatBytes } from './units.js';
+
+/** One transfer by one backend. */
+export interface Result {
+  readonly backend: BackendName;
+  readonly bytes: number;
+  /** From before the sender reads its first byte until the receiver has written the last. */
+  readonly seconds: number;
+  readonly gibPerSecond: number;
+  /** User and system time of both processes over that span, for each GiB. */
+  readonly cpuSecondsPerGib: number;
+  /** How often each byte was copied into or out of user memory between loan and destination. */
+  readonly userSpaceCopies: number;
+  /** Digest of what arrived. */
+  readonly sha256: string;
+  /** True if what arrived is what was sent. */
+  readonly verified: boolean;
+  /** What else is worth knowing, such as why the kernel's better way was not taken. */
+  readonly note?: string | undefined;
+}
+
+/** A backend that brought nothing across, and why. */
+export interface Failure {
+  readonly backend: BackendName;
+  /** False if the backend cannot be used on this machine at all. */
+  readonly usable: boolean;
+  readonly reason: string;
+}
+
+/** What became of one backend. */
+export type Outcome = Result | Failure;
+
+/** Tells a transfer from a failure. */
+export function isResult(outcome: Outcome): outcome is Result {
+  return 'bytes' in outcome;
+}
+
+/** One line about an outcome. */
+export function toLine(outcome: Outcome): string {
+  if (!isResult(outcome)) {
+    return `${outcome.backend}: ${outcome.usable ? 'failed' : 'not available'}: ${outcome.reason}`;
+  }
+  const { backend, bytes, seconds, gibPerSecond, verified } = outcome;
+  const speed = `${formatBytes(bytes)} in ${seconds.toFixed(3)} s, ${gibPerSecond.toFixed(2)} GiB/s`;
+  return `${backend}: ${speed}, ${verified ? 'SHA-256 verified' : 'SHA-256 DIFFERS'}`;
+}
+
+/** The results as JSON, with exactly the fields that are documented. */
+export function toJson(outcomes: readonly Outcome[]): string {
+  const results = outcomes.filter(isResult).map(({ note, ...result }) => result);
+  return JSON.stringify({ results }, null, 2);
+}
+
+const HEAD = [
+  'backend',
+  'bytes',
+  'seconds',
+  'GiB/s',
+  'CPU s\nper GiB',
+  'user-space\ncopies',
+  'SHA-256\nverified',
+];
+
+/** The closing table, at most 80 columns wide. */
+export function toTable(outcomes: readonly Outcome[], colors: boolean): string {
+  const table = new Table({
+    head: HEAD,
+    colWidths: [15, 10, 9, 7, 9, 12, 10],
+    colAligns: ['left', ...Array(6).fill('right')],
+    wordWrap: true,
+    style: {
+      head: colors ? ['bold'] : [],
+      border: colors ? ['gray'] : [],
+      compact: true,
+    },
+  });
+  for (const outcome of outcomes) {
+    table.push(isResult(outcome) ? toRow(outcome, colors) : failureToRow(outcome));
+  }
+  return [table.toString(), ...outcomes.flatMap(noteOf), LEGEND].join('\n');
+}
+
+const LEGEND = `
+From the sender's first read to the receiver's last write; CPU time is that of
+both processes. User-space copies: how often each byte was copied into or out of
+user memory on its way from the sender's loan to the receiver's file.`;
+
+function toRow(result: Result, colors: boolean) {
+  const paint = (color: 'green' | 'red', text: string) => (colors ? styleText(color, text) : text);
+  return [
+    result.backend,
+    formatBytes(result.bytes),
+    result.seconds.toFixed(3),
+    result.gibPerSecond.toFixed(2),
+    result.cpuSecondsPerGib.toFixed(2),
+    result.userSpaceCopies,
+    result.verified ? paint('green', 'yes') : paint('red', 'NO'),
+  ];
+}
+
+function failureToRow({ backend, usable, reason }: Failure) {
+  const content = `${usable ? 'failed' : 'not available'}: ${reason}`;
+  return [backend, { colSpan: HEAD.length - 1, content, hAlign: 'left' as const }];
+}
+
+function noteOf(outcome: Outcome): string[] {
+  return isResult(outcome) && outcome.note ? [`${outcome.backend}: ${outcome.note}`] : [];
+}

@@ -1,0 +1,27 @@
+import type { ReceiveReport } from './receive.js';
+import type { SendReport } from './send.js';
+import type { Span } from './span.js';
+import { formatBytes, GIBIBYTE, ratio } from './units.js';
+
+/** Tells people what one sender did. On stderr, as all words are. */
+export function tellSent({ bytes, span, method, methodReason, userSpaceCopies }: SendReport): void {
+  const reason = methodReason === undefined ? '' : `; ${methodReason}`;
+  console.error(`Sent ${speed(bytes, span)}, ${copies(userSpaceCopies)} (${method}${reason})`);
+}
+
+/** Tells people what one receiver did. A digest goes to stdout, in the format of sha256sum(1). */
+export function tellReceived({ bytes, span, userSpaceCopies, sha256 }: ReceiveReport): void {
+  if (sha256 !== undefined) console.log(`${sha256}  -`);
+  console.error(`Received ${speed(bytes, span)}, ${copies(userSpaceCopies)}`);
+}
+
+function speed(bytes: number, { startedAt, endedAt }: Span): string {
+  const seconds = endedAt - startedAt;
+  const rate = ratio(bytes / GIBIBYTE, seconds).toFixed(2);
+  return `${formatBytes(bytes)} in ${seconds.toFixed(3)} s, ${rate} GiB/s`;
+}
+
+function copies(count: number): string {
+  if (count === 0) return 'not copied in user memory here';
+  return `copied ${count === 1 ? 'once' : `${count} times`} in user memory here`;
+}

@@ -1,0 +1,117 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, vi } from 'vitest';
+
+vi.setConfig({ testTimeout: 30_000 });
+
+/** The built command line. */
+export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+
+/** Every backend, and whether this platform can have it. */
+export const BACKENDS = [
+  { backend: 'socket', possible: true },
+  { backend: 'vmsplice-napi', possible: process.platform === 'linux' },
+];
+
+/** What is left of a process. */
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+/** A process that runs the demo. */
+export class Demo {
+  readonly process: ChildProcessWithoutNullStreams;
+  /**
+   * Resolves when the process has ended, and so have all that hold its stdout or stderr: its
+   * children.
+   */
+  readonly ended: Promise<Ended>;
+  readonly #stdout: Buffer[] = [];
+  #stderr = '';
+
+  constructor(command: string, args: readonly string[], env: NodeJS.ProcessEnv) {
+    this.process = spawn(command, args, { env });
+    this.process.stdin.on('error', () => {}); // A demo that fails does not read its stdin.
+    this.process.stdout.on('data', (chunk: Buffer) => this.#stdout.push(chunk));
+    this.process.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr += text;
+    });
+    this.ended = new Promise((resolve, reject) => {
+      this.process.once('error', reject);
+      this.process.once('close', (code, signal) => {
+        resolve({ code, signal, stdout: Buffer.concat(this.#stdout), stderr: this.#stderr });
+      });
+    });
+  }
+
+  /** Resolves when `text` is on stderr. */
+  said(text: string): Promise<void> {
+    return this.#until(() => this.#stderr.includes(text), `said '${text}'`);
+  }
+
+  /** Resolves when something is on stdout. */
+  wroteSomething(): Promise<void> {
+    return this.#until(() => this.#stdout.length > 0, 'wrote anything');
+  }
+
+  #until(done: () => boolean, what: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const look = () => done() && resolve();
+      look();
+      this.process.stdout.on('data', look);
+      this.process.stderr.on('data', look);
+      this.ended.then(({ stderr }) => reject(new Error(`never ${what}, but: ${stderr}`)));
+    });
+  }
+}
+
+const started = new Set<Demo>();
+
+/** A folder of the test's own: endpoints, files and the demo's temporary files go there. */
+export let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'pageferry-demo-test-'));
+});
+
+afterEach(async () => {
+  for (const demo of started) demo.process.kill('SIGKILL');
+  await Promise.all([...started].map((demo) => demo.ended));
+  started.clear();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** The path of something in the test's folder. */
+export const inFolder = (name: string): string => join(folder, name);
+
+/** What is in the test's folder. */
+export const left = (): string[] => readdirSync(folder).sort();
+
+/** Starts a command. It dies with the test. */
+export function start(env: NodeJS.ProcessEnv, command: string, ...args: string[]): Demo {
+  const { NO_COLOR, FORCE_COLOR, XDG_RUNTIME_DIR, ...rest } = process.env;
+  const demo = new Demo(command, args, { ...rest, TMPDIR: folder, ...env });
+  started.add(demo);
+  return demo;
+}
+
+/** Starts the demo. */
+export const demo = (...args: string[]): Demo => start({}, process.execPath, MAIN, ...args);
+
+/** Starts the demo where the package of one backend does not load. */
+export function demoWithout(backend: string, ...args: string[]): Demo {
+  const hook = `export async function resolve(name, context, next) {
+    if (name === '@pageferry/${backend}') throw new Error('out of order');
+    return next(name, context);
+  }`;
+  const program = `import { register } from 'node:module'; register(\`${toUrl(hook)}\`);`;
+  return start({ NODE_OPTIONS: `--import ${toUrl(program)}` }, process.execPath, MAIN, ...args);
+}
+
+const toUrl = (program: string) => `data:text/javascript,${encodeURIComponent(program)}`;
