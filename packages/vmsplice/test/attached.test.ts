@@ -157,6 +157,19 @@ describe('a receiver attached to the pipe of a foreign program', () => {
     first.readEnd.close();
   });
 
+  test('close ends a receive and a spliceTo that wait', async () => {
+    for (const wait of ['receive', 'spliceTo'] as const) {
+      const pipe = openPipe();
+      const receiver = await attachReceiver({ pipe: pipe.readEnd });
+      await using nothing = await open('/dev/null', 'w');
+      const waiting = wait === 'receive' ? receiver.receive() : receiver.spliceTo(nothing);
+      await receiver.close();
+      await expect(waiting).rejects.toMatchObject({ code: 'CLOSED' });
+      pipe.readEnd.close();
+      pipe.writeEnd.close();
+    }
+  });
+
   test('refuses a descriptor that is no pipe', async () => {
     await using file = await open('/dev/null');
     await expect(attachReceiver({ pipe: file })).rejects.toMatchObject({

@@ -1,9 +1,6 @@
 import type { PeerCredentials } from '@pageferry/core';
 
-/**
- * Whether to talk to a peer: one of the same user, or root, who can read this process's memory
- * anyway.
- */
+/** Whether to talk to a peer: only to processes of the same user. Both ends ask. */
 export function isTrusted(peer: PeerCredentials): boolean {
-  return peer.uid === process.geteuid?.() || peer.uid === 0;
+  return peer.uid === process.geteuid?.();
 }

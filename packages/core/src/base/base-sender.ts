@@ -24,8 +24,8 @@ const SENT: Promise<SendOutcome> = Promise.resolve('sent');
 /**
  * The sending half of every backend: argument checks, lifecycle, loan accounting, order and waiting.
  *
- * A backend fills in the protected hooks. None of them waits, apart from `finish` and `abandon`:
- * they answer what is possible now, and `waitUntil` calls them again when something has changed.
+ * A backend fills in the protected hooks. None of them waits, apart from `waitUntil`, `finish` and
+ * `abandon`: they answer what is possible now, and `waitUntil` calls them again when something has changed.
  */
 export abstract class BaseSender<M extends LoanMemory> implements Sender {
   readonly endpoint: string;

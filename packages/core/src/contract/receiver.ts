@@ -56,7 +56,10 @@ export interface SpliceResult {
   readonly sequence: number;
   /** The method that most of the bytes took. */
   readonly method: SpliceMethod;
-  /** How often each byte was copied into or out of user memory on this side: 0 or 2. */
+  /**
+   * How often a byte that took this method was copied into or out of user memory on this side: 0 or
+   * 2. The unaligned end of a message to an `O_DIRECT` file may take the other way.
+   */
   readonly userSpaceCopies: number;
 }
 

@@ -48,7 +48,8 @@ export interface SenderStats {
  */
 export interface Loan extends Disposable {
   /**
-   * The memory to write into, page-aligned. Its content is undefined at first.
+   * The memory to write into; page-aligned where the transport deals in pages. Its content is
+   * undefined at first.
    *
    * @throws `LOAN_NOT_OWNED` after the loan was sent or released, `CLOSED` after the sender closed.
    */

@@ -37,7 +37,10 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
   readonly #spinMicroseconds: number;
   readonly #pool: PagePool;
   readonly #readiness: ReadinessWaits;
+  /** Ends whatever waits for a destination. */
+  readonly #closing = new AbortController();
   #sequence = 0;
+  #onThread: Promise<unknown> = Promise.resolve();
   /** What was read for a destination that then failed. */
   #rest: { readonly slot: Slot; bytes: Uint8Array; offset: number } | undefined;
 
@@ -84,8 +87,10 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
   protected override async moveTo(
     fd: number,
     _teeFd: number | undefined,
-    signal: AbortSignal | undefined,
+    givenSignal: AbortSignal | undefined,
   ): Promise<SpliceResult | undefined> {
+    const closing = this.#closing.signal;
+    const signal = givenSignal ? AbortSignal.any([givenSignal, closing]) : closing;
     const { kind, alignment } = routeTo(this.#calls, fd);
     // Chunks of any length do not suit direct I/O, and a rest is in user memory already.
     if (kind === 'read-write' || alignment > 1 || this.#rest !== undefined) {
@@ -95,7 +100,11 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
   }
 
   protected override async hangUp(): Promise<void> {
-    this.#readiness.waits.fail(new PageferryError('CLOSED', 'this receiver is closed'));
+    const closed = new PageferryError('CLOSED', 'this receiver is closed');
+    this.#closing.abort(closed);
+    this.#readiness.waits.fail(closed);
+    // The thread pool may still read from the memory.
+    await this.#onThread;
     this.#readiness.close();
     this.#pool.close();
   }
@@ -160,7 +169,9 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
     signal?: AbortSignal,
   ): Promise<number> {
     await waitUntilReady(this.#calls, fd, POLLOUT, this.#spinMicroseconds, signal);
-    const count = await this.#calls.writeOnThread(fd, bytes, offset, bytes.length - offset);
+    const writing = this.#calls.writeOnThread(fd, bytes, offset, bytes.length - offset);
+    this.#onThread = writing;
+    const count = await writing;
     if (count === -EAGAIN) return 0;
     if (count < 0) throw systemCallError('write', count);
     return count;

@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest';
+import { Turnstile } from '../dist/waiting/turnstile.js';
+import { stateOf, turns } from './support/turns.js';
+
+/** A task that ends when the test says so. */
+function gate(): { readonly task: () => Promise<string>; readonly open: (value: string) => void } {
+  let open: (value: string) => void = () => {};
+  const promise = new Promise<string>((resolve) => {
+    open = resolve;
+  });
+  return { task: () => promise, open };
+}
+
+test('lets the first one in at once, and is free again afterwards', async () => {
+  const turnstile = new Turnstile();
+  let inside = false;
+  const passed = turnstile.pass(async () => {
+    inside = true;
+  });
+  expect(inside).toBe(true);
+  expect(turnstile.busy).toBe(true);
+  await passed;
+  await turns(1);
+  expect(turnstile.busy).toBe(false);
+});
+
+test('lets the others in one by one, in the order in which they came', async () => {
+  const turnstile = new Turnstile();
+  const entered: number[] = [];
+  let inside = 0;
+  const all = [1, 2, 3, 4].map((number) =>
+    turnstile.pass(async () => {
+      expect(++inside).toBe(1);
+      entered.push(number);
+      await turns(2);
+      inside--;
+      return number * 10;
+    }),
+  );
+  expect(await Promise.all(all)).toEqual([10, 20, 30, 40]);
+  expect(entered).toEqual([1, 2, 3, 4]);
+});
+
+test('a task that fails does not stop the next', async () => {
+  const turnstile = new Turnstile();
+  const failed = turnstile.pass(() => Promise.reject(new Error('no')));
+  const next = turnstile.pass(async () => 'yes');
+  await expect(failed).rejects.toThrow('no');
+  expect(await next).toBe('yes');
+});
+
+test('a signal takes a call out of the line; those behind it keep their places', async () => {
+  const turnstile = new Turnstile();
+  const { task, open } = gate();
+  const first = turnstile.pass(task);
+  const controller = new AbortController();
+  let entered = false;
+  const second = turnstile.pass(async () => {
+    entered = true;
+  }, controller.signal);
+  const third = turnstile.pass(async () => 'third');
+  controller.abort(new Error('left'));
+  await expect(second).rejects.toThrow('left');
+  expect(await stateOf(third)).toBe('pending');
+  open('first');
+  expect(await first).toBe('first');
+  expect(await third).toBe('third');
+  expect(entered).toBe(false);
+});
+
+test('a signal that has fired already leaves the line without waiting', async () => {
+  const turnstile = new Turnstile();
+  const { task, open } = gate();
+  const first = turnstile.pass(task);
+  const second = turnstile.pass(async () => 'second', AbortSignal.abort('gone'));
+  await expect(second).rejects.toBe('gone');
+  open('first');
+  await first;
+  await turns(1);
+  expect(turnstile.busy).toBe(false);
+});

@@ -1,0 +1,119 @@
+import { WaitList } from '@pageferry/core';
+import { expect, test } from 'vitest';
+import { stateOf } from './support/turns.js';
+
+test('a condition that holds already is not waited for', async () => {
+  const list = new WaitList(() => expect.fail('nobody parks'));
+  await list.wait(() => true);
+  expect(list.size).toBe(0);
+});
+
+test('a waiter is parked until its condition holds at a wake-up', async () => {
+  const list = new WaitList();
+  let ready = false;
+  let asked = 0;
+  const waiting = list.wait(() => {
+    asked++;
+    return ready;
+  });
+  expect(list.size).toBe(1);
+  list.wake();
+  expect(await stateOf(waiting)).toBe('pending');
+  ready = true;
+  expect(await stateOf(waiting)).toBe('pending');
+  list.wake();
+  await waiting;
+  list.wake();
+  expect(asked).toBe(3);
+  expect(list.size).toBe(0);
+});
+
+test('waiters are asked in the order in which they came', async () => {
+  const list = new WaitList();
+  let tokens = 0;
+  const served: string[] = [];
+  const wait = (name: string) =>
+    list
+      .wait(() => tokens > 0 && tokens-- > 0)
+      .then(() => {
+        served.push(name);
+      });
+  const all = [wait('a'), wait('b'), wait('c')];
+  tokens = 2;
+  list.wake();
+  await Promise.all(all.slice(0, 2));
+  expect(served).toEqual(['a', 'b']);
+  expect(list.size).toBe(1);
+  tokens = 1;
+  list.wake();
+  await all[2];
+});
+
+test('a change between the look and the parking is not lost', async () => {
+  let ready = false;
+  // The other side acts just before it learns that this one parks.
+  const list = new WaitList(() => {
+    ready = true;
+  });
+  await list.wait(() => ready);
+  expect(list.size).toBe(0);
+});
+
+test('whoever still waits after a wake-up is armed and looked at again', async () => {
+  let armed = 0;
+  let ready = 0;
+  const list = new WaitList(() => {
+    armed++;
+    if (armed === 3) ready = 2;
+  });
+  const first = list.wait(() => ready >= 1);
+  const second = list.wait(() => ready >= 2);
+  expect(armed).toBe(2);
+  ready = 1;
+  list.wake();
+  await Promise.all([first, second]);
+  expect(armed).toBe(3);
+  list.wake();
+  expect(armed).toBe(3);
+});
+
+test('what a condition throws is what its wait throws, and only that one', async () => {
+  const list = new WaitList();
+  let broken = false;
+  const failing = list.wait(() => {
+    if (broken) throw new Error('broken');
+    return false;
+  });
+  const other = list.wait(() => false);
+  broken = true;
+  list.wake();
+  await expect(failing).rejects.toThrow('broken');
+  expect(await stateOf(other)).toBe('pending');
+  await expect(
+    list.wait(() => {
+      throw new Error('at once');
+    }),
+  ).rejects.toThrow('at once');
+});
+
+test('a signal ends one wait', async () => {
+  const list = new WaitList();
+  const controller = new AbortController();
+  const aborted = list.wait(() => false, controller.signal);
+  const other = list.wait(() => false);
+  controller.abort('why');
+  await expect(aborted).rejects.toBe('why');
+  expect(await stateOf(other)).toBe('pending');
+  expect(list.size).toBe(1);
+  await expect(list.wait(() => true, AbortSignal.abort('before'))).rejects.toBe('before');
+});
+
+test('a failure ends every wait, and every later one', async () => {
+  const list = new WaitList();
+  const all = [list.wait(() => false), list.wait(() => false)];
+  list.fail('over');
+  for (const waiting of all) await expect(waiting).rejects.toBe('over');
+  await expect(list.wait(() => true)).rejects.toBe('over');
+  expect(() => list.throwIfOver()).toThrow('over');
+  expect(list.size).toBe(0);
+});

@@ -1,0 +1,145 @@
+import {
+  LoopBudget,
+  nextTurn,
+  PageferryError,
+  retryWithBackoff,
+  withDeadline,
+} from '@pageferry/core';
+import { describe, expect, test, vi } from 'vitest';
+
+const FOREVER = (signal?: AbortSignal): Promise<never> =>
+  new Promise((_resolve, reject) => {
+    signal?.addEventListener('abort', () => reject(signal.reason));
+  });
+
+describe('withDeadline', () => {
+  test('gives no signal where none is needed', async () => {
+    expect(await withDeadline({}, async (signal) => signal)).toBeUndefined();
+    expect(await withDeadline({ signal: undefined }, async (signal) => signal)).toBeUndefined();
+  });
+
+  test('turns a time limit into TIMEOUT and an abort into ABORTED', async () => {
+    await expect(withDeadline({ timeout: 5 }, FOREVER)).rejects.toMatchObject({ code: 'TIMEOUT' });
+    const controller = new AbortController();
+    const waiting = withDeadline({ signal: controller.signal, timeout: 60_000 }, FOREVER);
+    controller.abort('why');
+    await expect(waiting).rejects.toMatchObject({
+      code: 'ABORTED',
+      name: 'AbortError',
+      cause: 'why',
+    });
+  });
+
+  test('does not begin with a signal that has fired', async () => {
+    const run = vi.fn(async () => {});
+    const options = { signal: AbortSignal.abort('early') };
+    await expect(withDeadline(options, run)).rejects.toMatchObject({ cause: 'early' });
+    expect(run).not.toHaveBeenCalled();
+  });
+
+  test('refuses unusable options before it begins', async () => {
+    const run = vi.fn(async () => {});
+    for (const [options, argument] of [
+      [null, 'options'],
+      [5, 'options'],
+      [{ signal: 5 }, 'signal'],
+      [{ timeout: -1 }, 'timeout'],
+      [{ timeout: 1.5 }, 'timeout'],
+      [{ timeout: 2 ** 31 }, 'timeout'],
+      [{ timeout: '5' }, 'timeout'],
+    ] as const) {
+      await expect(withDeadline(options as never, run)).rejects.toMatchObject({ argument });
+    }
+    expect(run).not.toHaveBeenCalled();
+  });
+
+  test('leaves no timer and no listener behind', async () => {
+    vi.useFakeTimers();
+    const { signal } = new AbortController();
+    const remove = vi.spyOn(signal, 'removeEventListener');
+    await withDeadline({ signal, timeout: 1000 }, async () => {});
+    await expect(
+      withDeadline({ signal, timeout: 1000 }, () => Promise.reject(new Error('no'))),
+    ).rejects.toThrow('no');
+    expect(vi.getTimerCount()).toBe(0);
+    expect(remove).toHaveBeenCalledTimes(2);
+    vi.useRealTimers();
+  });
+});
+
+describe('retryWithBackoff', () => {
+  test('asks again with longer pauses until there is an answer', async () => {
+    vi.useFakeTimers();
+    let attempts = 0;
+    const answer = retryWithBackoff(
+      async () => (++attempts === 6 ? 'here' : undefined),
+      undefined,
+      4,
+    );
+    const seen: number[] = [];
+    for (const pause of [0, 1, 2, 4, 4, 4]) {
+      await vi.advanceTimersByTimeAsync(pause);
+      seen.push(attempts);
+    }
+    expect(seen).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(await answer).toBe('here');
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
+  });
+
+  test('an answer may be anything but undefined', async () => {
+    expect(await retryWithBackoff(async () => null, undefined)).toBeNull();
+    expect(await retryWithBackoff(async () => 0, undefined)).toBe(0);
+  });
+
+  test('ends with what an attempt throws, and with the reason of the signal', async () => {
+    const failing = () => Promise.reject(new Error('no'));
+    await expect(retryWithBackoff(failing, undefined)).rejects.toThrow('no');
+    const controller = new AbortController();
+    const waiting = retryWithBackoff(async () => undefined, controller.signal, 60_000);
+    controller.abort('why');
+    await expect(waiting).rejects.toBe('why');
+    const attempt = vi.fn(async () => 1);
+    await expect(retryWithBackoff(attempt, AbortSignal.abort('early'))).rejects.toBe('early');
+    expect(attempt).not.toHaveBeenCalled();
+  });
+});
+
+describe('LoopBudget', () => {
+  test('is used up after its time, and whole again in the next turn of the event loop', async () => {
+    const now = vi.spyOn(performance, 'now');
+    now.mockReturnValue(1000);
+    const budget = new LoopBudget(500);
+    expect(budget.exhausted()).toBe(false);
+    now.mockReturnValue(1000.4);
+    expect(budget.exhausted()).toBe(false);
+    now.mockReturnValue(1000.5);
+    expect(budget.exhausted()).toBe(true);
+    await Promise.resolve();
+    expect(budget.exhausted()).toBe(true);
+    await nextTurn();
+    expect(budget.exhausted()).toBe(false);
+    now.mockReturnValue(1001);
+    expect(budget.exhausted()).toBe(true);
+    now.mockRestore();
+  });
+
+  test('of nothing allows one step in a turn', async () => {
+    const budget = new LoopBudget(0);
+    expect([budget.exhausted(), budget.exhausted(), budget.exhausted()]).toEqual([
+      false,
+      true,
+      true,
+    ]);
+    await nextTurn();
+    expect(budget.exhausted()).toBe(false);
+  });
+});
+
+test('nextTurn lets timers and immediates run first', async () => {
+  const seen: string[] = [];
+  setImmediate(() => seen.push('immediate'));
+  await nextTurn();
+  expect(seen).toEqual(['immediate']);
+  expect(new PageferryError('TIMEOUT', 'x').name).toBe('PageferryError');
+});

@@ -1,0 +1,92 @@
+import { execFileSync } from 'node:child_process';
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { writeToDescriptor } from '@pageferry/core';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { stateOf } from './support/turns.js';
+
+let folder: string;
+let opened: number[];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'pageferry-core-'));
+  opened = [];
+});
+
+afterEach(() => {
+  for (const fd of opened) closeSync(fd);
+  rmSync(folder, { recursive: true });
+});
+
+function openFile(path: string, flags: string | number): number {
+  const fd = openSync(path, flags);
+  opened.push(fd);
+  return fd;
+}
+
+/** The two ends of a pipe; neither blocks. */
+function openPipe(): { readonly read: number; readonly write: number } {
+  const path = join(folder, 'fifo');
+  execFileSync('mkfifo', [path]);
+  const read = openFile(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  return { read, write: openFile(path, constants.O_WRONLY | constants.O_NONBLOCK) };
+}
+
+test('writes everything, in pieces', async () => {
+  const path = join(folder, 'file');
+  const bytes = Buffer.alloc(2_500_000, 'abc');
+  expect(await writeToDescriptor(openFile(path, 'w'), bytes, undefined)).toBe(bytes.length);
+  expect(readFileSync(path).equals(bytes)).toBe(true);
+});
+
+test('waits for room in a pipe that does not block', async () => {
+  const { read, write } = openPipe();
+  const bytes = Buffer.alloc(300_000, 'abcdefg');
+  const writing = writeToDescriptor(write, bytes, undefined);
+  expect(await stateOf(writing)).toBe('pending');
+  const arrived: Buffer[] = [];
+  let state: 'pending' | 'settled' = 'pending';
+  while (state === 'pending') {
+    const piece = Buffer.alloc(100_000);
+    try {
+      arrived.push(piece.subarray(0, readSync(read, piece)));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    }
+    state = await stateOf(writing);
+  }
+  const rest = Buffer.alloc(100_000);
+  arrived.push(rest.subarray(0, readSync(read, rest)));
+  expect(await writing).toBe(bytes.length);
+  expect(Buffer.concat(arrived).equals(bytes)).toBe(true);
+});
+
+test('an abort ends the wait and tells how much was written', async () => {
+  const { write } = openPipe();
+  const controller = new AbortController();
+  const writing = writeToDescriptor(write, Buffer.alloc(300_000), controller.signal);
+  expect(await stateOf(writing)).toBe('pending');
+  controller.abort();
+  expect(await writing).toBe(65_536);
+});
+
+test('an error says which call failed, how, and how much was written before', async () => {
+  await expect(
+    writeToDescriptor(openFile('/dev/full', 'w'), Buffer.alloc(10), undefined),
+  ).rejects.toMatchObject({
+    code: 'SYSTEM_CALL_FAILED',
+    syscall: 'write',
+    errno: 28,
+    errnoName: 'ENOSPC',
+    bytesTransferred: 0,
+  });
+});
