@@ -1,0 +1,44 @@
+#ifndef PAGEFERRY_ENVIRONMENT_H_
+#define PAGEFERRY_ENVIRONMENT_H_
+
+#include <napi.h>
+
+#include <memory>
+
+#include "descriptor_set.h"
+#include "mapping.h"
+#include "poll_handle.h"
+
+namespace pageferry {
+
+/// What this addon keeps for one thread and one load of it (Node-API's instance data). There is no
+/// other state.
+class Environment {
+ public:
+  Environment(napi_env env, Napi::FunctionReference watcher_class)
+      : polls_(env), watcher_class_(std::move(watcher_class)) {}
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+  static Environment& Of(napi_env env) {
+    return *Napi::Env(env).GetInstanceData<Environment>();
+  }
+
+  MappingTable& mappings() { return *mappings_; }
+  const std::shared_ptr<MappingTable>& shared_mappings() const { return mappings_; }
+  DescriptorSet& descriptors() { return descriptors_; }
+  PollSet& polls() { return polls_; }
+  const Napi::FunctionReference& watcher_class() const { return watcher_class_; }
+
+ private:
+  // Shared with the finalizers of buffers.
+  const std::shared_ptr<MappingTable> mappings_ = std::make_shared<MappingTable>();
+  // Before the polls, so that it ends after them: a watched descriptor must not be closed.
+  DescriptorSet descriptors_;
+  PollSet polls_;
+  const Napi::FunctionReference watcher_class_;
+};
+
+}  // namespace pageferry
+
+#endif  // PAGEFERRY_ENVIRONMENT_H_

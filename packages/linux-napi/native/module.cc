@@ -1,0 +1,82 @@
+#include <napi.h>
+
+#include <iterator>
+
+#include "descriptor_set.h"
+#include "environment.h"
+#include "exports.h"
+#include "files.h"
+#include "memory.h"
+#include "pipe.h"
+#include "sockets.h"
+#include "waiting.h"
+#include "watcher.h"
+
+namespace pageferry {
+namespace {
+
+constexpr napi_property_descriptor kExports[] = {
+    Method<&PageSize>("pageSize"),
+
+    Method<&Pipe2>("pipe2"),
+    Method<&Vmsplice>("vmsplice"),
+    Method<&Splice>("splice"),
+    MethodOnThread<&Splice>("spliceOnThread"),
+    Method<&Tee>("tee"),
+    Method<&GetPipeSize>("getPipeSize"),
+    Method<&SetPipeSize>("setPipeSize"),
+
+    Method<&Read>("read"),
+    Method<&Write>("write"),
+    MethodOnThread<&Write>("writeOnThread"),
+    Method<&Seek>("lseek"),
+    Method<&Close>("close"),
+    Method<&CloseAtThreadEnd>("closeAtThreadEnd"),
+    Method<&Duplicate>("duplicate"),
+    Method<&GetStatusFlags>("getStatusFlags"),
+    Method<&SetStatusFlags>("setStatusFlags"),
+    Method<&Stat>("fstat"),
+    Method<&ChangeMode>("fchmod"),
+    Method<&Lock>("flock"),
+
+    Method<&MemfdCreate>("memfdCreate"),
+    Method<&Truncate>("ftruncate"),
+    Method<&Allocate>("fallocate"),
+    Method<&GetSeals>("getSeals"),
+    Method<&AddSeals>("addSeals"),
+    Method<&Map>("mmap"),
+    Method<&Unmap>("munmap"),
+    Method<&Advise>("madvise"),
+    Method<&AddressOf>("addressOf"),
+
+    Method<&Poll>("poll"),
+    Method<&SchedYield>("schedYield"),
+    Method<&EventFd>("eventfd"),
+    Method<&Watch>("watch"),
+
+    Method<&Socket>("socket"),
+    Method<&SocketPair>("socketpair"),
+    Method<&BindUnix>("bindUnix"),
+    Method<&ConnectUnix>("connectUnix"),
+    Method<&Listen>("listen"),
+    Method<&Accept>("accept4"),
+    Method<&Shutdown>("shutdown"),
+    Method<&GetSocketError>("getSocketError"),
+    Method<&GetPeerCredentials>("getPeerCredentials"),
+    Method<&SetPassCredentials>("setPassCredentials"),
+    Method<&SendMessage>("sendmsg"),
+    Method<&ReceiveMessage>("recvmsg"),
+};
+
+Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData(new Environment(env, Watcher::Define(env)));
+  exports["binding"] = "napi";
+  napi_define_properties(env, exports, std::size(kExports), kExports);
+  return exports;
+}
+
+}  // namespace
+}  // namespace pageferry
+
+using pageferry::Initialize;
+NODE_API_MODULE(linux_napi, Initialize)

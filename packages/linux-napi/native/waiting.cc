@@ -1,0 +1,29 @@
+#include "waiting.h"
+
+#include <poll.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+
+#include <climits>
+
+namespace pageferry {
+
+Result SchedYield() {
+  return Once([] { return sched_yield(); });
+}
+
+Result Poll(int fd, int events, int timeout) {
+  pollfd entry{fd, static_cast<short>(events), 0};
+  const auto call = [&] { return poll(&entry, 1, timeout); };
+  // With a time-out, repeating would start the time over.
+  const Result result = timeout < 0 ? Repeat(call) : Once(call);
+  return result > 0 ? static_cast<Result>(static_cast<unsigned short>(entry.revents)) : result;
+}
+
+Result EventFd(std::int64_t initial_value, int flags) {
+  if (initial_value < 0 || initial_value > UINT_MAX) return -EINVAL;
+  const auto value = static_cast<unsigned>(initial_value);
+  return Repeat([&] { return eventfd(value, flags | EFD_CLOEXEC); });
+}
+
+}  // namespace pageferry

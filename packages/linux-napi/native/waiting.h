@@ -1,0 +1,14 @@
+#ifndef PAGEFERRY_WAITING_H_
+#define PAGEFERRY_WAITING_H_
+
+#include "result.h"
+
+namespace pageferry {
+
+Result SchedYield();
+Result Poll(int fd, int events, int timeout);
+Result EventFd(std::int64_t initial_value, int flags);
+
+}  // namespace pageferry
+
+#endif  // PAGEFERRY_WAITING_H_
