@@ -1,0 +1,51 @@
+import { describe } from 'vitest';
+import { describeDescriptors } from './descriptors.js';
+import { describeInputOutput } from './input-output.js';
+import { describeInterrupts } from './interrupts.js';
+import { describeLeftovers, useBaseline } from './leftovers.js';
+import { describeLifetime } from './lifetime.js';
+import { describeMappings } from './mappings.js';
+import { describeMemoryFiles } from './memory-files.js';
+import { describeMessages } from './messages.js';
+import { describePipes } from './pipes.js';
+import type { LinuxCallsRegistration, SuiteContext } from './registration.js';
+import { describeSockets } from './sockets.js';
+import { describeSplicing } from './splicing.js';
+import { describeThreads } from './threads.js';
+import { describeWatching } from './watching.js';
+
+/** A test starts a process or two; a busy machine takes its time for that. */
+const TIME_LIMIT = 30_000;
+
+/**
+ * Registers the suite that every binding of `LinuxCalls` passes. Call it in a test file of its own:
+ * the suite looks for descriptors that are left open, and those of other tests are not its business.
+ *
+ * @example
+ * describeLinuxCalls({
+ *   name: '@pageferry/linux-napi',
+ *   load: loadLinuxCalls,
+ *   moduleUrl: import.meta.resolve('@pageferry/linux-napi'),
+ * });
+ */
+export function describeLinuxCalls(registration: LinuxCallsRegistration): void {
+  const { name, load, moduleUrl, collectsMappings = true } = registration;
+  const context: SuiteContext = { calls: load(), moduleUrl, collectsMappings };
+
+  describe(name, { timeout: TIME_LIMIT }, () => {
+    const baseline = useBaseline(context);
+    describePipes(context);
+    describeSplicing(context);
+    describeInputOutput(context);
+    describeDescriptors(context);
+    describeMemoryFiles(context);
+    describeMappings(context);
+    describeSockets(context);
+    describeMessages(context);
+    describeWatching(context);
+    describeThreads(context);
+    describeInterrupts(context);
+    describeLifetime(context);
+    describeLeftovers(baseline);
+  });
+}

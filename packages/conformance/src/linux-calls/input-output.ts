@@ -1,0 +1,178 @@
+import {
+  EAGAIN,
+  EBADF,
+  EFAULT,
+  EINVAL,
+  EPIPE,
+  ESPIPE,
+  O_NONBLOCK,
+  POLLERR,
+  POLLHUP,
+  POLLIN,
+  POLLNVAL,
+  POLLOUT,
+  SEEK_CUR,
+  SEEK_END,
+  SEEK_SET,
+} from '@pageferry/linux';
+import { describe, expect, test } from 'vitest';
+import type { SuiteContext } from './registration.js';
+import { fill, OUT_OF_BOUNDS_OF_16, pattern, readBytes, writeText } from './support/bytes.js';
+import { useResources } from './support/resources.js';
+
+/** read, write, lseek and poll. */
+export function describeInputOutput({ calls }: SuiteContext): void {
+  describe('read and write', () => {
+    const resources = useResources(calls);
+
+    test('only the named bytes are written', () => {
+      const [readEnd, writeEnd] = resources.pipe();
+      expect(calls.write(writeEnd, pattern(32), 4, 8)).toBe(8);
+      expect(readBytes(calls, readEnd, 64)).toEqual(pattern(32).slice(4, 12));
+    });
+
+    test('only the named bytes are read into', () => {
+      const [readEnd, writeEnd] = resources.pipe();
+      const bytes = new Uint8Array(8).fill(9);
+      writeText(calls, writeEnd, 'abcdefgh');
+      expect(calls.read(readEnd, bytes, 2, 3)).toBe(3);
+      expect([...bytes]).toEqual([9, 9, 97, 98, 99, 9, 9, 9]);
+    });
+
+    test('a small view, which the engine may keep on its own heap, works too', () => {
+      const [readEnd, writeEnd] = resources.pipe();
+      expect(calls.write(writeEnd, Uint8Array.of(1, 2, 3), 0, 3)).toBe(3);
+      const bytes = new Uint8Array(3);
+      expect(calls.read(readEnd, bytes, 0, 3)).toBe(3);
+      expect([...bytes]).toEqual([1, 2, 3]);
+    });
+
+    test('a read gets what is there, even if it is less than asked for', () => {
+      const [readEnd, writeEnd] = resources.pipe();
+      writeText(calls, writeEnd, 'few');
+      expect(readBytes(calls, readEnd, 4096)).toHaveLength(3);
+    });
+
+    test('an empty pipe answers EAGAIN if it may not block, and 0 once its writer is gone', () => {
+      const [readEnd, writeEnd] = resources.pipe(O_NONBLOCK);
+      expect(readBytes(calls, readEnd, 16)).toBe(-EAGAIN);
+      resources.close(writeEnd);
+      expect(readBytes(calls, readEnd, 16)).toEqual(new Uint8Array(0));
+    });
+
+    test('a full pipe takes what fits, and then answers EAGAIN', () => {
+      const [, writeEnd] = resources.pipe(O_NONBLOCK);
+      const size = calls.getPipeSize(writeEnd);
+      expect(calls.write(writeEnd, pattern(size + 4096), 0, size + 4096)).toBe(size);
+      expect(writeText(calls, writeEnd, 'x')).toBe(-EAGAIN);
+    });
+
+    test('a pipe without a reader answers EPIPE, and no signal ends the process', () => {
+      const [readEnd, writeEnd] = resources.pipe();
+      resources.close(readEnd);
+      expect(writeText(calls, writeEnd, 'x')).toBe(-EPIPE);
+    });
+
+    test('the wrong end and a closed descriptor answer EBADF', () => {
+      const [readEnd, writeEnd] = resources.pipe();
+      expect(writeText(calls, readEnd, 'x')).toBe(-EBADF);
+      expect(readBytes(calls, writeEnd, 1)).toBe(-EBADF);
+      expect(readBytes(calls, -1, 1)).toBe(-EBADF);
+    });
+
+    test.each(OUT_OF_BOUNDS_OF_16)(
+      'memory outside of the bytes ($offset, $length) answers EFAULT, and nothing is touched',
+      ({ offset, length }) => {
+        const [readEnd, writeEnd] = resources.pipe(O_NONBLOCK);
+        const bytes = new Uint8Array(16);
+        expect(calls.write(writeEnd, bytes, offset, length)).toBe(-EFAULT);
+        expect(readBytes(calls, readEnd, 64)).toBe(-EAGAIN);
+
+        writeText(calls, writeEnd, 'stays in the pipe');
+        expect(calls.read(readEnd, bytes, offset, length)).toBe(-EFAULT);
+        expect(bytes).toEqual(new Uint8Array(16));
+        expect(readBytes(calls, readEnd, 64)).toHaveLength(17);
+      },
+    );
+
+    test('the bounds are those of the view, not of the buffer behind it', () => {
+      const [, writeEnd] = resources.pipe();
+      const view = new Uint8Array(new ArrayBuffer(64), 16, 16);
+      expect(calls.write(writeEnd, view, 0, 17)).toBe(-EFAULT);
+      expect(calls.write(writeEnd, view, 0, 16)).toBe(16);
+    });
+
+    test('bytes that were detached have no room', () => {
+      const [readEnd] = resources.pipe(O_NONBLOCK);
+      const bytes = new Uint8Array(16);
+      structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
+      expect(calls.read(readEnd, bytes, 0, 1)).toBe(-EFAULT);
+    });
+  });
+
+  describe('lseek', () => {
+    const resources = useResources(calls);
+
+    test('positions count from the start, the present position and the end', () => {
+      const file = resources.memory(100);
+      expect(calls.lseek(file, 10, SEEK_SET)).toBe(10);
+      expect(calls.lseek(file, 5, SEEK_CUR)).toBe(15);
+      expect(calls.lseek(file, -1, SEEK_END)).toBe(99);
+    });
+
+    test('a pipe has no position', () => {
+      const [readEnd] = resources.pipe();
+      expect(calls.lseek(readEnd, 0, SEEK_SET)).toBe(-ESPIPE);
+    });
+
+    test('a position before the start and an unknown whence answer EINVAL', () => {
+      const file = resources.memory(100);
+      expect(calls.lseek(file, -1, SEEK_SET)).toBe(-EINVAL);
+      expect(calls.lseek(file, 0, 99)).toBe(-EINVAL);
+    });
+  });
+
+  describe('poll', () => {
+    const resources = useResources(calls);
+
+    test('nothing holds for an empty pipe, POLLIN for one with bytes', () => {
+      const [readEnd, writeEnd] = resources.pipe();
+      expect(calls.poll(readEnd, POLLIN, 0)).toBe(0);
+      writeText(calls, writeEnd, 'x');
+      expect(calls.poll(readEnd, POLLIN, 0)).toBe(POLLIN);
+      expect(calls.poll(readEnd, POLLIN, -1)).toBe(POLLIN);
+    });
+
+    test('0 comes back when the time is over', () => {
+      const [readEnd] = resources.pipe();
+      expect(calls.poll(readEnd, POLLIN, 1)).toBe(0);
+    });
+
+    test('POLLOUT holds as long as there is room', () => {
+      const [, writeEnd] = resources.pipe(O_NONBLOCK);
+      expect(calls.poll(writeEnd, POLLOUT, 0)).toBe(POLLOUT);
+      fill(calls, writeEnd);
+      expect(calls.poll(writeEnd, POLLOUT, 0)).toBe(0);
+    });
+
+    test('POLLHUP tells that the writer is gone, POLLERR that the reader is', () => {
+      const [readEnd, writeEnd] = resources.pipe();
+      resources.close(writeEnd);
+      expect(calls.poll(readEnd, POLLIN, 0)).toBe(POLLHUP);
+
+      const [otherRead, otherWrite] = resources.pipe();
+      resources.close(otherRead);
+      expect(calls.poll(otherWrite, 0, 0) & POLLERR).toBe(POLLERR);
+    });
+
+    test('a thread that yields its processor gets it back', () => {
+      expect(calls.schedYield()).toBe(0);
+    });
+
+    test('POLLNVAL, which is not an error, tells that the descriptor is closed', () => {
+      const [readEnd] = resources.pipe();
+      resources.close(readEnd);
+      expect(calls.poll(readEnd, POLLIN, 0)).toBe(POLLNVAL);
+    });
+  });
+}

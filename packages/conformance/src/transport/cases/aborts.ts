@@ -1,0 +1,147 @@
+import type { WaitOptions } from '@pageferry/core';
+import { describe, expect, test } from 'vitest';
+import { expectFailure } from '../harness/expectations.js';
+import { fillUp } from '../harness/filling.js';
+import { sendPatterned } from '../harness/here.js';
+import { observe, turns } from '../harness/settling.js';
+import { type Stage, useStage } from '../harness/stage.js';
+import type { Subject } from '../registration.js';
+
+const KIB = 1024;
+
+/** Sets a stage on which a call waits, and returns the call. */
+type Wait = (stage: Stage) => Promise<(options: WaitOptions) => Promise<unknown>>;
+
+const WAITS: readonly (readonly [title: string, wait: Wait])[] = [
+  [
+    'createReceiver without a sender',
+    async (stage) => {
+      const endpoint = stage.path();
+      return (options) => stage.receiver(endpoint, { ...options });
+    },
+  ],
+  [
+    'loan while the pool is lent out',
+    async (stage) => {
+      const sender = await stage.sender({ poolBytes: 64 * KIB });
+      await sender.loan(64 * KIB);
+      return (options) => sender.loan(64 * KIB, options);
+    },
+  ],
+  [
+    'loan behind another loan that waits',
+    async (stage) => {
+      const sender = await stage.sender({ poolBytes: 64 * KIB });
+      await sender.loan(64 * KIB);
+      sender.loan(64 * KIB).catch(() => {});
+      return (options) => sender.loan(1, options);
+    },
+  ],
+  [
+    'send of bytes while the pool is lent out',
+    async (stage) => {
+      const sender = await stage.sender({ poolBytes: 64 * KIB });
+      await sender.loan(64 * KIB);
+      return (options) => sender.send(new Uint8Array(64 * KIB), options);
+    },
+  ],
+  [
+    'waitForReceivers',
+    async (stage) => {
+      const sender = await stage.sender();
+      return (options) => sender.waitForReceivers(1, options);
+    },
+  ],
+  [
+    'flush while a message is not received',
+    async (stage) => {
+      const { sender } = await stage.outgoing();
+      await sendPatterned(sender, 10, 0);
+      return (options) => sender.flush(options);
+    },
+  ],
+  [
+    'receive',
+    async (stage) => {
+      const { receiver } = await stage.incoming();
+      return (options) => receiver.receive(options);
+    },
+  ],
+  [
+    'receive behind another receive',
+    async (stage) => {
+      const { receiver } = await stage.incoming();
+      receiver.receive().catch(() => {});
+      return (options) => receiver.receive(options);
+    },
+  ],
+  [
+    'receiveMany',
+    async (stage) => {
+      const { receiver } = await stage.incoming();
+      return (options) => receiver.receiveMany(3, options);
+    },
+  ],
+  [
+    'spliceTo',
+    async (stage) => {
+      const { receiver } = await stage.incoming();
+      return (options) => receiver.spliceTo(1, options);
+    },
+  ],
+  [
+    'send of a loan that nobody takes',
+    async (stage) => {
+      const { sender } = await stage.outgoing();
+      const loan = await sender.loan(1);
+      fillUp(sender, 1).refused?.release();
+      return (options) => loan.send(options);
+    },
+  ],
+];
+
+/** Every call that waits can be ended by a signal and by a time limit. */
+export function describeAborts(subject: Subject): void {
+  describe('abort and time limit', () => {
+    const stage = useStage(subject);
+
+    test.each(WAITS)('an abort ends %s', async (_title, wait) => {
+      const call = await wait(stage);
+      const controller = new AbortController();
+      const waiting = observe(call({ signal: controller.signal }));
+      await turns();
+      expect(waiting.state()).toBe('pending');
+      const reason = new Error('enough');
+      controller.abort(reason);
+      const error = await expectFailure(() => waiting.promise, 'ABORTED');
+      expect(error.name).toBe('AbortError');
+      expect(error.cause).toBe(reason);
+    });
+
+    test.each(WAITS)('a signal that has fired already ends %s', async (_title, wait) => {
+      const call = await wait(stage);
+      const reason = { why: 'before it began' };
+      const error = await expectFailure(
+        () => call({ signal: AbortSignal.abort(reason) }),
+        'ABORTED',
+      );
+      expect(error.cause).toBe(reason);
+    });
+
+    test.each(WAITS)('a time limit ends %s', async (_title, wait) => {
+      const call = await wait(stage);
+      await expectFailure(() => call({ timeout: 30 }), 'TIMEOUT');
+      await expectFailure(() => call({ timeout: 0 }), 'TIMEOUT');
+    });
+
+    test.each(WAITS)('the earlier of signal and time limit ends %s', async (_title, wait) => {
+      const call = await wait(stage);
+      const { signal } = new AbortController();
+      await expectFailure(() => call({ signal, timeout: 20 }), 'TIMEOUT');
+      const controller = new AbortController();
+      const waiting = call({ signal: controller.signal, timeout: 60_000 });
+      controller.abort();
+      await expectFailure(() => waiting, 'ABORTED');
+    });
+  });
+}

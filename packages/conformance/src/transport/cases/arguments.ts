@@ -1,0 +1,207 @@
+import type { Receiver, Sender } from '@pageferry/core';
+import { describe, expect, test } from 'vitest';
+import { expectFailure, expectReceived } from '../harness/expectations.js';
+import { receiveChecked, sendPatterned } from '../harness/here.js';
+import { useStage } from '../harness/stage.js';
+import type { Subject } from '../registration.js';
+
+/** What is no length, count or limit. */
+const NO_INTEGERS: readonly unknown[] = [
+  -1,
+  0.5,
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  2 ** 53,
+  '5',
+  10n,
+  null,
+  true,
+  Buffer.alloc(5),
+  {},
+];
+
+/** What is not bytes. */
+const NO_BYTES: readonly unknown[] = [
+  undefined,
+  null,
+  5,
+  'bytes',
+  [1, 2, 3],
+  {},
+  new ArrayBuffer(5),
+  new Uint16Array(5),
+  new DataView(new ArrayBuffer(5)),
+];
+
+/** What are no options of a call that waits. */
+const NO_OPTIONS: readonly unknown[] = [
+  null,
+  5,
+  'soon',
+  { signal: 'now' },
+  { signal: {} },
+  { signal: null },
+  ...[-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, '5', null].map((timeout) => ({
+    timeout,
+  })),
+];
+
+/** What is no descriptor. */
+const NO_DESCRIPTORS: readonly unknown[] = [
+  undefined,
+  null,
+  -1,
+  1.5,
+  Number.NaN,
+  2 ** 31,
+  '1',
+  {},
+  { fd: -1 },
+  { fd: '1' },
+];
+
+/** Unusable arguments are refused by name, and nothing else happens. */
+export function describeArguments(subject: Subject): void {
+  describe('arguments', () => {
+    const stage = useStage(subject);
+    const { maxMessageBytes, maxReceivers, tee } = subject.transport.capabilities;
+
+    /** Expects every one of `values` to be refused, naming the argument. */
+    async function refused(
+      values: readonly unknown[],
+      call: (value: never) => unknown,
+      ...names: readonly string[]
+    ): Promise<void> {
+      for (const value of values) {
+        const error = await expectFailure(() => call(value as never), 'INVALID_ARGUMENT');
+        expect(names, error.message).toContain(error.argument);
+      }
+    }
+
+    async function expectPairWorks(
+      sender: Sender,
+      receive: () => ReturnType<typeof receiveChecked>,
+    ): Promise<void> {
+      expect(sender.stats()).toMatchObject({ messagesSent: 0, loansHeld: 0, bytesOut: 0 });
+      expect(await sendPatterned(sender, 5000, 0)).toBe('sent');
+      expectReceived(await receive(), { messages: 1, bytes: 5000 });
+    }
+
+    test('a sender refuses unusable lengths, bytes and counts, and works on', async () => {
+      const { sender, receiver } = await stage.outgoing();
+      await refused([...NO_INTEGERS, undefined], (value) => sender.loan(value), 'byteLength');
+      await refused([...NO_INTEGERS, undefined], (value) => sender.tryLoan(value), 'byteLength');
+      await refused(NO_BYTES, (value) => sender.send(value), 'bytes');
+      const counts = [...NO_INTEGERS, maxReceivers + 1];
+      await refused(counts, (value) => sender.waitForReceivers(value), 'count');
+      await expectPairWorks(sender, () => receiver.receive(1));
+    });
+
+    test('a sender refuses unusable signals and time limits, and works on', async () => {
+      const { sender, receiver } = await stage.outgoing();
+      const names = ['options', 'signal', 'timeout'];
+      await refused(NO_OPTIONS, (value) => sender.loan(1, value), ...names);
+      await refused(NO_OPTIONS, (value) => sender.send(new Uint8Array(1), value), ...names);
+      await refused(NO_OPTIONS, (value) => sender.waitForReceivers(1, value), ...names);
+      await refused(NO_OPTIONS, (value) => sender.flush(value), ...names);
+      await refused(NO_OPTIONS, (value) => sender.close(value), ...names);
+      expect(sender.closed).toBe(false);
+      const loan = await sender.loan(1);
+      await refused(NO_OPTIONS, (value) => loan.send(value), ...names);
+      expect(loan.owned).toBe(true);
+      loan.release();
+      await expectPairWorks(sender, () => receiver.receive(1));
+    });
+
+    test('a loan refuses an unusable length to truncate to, and stays as it is', async () => {
+      const { sender, receiver } = await stage.outgoing();
+      const loan = await sender.loan(100);
+      const lengths = [...NO_INTEGERS, undefined, 101];
+      await refused(lengths, (value) => loan.truncate(value), 'byteLength');
+      expect(loan.byteLength).toBe(100);
+      expect(loan.owned).toBe(true);
+      loan.release();
+      await expectPairWorks(sender, () => receiver.receive(1));
+    });
+
+    test('a message larger than the transport carries is MESSAGE_TOO_LARGE', async () => {
+      const { sender, receiver } = await stage.outgoing();
+      await expectFailure(() => sender.loan(maxMessageBytes + 1), 'MESSAGE_TOO_LARGE');
+      await expectFailure(() => sender.tryLoan(maxMessageBytes + 1), 'MESSAGE_TOO_LARGE');
+      await expectFailure(() => sender.loan(Number.MAX_SAFE_INTEGER), 'MESSAGE_TOO_LARGE');
+      await expectPairWorks(sender, () => receiver.receive(1));
+    });
+
+    test('a receiver refuses unusable arguments, and no message is lost', async () => {
+      const { sender, receiver } = await stage.incoming();
+      await sender.send(100, 200);
+      const names = ['options', 'signal', 'timeout'];
+      const counts = [...NO_INTEGERS, 0, undefined];
+      await refused(counts, (value) => receiver.receiveMany(value), 'max');
+      await refused(NO_OPTIONS, (value) => receiver.receive(value), ...names);
+      await refused(NO_OPTIONS, (value) => receiver.receiveMany(1, value), ...names);
+      await refused(NO_OPTIONS, (value) => receiver.spliceTo(1, value), ...names);
+      await refused(NO_DESCRIPTORS, (value) => receiver.spliceTo(value), 'destination');
+      const tees = NO_DESCRIPTORS.filter((value) => value !== undefined);
+      await refused(tees, (value) => receiver.spliceTo(1, { tee: value }), 'tee');
+      expect(receiver.stats()).toMatchObject({ messagesReceived: 0, deliveriesHeld: 0 });
+      expectReceived(await receiveChecked(receiver, 2), { messages: 2, bytes: 300 });
+    });
+
+    test.skipIf(tee)('tee is NOT_SUPPORTED where the capabilities say so', async () => {
+      const { sender, receiver } = await stage.incoming();
+      await sender.send(100);
+      await expectFailure(() => receiver.spliceTo(1, { tee: 2 }), 'NOT_SUPPORTED');
+      expectReceived(await receiveChecked(receiver, 1), { messages: 1 });
+    });
+
+    test('a transport refuses unusable options, and the endpoint stays free', async () => {
+      const endpoint = stage.path();
+      const { transport } = subject;
+      const withOption = (name: string) => (value: unknown) =>
+        transport.createSender({ endpoint, [name]: value }).then((sender: Sender) => {
+          stage.defer(() => sender.destroy());
+          return `a sender with ${name} ${String(value)}`;
+        });
+      const notPositive = [...NO_INTEGERS, 0];
+      await refused(
+        [undefined, null, 5, 'x'],
+        (value) => transport.createSender(value),
+        'options',
+        'endpoint',
+      );
+      await refused([undefined, null, 5, {}, Buffer.from('x')], withOption('endpoint'), 'endpoint');
+      await refused(notPositive, withOption('poolBytes'), 'poolBytes');
+      await refused([...notPositive, maxReceivers + 1], withOption('maxReceivers'), 'maxReceivers');
+      await refused(NO_INTEGERS, withOption('spinMicroseconds'), 'spinMicroseconds');
+      const sender = await stage.sender({}, endpoint);
+      const receiver = await stage.remoteReceiver(endpoint);
+      await sender.waitForReceivers();
+      await expectPairWorks(sender, () => receiver.receive(1));
+    });
+
+    test('a transport refuses unusable options of a receiver', async () => {
+      const { sender, receiver } = await stage.outgoing();
+      const { endpoint } = sender;
+      const { transport } = subject;
+      const withOption = (name: string) => (value: unknown) =>
+        transport.createReceiver({ endpoint, [name]: value }).then((other: Receiver) => {
+          stage.defer(() => other.close());
+          return `a receiver with ${name} ${String(value)}`;
+        });
+      await refused(
+        [undefined, null, 5, 'x'],
+        (value) => transport.createReceiver(value),
+        'options',
+        'endpoint',
+      );
+      await refused([undefined, null, 5, {}, Buffer.from('x')], withOption('endpoint'), 'endpoint');
+      await refused([...NO_INTEGERS, 0], withOption('maxBorrowedBytes'), 'maxBorrowedBytes');
+      await refused(NO_INTEGERS, withOption('spinMicroseconds'), 'spinMicroseconds');
+      await refused(['now', {}, null], withOption('signal'), 'signal');
+      await refused([-1, 0.5, '5', null], withOption('timeout'), 'timeout');
+      expect(sender.receivers).toHaveLength(1);
+      await expectPairWorks(sender, () => receiver.receive(1));
+    });
+  });
+}

@@ -1,0 +1,190 @@
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { expectFailure, expectReceived } from '../harness/expectations.js';
+import { receiveChecked, sendPatterned } from '../harness/here.js';
+import { observe, turns } from '../harness/settling.js';
+import { type Stage, useStage } from '../harness/stage.js';
+import type { Subject } from '../registration.js';
+
+/** Longest path of a Unix socket in bytes (`sockaddr_un`, unix(7)). */
+const LONGEST_PATH = 107;
+
+/** Senders and receivers find each other at the endpoint, whatever else is there. */
+export function describeEndpoint(subject: Subject): void {
+  describe('endpoint', () => {
+    const stage = useStage(subject);
+    const { transport, processes } = subject;
+
+    test('a receiver that is started first waits for its sender', async () => {
+      const endpoint = stage.path();
+      const early = observe(stage.receiver(endpoint));
+      await turns();
+      expect(early.state()).toBe('pending');
+      const sender = await stage.remoteSender(endpoint);
+      const receiver = await early.promise;
+      await sender.waitForReceivers(1);
+      await sender.send(1234);
+      expectReceived(await receiveChecked(receiver, 1), { messages: 1, bytes: 1234 });
+    });
+
+    test('an endpoint with a live sender is ENDPOINT_IN_USE, and the sender works on', async () => {
+      const { sender, receiver } = await stage.outgoing();
+      await expectFailure(() => stage.sender({}, sender.endpoint), 'ENDPOINT_IN_USE');
+      await expectFailure(() => stage.remoteSender(sender.endpoint), 'ENDPOINT_IN_USE');
+      await sendPatterned(sender, 100, 0);
+      expectReceived(await receiver.receive(1), { messages: 1 });
+    });
+
+    test('of two senders that start at one endpoint together, one gets it', async () => {
+      const endpoint = stage.path();
+      const attempts = await Promise.allSettled([
+        stage.sender({}, endpoint),
+        stage.remoteSender(endpoint),
+        stage.sender({}, endpoint),
+      ]);
+      const lost = attempts.filter((attempt) => attempt.status === 'rejected');
+      expect(lost.map((attempt) => attempt.reason.code)).toEqual([
+        'ENDPOINT_IN_USE',
+        'ENDPOINT_IN_USE',
+      ]);
+    });
+
+    test.each(['', 'a\0b'])('the path %j is ENDPOINT_INVALID', async (endpoint) => {
+      await expectFailure(() => transport.createSender({ endpoint }), 'ENDPOINT_INVALID');
+      await expectFailure(() => transport.createReceiver({ endpoint }), 'ENDPOINT_INVALID');
+    });
+
+    describe.runIf(processes)('in the file system', () => {
+      describeFiles(stage);
+      describeStrangers(stage);
+    });
+  });
+}
+
+function describeFiles(stage: Stage): void {
+  const refusedBySender = (endpoint: string, code: 'ENDPOINT_INVALID' | 'ENDPOINT_TOO_LONG') =>
+    expectFailure(() => stage.sender({}, endpoint), code);
+  const refusedByReceiver = (endpoint: string, code: 'ENDPOINT_INVALID' | 'ENDPOINT_TOO_LONG') =>
+    expectFailure(() => stage.receiver(endpoint), code);
+
+  test('a stale socket file of a killed process is replaced', async () => {
+    const endpoint = stage.path();
+    const { peer } = await stage.remoteSender(endpoint);
+    await peer.end();
+    expect(existsSync(endpoint)).toBe(true);
+    const early = observe(stage.remoteReceiver(endpoint));
+    await turns();
+    expect(early.state()).toBe('pending');
+    const sender = await stage.sender({}, endpoint);
+    const receiver = await early.promise;
+    await sender.waitForReceivers();
+    await sendPatterned(sender, 100, 0);
+    expectReceived(await receiver.receive(1), { messages: 1 });
+  });
+
+  test('a path of 107 bytes works, and one more is ENDPOINT_TOO_LONG', async () => {
+    const start = stage.path('');
+    const longest = start.padEnd(LONGEST_PATH, 'x');
+    const sender = await stage.sender({}, longest);
+    await stage.remoteReceiver(longest);
+    await sender.waitForReceivers();
+    await refusedBySender(`${longest}x`, 'ENDPOINT_TOO_LONG');
+    await refusedByReceiver(`${longest}x`, 'ENDPOINT_TOO_LONG');
+    // Bytes count, not characters.
+    const wide = `${start}${'é'.repeat(Math.ceil((LONGEST_PATH + 1 - start.length) / 2))}`;
+    await refusedBySender(wide, 'ENDPOINT_TOO_LONG');
+    await refusedByReceiver(wide, 'ENDPOINT_TOO_LONG');
+  });
+
+  test('a missing folder, or a file in its place, is ENDPOINT_INVALID', async () => {
+    const missing = join(stage.path('folder'), 'endpoint');
+    await refusedBySender(missing, 'ENDPOINT_INVALID');
+    await refusedByReceiver(missing, 'ENDPOINT_INVALID');
+    const file = stage.path('file');
+    writeFileSync(file, 'kept');
+    await refusedBySender(join(file, 'endpoint'), 'ENDPOINT_INVALID');
+    await refusedByReceiver(join(file, 'endpoint'), 'ENDPOINT_INVALID');
+  });
+
+  test('a file, a folder or a dangling link in the way is ENDPOINT_INVALID and stays', async () => {
+    const file = stage.path('file');
+    writeFileSync(file, 'kept');
+    await refusedBySender(file, 'ENDPOINT_INVALID');
+    await refusedByReceiver(file, 'ENDPOINT_INVALID');
+    expect(readFileSync(file, 'utf8')).toBe('kept');
+    const folder = stage.path('folder');
+    mkdirSync(folder);
+    await refusedBySender(folder, 'ENDPOINT_INVALID');
+    await refusedByReceiver(folder, 'ENDPOINT_INVALID');
+    expect(existsSync(folder)).toBe(true);
+    const link = stage.path('link');
+    symlinkSync('nowhere', link);
+    await expectFailure(() => stage.sender({}, link), 'ENDPOINT_INVALID', 'ENDPOINT_IN_USE');
+    expect(readlinkSync(link)).toBe('nowhere');
+  });
+
+  test('closing a sender leaves a socket file alone that is not its own', async () => {
+    const first = await stage.sender();
+    unlinkSync(first.endpoint);
+    const second = await stage.remoteSender(first.endpoint);
+    await first.close();
+    const receiver = await stage.receiver(first.endpoint);
+    await second.waitForReceivers(1);
+    await second.send(10);
+    expectReceived(await receiveChecked(receiver, 1), { messages: 1 });
+  });
+}
+
+function describeStrangers(stage: Stage): void {
+  /** A server of another program at an endpoint of ours. */
+  async function stranger(onConnection: (socket: Socket) => void): Promise<string> {
+    const endpoint = stage.path();
+    const sockets: Socket[] = [];
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      sockets.push(socket);
+      onConnection(socket);
+    });
+    await new Promise<void>((resolve) => server.listen(endpoint, resolve));
+    stage.defer(() => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    });
+    return endpoint;
+  }
+
+  test('a program that answers something else is NOT_PAGEFERRY', async () => {
+    for (const answer of ['x', 'HTTP/1.1 400 Bad Request\r\n\r\n', '\0'.repeat(5000)]) {
+      const endpoint = await stranger((socket) => socket.end(answer));
+      await expectFailure(() => stage.receiver(endpoint), 'NOT_PAGEFERRY');
+    }
+  });
+
+  test('a program that hangs up is NOT_PAGEFERRY, or waited for', async () => {
+    const endpoint = await stranger((socket) => socket.destroy());
+    const options = { timeout: 300 };
+    await expectFailure(() => stage.receiver(endpoint, options), 'NOT_PAGEFERRY', 'TIMEOUT');
+  });
+
+  test('a program that never answers is NOT_PAGEFERRY, or waited for', async () => {
+    const endpoint = await stranger(() => {});
+    const options = { timeout: 300 };
+    await expectFailure(() => stage.receiver(endpoint, options), 'NOT_PAGEFERRY', 'TIMEOUT');
+  });
+
+  test('a sender does not push another program from its endpoint', async () => {
+    const endpoint = await stranger((socket) => socket.end());
+    await expectFailure(() => stage.sender({}, endpoint), 'ENDPOINT_IN_USE');
+    expect(existsSync(endpoint)).toBe(true);
+  });
+}

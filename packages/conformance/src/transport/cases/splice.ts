@@ -1,0 +1,207 @@
+import { constants, readFileSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { SpliceResult } from '@pageferry/core';
+import { describe, expect, test } from 'vitest';
+import { openFifo, openFile, openSocket } from '../harness/destinations.js';
+import { expectFailure, expectReceived } from '../harness/expectations.js';
+import { receiveChecked } from '../harness/here.js';
+import { canOpenDirectly } from '../harness/probes.js';
+import { observe, turns } from '../harness/settling.js';
+import { useStage } from '../harness/stage.js';
+import { findMismatch, patterned } from '../peers/pattern.js';
+import type { Subject } from '../registration.js';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const LENGTHS = [1, 4095, 4096, 70_001, 0, MIB, 3 * MIB + 7, 5];
+const TOTAL = LENGTHS.reduce((sum, length) => sum + length, 0);
+
+/** What the messages of {@link LENGTHS} are, one after the other. */
+function expected(): Buffer {
+  return Buffer.concat(LENGTHS.map((length, sequence) => patterned(length, sequence)));
+}
+
+/** Expects a result that is right, and whose claims fit together. */
+export function expectMoved(
+  result: SpliceResult | undefined,
+  byteLength: number,
+  sequence: number,
+): void {
+  expect(result).toMatchObject({ byteLength, sequence });
+  expect(result?.userSpaceCopies).toBe(result?.method === 'splice' ? 0 : 2);
+}
+
+/** Messages go on to descriptors of every kind. */
+export function describeSplice(subject: Subject): void {
+  describe('spliceTo', () => {
+    const stage = useStage(subject);
+    const { tee, zeroCopySplice } = subject.transport.capabilities;
+
+    /** Moves the messages of `LENGTHS`, sent by a peer, to `fd`. */
+    async function moveAll(destination: number | { readonly fd: number }): Promise<string[]> {
+      const { sender, receiver } = await stage.incoming();
+      const sent = sender.send(...LENGTHS);
+      const methods = new Set<string>();
+      for (const [sequence, length] of LENGTHS.entries()) {
+        const result = await receiver.spliceTo(destination);
+        expectMoved(result, length, sequence);
+        if (result) methods.add(result.method);
+      }
+      await sent;
+      await sender.flush();
+      expect(await sender.stats()).toMatchObject({ bytesOut: 0 });
+      expect(receiver.stats()).toMatchObject({
+        messagesReceived: LENGTHS.length,
+        bytesReceived: TOTAL,
+        deliveriesHeld: 0,
+      });
+      return [...methods];
+    }
+
+    test('a file gets the messages one after the other', async () => {
+      const path = stage.path('file');
+      await moveAll(openFile(stage, path, 'w'));
+      expect(readFileSync(path).equals(expected())).toBe(true);
+    });
+
+    test('a FileHandle is a destination, and stays open', async () => {
+      const path = stage.path('file');
+      await using file = await open(path, 'w');
+      await moveAll(file);
+      await file.write('!');
+      expect(readFileSync(path).equals(Buffer.concat([expected(), Buffer.from('!')]))).toBe(true);
+    });
+
+    test('a file in append mode gets them at its end', async () => {
+      const path = stage.path('file');
+      writeFileSync(path, 'before');
+      await moveAll(openFile(stage, path, 'a'));
+      const content = readFileSync(path);
+      expect(content.subarray(0, 6).toString()).toBe('before');
+      expect(content.subarray(6).equals(expected())).toBe(true);
+    });
+
+    test.runIf(zeroCopySplice && canOpenDirectly())(
+      'a file opened with O_DIRECT gets messages of any length',
+      async () => {
+        const path = stage.path('file');
+        const flags = constants.O_CREAT | constants.O_WRONLY | constants.O_DIRECT;
+        const fd = openFile(stage, path, flags);
+        const { sender, receiver } = await stage.incoming();
+        const lengths = [2 * MIB, 4096, MIB + 5000, 3, 70_000];
+        const sent = sender.send(...lengths);
+        for (const [sequence, length] of lengths.entries()) {
+          expectMoved(await receiver.spliceTo(fd), length, sequence);
+        }
+        await sent;
+        const parts = lengths.map((length, sequence) => patterned(length, sequence));
+        expect(readFileSync(path).equals(Buffer.concat(parts))).toBe(true);
+      },
+    );
+
+    test('/dev/null takes everything', async () => {
+      const methods = await moveAll(openFile(stage, '/dev/null', 'w'));
+      expect(methods).toEqual([zeroCopySplice ? 'splice' : 'read-write']);
+    });
+
+    test('a pipe gets the messages one after the other', async () => {
+      const fifo = openFifo(stage);
+      const arrived = fifo.farEnd().read(TOTAL);
+      const methods = await moveAll(fifo.fd);
+      expect((await arrived).equals(expected())).toBe(true);
+      expect(methods).toEqual([zeroCopySplice ? 'splice' : 'read-write']);
+    });
+
+    test.each(['unix', 'tcp'] as const)('a %s socket gets them all', async (kind) => {
+      const { fd, farEnd } = await openSocket(stage, kind);
+      const arrived = farEnd.read(TOTAL);
+      await moveAll(fd);
+      expect((await arrived).equals(expected())).toBe(true);
+    });
+
+    test('a blocking pipe that is full does not hold the event loop', async () => {
+      const { sender, receiver } = await stage.incoming();
+      const fifo = openFifo(stage, 0);
+      const sent = sender.send(3 * MIB);
+      const moving = observe(receiver.spliceTo(fifo.fd));
+      // Each of these turns is one that a blocked event loop would not take.
+      await turns(200);
+      expect(moving.state()).toBe('pending');
+      const arrived = await fifo.farEnd().read(3 * MIB);
+      expect(findMismatch(arrived, 0)).toBe(-1);
+      expectMoved(await moving.promise, 3 * MIB, 0);
+      await sent;
+    });
+
+    test('a large message goes through a pipe to whoever reads it', async () => {
+      const { sender, receiver } = await stage.incoming();
+      const fifo = openFifo(stage);
+      const sent = sender.send(64 * MIB);
+      const arrived = fifo.farEnd().read(64 * MIB);
+      expectMoved(await receiver.spliceTo(fifo.fd), 64 * MIB, 0);
+      expect(findMismatch(await arrived, 0)).toBe(-1);
+      await sent;
+    });
+
+    test('spliceTo and receive take turns, in the order of the calls', async () => {
+      const { sender, receiver } = await stage.incoming();
+      const path = stage.path('file');
+      const fd = openFile(stage, path, 'w');
+      const calls = [receiver.spliceTo(fd), receiver.receive(), receiver.spliceTo({ fd })];
+      await sender.send(1000, 2000, 3000, 4000);
+      const [first, second, third] = await Promise.all(calls);
+      expect([first?.sequence, second?.sequence, third?.sequence]).toEqual([0, 1, 2]);
+      expectReceived(await receiveChecked(receiver, 1), { messages: 1, first: 3 });
+      const content = Buffer.concat([patterned(1000, 0), patterned(3000, 2)]);
+      expect(readFileSync(path).equals(content)).toBe(true);
+    });
+
+    test('at the orderly end it resolves to undefined', async () => {
+      const { sender, receiver } = await stage.incoming();
+      const fd = openFile(stage, '/dev/null', 'w');
+      await sender.send(100);
+      await sender.close();
+      expectMoved(await receiver.spliceTo(fd), 100, 0);
+      expect(await receiver.spliceTo(fd)).toBeUndefined();
+      expect(await receiver.spliceTo({ fd })).toBeUndefined();
+    });
+
+    test.runIf(tee)('tee gives the same bytes to a second pipe', async () => {
+      const { sender, receiver } = await stage.incoming();
+      const path = stage.path('file');
+      const fd = openFile(stage, path, 'w');
+      const pipe = openFifo(stage);
+      const copy = openFifo(stage);
+      const sent = sender.send(5000, 3 * MIB, 2 * MIB + 1, 0);
+      const copied = copy.farEnd().read(5000 + 5 * MIB + 1);
+      const piped = pipe.farEnd().read(5000 + 3 * MIB);
+      expectMoved(await receiver.spliceTo(pipe.fd, { tee: copy.fd }), 5000, 0);
+      expectMoved(await receiver.spliceTo(pipe.fd, { tee: { fd: copy.fd } }), 3 * MIB, 1);
+      expectMoved(await receiver.spliceTo(fd, { tee: copy.fd }), 2 * MIB + 1, 2);
+      expectMoved(await receiver.spliceTo(fd, { tee: copy.fd }), 0, 3);
+      await sent;
+      const [one, two, three] = [
+        patterned(5000, 0),
+        patterned(3 * MIB, 1),
+        patterned(2 * MIB + 1, 2),
+      ];
+      expect((await copied).equals(Buffer.concat([one, two, three]))).toBe(true);
+      expect((await piped).equals(Buffer.concat([one, two]))).toBe(true);
+      expect(readFileSync(path).equals(three)).toBe(true);
+    });
+
+    test.runIf(tee)('tee into something that is no pipe fails, and loses nothing', async () => {
+      const { sender, receiver } = await stage.incoming();
+      const fd = openFile(stage, '/dev/null', 'w');
+      const file = openFile(stage, stage.path('file'), 'w');
+      await sender.send(5000);
+      const error = await expectFailure(
+        () => receiver.spliceTo(fd, { tee: file }),
+        'SYSTEM_CALL_FAILED',
+        'INVALID_ARGUMENT',
+      );
+      expect(error.bytesTransferred ?? 0).toBe(0);
+      expectReceived(await receiveChecked(receiver, 1), { messages: 1, bytes: 5000 });
+    });
+  });
+}

@@ -1,0 +1,96 @@
+import { chmodSync, chownSync, existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { expectFailure, expectReceived } from '../harness/expectations.js';
+import { canActAsNobody, NOBODY } from '../harness/probes.js';
+import { ProcessPeer } from '../harness/process-peer.js';
+import { type Stage, useStage } from '../harness/stage.js';
+import type { Subject } from '../registration.js';
+
+/** Another user of the machine gets nothing. Needs root, to act as another user. */
+export function describeUsers(subject: Subject): void {
+  const { processes, moduleUrl, exportName } = subject;
+  describe.runIf(processes && canActAsNobody(moduleUrl))('other users (needs root)', () => {
+    const stage = useStage(subject);
+
+    async function startNobody(): Promise<ProcessPeer> {
+      const peer = await ProcessPeer.start(moduleUrl, exportName, NOBODY);
+      stage.defer(() => peer.end());
+      return peer;
+    }
+
+    /** An endpoint in a folder that everybody may use, or as `mode` says. */
+    function sharedEndpoint(mode: number): string {
+      const folder = openFolder(stage);
+      chmodSync(folder, mode);
+      return join(folder, 'endpoint');
+    }
+
+    test('another user cannot receive, and the sender works on', async () => {
+      const nobody = await startNobody();
+      const sender = await stage.sender({}, sharedEndpoint(0o777));
+      const { endpoint } = sender;
+      await expectFailure(
+        () => stage.remoteReceiver(endpoint, {}, nobody),
+        'ENDPOINT_FORBIDDEN',
+        'PEER_REJECTED',
+      );
+      const receiver = await stage.remoteReceiver(endpoint);
+      await sender.waitForReceivers();
+      expect(sender.receivers).toHaveLength(1);
+      expect(await sender.send(Buffer.alloc(0))).toBe('sent');
+      expectReceived(await receiver.receive(1), { messages: 1, bytes: 0 });
+    });
+
+    test("another user's sender is not trusted", async () => {
+      const nobody = await startNobody();
+      const endpoint = sharedEndpoint(0o777);
+      await stage.remoteSender(endpoint, {}, nobody);
+      await expectFailure(() => stage.receiver(endpoint), 'ENDPOINT_FORBIDDEN', 'PEER_REJECTED');
+    });
+
+    test('another user cannot take over an endpoint', async () => {
+      const nobody = await startNobody();
+      const sender = await stage.sender({}, sharedEndpoint(0o777));
+      const { endpoint } = sender;
+      await expectFailure(
+        () => stage.remoteSender(endpoint, {}, nobody),
+        'ENDPOINT_FORBIDDEN',
+        'ENDPOINT_IN_USE',
+      );
+      expect(existsSync(endpoint)).toBe(true);
+      await stage.remoteReceiver(endpoint);
+      await sender.waitForReceivers();
+    });
+
+    test('a folder that may not be written, or not entered, is ENDPOINT_FORBIDDEN', async () => {
+      const nobody = await startNobody();
+      const readable = sharedEndpoint(0o755);
+      const code = 'ENDPOINT_FORBIDDEN';
+      await expectFailure(() => stage.remoteSender(readable, {}, nobody), code);
+      const closed = sharedEndpoint(0o700);
+      await expectFailure(() => stage.remoteSender(closed, {}, nobody), code);
+      await expectFailure(() => stage.remoteReceiver(closed, {}, nobody), code);
+    });
+
+    test('two processes of that other user work together', async () => {
+      const endpoint = sharedEndpoint(0o700);
+      chownSync(join(endpoint, '..'), NOBODY, NOBODY);
+      const [one, other] = await Promise.all([startNobody(), startNobody()]);
+      const sender = await stage.remoteSender(endpoint, {}, one);
+      const receiver = await stage.remoteReceiver(endpoint, {}, other);
+      await sender.waitForReceivers(1);
+      const sent = sender.send(3_000_000);
+      expectReceived(await receiver.receive(1), { messages: 1, bytes: 3_000_000 });
+      await sent;
+    });
+  });
+}
+
+/** A folder in the stage's own, which is opened far enough to reach it. */
+function openFolder(stage: Stage): string {
+  const folder = stage.path('folder');
+  mkdirSync(folder);
+  chmodSync(join(folder, '..'), 0o711);
+  return folder;
+}

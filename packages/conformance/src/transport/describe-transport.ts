@@ -1,0 +1,74 @@
+import type { ReceiverOptions, SenderOptions } from '@pageferry/core';
+import { describe } from 'vitest';
+import { describeAborts } from './cases/aborts.js';
+import { describeAbortsLoseNothing } from './cases/aborts-lose-nothing.js';
+import { describeArguments } from './cases/arguments.js';
+import { describeBackPressure } from './cases/back-pressure.js';
+import { describeCapabilities } from './cases/capabilities.js';
+import { describeDeaths } from './cases/deaths.js';
+import { describeEndings } from './cases/endings.js';
+import { describeEndpoint } from './cases/endpoint.js';
+import { describeEventLoop } from './cases/event-loop.js';
+import { describeLeftovers } from './cases/leftovers.js';
+import { describeOrder } from './cases/order.js';
+import { describeOwnership } from './cases/ownership.js';
+import { describeReceiverLifecycle } from './cases/receiver-lifecycle.js';
+import { describeReceivers } from './cases/receivers.js';
+import { describeSenderLifecycle } from './cases/sender-lifecycle.js';
+import { describeSizes } from './cases/sizes.js';
+import { describeSplice } from './cases/splice.js';
+import { describeSpliceFailures } from './cases/splice-failures.js';
+import { describeThreads } from './cases/threads.js';
+import { describeUsers } from './cases/users.js';
+import { type TransportRegistration, toSubject } from './registration.js';
+
+const TOPICS = {
+  capabilities: describeCapabilities,
+  sizes: describeSizes,
+  order: describeOrder,
+  senderLifecycle: describeSenderLifecycle,
+  receiverLifecycle: describeReceiverLifecycle,
+  arguments: describeArguments,
+  endpoint: describeEndpoint,
+  users: describeUsers,
+  aborts: describeAborts,
+  abortsLoseNothing: describeAbortsLoseNothing,
+  backPressure: describeBackPressure,
+  endings: describeEndings,
+  deaths: describeDeaths,
+  receivers: describeReceivers,
+  splice: describeSplice,
+  spliceFailures: describeSpliceFailures,
+  ownership: describeOwnership,
+  threads: describeThreads,
+  eventLoop: describeEventLoop,
+  leftovers: describeLeftovers,
+};
+
+/** What a group of cases is about. */
+export type Topic = keyof typeof TOPICS;
+
+/**
+ * Registers the conformance suite for a transport with vitest. Every backend passes the same cases,
+ * against real second processes; its capabilities decide which cases apply, and those that do not
+ * are skipped visibly.
+ *
+ * @param topics what to register; all of it, unless the suite itself is tested.
+ *
+ * @example
+ * describeTransport({
+ *   transport: socketTransport,
+ *   moduleUrl: new URL('../dist/index.js', import.meta.url).href,
+ *   exportName: 'socketTransport',
+ * });
+ */
+export function describeTransport<S extends SenderOptions, R extends ReceiverOptions>(
+  registration: TransportRegistration<S, R>,
+  topics = Object.keys(TOPICS) as readonly Topic[],
+): void {
+  const subject = toSubject(registration);
+  const timeout = subject.testTimeout;
+  describe(`transport ${subject.transport.name}`, { timeout }, () => {
+    for (const topic of topics) TOPICS[topic](subject);
+  });
+}

@@ -1,0 +1,28 @@
+import type { Loan, Sender } from '@pageferry/core';
+import { fillPattern } from '../peers/pattern.js';
+
+/** More messages than any transport may take without anybody receiving them. */
+const TOO_MANY = 100_000;
+
+/**
+ * Sends patterned messages without waiting until no more can be taken: the pool is lent out, or a
+ * loan is refused as `full`.
+ *
+ * @param first number of the first message.
+ * @returns how many were sent, and the loan that was refused, filled for the next message.
+ */
+export function fillUp(
+  sender: Sender,
+  byteLength: number,
+  first = 0,
+): { readonly messages: number; readonly refused: Loan | undefined } {
+  for (let messages = 0; messages < TOO_MANY; messages++) {
+    const loan = sender.tryLoan(byteLength);
+    if (loan === undefined) return { messages, refused: undefined };
+    fillPattern(loan.bytes, first + messages);
+    const outcome = loan.trySend();
+    if (outcome === 'no-receiver') throw new Error('there is no receiver to fill up');
+    if (outcome === 'full') return { messages, refused: loan };
+  }
+  throw new Error(`${TOO_MANY} messages were taken, though nobody receives: no back-pressure`);
+}

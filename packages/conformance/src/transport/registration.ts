@@ -1,0 +1,58 @@
+import type { ReceiverOptions, SenderOptions, Transport } from '@pageferry/core';
+
+/** What a backend says about itself to run the suite. */
+export interface TransportRegistration<
+  S extends SenderOptions = SenderOptions,
+  R extends ReceiverOptions = ReceiverOptions,
+> {
+  readonly transport: Transport<S, R>;
+  /**
+   * URL of the built module that exports the transport: the peers, which are processes and threads
+   * of their own, import it. For example `new URL('../dist/index.js', import.meta.url).href`.
+   */
+  readonly moduleUrl: string;
+  /** Name of the transport's export in that module. */
+  readonly exportName: string;
+  /** Options for every sender of the suite, on both sides. Plain data. */
+  readonly senderOptions?: Partial<Omit<S, 'endpoint'>> | undefined;
+  /** Options for every receiver of the suite, on both sides. Plain data. */
+  readonly receiverOptions?: Partial<Omit<R, 'endpoint'>> | undefined;
+  /** Capacity around which messages are tried one byte smaller and larger. Default: 1 MiB. */
+  readonly pipeBytes?: number | undefined;
+  /**
+   * False for a transport that lives in one thread alone and has no socket file, such as one made
+   * for tests: the peer then runs beside the test, and what needs processes is skipped. Default: true.
+   */
+  readonly processes?: boolean | undefined;
+  /** Time limit of each test in milliseconds. Default: 30 000. */
+  readonly testTimeout?: number | undefined;
+}
+
+/** A registration with every default filled in. */
+export interface Subject {
+  readonly transport: Transport;
+  readonly moduleUrl: string;
+  readonly exportName: string;
+  readonly senderOptions: object;
+  readonly receiverOptions: object;
+  readonly pipeBytes: number;
+  readonly processes: boolean;
+  readonly testTimeout: number;
+}
+
+/** Fills in the defaults. */
+export function toSubject<S extends SenderOptions, R extends ReceiverOptions>(
+  registration: TransportRegistration<S, R>,
+): Subject {
+  return {
+    // The suite passes the options that the registration itself asks for, and the common ones.
+    transport: registration.transport as unknown as Transport,
+    moduleUrl: registration.moduleUrl,
+    exportName: registration.exportName,
+    senderOptions: registration.senderOptions ?? {},
+    receiverOptions: registration.receiverOptions ?? {},
+    pipeBytes: registration.pipeBytes ?? 1024 * 1024,
+    processes: registration.processes ?? true,
+    testTimeout: registration.testTimeout ?? 30_000,
+  };
+}
