@@ -1,0 +1,115 @@
+import { rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { join, resolve } from 'node:path';
+import { NAMED_PIPES, toAddress } from './address.js';
+import { endpointError } from './errors.js';
+import {
+  checkSocketFile,
+  type FileIdentity,
+  identify,
+  isSame,
+  moveIfFree,
+  probeSocketFile,
+  removeStale,
+} from './file.js';
+import { type HiddenSocket, listen, listenHidden, removeHidden } from './listen.js';
+import { removeAtExit } from './remove-at-exit.js';
+
+/** How often to try again when other senders come and go at the same endpoint. */
+const ATTEMPTS = 100;
+
+/** A bound endpoint. Closing it removes its socket file, if the file is still this one's. */
+export class Endpoint {
+  readonly #server: Server;
+  readonly #path: string;
+  readonly #identity: FileIdentity | undefined;
+  readonly #forget: () => void;
+  #closed = false;
+
+  private constructor(server: Server, path: string, identity: FileIdentity | undefined) {
+    this.#server = server;
+    // Past this point a failure to accept is no reason to stop listening.
+    server.on('error', () => {});
+    this.#path = resolve(path);
+    this.#identity = identity;
+    this.#forget = removeAtExit(this);
+  }
+
+  /**
+   * Listens at `endpoint`, and replaces a stale socket file.
+   *
+   * @param onConnection gets each new connection, and owns it.
+   * @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`, `ENDPOINT_TOO_LONG`, `ENDPOINT_IN_USE`,
+   *   `ENDPOINT_FORBIDDEN`, `SYSTEM_CALL_FAILED`.
+   */
+  static async bind(endpoint: string, onConnection: (socket: Socket) => void): Promise<Endpoint> {
+    const address = toAddress(endpoint);
+    const server = createServer(onConnection);
+    try {
+      if (!NAMED_PIPES) return new Endpoint(server, endpoint, await bindFile(server, endpoint));
+      await listen(server, address);
+      return new Endpoint(server, endpoint, undefined);
+    } catch (error) {
+      server.close();
+      throw endpointError(error, endpoint);
+    }
+  }
+
+  /** Stops listening and removes the socket file. Harmless the second time. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#forget();
+    this.removeFile();
+    this.#server.close();
+  }
+
+  /** Removes the socket file unless somebody else's is in its place. */
+  removeFile(): void {
+    if (this.#identity === undefined) return;
+    try {
+      if (isSame(this.#identity, identify(this.#path))) rmSync(this.#path);
+    } catch {
+      // It is out of reach by now.
+    }
+  }
+}
+
+async function bindFile(server: Server, endpoint: string): Promise<FileIdentity | undefined> {
+  // Said at once, rather than after a folder was made.
+  if (checkSocketFile(endpoint, false)) await findStale(endpoint);
+  const hidden = await listenHidden(server, endpoint);
+  try {
+    const identity = identify(hidden.file);
+    await publish(hidden, endpoint);
+    return identity;
+  } finally {
+    removeHidden(hidden);
+  }
+}
+
+/** Moves the socket file to its endpoint, where only one of several senders can succeed. */
+async function publish(hidden: HiddenSocket, endpoint: string): Promise<void> {
+  const aside = join(hidden.folder, 'stale');
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    if (moveIfFree(hidden.file, endpoint)) return;
+    const stale = await findStale(endpoint);
+    if (stale !== undefined) removeStale(endpoint, stale, aside);
+  }
+  throw endpointError({ code: 'EADDRINUSE' }, endpoint);
+}
+
+/**
+ * The stale socket file at `endpoint`, if there is one; `undefined` if nothing is there any more.
+ *
+ * @throws `ENDPOINT_IN_USE` for a live one, and for what else is in the way `ENDPOINT_INVALID` or
+ *   `ENDPOINT_FORBIDDEN`.
+ */
+async function findStale(endpoint: string): Promise<FileIdentity | undefined> {
+  // Taken before the probe: what comes later is not what was found stale.
+  const found = identify(endpoint);
+  if (found === undefined || !checkSocketFile(endpoint, false)) return undefined;
+  const state = await probeSocketFile(endpoint);
+  if (state === 'live') throw endpointError({ code: 'EADDRINUSE' }, endpoint);
+  return state === 'stale' ? found : undefined;
+}

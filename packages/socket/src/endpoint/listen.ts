@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import type { Server } from 'node:net';
+import { dirname, join } from 'node:path';
+import { PageferryError } from '@pageferry/core';
+import { LONGEST_PATH } from './address.js';
+import { endpointError } from './errors.js';
+
+/** A socket file that is listened at, in a folder where nobody else can reach it. */
+export interface HiddenSocket {
+  readonly folder: string;
+  /** Path of the socket file. Whoever moves it away makes it public. */
+  readonly file: string;
+}
+
+/**
+ * Has `server` listen at a new socket file of mode 0600 in a new folder of mode 0700 beside
+ * `endpoint`. So there is no moment at which another user could connect, whatever the umask, and the
+ * name under which Node will remove the file some day is not the endpoint's.
+ *
+ * @throws `ENDPOINT_INVALID`, `ENDPOINT_FORBIDDEN`, `ENDPOINT_TOO_LONG`, `SYSTEM_CALL_FAILED`.
+ */
+export async function listenHidden(server: Server, endpoint: string): Promise<HiddenSocket> {
+  let folder: string;
+  try {
+    folder = mkdtempSync(join(dirname(endpoint), '.pageferry-'));
+  } catch (error) {
+    throw endpointError(error, endpoint);
+  }
+  const name = randomBytes(8).toString('hex');
+  const file = join(folder, name);
+  let folderFd: number | undefined;
+  try {
+    let address = file;
+    if (process.platform === 'linux' && Buffer.byteLength(file) > LONGEST_PATH) {
+      folderFd = openSync(folder, 'r');
+      address = `/proc/self/fd/${folderFd}/${name}`;
+    }
+    checkLength(address, endpoint);
+    await listen(server, address);
+    chmodSync(file, 0o600);
+    return { folder, file };
+  } catch (error) {
+    removeHidden({ folder, file });
+    throw endpointError(error, endpoint);
+  } finally {
+    if (folderFd !== undefined) closeSync(folderFd);
+  }
+}
+
+/** Removes what is left in place of a hidden socket. */
+export function removeHidden({ folder }: HiddenSocket): void {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** Has `server` listen at `address`. */
+export function listen(server: Server, address: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    // In a cluster, a worker would share its sockets with the others unless it says otherwise.
+    server.listen({ path: address, exclusive: true }, () => {
+      server.removeListener('error', reject);
+      resolve();
+    });
+  });
+}
+
+function checkLength(address: string, endpoint: string): void {
+  const excess = Buffer.byteLength(address) - LONGEST_PATH;
+  if (excess <= 0) return;
+  throw new PageferryError(
+    'ENDPOINT_TOO_LONG',
+    `the path of the endpoint's folder is ${excess} bytes too long on this platform: ${endpoint}`,
+  );
+}

@@ -1,0 +1,19 @@
+/**
+ * What to remove when this thread ends without closing its senders. One listener for all of them,
+ * because Node warns of a leak when there are many.
+ */
+const bound = new Set<{ removeFile(): void }>();
+
+function removeAll(): void {
+  for (const endpoint of bound) endpoint.removeFile();
+}
+
+/** Has `endpoint.removeFile()` called at exit. Returns the function that takes that back. */
+export function removeAtExit(endpoint: { removeFile(): void }): () => void {
+  if (bound.size === 0) process.on('exit', removeAll);
+  bound.add(endpoint);
+  return () => {
+    bound.delete(endpoint);
+    if (bound.size === 0) process.removeListener('exit', removeAll);
+  };
+}

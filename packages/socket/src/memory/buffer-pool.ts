@@ -1,0 +1,68 @@
+import { PageferryError } from '@pageferry/core';
+
+/** Up to here Node's own pool is quickest, and keeping such buffers would not pay. */
+const SMALLEST_KEPT = 4096;
+
+/** Larger buffers are not kept: they would tie up too much memory. */
+const LARGEST_KEPT = 16 * 1024 * 1024;
+
+/**
+ * Buffers to use again. New memory has to be cleared by the kernel and mapped page by page, which
+ * costs as much as copying a message into it. Those used last come first: they may be in the cache.
+ */
+export class BufferPool {
+  readonly #limit: number;
+  readonly #free = new Map<number, Buffer[]>();
+  #kept = 0;
+
+  /** @param limit how many bytes of unused buffers to keep at most. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /**
+   * A buffer of `byteLength` bytes or more, aligned to 8 bytes. Its content is undefined.
+   *
+   * @throws `SYSTEM_CALL_FAILED` when memory is short.
+   */
+  take(byteLength: number): Buffer {
+    if (byteLength < SMALLEST_KEPT) return Buffer.allocUnsafe(byteLength);
+    const capacity = capacityFor(byteLength);
+    const kept = this.#free.get(capacity)?.pop();
+    if (kept !== undefined) {
+      this.#kept -= capacity;
+      return kept;
+    }
+    try {
+      return Buffer.allocUnsafeSlow(capacity);
+    } catch (cause) {
+      const message = `there is no memory for ${capacity} bytes`;
+      const details = { cause, syscall: 'mmap', errno: 12, errnoName: 'ENOMEM' };
+      throw new PageferryError('SYSTEM_CALL_FAILED', message, details);
+    }
+  }
+
+  /** Takes back what `take` returned, once nobody reads or writes it any more. */
+  giveBack(buffer: Buffer): void {
+    const capacity = buffer.length;
+    const worthKeeping = capacity >= SMALLEST_KEPT && capacity <= LARGEST_KEPT;
+    if (!worthKeeping || this.#kept + capacity > this.#limit) return;
+    const kept = this.#free.get(capacity);
+    if (kept === undefined) this.#free.set(capacity, [buffer]);
+    else kept.push(buffer);
+    this.#kept += capacity;
+  }
+
+  /** Lets go of everything that is kept. */
+  clear(): void {
+    this.#free.clear();
+    this.#kept = 0;
+  }
+}
+
+/** Few different sizes, so that a buffer fits the next message too: four steps to a power of two. */
+function capacityFor(byteLength: number): number {
+  if (byteLength > LARGEST_KEPT) return byteLength;
+  const step = 2 ** Math.max(10, 29 - Math.clz32(byteLength - 1));
+  return Math.ceil(byteLength / step) * step;
+}

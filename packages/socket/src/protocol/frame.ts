@@ -1,0 +1,84 @@
+/**
+ * Frames: what travels after the handshake, in both directions. Each is 16 bytes, little-endian:
+ *
+ * | bytes | field                                                                     |
+ * |-------|---------------------------------------------------------------------------|
+ * | 0..3  | kind                                                                      |
+ * | 4..7  | `message`: its length; `release`: how many messages; `end`: 0             |
+ * | 8..15 | number of the message, or of the first one; `end`: of the one not to come |
+ *
+ * A `message` frame is followed by the bytes of the message. The sender says `message` and `end`,
+ * the receiver `release`.
+ */
+export const FRAME_BYTES = 16;
+
+/** The largest value of the field in bytes 4..7. */
+export const MAX_FRAME_VALUE = 2 ** 32 - 1;
+
+/** Kinds of frame. */
+export const FRAME = {
+  /** A message begins. */
+  message: 1,
+  /** Nothing more will come, in good order. */
+  end: 2,
+  /** The receiver is done with a run of messages. */
+  release: 3,
+} as const;
+
+/** A frame as it was read. Nothing in it has been checked. */
+export interface Frame {
+  readonly kind: number;
+  readonly value: number;
+  readonly sequence: number;
+}
+
+/** Bytes that were not read yet: those of `bytes` from `position` on. */
+export interface Unread {
+  bytes: Buffer;
+  position: number;
+}
+
+const HIGH = 2 ** 32;
+
+/** Writes a frame to the 16 bytes of `target` from `offset` on. */
+export function writeFrame(
+  target: Buffer,
+  offset: number,
+  kind: number,
+  value: number,
+  sequence: number,
+): void {
+  target.writeUInt32LE(kind, offset);
+  target.writeUInt32LE(value, offset + 4);
+  target.writeUInt32LE(sequence % HIGH, offset + 8);
+  target.writeUInt32LE(Math.floor(sequence / HIGH), offset + 12);
+}
+
+/** Puts frames together, however the stream has cut them up. */
+export class FrameReader {
+  readonly #partial = Buffer.alloc(FRAME_BYTES);
+  #length = 0;
+
+  /** Takes one frame out of `unread`; `undefined` if it ends before the frame does. */
+  read(unread: Unread): Frame | undefined {
+    const { bytes, position } = unread;
+    if (this.#length === 0 && bytes.length - position >= FRAME_BYTES) {
+      unread.position += FRAME_BYTES;
+      return decode(bytes, position);
+    }
+    const copied = bytes.copy(this.#partial, this.#length, position);
+    unread.position += copied;
+    this.#length += copied;
+    if (this.#length < FRAME_BYTES) return undefined;
+    this.#length = 0;
+    return decode(this.#partial, 0);
+  }
+}
+
+function decode(bytes: Buffer, offset: number): Frame {
+  return {
+    kind: bytes.readUInt32LE(offset),
+    value: bytes.readUInt32LE(offset + 4),
+    sequence: bytes.readUInt32LE(offset + 8) + bytes.readUInt32LE(offset + 12) * HIGH,
+  };
+}

@@ -1,0 +1,110 @@
+import type { BufferPool } from '../memory/buffer-pool.js';
+import type { Unread } from '../protocol/frame.js';
+
+const NO_MEMORY = Buffer.alloc(0);
+
+/**
+ * A message that arrives. The part of it that is here and was not moved on lies in `memory` from
+ * `start` to `end`; a message that is moved on by and by never has all of it in memory.
+ */
+export class InboundMessage {
+  readonly sequence: number;
+  readonly byteLength: number;
+  readonly #pool: BufferPool;
+  #memory: Buffer = NO_MEMORY;
+  #start = 0;
+  #end = 0;
+  /** Bytes that were moved on. */
+  #moved = 0;
+  /** True while a part of it is being moved on. */
+  moving = false;
+
+  /** @param pool where its memory comes from and goes back to. */
+  constructor(pool: BufferPool, sequence: number, byteLength: number) {
+    this.#pool = pool;
+    this.sequence = sequence;
+    this.byteLength = byteLength;
+  }
+
+  /** Bytes that were moved on. */
+  get moved(): number {
+    return this.#moved;
+  }
+
+  /** Bytes that were not moved on yet, here or still to come. */
+  get rest(): number {
+    return this.byteLength - this.#moved;
+  }
+
+  /** True if all of it has come. */
+  get whole(): boolean {
+    return this.#end - this.#start === this.rest;
+  }
+
+  /** Bytes that its memory can still take. */
+  get room(): number {
+    return Math.min(this.#memory.length - this.#end, this.rest - (this.#end - this.#start));
+  }
+
+  /** The memory that the next bytes belong into. */
+  vacant(): Buffer {
+    return this.#memory.subarray(this.#end, this.#end + this.room);
+  }
+
+  /** What is here and was not moved on. */
+  get bytes(): Buffer {
+    return this.#memory.subarray(this.#start, this.#end);
+  }
+
+  /**
+   * Sees to memory for `byteLength` more bytes, counted from the first that was not moved on, in one
+   * piece. Copies what is here if that takes another buffer.
+   *
+   * @throws `SYSTEM_CALL_FAILED` when memory is short.
+   */
+  reserve(byteLength: number): void {
+    if (this.#memory.length - this.#start >= byteLength) return;
+    const larger = this.#pool.take(byteLength);
+    this.bytes.copy(larger);
+    // The old memory is not used again: the socket may have been told to read into it.
+    this.#memory = larger;
+    this.#end -= this.#start;
+    this.#start = 0;
+  }
+
+  /** Counts bytes in that were read to where they belong. Returns false if they were not. */
+  takeInPlace(bytes: Buffer): boolean {
+    const memory = this.#memory;
+    if (bytes.buffer !== memory.buffer) return false;
+    if (bytes.byteOffset !== memory.byteOffset + this.#end || bytes.length > this.room)
+      return false;
+    this.#end += bytes.length;
+    return true;
+  }
+
+  /** Copies in what belongs to it, as far as there is room. */
+  absorb(unread: Unread): void {
+    const { bytes, position } = unread;
+    const length = Math.min(this.room, bytes.length - position);
+    if (length === 0) return;
+    bytes.copy(this.#memory, this.#end, position, position + length);
+    this.#end += length;
+    unread.position += length;
+  }
+
+  /** Counts bytes out that have moved on. */
+  advance(byteLength: number): void {
+    this.#moved += byteLength;
+    this.#start += byteLength;
+    if (this.#start < this.#end) return;
+    this.#start = 0;
+    this.#end = 0;
+  }
+
+  /** Gives its memory to the caller, who owes it to the pool. */
+  takeMemory(): Buffer {
+    const memory = this.#memory;
+    this.#memory = NO_MEMORY;
+    return memory;
+  }
+}

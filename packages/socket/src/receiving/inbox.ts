@@ -1,0 +1,123 @@
+import { PageferryError } from '@pageferry/core';
+import { capabilities } from '../capabilities.js';
+import type { BufferPool } from '../memory/buffer-pool.js';
+import { FRAME, type Frame, FrameReader, type Unread } from '../protocol/frame.js';
+import { InboundMessage } from './inbound-message.js';
+import type { ByteSink, ReceiverSocket } from './receiver-socket.js';
+
+/** Shorter pieces are read together with what follows them, and copied: it saves system calls. */
+const WORTH_READING_ALONE = 16 * 1024;
+
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * Makes messages of what arrives. It takes in no more than what somebody asks for, and one buffer
+ * full: then the socket rests, and the sender feels it.
+ */
+export class Inbox implements ByteSink {
+  readonly #socket: ReceiverSocket;
+  readonly #pool: BufferPool;
+  readonly #onChange: () => void;
+  readonly #reader = new FrameReader();
+  readonly #unread: Unread = { bytes: NOTHING, position: 0 };
+  #current: InboundMessage | undefined;
+  #nextSequence: number | undefined;
+  #ended = false;
+  #failure: PageferryError | undefined;
+
+  /**
+   * @param socket on which frames come next. Stays the caller's.
+   * @param onChange called when something has arrived or nothing more will.
+   */
+  constructor(socket: ReceiverSocket, pool: BufferPool, onChange: () => void) {
+    this.#socket = socket;
+    this.#pool = pool;
+    this.#onChange = onChange;
+    socket.attach(this);
+  }
+
+  /**
+   * The message that comes next, whole or not; `'end'` after an orderly end; `undefined` while
+   * nothing of it is here.
+   *
+   * @throws `PEER_DIED`, `PEER_MISBEHAVED`; the same each time.
+   */
+  next(): InboundMessage | 'end' | undefined {
+    if (this.#current !== undefined) return this.#current;
+    if (this.#ended) return 'end';
+    if (this.#failure !== undefined) throw this.#failure;
+    const frame = this.#reader.read(this.#unread);
+    if (frame !== undefined) return this.#open(frame);
+    this.#askForMore();
+    return undefined;
+  }
+
+  /**
+   * Takes in what is here of the current message, as far as its memory has room.
+   *
+   * @throws `PEER_DIED` if more of it is needed and will never come.
+   */
+  fill(message: InboundMessage): void {
+    message.absorb(this.#unread);
+    if (!message.whole && message.room > 0) this.#askForMore();
+  }
+
+  /** Goes on to the next message, once the current one was handed on. */
+  finish(): void {
+    this.#current = undefined;
+  }
+
+  target(): Buffer {
+    const message = this.#current;
+    if (message === undefined || !this.#isEmpty || message.room < WORTH_READING_ALONE) {
+      return this.#socket.scratch;
+    }
+    return message.vacant();
+  }
+
+  arrived(bytes: Buffer): boolean {
+    if (!this.#current?.takeInPlace(bytes)) {
+      this.#unread.bytes = bytes;
+      this.#unread.position = 0;
+    }
+    this.#onChange();
+    return this.#isEmpty && !this.#ended && this.#failure === undefined;
+  }
+
+  gone(): void {
+    this.#onChange();
+  }
+
+  get #isEmpty(): boolean {
+    return this.#unread.position === this.#unread.bytes.length;
+  }
+
+  #open({ kind, value, sequence }: Frame): InboundMessage | 'end' {
+    const expected = this.#nextSequence ?? sequence;
+    if (kind === FRAME.end && sequence === expected) {
+      this.#ended = true;
+      this.#socket.destroy();
+      return 'end';
+    }
+    const possible = value <= capabilities.maxMessageBytes && Number.isSafeInteger(sequence + 1);
+    if (kind !== FRAME.message || sequence !== expected || !possible) {
+      this.#failure = new PageferryError('PEER_MISBEHAVED', 'the sender broke the protocol');
+      this.#socket.destroy();
+      throw this.#failure;
+    }
+    this.#nextSequence = sequence + 1;
+    this.#current = new InboundMessage(this.#pool, sequence, value);
+    return this.#current;
+  }
+
+  #askForMore(): void {
+    if (!this.#socket.gone) {
+      this.#socket.readOn();
+      return;
+    }
+    this.#failure ??= new PageferryError('PEER_DIED', 'the sender ended without closing', {
+      cause: this.#socket.cause,
+    });
+    throw this.#failure;
+  }
+}

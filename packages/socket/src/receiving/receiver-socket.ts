@@ -1,0 +1,83 @@
+import { type ConnectOpts, Socket, type SocketConstructorOpts } from 'node:net';
+
+/** How much is read at once where no better place for it is known. */
+const SCRATCH_BYTES = 64 * 1024;
+
+/** Where a {@link ReceiverSocket} reads to, and whom it tells. */
+export interface ByteSink {
+  /**
+   * Memory for the bytes that come next, at least one byte of it. It must stay usable until the next
+   * call: the socket may have been told to read into it and be at rest.
+   */
+  target(): Buffer;
+  /**
+   * `bytes`, a part of what `target` returned last, have arrived.
+   *
+   * @returns false to read no more until {@link ReceiverSocket.readOn}.
+   */
+  arrived(bytes: Buffer): boolean;
+  /** Nothing more will arrive. Called once. */
+  gone(): void;
+}
+
+/**
+ * The receiver's end of a connection. It reads straight into the memory that its sink names, and
+ * stays readable when writing to it fails: what a dead sender has sent before is still to be had.
+ */
+export class ReceiverSocket extends Socket {
+  /** Memory that a sink may name as its target. */
+  readonly scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+  #sink: ByteSink | undefined;
+  #reading = true;
+  #gone = false;
+  #cause: Error | undefined;
+
+  constructor() {
+    const options: ConnectOpts = {
+      onread: {
+        buffer: () => this.#sink?.target() ?? this.scratch,
+        callback: (length, buffer) => this.#arrived(length, buffer as Buffer),
+      },
+    };
+    super(options as SocketConstructorOpts); // The constructor takes it; its type does not say so.
+    this.on('error', (error) => {
+      this.#cause = error;
+    });
+    this.once('close', () => {
+      this.#gone = true;
+      this.#sink?.gone();
+    });
+  }
+
+  /** True once nothing more will arrive. */
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  /** What ended the connection, if it was an error. */
+  get cause(): Error | undefined {
+    return this.#cause;
+  }
+
+  /** Hands everything that arrives from now on to `sink`. */
+  attach(sink: ByteSink): void {
+    this.#sink = sink;
+  }
+
+  /** Goes on reading after the sink had enough. */
+  readOn(): void {
+    if (this.#reading) return;
+    this.#reading = true;
+    this.resume();
+  }
+
+  #arrived(length: number, buffer: Buffer): boolean {
+    this.#reading = this.#sink?.arrived(buffer.subarray(0, length)) ?? false;
+    return this.#reading;
+  }
+
+  override _write(chunk: Buffer, encoding: BufferEncoding, done: () => void): void {
+    // An error would have Node destroy the socket, and lose what was not read yet.
+    super._write(chunk, encoding, () => done());
+  }
+}

@@ -1,0 +1,140 @@
+import type { Socket } from 'node:net';
+import type { ReceiverInfo } from '@pageferry/core';
+import { FRAME, FRAME_BYTES, type Frame, FrameReader, writeFrame } from '../protocol/frame.js';
+import type { OutgoingMessage } from './outgoing-message.js';
+
+/** How many messages may be under way to one receiver, however small they are. */
+export const MAX_UNDER_WAY = 1024;
+
+/** What {@link Lane} tells its sender. */
+export interface LaneEvents {
+  /** This receiver is done with the message, or gone. */
+  readonly onReleased: (message: OutgoingMessage) => void;
+  /** Something has left, or was released. */
+  readonly onChange: () => void;
+  /** The connection is gone, with everything that was under way on it. Called once. */
+  readonly onGone: (lane: Lane) => void;
+}
+
+/** The sender's end of one connection: what is under way on it, and what has come back. */
+export class Lane {
+  readonly #id: number;
+  readonly #socket: Socket;
+  readonly #events: LaneEvents;
+  readonly #reader = new FrameReader();
+  readonly #underWay = new Map<number, OutgoingMessage>();
+  #bytesUnderWay = 0;
+  /** Number of the last message whose memory the socket no longer needs. */
+  #lastLeft = -1;
+  #finished = false;
+  #gone = false;
+
+  /** @param socket after the handshake. The lane takes it over. */
+  constructor(id: number, socket: Socket, events: LaneEvents) {
+    this.#id = id;
+    this.#socket = socket;
+    this.#events = events;
+    socket.on('data', (bytes) => this.receive(bytes));
+    // A receiver that stops talking has hung up; there is nothing to wait for.
+    socket.once('end', () => this.close());
+    socket.once('close', () => this.#leave());
+  }
+
+  /** True if one more message can be under way. */
+  get hasRoom(): boolean {
+    return this.#underWay.size < MAX_UNDER_WAY;
+  }
+
+  /** True if the receiver is done with everything. */
+  get idle(): boolean {
+    return this.#underWay.size === 0;
+  }
+
+  /** True if everything was taken by the kernel. */
+  get empty(): boolean {
+    return this.#socket.writableLength === 0;
+  }
+
+  /** Snapshot for `Sender.receivers`. */
+  info(): ReceiverInfo {
+    return {
+      id: this.#id,
+      messagesBehind: this.#underWay.size,
+      bytesBehind: this.#bytesUnderWay,
+    };
+  }
+
+  /** Sends a message; only while there is room. Its memory must not change until it is released. */
+  send(message: OutgoingMessage): void {
+    message.holders++;
+    this.#underWay.set(message.sequence, message);
+    this.#bytesUnderWay += message.byteLength;
+    this.#socket.write(message.bytes, (error) => {
+      if (!error) this.#lastLeft = message.sequence;
+      this.#events.onChange();
+    });
+  }
+
+  /** Tells the receiver that `sequence` and later messages will not come. Once is enough. */
+  finish(sequence: number): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    const bytes = Buffer.alloc(FRAME_BYTES);
+    writeFrame(bytes, 0, FRAME.end, 0, sequence);
+    this.#socket.write(bytes, () => this.#events.onChange());
+  }
+
+  /** Takes in what the receiver says. */
+  receive(bytes: Buffer): void {
+    const unread = { bytes, position: 0 };
+    for (let frame = this.#reader.read(unread); frame; frame = this.#reader.read(unread)) {
+      // A receiver that breaks the protocol loses its connection, and nothing else happens.
+      if (this.#release(frame)) continue;
+      this.close();
+      return;
+    }
+    this.#events.onChange();
+  }
+
+  /** Hangs up after what was written, without waiting for the receiver. */
+  end(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#socket.closed) return resolve();
+      this.#socket.once('close', () => resolve());
+      this.#socket.destroySoon();
+    });
+  }
+
+  /** Hangs up at once. What was under way counts as released. Harmless the second time. */
+  close(): void {
+    this.#socket.destroy();
+    this.#leave();
+  }
+
+  #release({ kind, value, sequence }: Frame): boolean {
+    if (kind !== FRAME.release || value > this.#underWay.size) return false;
+    for (let released = sequence; released < sequence + value; released++) {
+      const message = this.#underWay.get(released);
+      if (message === undefined) return false;
+      this.#underWay.delete(released);
+      this.#bytesUnderWay -= message.byteLength;
+      this.#giveBack(message);
+    }
+    return true;
+  }
+
+  #leave(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    for (const message of this.#underWay.values()) this.#giveBack(message);
+    this.#underWay.clear();
+    this.#bytesUnderWay = 0;
+    this.#events.onGone(this);
+  }
+
+  #giveBack(message: OutgoingMessage): void {
+    // The receiver may be quicker than Node's word that the bytes have left, or tell lies.
+    if (message.sequence > this.#lastLeft) message.reusable = false;
+    this.#events.onReleased(message);
+  }
+}
