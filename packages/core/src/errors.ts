@@ -76,11 +76,17 @@ export interface ErrorDetails {
 export class PageferryError extends Error {
   /** What went wrong, as a stable literal. */
   readonly code: ErrorCode;
-  readonly argument?: string;
-  readonly syscall?: string;
-  readonly errno?: number;
-  readonly errnoName?: string;
-  readonly bytesTransferred?: number;
+  // Declared, not defined: what an error does not carry does not show when it is printed.
+  /** See {@link ErrorDetails.argument}. */
+  declare readonly argument?: string;
+  /** See {@link ErrorDetails.syscall}. */
+  declare readonly syscall?: string;
+  /** See {@link ErrorDetails.errno}. */
+  declare readonly errno?: number;
+  /** See {@link ErrorDetails.errnoName}. */
+  declare readonly errnoName?: string;
+  /** See {@link ErrorDetails.bytesTransferred}. */
+  declare readonly bytesTransferred?: number;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });

@@ -114,10 +114,13 @@ export interface LinuxCalls {
    * are still held have length 0 and no address. `-EINVAL` if it is not a live mapping.
    */
   munmap(buffer: ArrayBuffer): number;
-  /** madvise(2) on part of a mapping. `offset` must be a multiple of the page size. */
+  /**
+   * madvise(2) on part of a mapping. `offset` must be a multiple of the page size. `-EINVAL` for
+   * anything but a live mapping.
+   */
   madvise(buffer: ArrayBuffer, offset: number, length: number, advice: number): number;
   /**
-   * The address of `buffer` in this process, for diagnostics and alignment only.
+   * The address of `buffer` in this process, for diagnostics and alignment only. 0 once detached.
    */
   addressOf(buffer: ArrayBuffer): bigint;
 
@@ -136,6 +139,9 @@ export interface LinuxCalls {
    * Calls `callback` on this thread's event loop whenever `fd` is ready for `events`, level-
    * triggered, until the watcher is closed. One watcher per descriptor and thread at a time.
    *
+   * The mode of the descriptor stays as it is. The events are those of poll(2): a reader that is gone
+   * is `POLLERR`, not an error.
+   *
    * Returns `-errno` where the kernel cannot watch the descriptor (`EPERM` for regular files,
    * `EEXIST` if it is watched already).
    */
@@ -147,9 +153,12 @@ export interface LinuxCalls {
   socket(domain: number, type: number, protocol: number): number;
   /** socketpair(2). Writes both ends to `descriptors`. */
   socketpair(domain: number, type: number, protocol: number, descriptors: Int32Array): number;
-  /** bind(2) to a path, unix(7). `-ENAMETOOLONG` above 107 bytes of UTF-8. */
+  /**
+   * bind(2) to a path, unix(7). `-ENAMETOOLONG` above 107 bytes of UTF-8, `-EINVAL` for an empty path
+   * or one with a NUL byte: those would be abstract sockets, which have no owner.
+   */
   bindUnix(fd: number, path: string): number;
-  /** connect(2) to a path, unix(7). `-ENAMETOOLONG` above 107 bytes of UTF-8. */
+  /** connect(2) to a path, unix(7). Paths as with {@link bindUnix}. */
   connectUnix(fd: number, path: string): number;
   /** listen(2). */
   listen(fd: number, backlog: number): number;
@@ -165,8 +174,8 @@ export interface LinuxCalls {
   setPassCredentials(fd: number, on: boolean): number;
   /**
    * sendmsg(2) with `descriptorCount` descriptors attached (`SCM_RIGHTS`, unix(7)). `MSG_NOSIGNAL`
-   * is always added. At least one byte must go with descriptors. At most
-   * {@link MAX_DESCRIPTORS_PER_MESSAGE}.
+   * is always added. At most {@link MAX_DESCRIPTORS_PER_MESSAGE}, and at least one byte with them:
+   * `-EINVAL` otherwise. `-EFAULT` for a count beyond `descriptors`.
    */
   sendmsg(
     fd: number,
@@ -179,7 +188,7 @@ export interface LinuxCalls {
   ): number;
   /**
    * recvmsg(2). `MSG_CMSG_CLOEXEC` is always added. Received descriptors go to `descriptors`, and
-   * those that do not fit are closed. `info` gets the fields named by {@link MESSAGE_FIELD}.
+   * those that do not fit are closed, which sets `MSG_CTRUNC` too. `info` gets the fields named by {@link MESSAGE_FIELD}.
    */
   recvmsg(
     fd: number,

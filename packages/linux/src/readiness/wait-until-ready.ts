@@ -1,3 +1,4 @@
+import { EBADF, POLLNVAL } from '../calls/constants.js';
 import { systemCallError } from '../calls/errors.js';
 import type { LinuxCalls } from '../calls/linux-calls.js';
 import type { DescriptorWatcher } from '../calls/watcher.js';
@@ -25,6 +26,7 @@ export async function waitUntilReady(
   do {
     const revents = calls.poll(fd, events, 0);
     if (revents < 0) throw systemCallError('poll', revents);
+    if ((revents & POLLNVAL) !== 0) throw systemCallError('poll', -EBADF);
     if (revents !== 0) return revents;
   } while ((performance.now() - started) * 1000 < spinMicroseconds);
 

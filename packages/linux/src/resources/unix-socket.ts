@@ -129,9 +129,11 @@ export class UnixSocket implements Disposable {
     const info = new Int32Array(5);
     const received = this.#calls.recvmsg(this.fd, bytes, 0, maxBytes, numbers, info, 0);
     if (received === -EAGAIN) return undefined;
-    if (received === 0 || received === -ECONNRESET) return 'end';
+    if (received === -ECONNRESET) return 'end';
     if (received < 0) throw systemCallError('recvmsg', received);
     const count = info[MESSAGE_FIELD.descriptorCount] as number;
+    // An empty message looks like the end, but descriptors that came with it must not be lost.
+    if (received === 0 && count === 0) return 'end';
     return {
       bytes: bytes.subarray(0, received),
       descriptors: Array.from(numbers.subarray(0, count), (fd) => new OwnedFd(this.#calls, fd)),
