@@ -83,7 +83,8 @@ export class ControlMemory implements Disposable {
     checkResult(calls.fstat(fd, status), 'fstat');
     const byteLength = Number(status[STAT_FIELD.size]);
     // Without these seals the peer could shrink the file, and the next access would be a SIGBUS.
-    if ((calls.getSeals(fd) & SIZE_SEALS) !== SIZE_SEALS) throw misbehaved('is not sealed');
+    const seals = calls.getSeals(fd);
+    if (seals < 0 || (seals & SIZE_SEALS) !== SIZE_SEALS) throw misbehaved('is not sealed');
     if (byteLength < controlByteLength(1) || byteLength > controlByteLength(MAX_CAPACITY)) {
       throw misbehaved(`has ${byteLength} bytes`);
     }

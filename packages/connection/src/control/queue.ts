@@ -30,11 +30,13 @@ export interface QueuePlace {
 export class QueueProducer {
   readonly #words: Int32Array;
   readonly #place: QueuePlace;
-  #count = 0;
+  #count: number;
 
-  constructor(words: Int32Array, place: QueuePlace) {
+  /** @param count entries that have passed before: a queue can begin anywhere in its count. */
+  constructor(words: Int32Array, place: QueuePlace, count = 0) {
     this.#words = words;
     this.#place = place;
+    this.#count = count | 0;
   }
 
   /** Appends an entry and publishes it. */
@@ -56,11 +58,13 @@ export class QueueProducer {
 export class QueueConsumer {
   readonly #words: Int32Array;
   readonly #place: QueuePlace;
-  #count = 0;
+  #count: number;
 
-  constructor(words: Int32Array, place: QueuePlace) {
+  /** @param count entries that have passed before: a queue can begin anywhere in its count. */
+  constructor(words: Int32Array, place: QueuePlace, count = 0) {
     this.#words = words;
     this.#place = place;
+    this.#count = count | 0;
   }
 
   /**

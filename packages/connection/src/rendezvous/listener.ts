@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { PageferryError } from '@pageferry/core';
 import {
   type DescriptorWatcher,
@@ -48,6 +49,8 @@ export class Listener implements Disposable {
     this.#calls = calls;
     this.#endpoint = endpoint;
     this.#settings = settings;
+    // Each handshake listens; Node takes more than ten listeners for a leak.
+    setMaxListeners(0, this.#closing.signal);
     const watcher = calls.watch(endpoint.socket.fd, POLLIN, () => this.#acceptAll());
     if (typeof watcher === 'number') throw systemCallError('epoll_ctl', watcher);
     this.#watcher = watcher;
@@ -100,7 +103,6 @@ export class Listener implements Disposable {
 
   /** Shakes hands with one receiver. Returns the reason for a refusal. */
   async #greet(socket: UnixSocket, signal: AbortSignal): Promise<number | undefined> {
-    if (!isTrusted(socket.peerCredentials())) return REFUSAL.credentials;
     const message = await receiveHello(this.#calls, socket, signal);
     for (const descriptor of message?.descriptors ?? []) descriptor.close();
     const hello = message && decodeHello(message.bytes);
@@ -109,6 +111,8 @@ export class Listener implements Disposable {
       return undefined;
     }
     const { mechanism, hasRoom, admit } = this.#settings;
+    // Only now: a socket that is closed with words unread takes its last answer with it.
+    if (!isTrusted(socket.peerCredentials())) return REFUSAL.credentials;
     if (hello.version !== PROTOCOL_VERSION) return REFUSAL.version;
     if (hello.mechanism !== mechanism) return REFUSAL.mechanism;
     if (!hasRoom()) return REFUSAL.noRoom;

@@ -1,3 +1,4 @@
+import { PageferryError } from '@pageferry/core';
 import {
   checkResult,
   type DescriptorWatcher,
@@ -5,6 +6,9 @@ import {
   type LinuxCalls,
   OwnedFd,
   POLLIN,
+  POLLOUT,
+  S_IFMT,
+  STAT_FIELD,
   systemCallError,
 } from '@pageferry/linux';
 
@@ -35,10 +39,27 @@ export class Doorbell implements Disposable {
     );
   }
 
-  /** Wakes the listener: one system call. */
+  /**
+   * Takes over a descriptor that a peer has passed.
+   *
+   * @throws `PEER_MISBEHAVED` if it is a file, a pipe or the like: writing to it could block.
+   */
+  static fromPeer(calls: LinuxCalls, fd: OwnedFd): Doorbell {
+    const status = new BigInt64Array(6);
+    checkResult(calls.fstat(fd.fd, status), 'fstat');
+    // What the kernel makes without a file system, as eventfds, has no type.
+    if ((Number(status[STAT_FIELD.mode]) & S_IFMT) !== 0) {
+      throw new PageferryError('PEER_MISBEHAVED', 'the peer passed something else for a doorbell');
+    }
+    return new Doorbell(calls, fd);
+  }
+
+  /** Wakes the listener. */
   ring(): void {
-    // EAGAIN means that it has been rung 2^64 - 2 times already: the listener will wake anyway.
-    this.#calls.write(this.fd.fd, ONE, 0, 8);
+    const { fd } = this.fd;
+    // A bell that was rung 2^64 - 2 times takes no more, and will wake its listener anyway. Writing
+    // to it would block if the peer has made it blocking, which it can, as both share it.
+    if ((this.#calls.poll(fd, POLLOUT, 0) & POLLOUT) !== 0) this.#calls.write(fd, ONE, 0, 8);
   }
 
   /**

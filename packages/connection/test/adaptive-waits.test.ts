@@ -1,0 +1,209 @@
+import { AdaptiveWaits } from '@pageferry/connection';
+import { LoopBudget } from '@pageferry/core';
+import type { LinuxCalls } from '@pageferry/linux';
+import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+
+const calls = loadLinuxCalls();
+
+// A clock that goes on by a microsecond at each look: how busy the machine is makes no difference.
+let now = 0;
+beforeEach(() => {
+  vi.spyOn(performance, 'now').mockImplementation(() => {
+    now += 0.001;
+    return now;
+  });
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+interface Settings {
+  readonly budget?: number;
+  readonly spin?: number;
+  readonly onArm?: () => void;
+  readonly calls?: LinuxCalls;
+}
+
+/** Waits, and how often they said that they were about to park. Times are in microseconds. */
+function createWaits(settings: Settings = {}) {
+  const { budget = 50, spin = 0, onArm } = settings;
+  const armed = { times: 0 };
+  const waits = new AdaptiveWaits({
+    calls: settings.calls ?? calls,
+    budget: new LoopBudget(budget),
+    spinMicroseconds: spin,
+    arm: () => {
+      armed.times++;
+      onArm?.();
+    },
+  });
+  return { waits, armed };
+}
+
+/** Counts turns of the event loop until it is stopped. */
+function countTurns(): { readonly count: number; stop(): void } {
+  let count = 0;
+  let stopped = false;
+  const next = (): void => {
+    count++;
+    if (!stopped) setImmediate(next);
+  };
+  setImmediate(next);
+  return {
+    get count() {
+      return count;
+    },
+    stop: () => {
+      stopped = true;
+    },
+  };
+}
+
+describe('a wait', () => {
+  test('ends at once, without parking, when its condition holds', async () => {
+    const { waits, armed } = createWaits();
+    await waits.until(() => true);
+    expect(armed.times).toBe(0);
+  });
+
+  test('sees what changes while it says that it is about to park', async () => {
+    let changed = false;
+    const { waits } = createWaits({
+      onArm: () => {
+        changed = true;
+      },
+    });
+    await waits.until(() => changed);
+    expect(waits.parked).toBe(0);
+  });
+
+  test('sees what changes while it says so again after a ring in vain', async () => {
+    let arms = 0;
+    const { waits } = createWaits({ onArm: () => arms++ });
+    const waiting = waits.until(() => arms === 2);
+    while (waits.parked === 0) await new Promise(setImmediate);
+    expect(arms).toBe(1);
+    waits.wake();
+    await waiting;
+  });
+
+  test('with spinMicroseconds 0 parks without a turn in between', async () => {
+    const { waits, armed } = createWaits({ budget: 0, spin: 0 });
+    let changed = false;
+    const waiting = waits.until(() => changed);
+    expect(waits.parked).toBe(1);
+    expect(armed.times).toBe(1);
+    changed = true;
+    waits.wake();
+    await waiting;
+  });
+
+  test('lets the event loop turn while it spins', async () => {
+    const { waits, armed } = createWaits({ budget: 100, spin: 1_000_000 });
+    const turns = countTurns();
+    // The condition comes true by the event loop's turns alone, so it needs a good many of them.
+    await waits.until(() => turns.count >= 20);
+    turns.stop();
+    expect(armed.times).toBe(0);
+  });
+
+  test('lets timers fire while it spins for longer than they take', async () => {
+    const { waits } = createWaits({ budget: 100, spin: 1_000_000 });
+    let fired = false;
+    setTimeout(() => {
+      fired = true;
+    }, 1);
+    await waits.until(() => fired);
+  });
+
+  test('lets the event loop turn while something moves in every look', async () => {
+    const { waits, armed } = createWaits({ budget: 100, spin: 1_000_000 });
+    const turns = countTurns();
+    await waits.until(() => {
+      waits.moved();
+      return turns.count >= 20;
+    });
+    turns.stop();
+    expect(armed.times).toBe(0);
+  });
+
+  test('parks when nothing has moved for as long as it may spin', async () => {
+    const { waits, armed } = createWaits({ budget: 100, spin: 200 });
+    let changed = false;
+    const waiting = waits.until(() => changed);
+    while (waits.parked === 0) await new Promise(setImmediate);
+    expect(armed.times).toBe(1);
+    changed = true;
+    waits.wake();
+    await waiting;
+  });
+
+  test('parks before its time when a yield shows that others want the processor', async () => {
+    const greedy: LinuxCalls = {
+      ...calls,
+      schedYield: () => {
+        now += 1;
+        return 0;
+      },
+    };
+    const { waits, armed } = createWaits({ budget: 100_000, spin: 1_000_000, calls: greedy });
+    let looks = 0;
+    const waiting = waits.until(() => ++looks === 100);
+    expect(waits.parked).toBe(1);
+    expect(armed.times).toBe(1);
+    while (waits.parked > 0) waits.wake();
+    await waiting;
+  });
+
+  test('polls on while something moves', async () => {
+    const { waits, armed } = createWaits({ budget: 100, spin: 100_000 });
+    let looks = 0;
+    await waits.until(() => {
+      waits.moved();
+      return ++looks === 10_000;
+    });
+    expect(armed.times).toBe(0);
+  });
+
+  test('ends by its signal, by a failure, and by what its condition throws', async () => {
+    const { waits } = createWaits();
+    const controller = new AbortController();
+    const aborted = waits.until(() => false, controller.signal);
+    controller.abort(new Error('enough'));
+    await expect(aborted).rejects.toThrow('enough');
+    await expect(waits.until(() => true, controller.signal)).rejects.toThrow('enough');
+
+    const throwing = waits.until(() => {
+      throw new Error('no good');
+    });
+    await expect(throwing).rejects.toThrow('no good');
+
+    const failing = waits.until(() => false);
+    waits.fail(new Error('closed'));
+    await expect(failing).rejects.toThrow('closed');
+    await expect(waits.until(() => true)).rejects.toThrow('closed');
+    expect(waits.parked).toBe(0);
+  });
+
+  test('that resumes soon looks again in the next turn, and is not rung for meanwhile', async () => {
+    const { waits, armed } = createWaits();
+    let looks = 0;
+    const waiting = waits.until(() => {
+      looks++;
+      return false;
+    });
+    while (waits.parked === 0) await new Promise(setImmediate);
+    const before = { looks, arms: armed.times };
+    waits.resumeSoon();
+    waits.wake();
+    expect(looks).toBeGreaterThan(before.looks);
+    expect(armed.times).toBe(before.arms);
+    const woken = looks;
+    await new Promise(setImmediate);
+    expect(looks).toBeGreaterThan(woken);
+    expect(armed.times).toBeGreaterThan(before.arms);
+    waits.fail(new Error('over'));
+    await expect(waiting).rejects.toThrow('over');
+  });
+});

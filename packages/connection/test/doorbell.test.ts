@@ -1,0 +1,74 @@
+import { openSync } from 'node:fs';
+import { Doorbell } from '@pageferry/connection';
+import { OwnedFd } from '@pageferry/linux';
+import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { describe, expect, test } from 'vitest';
+import { expectNothingLeft } from './support/process-state.js';
+
+const calls = loadLinuxCalls();
+
+describe('a doorbell', () => {
+  expectNothingLeft();
+
+  test('wakes whoever listens, once for any number of rings before', async () => {
+    using bell = Doorbell.create(calls);
+    bell.ring();
+    bell.ring();
+    let rings = 0;
+    await new Promise<void>((resolve) => {
+      bell.listen(() => {
+        rings++;
+        resolve();
+      });
+    });
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    expect(rings).toBe(1);
+  });
+
+  test('wakes again for a ring that comes while it wakes', async () => {
+    using bell = Doorbell.create(calls);
+    let rings = 0;
+    bell.ring();
+    await new Promise<void>((resolve) => {
+      bell.listen(() => {
+        if (++rings < 3) bell.ring();
+        else resolve();
+      });
+    });
+    expect(rings).toBe(3);
+  });
+
+  test('is rung through a duplicate of its descriptor', async () => {
+    using bell = Doorbell.create(calls);
+    using button = new Doorbell(calls, bell.fd.duplicate());
+    const rung = new Promise<void>((resolve) => bell.listen(resolve));
+    button.ring();
+    await rung;
+  });
+
+  test('that was rung as often as it can count lets nobody wait', () => {
+    using bell = Doorbell.create(calls);
+    const most = new Uint8Array(new BigUint64Array([0xfffffffffffffffen]).buffer);
+    expect(calls.write(bell.fd.fd, most, 0, 8)).toBe(8);
+    bell.ring();
+  });
+
+  test('is silent once it is closed, and may be closed again', async () => {
+    const bell = Doorbell.create(calls);
+    let rings = 0;
+    bell.listen(() => rings++);
+    bell.ring();
+    bell.close();
+    bell.close();
+    await new Promise(setImmediate);
+    expect(rings).toBe(0);
+  });
+
+  test('cannot listen to a descriptor that cannot be watched', () => {
+    using bell = new Doorbell(calls, new OwnedFd(calls, openSync('/proc/self/exe', 'r')));
+    expect(() => bell.listen(() => undefined)).toThrow(
+      expect.objectContaining({ code: 'SYSTEM_CALL_FAILED', errnoName: 'EPERM' }),
+    );
+  });
+});

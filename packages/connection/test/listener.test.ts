@@ -1,0 +1,184 @@
+import { connect, Endpoint, Listener, type ListenerSettings } from '@pageferry/connection';
+import type { LinuxCalls, UnixSocket } from '@pageferry/linux';
+import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { decodeHello, encodeHello, HELLO_KIND, REFUSAL } from '../dist/rendezvous/hello.js';
+import { withCode } from './support/errors.js';
+import { callAt, nextMessage } from './support/fake-peers.js';
+import { temporaryFolder } from './support/folder.js';
+import { countDescriptors, expectNothingLeft } from './support/process-state.js';
+
+const calls = loadLinuxCalls();
+const folder = temporaryFolder();
+const MECHANISM = 'test-mechanism';
+const HELLO = encodeHello(HELLO_KIND.hello, MECHANISM);
+
+describe('a sender that listens', () => {
+  expectNothingLeft();
+
+  let endpoint: Endpoint;
+  let listener: Listener | undefined;
+  let room: boolean;
+  const admitted: UnixSocket[] = [];
+
+  const admit: ListenerSettings['admit'] = (socket, welcome) => {
+    if (!welcome([])) throw new Error('the receiver has left');
+    admitted.push(socket);
+  };
+
+  function listen(settings: Partial<ListenerSettings> = {}, over: LinuxCalls = calls): void {
+    listener = new Listener(over, endpoint, {
+      mechanism: MECHANISM,
+      hasRoom: () => room,
+      admit,
+      ...settings,
+    });
+  }
+
+  /** An honest receiver gets in, whatever others are up to. */
+  async function expectHonestReceiverGetsIn(): Promise<void> {
+    const welcome = await connect(calls, endpoint.path, MECHANISM, undefined);
+    welcome.socket.close();
+  }
+
+  beforeEach(async () => {
+    room = true;
+    endpoint = await Endpoint.bind(calls, folder.fresh());
+  });
+
+  afterEach(async () => {
+    listener?.close();
+    endpoint.close();
+    for (const socket of admitted.splice(0)) socket.close();
+    // Handshakes that were under way give their sockets back in the turns that follow.
+    await new Promise(setImmediate);
+  });
+
+  test.each([
+    ['garbage', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
+    ['a single byte', Buffer.from('x')],
+    ['too few bytes', HELLO.subarray(0, 15)],
+    ['a welcome', encodeHello(HELLO_KIND.welcome, MECHANISM)],
+    ['a refusal', encodeHello(HELLO_KIND.refusal, MECHANISM, 1)],
+    ['a kind of message that is unknown', encodeHello(65535, MECHANISM)],
+    ['far too much', Buffer.alloc(100_000, 'x')],
+  ])('hangs up on a receiver that says %s', async (_, words) => {
+    listen();
+    using receiver = callAt(calls, endpoint.path);
+    receiver.send(words);
+    expect(await nextMessage(calls, receiver)).toBe('end');
+    expect(admitted).toEqual([]);
+    await expectHonestReceiverGetsIn();
+  });
+
+  test.each([
+    ['speaks another version', ofVersion(2), REFUSAL.version],
+    ['wants another mechanism', encodeHello(HELLO_KIND.hello, 'other'), REFUSAL.mechanism],
+    ['wants no mechanism', encodeHello(HELLO_KIND.hello, ''), REFUSAL.mechanism],
+    ['names one of 32 bytes', encodeHello(HELLO_KIND.hello, 'x'.repeat(99)), REFUSAL.mechanism],
+  ])('tells a receiver that %s why it is refused', async (_, words, reason) => {
+    listen();
+    using receiver = callAt(calls, endpoint.path);
+    receiver.send(words);
+    const answer = await nextMessage(calls, receiver);
+    expect(answer !== 'end' && decodeHello(answer.bytes)).toMatchObject({
+      kind: HELLO_KIND.refusal,
+      reason,
+      mechanism: MECHANISM,
+    });
+    expect(await nextMessage(calls, receiver)).toBe('end');
+  });
+
+  test('refuses a receiver when it has no room, and takes the next one when it has', async () => {
+    listen();
+    room = false;
+    await expect(connect(calls, endpoint.path, MECHANISM, undefined)).rejects.toThrow(
+      withCode('PEER_REJECTED'),
+    );
+    room = true;
+    await expectHonestReceiverGetsIn();
+  });
+
+  test('refuses a receiver of another user', async () => {
+    const getPeerCredentials: LinuxCalls['getPeerCredentials'] = (_, credentials) => {
+      credentials.set([1, 4711, 4711]);
+      return 0;
+    };
+    // An accepted socket asks through the calls of the socket that accepted it.
+    endpoint.close();
+    const foreign = { ...calls, getPeerCredentials };
+    endpoint = await Endpoint.bind(foreign, folder.fresh());
+    listen({}, foreign);
+    await expect(connect(calls, endpoint.path, MECHANISM, undefined)).rejects.toThrow(
+      'does not talk to this user',
+    );
+  });
+
+  test('refuses a receiver when the connection cannot be set up', async () => {
+    listen({
+      admit: () => {
+        throw new Error('no memory');
+      },
+    });
+    await expect(connect(calls, endpoint.path, MECHANISM, undefined)).rejects.toThrow(
+      withCode('PEER_REJECTED'),
+    );
+  });
+
+  test('closes the descriptors that a receiver sends along', async () => {
+    listen();
+    using receiver = callAt(calls, endpoint.path);
+    const before = countDescriptors();
+    const fd = calls.eventfd(0, 0);
+    receiver.send(HELLO, [{ fd }, { fd }, { fd }, { fd }]);
+    calls.close(fd);
+    expect(await nextMessage(calls, receiver)).not.toBe('end');
+    // Its own socket, and nothing else.
+    expect(countDescriptors()).toBe(before + 1);
+  });
+
+  test('lets others in while receivers say nothing', async () => {
+    listen();
+    const silent = Array.from({ length: 20 }, () => callAt(calls, endpoint.path));
+    await expectHonestReceiverGetsIn();
+    for (const socket of silent) socket.close();
+    await expectHonestReceiverGetsIn();
+  });
+
+  test('lets others in when receivers hang up before, while and after they say hello', async () => {
+    listen();
+    for (let time = 0; time < 30; time++) {
+      const socket = callAt(calls, endpoint.path);
+      if (time % 3 > 0) socket.send(HELLO);
+      if (time % 3 > 1) await nextMessage(calls, socket);
+      socket.close();
+    }
+    await expectHonestReceiverGetsIn();
+  });
+
+  test('serves a crowd that comes at once', async () => {
+    const warnings: unknown[] = [];
+    process.on('warning', (warning) => warnings.push(warning));
+    listen();
+    const crowd = Array.from({ length: 100 }, () =>
+      connect(calls, endpoint.path, MECHANISM, undefined),
+    );
+    for (const welcome of await Promise.all(crowd)) welcome.socket.close();
+    expect(admitted.length).toBe(100);
+    expect(warnings).toEqual([]);
+  });
+
+  test('ends handshakes that are under way when it closes', async () => {
+    listen();
+    using silent = callAt(calls, endpoint.path);
+    await expectHonestReceiverGetsIn();
+    listener?.close();
+    expect(await nextMessage(calls, silent)).toBe('end');
+  });
+});
+
+function ofVersion(version: number): Uint8Array {
+  const bytes = Buffer.from(HELLO);
+  bytes.writeUInt16LE(version, 8);
+  return bytes;
+}

@@ -1,0 +1,28 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterEach, beforeEach, expect } from 'vitest';
+
+/** How many descriptors this process has open. */
+export function countDescriptors(): number {
+  return readdirSync('/proc/self/fd').length;
+}
+
+/** How many mappings of control memory this process has. */
+export function countControlMappings(): number {
+  return readFileSync('/proc/self/maps', 'latin1').split('pageferry-control').length - 1;
+}
+
+/** Fails each test of this file that leaves a descriptor or a mapping behind. */
+export function expectNothingLeft(): void {
+  let descriptors = 0;
+  beforeEach(() => {
+    descriptors = countDescriptors();
+  });
+  afterEach(async () => {
+    // Watchers and handshakes that have ended give back what they held in the turns that follow.
+    for (let turn = 0; turn < 50 && countDescriptors() > descriptors; turn++) {
+      await new Promise(setImmediate);
+    }
+    expect(countControlMappings()).toBe(0);
+    expect(countDescriptors()).toBe(descriptors);
+  });
+}
