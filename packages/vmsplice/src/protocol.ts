@@ -32,6 +32,9 @@ export const DISPOSITION = {
 /** Order of the descriptors that travel with the welcome. */
 export const DESCRIPTOR = { memory: 0, senderBell: 1, receiverBell: 2, pipe: 3 } as const;
 
+/** How many descriptors travel with the welcome. */
+export const DESCRIPTOR_COUNT = 4;
+
 /** Entries in each queue of a connection: how many messages may be under way to one receiver. */
 export const QUEUE_CAPACITY = 1024;
 

@@ -69,14 +69,15 @@ export class Inlet {
   /**
    * Bytes of the message in progress that can be taken out of the pipe at once.
    *
+   * @param least fewer bytes than this count as none.
    * @throws `PEER_DIED` if there are none and none will come.
    */
-  available(message: InboundMessage): number {
+  available(message: InboundMessage, least = 1): number {
     const { connection } = this.#settings;
     const gone = connection.peerGone;
     const rest = message.byteLength - message.taken;
     const available = Math.min(connection.bytesAvailable(), rest, this.#pieceBytes);
-    if (available > 0) return available;
+    if (available >= least) return available;
     if (gone && rest > 0) throw died('in the middle of a message');
     return 0;
   }
@@ -121,13 +122,18 @@ export class Inlet {
    * Duplicates what is in the pipe into another one, without taking it.
    *
    * @returns bytes duplicated; 0 if `fd` has no room.
-   * @throws `SYSTEM_CALL_FAILED`.
+   * @throws `PEER_DIED` if the pipe ends within the message, `PEER_MISBEHAVED` if the bytes that
+   *   were announced are not there, `SYSTEM_CALL_FAILED`.
    */
   tee(message: InboundMessage, fd: number, length: number): number {
     const { calls, pipe } = this.#settings;
     const count = calls.tee(pipe.fd, fd, length, SPLICE_F_NONBLOCK);
-    if (count === -EAGAIN) return 0;
+    if (count === -EAGAIN) {
+      this.#checkPipeHoldsBytes();
+      return 0;
+    }
     if (count < 0) throw systemCallError('tee', count);
+    if (count === 0) throw died('in the middle of a message');
     message.referenced = true;
     return count;
   }
@@ -161,10 +167,14 @@ export class Inlet {
   #spliced(message: InboundMessage, count: number): number {
     const moved = this.#taken(message, count, 'splice');
     message.moved += moved;
-    if (moved === 0 && this.#settings.calls.poll(this.fd, POLLIN, 0) === 0) {
+    if (moved === 0) this.#checkPipeHoldsBytes();
+    return moved;
+  }
+
+  #checkPipeHoldsBytes(): void {
+    if (this.#settings.calls.poll(this.fd, POLLIN, 0) === 0) {
       throw misbehaved('the pipe holds less than was announced');
     }
-    return moved;
   }
 
   #taken(message: InboundMessage, count: number, syscall: string): number {

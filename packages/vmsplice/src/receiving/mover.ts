@@ -105,13 +105,10 @@ export class Mover implements Disposable {
     whole -= whole % alignment;
     const end = message.taken + whole;
     while (message.taken < end) {
-      const piece = Math.min(await this.#nextPiece(message, move), end - message.taken);
+      const rest = end - message.taken;
+      const piece = Math.min(await this.#nextPiece(message, move, Math.min(alignment, rest)), rest);
       const length = piece - (piece % alignment);
-      if (length === 0) {
-        // Less than a block is in the pipe: the rest of it is under way.
-        await nextTurn();
-        continue;
-      }
+      if (length === 0) break; // Less than a block: the ordinary way takes it.
       try {
         if (alignment === 1) await this.#waitForRoom(move.fd, move.signal);
         await this.#keep(inlet.spliceOnThread(message, move.fd, length));
@@ -180,15 +177,15 @@ export class Mover implements Disposable {
     message.carry = undefined;
   }
 
-  /** Waits until part of the message is in the pipe; returns how much may be taken now. */
-  async #nextPiece(message: InboundMessage, move: Move): Promise<number> {
+  /** Waits until `least` bytes of the message are in the pipe; returns how much may be taken now. */
+  async #nextPiece(message: InboundMessage, move: Move, least = 1): Promise<number> {
     const { inlet, waits, budget } = this.#settings;
     for (;;) {
       if (budget.exhausted()) await nextTurn();
       if (move.signal?.aborted) throw move.signal.reason;
       let available = 0;
       const ready = (): boolean => {
-        available = inlet.available(message);
+        available = inlet.available(message, least);
         return available > 0;
       };
       if (!ready()) await waits.until(ready, move.signal);

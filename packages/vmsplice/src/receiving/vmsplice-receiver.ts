@@ -14,22 +14,16 @@ import {
   type SpliceDestination,
   type SpliceResult,
 } from '@pageferry/core';
-import {
-  type LinuxCalls,
-  type OwnedFd,
-  S_IFIFO,
-  S_IFMT,
-  STAT_FIELD,
-  type UnixSocket,
-} from '@pageferry/linux';
+import type { LinuxCalls, OwnedFd, UnixSocket } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
 import { PagePool, type Slot } from '../memory/page-pool.js';
 import type { ReceiverSettings } from '../options.js';
-import { DESCRIPTOR, MECHANISM } from '../protocol.js';
+import { DESCRIPTOR, DESCRIPTOR_COUNT, MECHANISM } from '../protocol.js';
 import { type Route, RouteMemory } from './destination.js';
 import type { InboundMessage } from './inbound.js';
 import { Inlet } from './inlet.js';
 import { Mover } from './mover.js';
+import { isReadEnd, withOwnFlags } from './passed-pipe.js';
 
 interface SlotDelivery extends DeliveryMemory {
   readonly slot: Slot;
@@ -112,8 +106,9 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
     const memoryFd = descriptors[DESCRIPTOR.memory];
     const senderFd = descriptors[DESCRIPTOR.senderBell];
     const receiverFd = descriptors[DESCRIPTOR.receiverBell];
-    const pipe = descriptors[DESCRIPTOR.pipe];
-    if (!memoryFd || !senderFd || !receiverFd || !pipe || !isPipe(calls, pipe.fd)) {
+    const pipeFd = descriptors[DESCRIPTOR.pipe];
+    const complete = memoryFd && senderFd && receiverFd && pipeFd;
+    if (!complete || descriptors.length !== DESCRIPTOR_COUNT || !isReadEnd(calls, pipeFd.fd)) {
       throw new PageferryError(
         'PEER_MISBEHAVED',
         'the sender passed other descriptors than it should',
@@ -121,12 +116,15 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
     }
     using control = memoryFd;
     const memory = ControlMemory.open(calls, control.fd);
+    let pipe: OwnedFd | undefined;
     try {
-      const senderBell = new Doorbell(calls, senderFd);
-      const receiverBell = new Doorbell(calls, receiverFd);
+      const senderBell = Doorbell.fromPeer(calls, senderFd);
+      const receiverBell = Doorbell.fromPeer(calls, receiverFd);
       const connection = new ReceiverConnection({ socket, memory, senderBell, receiverBell });
+      pipe = withOwnFlags(calls, pipeFd);
       return new VmspliceReceiver(calls, settings, connection, pipe);
     } catch (error) {
+      pipe?.close();
       memory.close();
       throw error;
     }
@@ -269,12 +267,6 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
     }
     return error;
   }
-}
-
-function isPipe(calls: LinuxCalls, fd: number): boolean {
-  const fields = new BigInt64Array(6);
-  if (calls.fstat(fd, fields) < 0) return false;
-  return (Number(fields[STAT_FIELD.mode]) & S_IFMT) === S_IFIFO;
 }
 
 /** Adds how much of the message had moved on to the error of a failed call. */

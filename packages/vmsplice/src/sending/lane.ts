@@ -79,12 +79,18 @@ export class Lane {
    * @returns whether anything moved.
    */
   pump(exhausted: () => boolean): boolean {
-    const { connection, outlet, pipe } = this.#settings;
+    const { connection, outlet, pipe, pageSize } = this.#settings;
     let moved = false;
     for (;;) {
       const message = this.#leaving[0];
       if (message === undefined || this.#broken) return moved;
-      const room = pipe.byteLength - connection.bytesInFlight();
+      const inFlight = connection.bytesInFlight();
+      // The padding of a message's last page may reach beyond the pipe; nothing else can.
+      if (inFlight < 0 || inFlight > pipe.byteLength + pageSize) {
+        this.#broken = true;
+        return moved;
+      }
+      const room = pipe.byteLength - inFlight;
       const rest = message.bytes.length - this.#offset;
       const length = Math.min(rest, this.#pieceBytes);
       // Small pieces cost as many system calls as large ones: wait for room for a whole one.

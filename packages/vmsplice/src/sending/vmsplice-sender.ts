@@ -231,7 +231,10 @@ export class VmspliceSender extends BaseSender<SlotMemory> {
   }
 
   #collect(): void {
-    for (const lane of this.#lanes) lane.collect();
+    for (const lane of this.#lanes) {
+      lane.collect();
+      if (lane.broken) this.#drop(lane);
+    }
   }
 
   #allEmpty(): boolean {

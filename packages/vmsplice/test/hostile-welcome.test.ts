@@ -1,0 +1,79 @@
+import { openSync, truncateSync, writeFileSync } from 'node:fs';
+import { controlByteLength } from '@pageferry/connection';
+import { createPipe, MFD_ALLOW_SEALING } from '@pageferry/linux';
+import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { describe, expect, test } from 'vitest';
+import { temporaryFolder } from '../../connection/test/support/folder.js';
+import { expectNothingLeft } from '../../connection/test/support/process-state.js';
+import { connect, MISBEHAVED } from './support/hostile-pair.js';
+import type { Lies } from './support/hostile-sender.js';
+
+const calls = loadLinuxCalls();
+const folder = temporaryFolder();
+
+/** Passes a descriptor that is closed again at once. */
+async function connectWith(fd: number, lies: (fd: number) => Lies): Promise<never> {
+  try {
+    const connected = await connect(folder.fresh(), lies(fd));
+    await connected[Symbol.asyncDispose]();
+  } finally {
+    calls.close(fd);
+  }
+  throw new Error('the receiver has accepted this');
+}
+
+function regularFile(byteLength: number): number {
+  const path = folder.fresh('file');
+  writeFileSync(path, '');
+  truncateSync(path, byteLength);
+  return openSync(path, 'r+');
+}
+
+describe('a receiver refuses a sender that passes', () => {
+  expectNothingLeft();
+  const byteLength = controlByteLength(8);
+
+  test('control memory that is not sealed', async () => {
+    const fd = calls.memfdCreate('pageferry-control', MFD_ALLOW_SEALING);
+    calls.ftruncate(fd, byteLength);
+    await expect(connectWith(fd, (memory) => ({ instead: { memory } }))).rejects.toThrow(
+      MISBEHAVED,
+    );
+  });
+
+  test('a regular file as control memory', async () => {
+    const fd = regularFile(byteLength);
+    await expect(connectWith(fd, (memory) => ({ instead: { memory } }))).rejects.toThrow(
+      MISBEHAVED,
+    );
+  });
+
+  test.each([0, 1, 2, 3])('only %i descriptors', async (only) => {
+    await expect(connect(folder.fresh(), { only })).rejects.toThrow(MISBEHAVED);
+  });
+
+  test('more descriptors than there should be, all of which it closes', async () => {
+    const fd = calls.eventfd(0, 0);
+    await expect(connectWith(fd, (extra) => ({ extra: [extra, extra] }))).rejects.toThrow(
+      MISBEHAVED,
+    );
+  });
+
+  test('a socket, an eventfd or a file where the pipe should be', async () => {
+    for (const fd of [calls.socket(1, 1, 0), calls.eventfd(1, 0), regularFile(4096)]) {
+      await expect(connectWith(fd, (pipe) => ({ instead: { pipe } }))).rejects.toThrow(MISBEHAVED);
+    }
+  });
+
+  test('the write end of a pipe', async () => {
+    const { readEnd, writeEnd } = createPipe(calls);
+    const fd = writeEnd.release();
+    await expect(connectWith(fd, (pipe) => ({ instead: { pipe } }))).rejects.toThrow(MISBEHAVED);
+    readEnd.close();
+  });
+
+  test.each(['senderBell', 'receiverBell'] as const)('a file as the %s', async (bell) => {
+    const fd = regularFile(8);
+    await expect(connectWith(fd, () => ({ instead: { [bell]: fd } }))).rejects.toThrow(MISBEHAVED);
+  });
+});
