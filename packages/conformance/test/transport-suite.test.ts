@@ -119,7 +119,7 @@ const EXPECTATIONS: readonly Expectation[] = [
       'abort and time limit > a signal that has fired already ends send of a loan that nobody takes',
       'abort and time limit > a time limit ends send of a loan that nobody takes',
       'abort and time limit > the earlier of signal and time limit ends send of a loan that nobody takes',
-      'after an abort > a loan that was not accepted is still the callers, and can be sent again',
+      'after an abort > a loan that was not accepted stays with the caller, and can be sent again',
       'back-pressure > what trySend refuses as full stays with the caller, and can be sent later',
     ],
   },

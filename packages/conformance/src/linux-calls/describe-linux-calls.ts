@@ -12,6 +12,7 @@ import type { LinuxCallsRegistration, SuiteContext } from './registration.js';
 import { describeSockets } from './sockets.js';
 import { describeSplicing } from './splicing.js';
 import { describeThreads } from './threads.js';
+import { describeWatchers } from './watchers.js';
 import { describeWatching } from './watching.js';
 
 /** A test starts a process or two; a busy machine takes its time for that. */
@@ -43,6 +44,7 @@ export function describeLinuxCalls(registration: LinuxCallsRegistration): void {
     describeSockets(context);
     describeMessages(context);
     describeWatching(context);
+    describeWatchers(context);
     describeThreads(context);
     describeInterrupts(context);
     describeLifetime(context);

@@ -1,7 +1,8 @@
 import type { WaitOptions } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
+import { openNullDevice } from '../harness/destinations.js';
 import { expectFailure } from '../harness/expectations.js';
-import { fillUp } from '../harness/filling.js';
+import { fillWithSmall } from '../harness/filling.js';
 import { sendPatterned } from '../harness/here.js';
 import { observe, turns } from '../harness/settling.js';
 import { type Stage, useStage } from '../harness/stage.js';
@@ -86,7 +87,8 @@ const WAITS: readonly (readonly [title: string, wait: Wait])[] = [
     'spliceTo',
     async (stage) => {
       const { receiver } = await stage.incoming();
-      return (options) => receiver.spliceTo(1, options);
+      const fd = openNullDevice(stage);
+      return (options) => receiver.spliceTo(fd, options);
     },
   ],
   [
@@ -94,7 +96,7 @@ const WAITS: readonly (readonly [title: string, wait: Wait])[] = [
     async (stage) => {
       const { sender } = await stage.outgoing();
       const loan = await sender.loan(1);
-      fillUp(sender, 1).refused?.release();
+      fillWithSmall(sender).refused.release();
       return (options) => loan.send(options);
     },
   ],

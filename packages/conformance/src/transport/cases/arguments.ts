@@ -1,5 +1,6 @@
 import type { Receiver, Sender } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
+import { openNullDevice } from '../harness/destinations.js';
 import { expectFailure, expectReceived } from '../harness/expectations.js';
 import { receiveChecked, sendPatterned } from '../harness/here.js';
 import { useStage } from '../harness/stage.js';
@@ -135,15 +136,16 @@ export function describeArguments(subject: Subject): void {
     test('a receiver refuses unusable arguments, and no message is lost', async () => {
       const { sender, receiver } = await stage.incoming();
       await sender.send(100, 200);
+      const fd = openNullDevice(stage);
       const names = ['options', 'signal', 'timeout'];
       const counts = [...NO_INTEGERS, 0, undefined];
       await refused(counts, (value) => receiver.receiveMany(value), 'max');
       await refused(NO_OPTIONS, (value) => receiver.receive(value), ...names);
       await refused(NO_OPTIONS, (value) => receiver.receiveMany(1, value), ...names);
-      await refused(NO_OPTIONS, (value) => receiver.spliceTo(1, value), ...names);
+      await refused(NO_OPTIONS, (value) => receiver.spliceTo(fd, value), ...names);
       await refused(NO_DESCRIPTORS, (value) => receiver.spliceTo(value), 'destination');
       const tees = NO_DESCRIPTORS.filter((value) => value !== undefined);
-      await refused(tees, (value) => receiver.spliceTo(1, { tee: value }), 'tee');
+      await refused(tees, (value) => receiver.spliceTo(fd, { tee: value }), 'tee');
       expect(receiver.stats()).toMatchObject({ messagesReceived: 0, deliveriesHeld: 0 });
       expectReceived(await receiveChecked(receiver, 2), { messages: 2, bytes: 300 });
     });
@@ -151,7 +153,8 @@ export function describeArguments(subject: Subject): void {
     test.skipIf(tee)('tee is NOT_SUPPORTED where the capabilities say so', async () => {
       const { sender, receiver } = await stage.incoming();
       await sender.send(100);
-      await expectFailure(() => receiver.spliceTo(1, { tee: 2 }), 'NOT_SUPPORTED');
+      const fd = openNullDevice(stage);
+      await expectFailure(() => receiver.spliceTo(fd, { tee: fd }), 'NOT_SUPPORTED');
       expectReceived(await receiveChecked(receiver, 1), { messages: 1 });
     });
 

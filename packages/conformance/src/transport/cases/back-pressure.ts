@@ -1,14 +1,8 @@
 import type { Delivery } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
 import { expectReceived } from '../harness/expectations.js';
-import { fillUp } from '../harness/filling.js';
-import {
-  expectIntact,
-  filledLoan,
-  receiveChecked,
-  receiveOne,
-  sendPatterned,
-} from '../harness/here.js';
+import { fillUp, fillWithSmall } from '../harness/filling.js';
+import { expectIntact, receiveChecked, receiveOne, sendPatterned } from '../harness/here.js';
 import { observe, turns } from '../harness/settling.js';
 import { useStage } from '../harness/stage.js';
 import { findMismatch } from '../peers/pattern.js';
@@ -85,16 +79,13 @@ export function describeBackPressure(subject: Subject): void {
 
     test('what trySend refuses as full stays with the caller, and can be sent later', async () => {
       const { sender, receiver } = await stage.outgoing();
-      const { messages, refused } = fillUp(sender, 1);
+      const { messages, refused } = fillWithSmall(sender);
       expect(messages).toBeGreaterThan(0);
-      if (refused) {
-        expect(refused.owned).toBe(true);
-        expect(findMismatch(refused.bytes, messages)).toBe(-1);
-        expect(refused.trySend()).toBe('full');
-      }
+      expect(refused.owned).toBe(true);
+      expect(findMismatch(refused.bytes, messages)).toBe(-1);
+      expect(refused.trySend()).toBe('full');
       const received = receiver.receive(messages + 1);
-      const last = refused ?? (await filledLoan(sender, 1, messages));
-      expect(await last.send()).toBe('sent');
+      expect(await refused.send()).toBe('sent');
       expectReceived(await received, { messages: messages + 1 });
     });
 

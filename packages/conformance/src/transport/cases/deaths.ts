@@ -1,7 +1,7 @@
-import type { Receiver } from '@pageferry/core';
-import { isPageferryError } from '@pageferry/core';
+import { statSync } from 'node:fs';
+import { isPageferryError, type Receiver } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
-import { openFifo } from '../harness/destinations.js';
+import { openFifo, openFile, openNullDevice } from '../harness/destinations.js';
 import { expectFailure, expectReceived } from '../harness/expectations.js';
 import {
   expectIntact,
@@ -23,13 +23,17 @@ export function describeDeaths(subject: Subject): void {
     const stage = useStage(subject);
 
     async function expectDead(receiver: Receiver): Promise<void> {
+      const path = stage.path('nothing');
+      const fd = openFile(stage, path, 'w');
       for (let time = 0; time < 2; time++) {
         await expectFailure(() => receiver.receive(), 'PEER_DIED');
         await expectFailure(() => receiver.receive({ timeout: 60_000 }), 'PEER_DIED');
         await expectFailure(() => receiver.tryReceive(), 'PEER_DIED');
         await expectFailure(() => receiver.receiveMany(3), 'PEER_DIED');
-        await expectFailure(() => receiver.spliceTo(1), 'PEER_DIED');
+        await expectFailure(() => receiver.spliceTo(fd), 'PEER_DIED');
       }
+      // What can never be whole goes nowhere once that is known.
+      expect(statSync(path).size).toBe(0);
     }
 
     test('what had arrived whole is delivered, then PEER_DIED each time', async () => {
@@ -42,7 +46,8 @@ export function describeDeaths(subject: Subject): void {
 
     test('calls that wait fail with PEER_DIED', async () => {
       const { sender, receiver } = await stage.incoming();
-      const waiting = [receiver.receive(), receiver.receiveMany(2), receiver.spliceTo(1)];
+      const fd = openNullDevice(stage);
+      const waiting = [receiver.receive(), receiver.receiveMany(2), receiver.spliceTo(fd)];
       const failures = waiting.map((call) => expectFailure(() => call, 'PEER_DIED'));
       await sender.peer.end();
       await Promise.all(failures);

@@ -119,3 +119,8 @@ export function openFile(stage: Stage, path: string, flags: string | number): nu
   });
   return fd;
 }
+
+/** `/dev/null`, open for the time of the test: for calls that are not expected to move anything. */
+export function openNullDevice(stage: Stage): number {
+  return openFile(stage, '/dev/null', 'w');
+}

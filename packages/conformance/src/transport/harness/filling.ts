@@ -26,3 +26,16 @@ export function fillUp(
   }
   throw new Error(`${TOO_MANY} messages were taken, though nobody receives: no back-pressure`);
 }
+
+/**
+ * As {@link fillUp} with messages of one byte: there is memory for more of them than a connection may
+ * have under way, so that it is the connection that is full.
+ */
+export function fillWithSmall(sender: Sender): {
+  readonly messages: number;
+  readonly refused: Loan;
+} {
+  const { messages, refused } = fillUp(sender, 1);
+  if (!refused) throw new Error('the pool ended before a connection was full of small messages');
+  return { messages, refused };
+}

@@ -25,7 +25,7 @@ export interface PairOptions {
 export class Stage {
   readonly subject: Subject;
   readonly #pool: PeerPool;
-  readonly #folder: string;
+  #folder: string | undefined;
   readonly #cleanups: (() => unknown)[] = [];
   #names = 0;
   /** Counts the tests; see {@link watch}. */
@@ -34,7 +34,6 @@ export class Stage {
   constructor(subject: Subject) {
     this.subject = subject;
     this.#pool = new PeerPool(subject);
-    this.#folder = mkdtempSync(join(tmpdir(), 'pageferry-'));
   }
 
   get capabilities(): Capabilities {
@@ -44,6 +43,8 @@ export class Stage {
   /** A path in a folder of the suite's own, which nothing exists at yet. */
   path(name = 'endpoint'): string {
     this.#names++;
+    // Made when it is needed: where every test is skipped, nobody would remove it.
+    this.#folder ??= mkdtempSync(join(tmpdir(), 'pageferry-'));
     return join(this.#folder, `${this.#names}-${name}`);
   }
 
@@ -151,7 +152,7 @@ export class Stage {
   /** Ends the peers and removes the folder. */
   async close(): Promise<void> {
     await this.#pool.close();
-    rmSync(this.#folder, { recursive: true, force: true });
+    if (this.#folder) rmSync(this.#folder, { recursive: true, force: true });
   }
 }
 
