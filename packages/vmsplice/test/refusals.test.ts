@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { EAGAIN, EINVAL, ENOSYS, EOPNOTSUPP, EPERM, F_SEAL_SEAL } from '@pageferry/linux';
+import { EAGAIN, EINVAL, EMFILE, ENOSYS, EOPNOTSUPP, EPERM, F_SEAL_SEAL } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { probeVmsplice } from '@pageferry/vmsplice';
 import { describe, expect, test } from 'vitest';
@@ -112,6 +112,17 @@ describe('resources that are refused', () => {
     });
     refuse = false;
     expect(await expectToCross(pair, [1, 8_000_000])).toBe(2);
+  });
+
+  test('no descriptors for a while: receivers wait, and the event loop goes on', async () => {
+    let refusals = 0;
+    const calls = callsWith({
+      accept4: (fd, flags) => (refusals++ < 2 ? -EMFILE : real.accept4(fd, flags)),
+    });
+    await using pair = await openPair(calls);
+    expect(await expectToCross(pair, [1, 4097])).toBe(2);
+    // Two refusals, the receiver, and the look that finds nobody else.
+    expect(refusals).toBe(4);
   });
 
   test('no memfd: the receiver is turned away with a reason, and nothing is left open', async () => {

@@ -19,6 +19,9 @@ const PATIENCE = 10_000;
 /** Handshakes under way at once; whoever comes in between waits in the backlog. */
 const MAX_HANDSHAKES = 64;
 
+/** How long to leave waiting receivers alone while descriptors are short, in milliseconds. */
+const PAUSE = 100;
+
 /** What {@link Listener} asks of the transport. */
 export interface ListenerSettings {
   /** Both sides must name the same. */
@@ -75,8 +78,15 @@ export class Listener implements Disposable {
       }
       this.#watcher.update(0); // Until a handshake has ended.
     } catch {
-      // EMFILE and its like: the receiver stays in the backlog, and the next event tries again.
+      // EMFILE and its like: the receiver stays in the backlog, and the socket stays ready. Looking
+      // again at once would hold the event loop for as long as descriptors are short.
+      this.#watcher.update(0);
+      setTimeout(() => this.#resume(), PAUSE).unref();
     }
+  }
+
+  #resume(): void {
+    if (!this.#closing.signal.aborted) this.#watcher.update(POLLIN);
   }
 
   async #shakeHands(socket: UnixSocket): Promise<void> {
@@ -97,7 +107,7 @@ export class Listener implements Disposable {
     } finally {
       patience.done();
       this.#handshakes--;
-      if (!this.#closing.signal.aborted) this.#watcher.update(POLLIN);
+      this.#resume();
     }
   }
 
