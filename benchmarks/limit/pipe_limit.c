@@ -1,10 +1,14 @@
 // The limit for the pipe transport: the same loop in C, with no frames and no contract.
 //
-//   pipe_limit splice|read MESSAGE_BYTES PIECE_BYTES TOTAL_BYTES
+//   pipe_limit splice|read MESSAGE_BYTES PIECE_BYTES TOTAL_BYTES BUFFERS
 //
-// A parent vmsplices the pages of one message over and over into a pipe of 1 MiB, piece by piece; a
-// child splices them to /dev/null, or reads them into memory. Prints the nanoseconds it took until
-// the child had everything.
+// A parent vmsplices messages into a pipe of 1 MiB, piece by piece; a child splices them to
+// /dev/null, or reads them into memory. Prints the nanoseconds it took until the child had
+// everything.
+//
+// The parent takes its messages from BUFFERS buffers in turn. A program that writes new data into
+// each message needs more of them than can be in the pipe; 1 stands for one that sends the same
+// pages over and over, which is faster because they stay in the reader's cache.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -36,8 +40,12 @@ static char *message_memory(size_t bytes) {
   return memory;
 }
 
-static void send_all(int fd, char *memory, size_t message, size_t piece, size_t total) {
+static void send_all(int fd, char *memories, size_t buffers, size_t message, size_t piece,
+                     size_t total) {
+  size_t next = 0;
   for (size_t sent = 0; sent < total; sent += message) {
+    char *memory = memories + next * message;
+    next = (next + 1) % buffers;
     for (size_t offset = 0; offset < message;) {
       struct iovec part = {memory + offset, at_most(piece, message - offset)};
       ssize_t taken = vmsplice(fd, &part, 1, 0);
@@ -72,17 +80,18 @@ static void read_all(int fd, size_t message, size_t piece, size_t total) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 5) {
-    fprintf(stderr, "usage: pipe_limit splice|read MESSAGE_BYTES PIECE_BYTES TOTAL_BYTES\n");
+  if (argc != 6) {
+    fprintf(stderr, "usage: pipe_limit splice|read MESSAGE PIECE TOTAL BUFFERS (bytes)\n");
     return 2;
   }
   size_t message = strtoull(argv[2], NULL, 10);
   size_t piece = strtoull(argv[3], NULL, 10);
   size_t total = strtoull(argv[4], NULL, 10) / message * message;
+  size_t buffers = strtoull(argv[5], NULL, 10);
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) < 0) fail("pipe2");
   fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES);
-  char *memory = message_memory(message);
+  char *memory = message_memory(message * buffers);
 
   pid_t child = fork();
   if (child < 0) fail("fork");
@@ -95,7 +104,7 @@ int main(int argc, char **argv) {
   close(ends[0]);
   struct timespec start, end;
   clock_gettime(CLOCK_MONOTONIC, &start);
-  send_all(ends[1], memory, message, piece, total);
+  send_all(ends[1], memory, buffers, message, piece, total);
   close(ends[1]);
   int status;
   waitpid(child, &status, 0);

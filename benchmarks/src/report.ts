@@ -38,7 +38,8 @@ function printDestinations(destinations: readonly RouteResult[]): void {
 }
 
 function printResult(result: RoundsResult): void {
-  const { task, rounds, subjects, ratioToLimit, ratioToBare, ratioToStdio } = result;
+  const { task, rounds, subjects, ratioToLimit, ratioToOneBuffer, ratioToBare, ratioToStdio } =
+    result;
   const what = task.path === 'discard' ? 'spliced to /dev/null' : 'read into memory';
   const table = new Table({
     head: ['subject', 'min', 'median', 'max GiB/s'],
@@ -48,6 +49,7 @@ function printResult(result: RoundsResult): void {
   process.stdout.write(`\n${task.messageBytes / 1024} KiB messages, ${what}, ${rounds} rounds\n`);
   process.stdout.write(`${table.toString()}\n`);
   if (ratioToLimit) printRatio("to C's best piece size", ratioToLimit);
+  if (ratioToOneBuffer) printRatio('to C that sends one buffer over and over', ratioToOneBuffer);
   printRatio('to bare system calls', ratioToBare);
   if (ratioToStdio) printRatio("to Node's stdio pipe", ratioToStdio);
 }

@@ -17,6 +17,8 @@ export interface RoundsResult {
   readonly subjects: readonly { readonly name: string; readonly gibPerSecond: Spread }[];
   /** `vmsplice-napi` over the C program with the piece size that was best in the median. */
   readonly ratioToLimit?: Spread;
+  /** The same, over the C program that sends the same pages over and over. */
+  readonly ratioToOneBuffer?: Spread;
   /** `vmsplice-napi` over the bare system calls in Node: what the contract costs. */
   readonly ratioToBare: Spread;
   /** `vmsplice-napi` over Node's own pipe. */
@@ -39,8 +41,13 @@ export async function runRounds(
     }
   }
   const named = (name: string) => [...rates].find(([subject]) => subject.name === name)?.[1];
-  const limits = [...rates].filter(([subject]) => subject.limit).map(([, measured]) => measured);
-  const best = limits.sort((a, b) => median(b) - median(a))[0];
+  const best = (kind: Subject['kind']) =>
+    [...rates]
+      .filter(([subject]) => subject.kind === kind)
+      .map(([, measured]) => measured)
+      .sort((a, b) => median(b) - median(a))[0];
+  const limit = best('limit');
+  const oneBuffer = best('one-buffer');
   const framed = named(FRAMED) as number[];
   const stdio = named(STDIO);
   return {
@@ -51,7 +58,8 @@ export async function runRounds(
       gibPerSecond: spread(measured),
     })),
     ratioToBare: ratios(framed, named(BARE) as number[]),
-    ...(best && { ratioToLimit: ratios(framed, best) }),
+    ...(limit && { ratioToLimit: ratios(framed, limit) }),
+    ...(oneBuffer && { ratioToOneBuffer: ratios(framed, oneBuffer) }),
     ...(stdio && { ratioToStdio: ratios(framed, stdio) }),
   };
 }

@@ -5,8 +5,11 @@ import type { Task, Trial } from './task.js';
 /** Something whose throughput is measured. */
 export interface Subject {
   readonly name: string;
-  /** True for the C program, whose best variant is the limit. */
-  readonly limit: boolean;
+  /**
+   * `limit`: the C program with buffers as a sender of new data needs them; its best piece size is
+   * the limit. `one-buffer`: the C program that sends the same pages over and over.
+   */
+  readonly kind: 'limit' | 'one-buffer' | 'node';
   readonly run: (task: Task) => Promise<Trial>;
 }
 
@@ -24,11 +27,18 @@ export async function subjectsFor(task: Task): Promise<readonly Subject[]> {
   const subjects: Subject[] = [];
   for (const piece of limit === undefined ? [] : LIMIT_PIECES) {
     if (piece > task.messageBytes) continue;
+    const run = (each: Task, oneBuffer: boolean) =>
+      limit?.(each, piece, oneBuffer) as Promise<Trial>;
     const name = `C, pieces of ${piece / 1024} KiB`;
-    subjects.push({ name, limit: true, run: (each) => limit?.(each, piece) as Promise<Trial> });
+    subjects.push({ name, kind: 'limit', run: (each) => run(each, false) });
+    subjects.push({
+      name: `${name}, one buffer`,
+      kind: 'one-buffer',
+      run: (each) => run(each, true),
+    });
   }
-  subjects.push({ name: BARE, limit: false, run: runBare });
-  subjects.push({ name: FRAMED, limit: false, run: runFramed });
-  if (task.path === 'read') subjects.push({ name: STDIO, limit: false, run: runStdioPipe });
+  subjects.push({ name: BARE, kind: 'node', run: runBare });
+  subjects.push({ name: FRAMED, kind: 'node', run: runFramed });
+  if (task.path === 'read') subjects.push({ name: STDIO, kind: 'node', run: runStdioPipe });
   return subjects;
 }

@@ -32,6 +32,8 @@ export class Lane {
   #offset = 0;
   #bytesUnderWay = 0;
   #broken = false;
+  /** True from when the pipe had no room until half of it is free. */
+  #full = false;
 
   constructor(settings: LaneSettings) {
     this.#settings = settings;
@@ -93,8 +95,14 @@ export class Lane {
       const room = pipe.byteLength - inFlight;
       const rest = message.bytes.length - this.#offset;
       const length = Math.min(rest, this.#pieceBytes);
-      // Small pieces cost as many system calls as large ones: wait for room for a whole one.
-      if (room < length) return moved;
+      // Small pieces cost as many system calls as large ones: wait for room for a whole one. And once
+      // the pipe was full, wait until half of it is free: both sides lock it, and a sender that puts
+      // a piece in whenever the receiver has taken one out gets into its way each time.
+      if (room < (this.#full ? Math.max(length, pipe.byteLength >> 1) : length)) {
+        this.#full = true;
+        return moved;
+      }
+      this.#full = false;
       const taken = outlet.put(pipe.writeEnd.fd, message.bytes, this.#offset, length);
       if (taken < 0) {
         this.#broken = true;
