@@ -32,10 +32,10 @@ export interface Frame {
   readonly sequence: number;
 }
 
-/** Bytes that were not read yet: those of `bytes` from `position` on. */
-export interface Unread {
-  bytes: Buffer;
-  position: number;
+/** Bytes that were not read yet. */
+export interface ByteSource {
+  /** Takes bytes out into `target`, from `offset` to at most `end`. Returns how many. */
+  take(target: Buffer, offset: number, end: number): number;
 }
 
 const HIGH = 2 ** 32;
@@ -56,29 +56,36 @@ export function writeFrame(
 
 /** Puts frames together, however the stream has cut them up. */
 export class FrameReader {
-  readonly #partial = Buffer.alloc(FRAME_BYTES);
+  readonly #bytes = Buffer.alloc(FRAME_BYTES);
   #length = 0;
 
-  /** Takes one frame out of `unread`; `undefined` if it ends before the frame does. */
-  read(unread: Unread): Frame | undefined {
-    const { bytes, position } = unread;
-    if (this.#length === 0 && bytes.length - position >= FRAME_BYTES) {
-      unread.position += FRAME_BYTES;
-      return decode(bytes, position);
-    }
-    const copied = bytes.copy(this.#partial, this.#length, position);
-    unread.position += copied;
-    this.#length += copied;
+  /** Takes one frame out of `source`; `undefined` if that ends before the frame does. */
+  read(source: ByteSource): Frame | undefined {
+    this.#length += source.take(this.#bytes, this.#length, FRAME_BYTES);
     if (this.#length < FRAME_BYTES) return undefined;
     this.#length = 0;
-    return decode(this.#partial, 0);
+    const bytes = this.#bytes;
+    return {
+      kind: bytes.readUInt32LE(0),
+      value: bytes.readUInt32LE(4),
+      sequence: bytes.readUInt32LE(8) + bytes.readUInt32LE(12) * HIGH,
+    };
   }
 }
 
-function decode(bytes: Buffer, offset: number): Frame {
-  return {
-    kind: bytes.readUInt32LE(offset),
-    value: bytes.readUInt32LE(offset + 4),
-    sequence: bytes.readUInt32LE(offset + 8) + bytes.readUInt32LE(offset + 12) * HIGH,
-  };
+/** A buffer as a source. */
+export class BufferSource implements ByteSource {
+  readonly #bytes: Buffer;
+  #position = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  take(target: Buffer, offset: number, end: number): number {
+    const length = Math.min(end - offset, this.#bytes.length - this.#position);
+    this.#bytes.copy(target, offset, this.#position, this.#position + length);
+    this.#position += length;
+    return length;
+  }
 }

@@ -4,25 +4,29 @@ import type { ByteSink } from './receiver-socket.js';
 /** What has become of a hello: the answer, something that is none, or a connection that ended. */
 export type AnswerOutcome = Hello | 'foreign' | 'gone';
 
+const REST_BYTES = 4096;
+
 /** Reads the sender's answer to a hello, and not a byte more: what follows is for the receiver. */
 export class Answer implements ByteSink {
   readonly #bytes = Buffer.alloc(HELLO_BYTES);
-  readonly #scratch: Buffer;
-  readonly #onOutcome: (outcome: AnswerOutcome) => void;
+  /** Where the socket reads to after the answer, until somebody else takes over. */
+  readonly #rest = Buffer.allocUnsafeSlow(REST_BYTES);
+  readonly #settle: (outcome: AnswerOutcome) => void;
   #length = 0;
   #done = false;
+  /** Resolves to what has become of the hello. */
+  readonly outcome: Promise<AnswerOutcome>;
 
-  /**
-   * @param scratch where the socket may read to after the answer.
-   * @param onOutcome called once or twice: an answer may be followed by `gone`.
-   */
-  constructor(scratch: Buffer, onOutcome: (outcome: AnswerOutcome) => void) {
-    this.#scratch = scratch;
-    this.#onOutcome = onOutcome;
+  constructor() {
+    let settle = (_: AnswerOutcome): void => {};
+    this.outcome = new Promise((resolve) => {
+      settle = resolve;
+    });
+    this.#settle = settle;
   }
 
   target(): Buffer {
-    return this.#done ? this.#scratch : this.#bytes.subarray(this.#length);
+    return this.#done ? this.#rest : this.#bytes.subarray(this.#length);
   }
 
   arrived(bytes: Buffer): boolean {
@@ -30,11 +34,11 @@ export class Answer implements ByteSink {
     const answer = decodeHello(this.#bytes.subarray(0, this.#length));
     if (answer === undefined) return true;
     this.#done = true;
-    this.#onOutcome(answer);
+    this.#settle(answer);
     return false;
   }
 
   gone(): void {
-    this.#onOutcome('gone');
+    this.#settle('gone');
   }
 }

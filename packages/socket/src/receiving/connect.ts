@@ -29,9 +29,12 @@ export async function connectToSender(
   if (!NAMED_PIPES) checkFolder(dirname(endpoint), endpoint);
   return retryWithBackoff(async () => {
     if (!NAMED_PIPES && !checkSocketFile(endpoint, true)) return undefined;
-    const socket = new ReceiverSocket();
+    const answering = new Answer();
+    const socket = new ReceiverSocket(answering);
     try {
-      const answer = await shakeHands(socket, address, signal, patience);
+      socket.connect({ path: address });
+      socket.write(encodeHello(HELLO.hello));
+      const answer = await withPatience(answering.outcome, signal, patience);
       if (answer === 'silent') throw notPageferry(endpoint, 'does not answer');
       if (answer === 'foreign') throw notPageferry(endpoint, 'answers something else');
       if (answer === 'gone') {
@@ -48,28 +51,21 @@ export async function connectToSender(
   }, signal);
 }
 
-/** Connects, says hello and waits for what comes of it. */
-function shakeHands(
-  socket: ReceiverSocket,
-  address: string,
+/** Waits for an answer, but not for ever. */
+function withPatience(
+  answer: Promise<AnswerOutcome>,
   signal: AbortSignal | undefined,
   patience: number,
 ): Promise<AnswerOutcome | 'silent'> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => settle('silent'), patience);
-    const settle = (outcome: AnswerOutcome | 'silent'): void => {
+  return new Promise<AnswerOutcome | 'silent'>((resolve, reject) => {
+    const onAbort = (): void => reject(signal?.reason);
+    const timer = setTimeout(() => resolve('silent'), patience);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    void answer.then((outcome) => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
       resolve(outcome);
-    };
-    signal?.addEventListener('abort', onAbort, { once: true });
-    socket.attach(new Answer(socket.scratch, settle));
-    socket.connect({ path: address });
-    socket.write(encodeHello(HELLO.hello));
+    });
   });
 }
 

@@ -1,5 +1,5 @@
 import type { BufferPool } from '../memory/buffer-pool.js';
-import type { Unread } from '../protocol/frame.js';
+import type { ByteSource } from '../protocol/frame.js';
 
 const NO_MEMORY = Buffer.alloc(0);
 
@@ -82,14 +82,9 @@ export class InboundMessage {
     return true;
   }
 
-  /** Copies in what belongs to it, as far as there is room. */
-  absorb(unread: Unread): void {
-    const { bytes, position } = unread;
-    const length = Math.min(this.room, bytes.length - position);
-    if (length === 0) return;
-    bytes.copy(this.#memory, this.#end, position, position + length);
-    this.#end += length;
-    unread.position += length;
+  /** Takes what belongs to it out of `source`, as far as there is room. */
+  absorb(source: ByteSource): void {
+    this.#end += source.take(this.#memory, this.#end, this.#end + this.room);
   }
 
   /** Counts bytes out that have moved on. */

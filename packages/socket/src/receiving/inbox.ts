@@ -1,25 +1,27 @@
 import { PageferryError } from '@pageferry/core';
 import { capabilities } from '../capabilities.js';
 import type { BufferPool } from '../memory/buffer-pool.js';
-import { FRAME, type Frame, FrameReader, type Unread } from '../protocol/frame.js';
+import { FRAME, FRAME_BYTES, type Frame, FrameReader } from '../protocol/frame.js';
 import { InboundMessage } from './inbound-message.js';
+import { ReadAhead } from './read-ahead.js';
 import type { ByteSink, ReceiverSocket } from './receiver-socket.js';
 
 /** Shorter pieces are read together with what follows them, and copied: it saves system calls. */
 const WORTH_READING_ALONE = 16 * 1024;
 
-const NOTHING = Buffer.alloc(0);
+/** How much is read before anybody asks for it: as much as a large pipe holds, and a frame. */
+const READ_AHEAD_BYTES = 1024 * 1024 + FRAME_BYTES;
 
 /**
- * Makes messages of what arrives. It takes in no more than what somebody asks for, and one buffer
- * full: then the socket rests, and the sender feels it.
+ * Makes messages of what arrives. It takes in the message that somebody asks for, and a limited part
+ * of what follows: then the socket rests, and the sender feels it.
  */
 export class Inbox implements ByteSink {
   readonly #socket: ReceiverSocket;
   readonly #pool: BufferPool;
   readonly #onChange: () => void;
   readonly #reader = new FrameReader();
-  readonly #unread: Unread = { bytes: NOTHING, position: 0 };
+  readonly #unread = new ReadAhead();
   #current: InboundMessage | undefined;
   #nextSequence: number | undefined;
   #ended = false;
@@ -34,6 +36,7 @@ export class Inbox implements ByteSink {
     this.#pool = pool;
     this.#onChange = onChange;
     socket.attach(this);
+    socket.readOn();
   }
 
   /**
@@ -43,23 +46,35 @@ export class Inbox implements ByteSink {
    * @throws `PEER_DIED`, `PEER_MISBEHAVED`; the same each time.
    */
   next(): InboundMessage | 'end' | undefined {
+    if (this.#failure !== undefined) throw this.#failure;
     if (this.#current !== undefined) return this.#current;
     if (this.#ended) return 'end';
-    if (this.#failure !== undefined) throw this.#failure;
     const frame = this.#reader.read(this.#unread);
     if (frame !== undefined) return this.#open(frame);
-    this.#askForMore();
+    this.askForMore();
     return undefined;
   }
 
-  /**
-   * Takes in what is here of the current message, as far as its memory has room.
-   *
-   * @throws `PEER_DIED` if more of it is needed and will never come.
-   */
+  /** Takes in what is here of the current message, as far as its memory has room. */
   fill(message: InboundMessage): void {
     message.absorb(this.#unread);
-    if (!message.whole && message.room > 0) this.#askForMore();
+    if (this.#unread.byteLength < READ_AHEAD_BYTES / 2) this.#socket.readOn();
+  }
+
+  /**
+   * Asks for what is not here yet.
+   *
+   * @throws `PEER_DIED` if it will never come.
+   */
+  askForMore(): void {
+    if (!this.#socket.gone) {
+      this.#socket.readOn();
+      return;
+    }
+    this.#failure ??= new PageferryError('PEER_DIED', 'the sender ended without closing', {
+      cause: this.#socket.cause,
+    });
+    throw this.#failure;
   }
 
   /** Goes on to the next message, once the current one was handed on. */
@@ -69,27 +84,19 @@ export class Inbox implements ByteSink {
 
   target(): Buffer {
     const message = this.#current;
-    if (message === undefined || !this.#isEmpty || message.room < WORTH_READING_ALONE) {
-      return this.#socket.scratch;
-    }
-    return message.vacant();
+    const isNext = message !== undefined && this.#unread.byteLength === 0;
+    return isNext && message.room >= WORTH_READING_ALONE ? message.vacant() : this.#unread.vacant();
   }
 
   arrived(bytes: Buffer): boolean {
-    if (!this.#current?.takeInPlace(bytes)) {
-      this.#unread.bytes = bytes;
-      this.#unread.position = 0;
-    }
+    if (!this.#current?.takeInPlace(bytes)) this.#unread.add(bytes);
     this.#onChange();
-    return this.#isEmpty && !this.#ended && this.#failure === undefined;
+    const isOver = this.#ended || this.#failure !== undefined;
+    return !isOver && this.#unread.byteLength < READ_AHEAD_BYTES;
   }
 
   gone(): void {
     this.#onChange();
-  }
-
-  get #isEmpty(): boolean {
-    return this.#unread.position === this.#unread.bytes.length;
   }
 
   #open({ kind, value, sequence }: Frame): InboundMessage | 'end' {
@@ -108,16 +115,5 @@ export class Inbox implements ByteSink {
     this.#nextSequence = sequence + 1;
     this.#current = new InboundMessage(this.#pool, sequence, value);
     return this.#current;
-  }
-
-  #askForMore(): void {
-    if (!this.#socket.gone) {
-      this.#socket.readOn();
-      return;
-    }
-    this.#failure ??= new PageferryError('PEER_DIED', 'the sender ended without closing', {
-      cause: this.#socket.cause,
-    });
-    throw this.#failure;
   }
 }

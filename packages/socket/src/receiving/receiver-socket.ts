@@ -1,8 +1,5 @@
 import { type ConnectOpts, Socket, type SocketConstructorOpts } from 'node:net';
 
-/** How much is read at once where no better place for it is known. */
-const SCRATCH_BYTES = 64 * 1024;
-
 /** Where a {@link ReceiverSocket} reads to, and whom it tells. */
 export interface ByteSink {
   /**
@@ -25,27 +22,27 @@ export interface ByteSink {
  * stays readable when writing to it fails: what a dead sender has sent before is still to be had.
  */
 export class ReceiverSocket extends Socket {
-  /** Memory that a sink may name as its target. */
-  readonly scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
-  #sink: ByteSink | undefined;
+  #sink: ByteSink;
   #reading = true;
   #gone = false;
   #cause: Error | undefined;
 
-  constructor() {
+  /** @param sink gets everything that arrives, until {@link attach} names another one. */
+  constructor(sink: ByteSink) {
     const options: ConnectOpts = {
       onread: {
-        buffer: () => this.#sink?.target() ?? this.scratch,
+        buffer: () => this.#sink.target(),
         callback: (length, buffer) => this.#arrived(length, buffer as Buffer),
       },
     };
     super(options as SocketConstructorOpts); // The constructor takes it; its type does not say so.
+    this.#sink = sink;
     this.on('error', (error) => {
       this.#cause = error;
     });
     this.once('close', () => {
       this.#gone = true;
-      this.#sink?.gone();
+      this.#sink.gone();
     });
   }
 
@@ -72,7 +69,7 @@ export class ReceiverSocket extends Socket {
   }
 
   #arrived(length: number, buffer: Buffer): boolean {
-    this.#reading = this.#sink?.arrived(buffer.subarray(0, length)) ?? false;
+    this.#reading = this.#sink.arrived(buffer.subarray(0, length));
     return this.#reading;
   }
 

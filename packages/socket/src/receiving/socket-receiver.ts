@@ -23,10 +23,10 @@ interface BufferDelivery extends DeliveryMemory {
 }
 
 /** How much of a message that is moved on is in memory at a time. */
-const WINDOW_BYTES = 1024 * 1024;
+const WINDOW_BYTES = 2 * 1024 * 1024;
 
 /** How much is written at once: an abort takes effect in between. */
-const PIECE_BYTES = 256 * 1024;
+const PIECE_BYTES = 512 * 1024;
 
 /** The receiving side of the socket transport. */
 export class SocketReceiver extends BaseReceiver<BufferDelivery> {
@@ -148,15 +148,20 @@ export class SocketReceiver extends BaseReceiver<BufferDelivery> {
       message.reserve(Math.min(message.rest, wanted));
       this.#inbox.fill(message);
     }
+    if (!message.whole) this.#inbox.askForMore();
   }
 
   /** True if a part of the message can be written. */
   #hasPiece(message: InboundMessage): boolean {
-    const isHere = message.bytes.length > 0;
-    if (!isHere && message.room === 0) message.reserve(Math.min(message.rest, WINDOW_BYTES));
-    // That nothing more will come matters only when there is nothing left to move.
-    if (!isHere || !this.#socket.gone) this.#inbox.fill(message);
-    return message.bytes.length > 0;
+    const isEmpty = message.bytes.length === 0;
+    if (isEmpty && message.room === 0) message.reserve(Math.min(message.rest, WINDOW_BYTES));
+    this.#inbox.fill(message);
+    const here = message.bytes.length;
+    if (message.whole || message.room === 0 || here >= PIECE_BYTES) return true;
+    // What has come is moved on, also when nothing more will.
+    if (here > 0 && this.#socket.gone) return true;
+    this.#inbox.askForMore();
+    return false;
   }
 
   async #movePiece(message: InboundMessage, fd: number, stop: AbortSignal): Promise<void> {

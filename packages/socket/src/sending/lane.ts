@@ -1,6 +1,13 @@
 import type { Socket } from 'node:net';
 import type { ReceiverInfo } from '@pageferry/core';
-import { FRAME, FRAME_BYTES, type Frame, FrameReader, writeFrame } from '../protocol/frame.js';
+import {
+  BufferSource,
+  FRAME,
+  FRAME_BYTES,
+  type Frame,
+  FrameReader,
+  writeFrame,
+} from '../protocol/frame.js';
 import type { OutgoingMessage } from './outgoing-message.js';
 
 /** How many messages may be under way to one receiver, however small they are. */
@@ -86,8 +93,8 @@ export class Lane {
 
   /** Takes in what the receiver says. */
   receive(bytes: Buffer): void {
-    const unread = { bytes, position: 0 };
-    for (let frame = this.#reader.read(unread); frame; frame = this.#reader.read(unread)) {
+    const source = new BufferSource(bytes);
+    for (let frame = this.#reader.read(source); frame; frame = this.#reader.read(source)) {
       // A receiver that breaks the protocol loses its connection, and nothing else happens.
       if (this.#release(frame)) continue;
       this.close();
@@ -113,6 +120,7 @@ export class Lane {
 
   #release({ kind, value, sequence }: Frame): boolean {
     if (kind !== FRAME.release || value > this.#underWay.size) return false;
+    if (!Number.isSafeInteger(sequence + value)) return false;
     for (let released = sequence; released < sequence + value; released++) {
       const message = this.#underWay.get(released);
       if (message === undefined) return false;

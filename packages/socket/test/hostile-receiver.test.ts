@@ -1,0 +1,151 @@
+import type { Sender } from '@pageferry/core';
+import { describe, expect, test } from 'vitest';
+import { socketTransport } from '../dist/index.js';
+import { checkSenderOptions } from '../dist/options.js';
+import { FRAME } from '../dist/protocol/frame.js';
+import { decodeHello, encodeHello, HELLO, HELLO_BYTES, REFUSAL } from '../dist/protocol/hello.js';
+import { SocketSender } from '../dist/sending/socket-sender.js';
+import { usePlace } from './support/place.js';
+import { connectRaw, frame, hungUp, rawReceiver, readExactly } from './support/raw.js';
+
+const place = usePlace();
+
+async function startSender(options: { patience?: number; maxReceivers?: number } = {}) {
+  const { patience, maxReceivers } = options;
+  const settings = checkSenderOptions({ endpoint: place().path(), maxReceivers });
+  return place().own(await SocketSender.create(settings, patience));
+}
+
+/** An honest receiver gets a message. */
+async function expectWorks(sender: Sender): Promise<void> {
+  const { endpoint } = sender;
+  await using receiver = await socketTransport.createReceiver({ endpoint });
+  const received = receiver.receive();
+  expect(await sender.send(Buffer.from('works'))).toBe('sent');
+  expect((await received)?.copy().toString()).toBe('works');
+}
+
+describe('a handshake with a receiver', () => {
+  test('that never says anything ends by itself', async () => {
+    const sender = await startSender({ patience: 20 });
+    const silent = await connectRaw(place(), sender.endpoint);
+    await hungUp(silent);
+    await expectWorks(sender);
+  });
+
+  test('that says nothing does not keep others out, however many they are', async () => {
+    const sender = await startSender();
+    for (let count = 0; count < 200; count++) await connectRaw(place(), sender.endpoint);
+    await expectWorks(sender);
+    expect(sender.receivers.length).toBeLessThanOrEqual(1);
+  });
+
+  test('that says half a hello is none', async () => {
+    const sender = await startSender();
+    const half = await connectRaw(place(), sender.endpoint);
+    half.write(encodeHello(HELLO.hello).subarray(0, 20));
+    await expectWorks(sender);
+    half.write(encodeHello(HELLO.hello).subarray(20));
+    const answer = await readExactly(half, HELLO_BYTES);
+    expect(decodeHello(answer)).toMatchObject({ kind: HELLO.welcome });
+  });
+
+  test('that talks about something else is hung up on', async () => {
+    const sender = await startSender();
+    for (const words of ['GET / HTTP/1.1\r\n\r\n', '\0'.repeat(100_000), 'PAGEFRR!']) {
+      const stranger = await connectRaw(place(), sender.endpoint);
+      stranger.write(words);
+      await hungUp(stranger);
+    }
+    await expectWorks(sender);
+  });
+
+  test('that does not fit is told why', async () => {
+    const sender = await startSender({ maxReceivers: 1 });
+    const version = encodeHello(HELLO.hello);
+    version.writeUInt16LE(7, 8);
+    const transport = encodeHello(HELLO.hello);
+    transport.write('vmsplice\0', 16);
+    await rawReceiver(place(), sender.endpoint);
+    const cases = [
+      [version, REFUSAL.version],
+      [transport, REFUSAL.transport],
+      [encodeHello(HELLO.hello), REFUSAL.noRoom],
+    ] as const;
+    for (const [hello, reason] of cases) {
+      const receiver = await connectRaw(place(), sender.endpoint);
+      receiver.write(hello);
+      const answer = await readExactly(receiver, HELLO_BYTES);
+      expect(decodeHello(answer)).toMatchObject({ kind: HELLO.refusal, reason, version: 1 });
+      await hungUp(receiver);
+    }
+  });
+
+  test('that waits while the sender closes is ended with it', async () => {
+    const sender = await startSender();
+    const silent = await connectRaw(place(), sender.endpoint);
+    await sender.close();
+    await hungUp(silent);
+  });
+});
+
+describe('what a receiver says', () => {
+  const lies = [
+    ['an unknown kind of frame', frame(8, 0, 0)],
+    ['a frame that only senders send', frame(FRAME.end, 0, 0)],
+    ['more messages than are under way', frame(FRAME.release, 2 ** 32 - 1, 0)],
+    ['a message that was not sent', frame(FRAME.release, 1, 1)],
+    ['a message twice', Buffer.concat([frame(FRAME.release, 1, 0), frame(FRAME.release, 1, 0)])],
+    [
+      'a number beyond all counting',
+      Buffer.concat([Buffer.from([3, 0, 0, 0, 1, 0, 0, 0]), Buffer.alloc(8, 0xff)]),
+    ],
+  ] as const;
+
+  test.each(lies)('%s costs it its connection, and nobody else anything', async (_title, lie) => {
+    const sender = await startSender();
+    const { endpoint } = sender;
+    const honest = place().own(await socketTransport.createReceiver({ endpoint }));
+    const liar = await rawReceiver(place(), endpoint);
+    await sender.waitForReceivers(2);
+    expect(await sender.send(Buffer.from('one'))).toBe('sent');
+    liar.write(lie);
+    await hungUp(liar);
+    expect(sender.receivers).toMatchObject([{ id: 0, messagesBehind: 1, bytesBehind: 3 }]);
+    (await honest.receive())?.release();
+    await sender.flush();
+    expect(sender.stats().bytesOut).toBe(0);
+    expect(await sender.send(Buffer.from('two'))).toBe('sent');
+    expect((await honest.receive())?.copy().toString()).toBe('two');
+  });
+
+  test('too early does not let memory be used that is still going out', async () => {
+    const sender = await startSender();
+    const liar = await rawReceiver(place(), sender.endpoint);
+    await sender.waitForReceivers();
+    const byteLength = 8 * 1024 * 1024;
+    const loan = await sender.loan(byteLength);
+    loan.bytes.fill(1);
+    const sent = loan.send();
+    // Said before the receiver can have had it.
+    liar.write(frame(FRAME.release, 1, 0));
+    await sender.flush();
+    const next = await sender.loan(byteLength);
+    next.bytes.fill(2);
+    const bytes = await readExactly(liar, 16 + byteLength);
+    expect(bytes.subarray(16).every((byte) => byte === 1)).toBe(true);
+    expect(await sent).toBe('sent');
+    next.release();
+  });
+
+  test('in parts is understood', async () => {
+    const sender = await startSender();
+    const receiver = await rawReceiver(place(), sender.endpoint);
+    await sender.waitForReceivers();
+    for (const word of ['a', 'b', 'c']) await sender.send(Buffer.from(word));
+    const releases = Buffer.concat([frame(FRAME.release, 1, 2), frame(FRAME.release, 2, 0)]);
+    for (const byte of releases) receiver.write(Buffer.from([byte]));
+    await sender.flush();
+    expect(sender.receivers).toMatchObject([{ messagesBehind: 0, bytesBehind: 0 }]);
+  });
+});
