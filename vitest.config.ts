@@ -10,6 +10,6 @@ export default defineConfig({
       'test/*.test.ts',
     ],
     pool: 'forks',
-    reporters: ['default', './scripts/closing-line-reporter.mjs'],
+    reporters: ['default', './scripts/closing-line-reporter.js'],
   },
 });

@@ -27,7 +27,7 @@ export function loadLinuxCalls(): LinuxCalls {
   } catch (cause) {
     const advice = chosen
       ? 'PAGEFERRY_LINUX_NAPI_ADDON must name a .node file built for this machine'
-      : 'use @pageferry/linux-ffi here, or compile it in a clone of the repository (`pnpm build`)';
+      : 'use @pageferry/socket here, or compile the addon in a clone of the repository (`pnpm build`)';
     throw unavailable(advice, cause);
   }
 }

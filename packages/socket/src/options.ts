@@ -23,7 +23,7 @@ export interface ReceiverSettings {
 }
 
 const DEFAULT_BYTES = 64 * 1024 * 1024;
-const DEFAULT_SPIN = 50;
+const DEFAULT_SPIN = 100;
 const LONGEST_SPIN = 1_000_000;
 
 /** @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`. */

@@ -2,7 +2,7 @@ import type { DescriptorWatcher, WatchCallback } from './watcher.js';
 
 /**
  * The Linux system calls that Pageferry's transports are written against: one method per call, and
- * nothing else. Bindings implement it (`@pageferry/linux-napi`, `@pageferry/linux-ffi`); transports
+ * nothing else. Bindings implement it (`@pageferry/linux-napi` is one); transports
  * take any implementation.
  *
  * Conventions, the same for every method:

@@ -34,7 +34,7 @@ export function wrongArrows(packages) {
   for (const { name, dependencies = {} } of packages) {
     const allowed = /** @type {Record<string, string[]>} */ (ALLOWED)[name];
     if (allowed === undefined) {
-      wrong.push(`${name} is not in the table of scripts/check-packages.mjs`);
+      wrong.push(`${name} is not in the table of scripts/check-packages.js`);
       continue;
     }
     for (const target of Object.keys(dependencies)) {
