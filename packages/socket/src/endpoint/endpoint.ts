@@ -24,7 +24,7 @@ export class Endpoint {
   readonly #path: string;
   readonly #identity: FileIdentity | undefined;
   readonly #forget: () => void;
-  #closed = false;
+  #closed: Promise<void> | undefined;
 
   private constructor(server: Server, path: string, identity: FileIdentity | undefined) {
     this.#server = server;
@@ -55,13 +55,17 @@ export class Endpoint {
     }
   }
 
-  /** Stops listening and removes the socket file. Harmless the second time. */
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#forget();
-    this.removeFile();
-    this.#server.close();
+  /**
+   * Stops listening and removes the socket file, both at once. Resolves when all connections have
+   * ended too: on Windows the name is free only then. Harmless the second time.
+   */
+  close(): Promise<void> {
+    this.#closed ??= new Promise((resolve) => {
+      this.#forget();
+      this.removeFile();
+      this.#server.close(() => resolve());
+    });
+    return this.#closed;
   }
 
   /** Removes the socket file unless somebody else's is in its place. */

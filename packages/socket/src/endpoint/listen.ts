@@ -23,16 +23,18 @@ export interface HiddenSocket {
 export async function listenHidden(server: Server, endpoint: string): Promise<HiddenSocket> {
   let folder: string;
   try {
-    folder = mkdtempSync(join(dirname(endpoint), '.pageferry-'));
+    folder = mkdtempSync(join(dirname(endpoint), '.pf-'));
   } catch (error) {
     throw endpointError(error, endpoint);
   }
-  const name = randomBytes(8).toString('hex');
-  const file = join(folder, name);
+  let file = join(folder, 's');
+  let address = file;
   let folderFd: number | undefined;
   try {
-    let address = file;
     if (process.platform === 'linux' && Buffer.byteLength(file) > LONGEST_PATH) {
+      // Node will remove the file by this path one day, when the number may be another folder's.
+      const name = randomBytes(8).toString('hex');
+      file = join(folder, name);
       folderFd = openSync(folder, 'r');
       address = `/proc/self/fd/${folderFd}/${name}`;
     }

@@ -8,7 +8,7 @@ import { Answer, type AnswerOutcome } from './answer.js';
 import { ReceiverSocket } from './receiver-socket.js';
 
 /** How long a sender may take to answer the hello, in milliseconds. */
-export const PATIENCE = 5000;
+const PATIENCE = 5000;
 
 /** Not there yet, left behind by a killed process, or busy: all of them may change. */
 const MAY_CHANGE = new Set(['ENOENT', 'ECONNREFUSED', 'EAGAIN', 'ECONNRESET', 'EPIPE']);

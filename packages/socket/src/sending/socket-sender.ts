@@ -130,13 +130,13 @@ export class SocketSender extends BaseSender<BufferLoan> {
   protected override async finish(): Promise<void> {
     this.#announceEnd();
     await Promise.all(Array.from(this.#lanes, (lane) => lane.end()));
-    this.#end();
+    await this.#end();
   }
 
   protected override async abandon(): Promise<void> {
     this.#stopListening();
     for (const lane of this.#lanes) lane.close();
-    this.#end();
+    await this.#end();
   }
 
   #announceEnd(): void {
@@ -145,13 +145,14 @@ export class SocketSender extends BaseSender<BufferLoan> {
   }
 
   #stopListening(): void {
-    this.#endpoint?.close();
+    void this.#endpoint?.close();
     this.#greeter.close();
   }
 
-  #end(): void {
+  async #end(): Promise<void> {
     this.#pool.clear();
     this.#waits.fail(new PageferryError('CLOSED', 'this sender is closed'));
+    await this.#endpoint?.close();
   }
 
   #admit(socket: Socket, rest: Buffer): void {
