@@ -58,7 +58,7 @@ export interface ErrorDetails {
   readonly errno?: number;
   /** Symbolic errno of the failed system call, for example `ENOSPC`. */
   readonly errnoName?: string;
-  /** Bytes of the current message that had moved on before the failure. They are not lost. */
+  /** Bytes of the message that the failed call had moved on before it failed. They are not lost. */
   readonly bytesTransferred?: number;
 }
 

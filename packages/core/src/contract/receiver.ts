@@ -67,7 +67,7 @@ export interface SpliceResult {
 export interface ReceiverStats {
   /** Messages handed to the caller or moved on whole. */
   readonly messagesReceived: number;
-  /** Payload bytes handed to the caller or moved on. */
+  /** Payload bytes handed to the caller or moved on, by calls that succeeded. */
   readonly bytesReceived: number;
   /** Deliveries that are in the caller's hands now. */
   readonly deliveriesHeld: number;
