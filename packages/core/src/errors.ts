@@ -112,3 +112,19 @@ export function isPageferryError(error: unknown, code?: ErrorCode): error is Pag
   const actual = (error as Partial<PageferryError>).code;
   return code === undefined ? typeof actual === 'string' : actual === code;
 }
+
+/**
+ * The error of a failed system call, and how much of the message the call had moved on before. Any
+ * other error is passed through as it is.
+ */
+export function withBytesTransferred(error: unknown, bytesTransferred: number): unknown {
+  if (!isPageferryError(error, 'SYSTEM_CALL_FAILED')) return error;
+  const { message, syscall, errno, errnoName, cause } = error;
+  return new PageferryError('SYSTEM_CALL_FAILED', message, {
+    bytesTransferred,
+    cause,
+    ...(syscall === undefined ? {} : { syscall }),
+    ...(errno === undefined ? {} : { errno }),
+    ...(errnoName === undefined ? {} : { errnoName }),
+  });
+}

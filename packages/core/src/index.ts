@@ -12,6 +12,7 @@ export type { BaseLoan } from './base/base-loan.js';
 export { BaseReceiver, type BaseReceiverSettings } from './base/base-receiver.js';
 export { BaseSender, type BaseSenderSettings } from './base/base-sender.js';
 export type { AcceptOutcome, DeliveryMemory, LoanMemory, SendMethod } from './base/hooks.js';
+export { removeAtExit } from './base/remove-at-exit.js';
 export { writeToDescriptor } from './base/write-to-descriptor.js';
 export * from './checks.js';
 export type * from './contract/capabilities.js';

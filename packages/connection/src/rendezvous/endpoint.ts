@@ -8,7 +8,13 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { checkEndpoint, type ErrorCode, PageferryError, retryWithBackoff } from '@pageferry/core';
+import {
+  checkEndpoint,
+  type ErrorCode,
+  PageferryError,
+  removeAtExit,
+  retryWithBackoff,
+} from '@pageferry/core';
 import {
   EACCES,
   EADDRINUSE,
@@ -26,7 +32,6 @@ import {
   systemCallError,
   UnixSocket,
 } from '@pageferry/linux';
-import { removeAtExit } from './remove-at-exit.js';
 
 /** Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`. */
 const BACKLOG = 128;

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join, resolve } from 'node:path';
+import { removeAtExit } from '@pageferry/core';
 import { NAMED_PIPES, toAddress } from './address.js';
 import { endpointError } from './errors.js';
 import {
@@ -13,7 +14,6 @@ import {
   removeStale,
 } from './file.js';
 import { type HiddenSocket, listen, listenHidden, removeHidden } from './listen.js';
-import { removeAtExit } from './remove-at-exit.js';
 
 /** How often to try again when other senders come and go at the same endpoint. */
 const ATTEMPTS = 100;

@@ -5,6 +5,7 @@ import {
   PageferryError,
   type SpliceResult,
   WaitList,
+  withBytesTransferred,
   writeToDescriptor,
 } from '@pageferry/core';
 import { capabilities } from '../capabilities.js';
@@ -107,7 +108,7 @@ export class SocketReceiver extends BaseReceiver<BufferDelivery> {
         await settledOrGivenUp(this.#movePiece(message, fd, stop), stop);
       }
     } catch (error) {
-      throw withBytes(error, message.moved - start);
+      throw withBytesTransferred(error, message.moved - start);
     }
     this.#inbox.finish();
     this.#pool.giveBack(message.takeMemory());
@@ -176,17 +177,4 @@ export class SocketReceiver extends BaseReceiver<BufferDelivery> {
       this.#waits.wake();
     }
   }
-}
-
-/** Adds how much of the message had moved on to the error of a failed call. */
-function withBytes(error: unknown, bytesTransferred: number): unknown {
-  if (!isPageferryError(error, 'SYSTEM_CALL_FAILED')) return error;
-  const { message, syscall, errno, errnoName, cause } = error;
-  return new PageferryError('SYSTEM_CALL_FAILED', message, {
-    bytesTransferred,
-    cause,
-    ...(syscall === undefined ? {} : { syscall }),
-    ...(errno === undefined ? {} : { errno }),
-    ...(errnoName === undefined ? {} : { errnoName }),
-  });
 }

@@ -13,6 +13,7 @@ import {
   PageferryError,
   type SpliceDestination,
   type SpliceResult,
+  withBytesTransferred,
 } from '@pageferry/core';
 import type { LinuxCalls, OwnedFd, UnixSocket } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
@@ -197,7 +198,7 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
       const method = await this.#mover.move(inbound, { fd, teeFd, route, signal: either });
       return this.#finish(inbound, inbound.moved - start, method);
     } catch (error) {
-      throw this.#remember(withBytes(error, inbound.moved - start));
+      throw this.#remember(withBytesTransferred(error, inbound.moved - start));
     }
   }
 
@@ -237,7 +238,7 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
     try {
       return this.#routes.routeTo(fd, destination);
     } catch (error) {
-      throw withBytes(error, 0);
+      throw withBytesTransferred(error, 0);
     }
   }
 
@@ -267,17 +268,4 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
     }
     return error;
   }
-}
-
-/** Adds how much of the message had moved on to the error of a failed call. */
-function withBytes(error: unknown, bytesTransferred: number): unknown {
-  if (!isPageferryError(error, 'SYSTEM_CALL_FAILED')) return error;
-  const { message, syscall, errno, errnoName, cause } = error;
-  return new PageferryError('SYSTEM_CALL_FAILED', message, {
-    bytesTransferred,
-    cause,
-    ...(syscall === undefined ? {} : { syscall }),
-    ...(errno === undefined ? {} : { errno }),
-    ...(errnoName === undefined ? {} : { errnoName }),
-  });
 }
