@@ -10,11 +10,12 @@ const DEFAULT_SIZES = [256 * 1024, 1024 * 1024, 16 * 1024 * 1024];
 const program = new Command('bench')
   .description('Throughput of the pipe transport beside the same loop in C, round by round.')
   .option('--rounds <n>', 'rounds; every subject runs once in each', positiveInteger, 7)
+  .option('--gib <n>', 'GiB that each trial moves', positiveInteger, 8)
   .option(
-    '--gib <n>',
-    'GiB that each trial moves, and as many before the clock starts',
+    '--warm-up-gib <n>',
+    'GiB before the clock starts, for V8 to compile',
     positiveInteger,
-    8,
+    16,
   )
   .option('--size <bytes>', 'message size (repeatable)', collectSizes)
   .option('--destinations', 'measure the routes to destinations instead')
@@ -23,6 +24,7 @@ const program = new Command('bench')
     async (options: {
       rounds: number;
       gib: number;
+      warmUpGib: number;
       size?: number[];
       destinations?: true;
       json?: true;
@@ -36,8 +38,9 @@ const program = new Command('bench')
       const results: RoundsResult[] = [];
       for (const path of receivePaths) {
         for (const messageBytes of options.size ?? DEFAULT_SIZES) {
-          const bytes = options.gib * 2 ** 30;
-          const task = { path, messageBytes, totalBytes: bytes, warmUpBytes: bytes };
+          const totalBytes = options.gib * 2 ** 30;
+          const warmUpBytes = options.warmUpGib * 2 ** 30;
+          const task = { path, messageBytes, totalBytes, warmUpBytes };
           results.push(await runRounds(task, options.rounds, log));
         }
       }
