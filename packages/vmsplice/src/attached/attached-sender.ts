@@ -9,7 +9,7 @@ import {
 import { type LinuxCalls, POLLERR, POLLOUT } from '@pageferry/linux';
 import { attachedCapabilities } from '../capabilities.js';
 import { PagePool, type Slot } from '../memory/page-pool.js';
-import { chooseOutlet, type Outlet } from '../sending/outlet.js';
+import { chooseOutlet, type Outlet, sendMethodOf } from '../sending/outlet.js';
 import type { AttachSettings } from './options.js';
 import { ReadinessWaits } from './readiness-waits.js';
 
@@ -121,8 +121,7 @@ export class AttachedSender extends BaseSender<SlotMemory> {
   }
 
   protected override sendMethod(): SendMethod {
-    const { method, methodReason } = this.#outlet;
-    return methodReason === undefined ? { method } : { method, methodReason };
+    return sendMethodOf(this.#outlet);
   }
 
   protected override async finish(): Promise<void> {

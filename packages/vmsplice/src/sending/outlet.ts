@@ -55,6 +55,11 @@ function taken(result: number, syscall: string): number {
   throw systemCallError(syscall, result);
 }
 
+/** What `Sender.stats()` says of an outlet. */
+export function sendMethodOf({ method, methodReason }: Outlet): SendMethod {
+  return methodReason === undefined ? { method } : { method, methodReason };
+}
+
 /** The pipe to one receiver. */
 export interface DataPipe {
   readonly readEnd: OwnedFd;

@@ -22,7 +22,7 @@ import type { SenderSettings } from '../options.js';
 import { MECHANISM, QUEUE_CAPACITY } from '../protocol.js';
 import { Lane } from './lane.js';
 import type { OutgoingMessage } from './message.js';
-import { chooseOutlet, createDataPipe, type Outlet } from './outlet.js';
+import { chooseOutlet, createDataPipe, type Outlet, sendMethodOf } from './outlet.js';
 
 interface SlotMemory extends LoanMemory {
   readonly slot: Slot;
@@ -142,8 +142,7 @@ export class VmspliceSender extends BaseSender<SlotMemory> {
   }
 
   protected override sendMethod(): SendMethod {
-    const { method, methodReason } = this.#outlet;
-    return methodReason === undefined ? { method } : { method, methodReason };
+    return sendMethodOf(this.#outlet);
   }
 
   protected override async finish(): Promise<void> {
