@@ -1,12 +1,16 @@
 import {
   type DescriptorWatcher,
   type LinuxCalls,
+  type OwnedFd,
   POLLIN,
+  type SocketMessage,
   systemCallError,
   type UnixSocket,
 } from '@pageferry/linux';
+import { ClaimableConsumer, ClaimableProducer } from './control/claimable-queue.js';
 import type { ControlMemory } from './control/control-memory.js';
 import { PARKED, RECEIVER, SENDER, WAITS_FOR } from './control/layout.js';
+import { MEMORY_MESSAGE_BYTES, PassedMemory, passMemory } from './control/passed-memory.js';
 import { type Entry, QueueConsumer, QueueProducer } from './control/queue.js';
 import type { Doorbell } from './waiting/doorbell.js';
 
@@ -62,16 +66,37 @@ abstract class Connection implements Disposable {
     this.#ownBell.listen(events.onRing);
     const { socket } = this.#parts;
     const watcher = calls.watch(socket.fd, POLLIN, () => {
-      const message = socket.receive(1);
+      const message = socket.receive(MEMORY_MESSAGE_BYTES);
       if (message === undefined) return;
-      // Nobody speaks after the handshake: whatever comes now is the end.
-      if (message !== 'end') for (const descriptor of message.descriptors) descriptor.close();
+      if (message !== 'end' && this.hear(message)) return;
       this.#socketWatcher?.close();
       this.#peerGone = true;
       events.onHangUp();
     });
     if (typeof watcher === 'number') throw systemCallError('epoll_ctl', watcher);
     this.#socketWatcher = watcher;
+  }
+
+  /** True once the peer has hung up or died, also where the event loop had no turn to notice it. */
+  checkPeer(): boolean {
+    const { socket } = this.#parts;
+    while (!this.#peerGone) {
+      const message = socket.receive(MEMORY_MESSAGE_BYTES);
+      if (message === undefined) return false;
+      this.#peerGone = message === 'end' || !this.hear(message);
+    }
+    return true;
+  }
+
+  /** The descriptors to wait for where the event loop is not: the own bell, and the socket. */
+  get waitable(): { readonly bell: Doorbell; readonly socket: UnixSocket } {
+    return { bell: this.#ownBell, socket: this.#parts.socket };
+  }
+
+  /** Takes what the peer says after the handshake. False if it has nothing to say: it is cut off. */
+  protected hear(message: SocketMessage): boolean {
+    for (const descriptor of message.descriptors) descriptor.close();
+    return false;
   }
 
   /** Gives back everything. Harmless the second time. */
@@ -91,13 +116,19 @@ abstract class Connection implements Disposable {
 /** The sender's end of a connection with one receiver. */
 export class SenderConnection extends Connection {
   readonly #deliveries: QueueProducer;
+  readonly #claimable: ClaimableProducer | undefined;
   readonly #returns: QueueConsumer;
   readonly #receiverBell: Doorbell;
+  readonly #socket: UnixSocket;
   #bytesProduced = 0;
 
-  constructor(parts: ConnectionParts) {
+  /** @param mayDrop whether messages that the receiver has not taken may be taken back. */
+  constructor(parts: ConnectionParts, mayDrop = false) {
     super(parts, parts.senderBell);
-    this.#deliveries = new QueueProducer(this.words, parts.memory.deliveries);
+    this.#socket = parts.socket;
+    const { deliveries } = parts.memory;
+    if (mayDrop) this.#claimable = new ClaimableProducer(this.words, deliveries);
+    this.#deliveries = this.#claimable ?? new QueueProducer(this.words, deliveries);
     this.#returns = new QueueConsumer(this.words, parts.memory.returns);
     this.#receiverBell = parts.receiverBell;
   }
@@ -105,6 +136,20 @@ export class SenderConnection extends Connection {
   /** Publishes a message. The caller keeps at most `capacity` under way. */
   deliver(first: number, second: number, third: number, fourth: number): void {
     this.#deliveries.push(first, second, third, fourth);
+  }
+
+  /** The delivery queue, for taking messages back; only where messages may be dropped. */
+  get claimable(): ClaimableProducer | undefined {
+    return this.#claimable;
+  }
+
+  /**
+   * Passes memory of its own for a message, before that is delivered. See {@link passMemory}.
+   *
+   * @throws `SYSTEM_CALL_FAILED`.
+   */
+  passMemory(tag: number, fd: OwnedFd): boolean {
+    return passMemory(this.#socket, tag, fd);
   }
 
   /** Publishes that so many more bytes of payload are in the data plane. */
@@ -157,13 +202,22 @@ export class SenderConnection extends Connection {
 /** The receiver's end of a connection. */
 export class ReceiverConnection extends Connection {
   readonly #deliveries: QueueConsumer;
+  readonly #claimable: ClaimableConsumer | undefined;
   readonly #returns: QueueProducer;
   readonly #senderBell: Doorbell;
+  readonly #memory: PassedMemory | undefined;
   #bytesConsumed = 0;
 
-  constructor(parts: ConnectionParts) {
+  /**
+   * @param takesMemory whether the sender may pass descriptors after the handshake.
+   * @param mayDrop whether the sender may take messages back.
+   */
+  constructor(parts: ConnectionParts, takesMemory = false, mayDrop = false) {
     super(parts, parts.receiverBell);
-    this.#deliveries = new QueueConsumer(this.words, parts.memory.deliveries);
+    this.#memory = takesMemory ? new PassedMemory(parts.socket) : undefined;
+    const { deliveries } = parts.memory;
+    if (mayDrop) this.#claimable = new ClaimableConsumer(this.words, deliveries);
+    this.#deliveries = this.#claimable ?? new QueueConsumer(this.words, deliveries);
     this.#returns = new QueueProducer(this.words, parts.memory.returns);
     this.#senderBell = parts.senderBell;
   }
@@ -171,6 +225,22 @@ export class ReceiverConnection extends Connection {
   /** How many messages wait. Unchecked: the sender may lie. */
   deliveriesAvailable(): number {
     return this.#deliveries.available();
+  }
+
+  /** As {@link deliveriesAvailable}, without looking again while some are known to wait. */
+  deliveriesKnown(): number {
+    return this.#deliveries.known();
+  }
+
+  /** Looks at the next message's entry; only after `deliveriesAvailable`. */
+  peekDelivery(entry: Entry): void {
+    this.#deliveries.peek(entry);
+  }
+
+  /** Takes the next message's entry that was not taken back; false if there is none. */
+  claimDelivery(entry: Entry): boolean {
+    const available = this.#deliveries.available();
+    return available > 0 && this.#claimable?.claim(entry, available) === true;
   }
 
   /** Takes the next message's entry; only after `deliveriesAvailable`. */
@@ -206,6 +276,20 @@ export class ReceiverConnection extends Connection {
   /** Says that this side parks. Look once more before parking. */
   park(): void {
     Atomics.store(this.words, PARKED.receiver, 1);
+  }
+
+  /** The memory that the sender has passed for a message; the caller owns it. */
+  takeMemory(tag: number): OwnedFd | undefined {
+    return this.#memory?.take(tag);
+  }
+
+  protected override hear(message: SocketMessage): boolean {
+    return this.#memory?.keep(message) ?? super.hear(message);
+  }
+
+  override close(): void {
+    this.#memory?.close();
+    super.close();
   }
 
   #wakeSender(): void {

@@ -6,11 +6,14 @@
  * @packageDocumentation
  */
 export * from './connection.js';
+export type { ClaimableConsumer, ClaimableProducer } from './control/claimable-queue.js';
 export * from './control/control-memory.js';
 export * from './control/layout.js';
 export * from './control/queue.js';
+export * from './establish.js';
 export { connect, type Welcome } from './rendezvous/connect.js';
 export { Endpoint } from './rendezvous/endpoint.js';
+export { openSocketPair, type SocketPair } from './rendezvous/inherited.js';
 export { Listener, type ListenerSettings, type WelcomeSender } from './rendezvous/listener.js';
 export * from './waiting/adaptive-waits.js';
 export * from './waiting/doorbell.js';

@@ -34,7 +34,7 @@ describe('a receiver that connects', () => {
     using sender = new FakeSender(calls, path);
     const connecting = call(path);
     const { socket, hello } = await sender.meet();
-    expect(hello !== 'end' && decodeHello(hello.bytes)).toEqual({
+    expect(hello !== 'end' && decodeHello(hello.bytes)).toMatchObject({
       version: PROTOCOL_VERSION,
       kind: HELLO_KIND.hello,
       reason: 0,

@@ -108,6 +108,15 @@ export function checkEndpoint(value: unknown): string {
 }
 
 /**
+ * The descriptor number of an endpoint that is no path but an inherited socket, `fd:N`; `undefined`
+ * for a path. (A file of that name is `./fd:N`.)
+ */
+export function inheritedDescriptor(endpoint: string): number | undefined {
+  const [, digits] = /^fd:(\d{1,9})$/.exec(endpoint) ?? [];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/**
  * The descriptor number behind a splice destination.
  *
  * @throws `INVALID_ARGUMENT` for anything that is not a descriptor number or an object with one.

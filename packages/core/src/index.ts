@@ -13,6 +13,12 @@ export { BaseReceiver, type BaseReceiverSettings } from './base/base-receiver.js
 export { BaseSender, type BaseSenderSettings } from './base/base-sender.js';
 export type { AcceptOutcome, DeliveryMemory, LoanMemory, SendMethod } from './base/hooks.js';
 export { removeAtExit } from './base/remove-at-exit.js';
+export {
+  type CommonReceiverSettings,
+  type CommonSenderSettings,
+  checkCommonReceiverOptions,
+  checkCommonSenderOptions,
+} from './base/settings.js';
 export { writeToDescriptor } from './base/write-to-descriptor.js';
 export * from './checks.js';
 export type * from './contract/capabilities.js';
@@ -21,6 +27,6 @@ export type * from './contract/sender.js';
 export type * from './contract/transport.js';
 export * from './errors.js';
 export { retryWithBackoff } from './waiting/backoff.js';
-export { abortedError, withDeadline } from './waiting/deadline.js';
+export { abortedError, checkWaitOptions, withDeadline } from './waiting/deadline.js';
 export { LoopBudget, nextTurn } from './waiting/loop-budget.js';
 export { WaitList } from './waiting/wait-list.js';

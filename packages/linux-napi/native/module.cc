@@ -62,6 +62,7 @@ constexpr napi_property_descriptor kExports[] = {
     Method<&Accept>("accept4"),
     Method<&Shutdown>("shutdown"),
     Method<&GetSocketError>("getSocketError"),
+    Method<&GetSocketType>("getSocketType"),
     Method<&GetPeerCredentials>("getPeerCredentials"),
     Method<&SetPassCredentials>("setPassCredentials"),
     Method<&SendMessage>("sendmsg"),

@@ -102,6 +102,14 @@ Result GetSocketError(int fd) {
   return result < 0 ? result : error;
 }
 
+Result GetSocketType(int fd) {
+  int type = 0;
+  socklen_t length = sizeof type;
+  const Result result =
+      Repeat([&] { return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length); });
+  return result < 0 ? result : type;
+}
+
 Result GetPeerCredentials(int fd, Int32s credentials) {
   if (credentials.length < 3) return -EFAULT;
   ucred peer{};

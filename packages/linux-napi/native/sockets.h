@@ -17,6 +17,7 @@ Result Listen(int fd, int backlog);
 Result Accept(int fd, int flags);
 Result Shutdown(int fd, int how);
 Result GetSocketError(int fd);
+Result GetSocketType(int fd);
 Result GetPeerCredentials(int fd, Int32s credentials);
 Result SetPassCredentials(int fd, bool on);
 Result SendMessage(int fd, Bytes bytes, Int32s descriptors, int descriptor_count, int flags);

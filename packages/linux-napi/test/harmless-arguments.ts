@@ -52,6 +52,7 @@ export const HARMLESS_ARGUMENTS: Readonly<Record<Method, readonly unknown[]>> = 
   accept4: [noFile, 0],
   shutdown: [noFile, 0],
   getSocketError: [noFile],
+  getSocketType: [noFile],
   getPeerCredentials: [noFile, numbers],
   setPassCredentials: [noFile, true],
   sendmsg: [noFile, bytes, 0, 16, numbers, 0, 0],

@@ -12,4 +12,5 @@ export const capabilities: Capabilities = {
   // A message lies in one buffer, behind the frame that announces it.
   maxMessageBytes: Math.min(MAX_FRAME_VALUE, constants.MAX_LENGTH - FRAME_BYTES),
   sameProcess: true,
+  inheritedEndpoint: false,
 };

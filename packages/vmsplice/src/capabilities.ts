@@ -1,5 +1,4 @@
 import type { Capabilities } from '@pageferry/core';
-import { MAX_RECEIVERS } from './options.js';
 import { MAX_MESSAGE_BYTES } from './protocol.js';
 
 /** What the pipe transport can do, whatever the binding. */
@@ -8,10 +7,16 @@ export const capabilities: Capabilities = {
   zeroCopyReceive: false,
   zeroCopySplice: true,
   tee: true,
-  maxReceivers: MAX_RECEIVERS,
+  maxReceivers: 64,
   maxMessageBytes: MAX_MESSAGE_BYTES,
   sameProcess: true,
+  inheritedEndpoint: true,
 };
 
 /** What is left of it when the other side is a foreign program: one pipe, and raw bytes. */
-export const attachedCapabilities: Capabilities = { ...capabilities, tee: false, maxReceivers: 1 };
+export const attachedCapabilities: Capabilities = {
+  ...capabilities,
+  tee: false,
+  maxReceivers: 1,
+  inheritedEndpoint: false,
+};

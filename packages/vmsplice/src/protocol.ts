@@ -29,8 +29,8 @@ export const DISPOSITION = {
   referenced: 1,
 } as const;
 
-/** Order of the descriptors that travel with the welcome. */
-export const DESCRIPTOR = { memory: 0, senderBell: 1, receiverBell: 2, pipe: 3 } as const;
+/** Which of the welcome's descriptors is the pipe's read end; those of the connection come first. */
+export const DESCRIPTOR = { pipe: 3 } as const;
 
 /** How many descriptors travel with the welcome. */
 export const DESCRIPTOR_COUNT = 4;

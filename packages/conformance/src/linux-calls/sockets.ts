@@ -155,6 +155,11 @@ export function describeSockets({ calls, moduleUrl }: SuiteContext): void {
       expect(calls.getSocketError(first)).toBe(0);
     });
 
+    test('a socket tells of which type it is', () => {
+      expect(calls.getSocketType(resources.socketPair(SOCK_STREAM)[0])).toBe(SOCK_STREAM);
+      expect(calls.getSocketType(resources.socketPair(SOCK_SEQPACKET)[0])).toBe(SOCK_SEQPACKET);
+    });
+
     test('a peer in this process has the credentials of this process', () => {
       const [first] = resources.socketPair(SOCK_STREAM);
       const credentials = new Int32Array(3);
@@ -186,6 +191,7 @@ export function describeSockets({ calls, moduleUrl }: SuiteContext): void {
       expect(calls.listen(readEnd, 1)).toBe(-ENOTSOCK);
       expect(calls.shutdown(readEnd, SHUT_WR)).toBe(-ENOTSOCK);
       expect(calls.getSocketError(readEnd)).toBe(-ENOTSOCK);
+      expect(calls.getSocketType(readEnd)).toBe(-ENOTSOCK);
       expect(calls.getPeerCredentials(readEnd, new Int32Array(3))).toBe(-ENOTSOCK);
       expect(calls.setPassCredentials(readEnd, true)).toBe(-ENOTSOCK);
       expect(calls.accept4(readEnd, 0)).toBe(-ENOTSOCK);

@@ -13,11 +13,12 @@ import {
 import {
   CONTROL_MAGIC,
   controlByteLength,
-  ENTRY_WORDS,
+  DELIVERY_WORDS,
   FIRST_ENTRY,
   HEADER,
   PROTOCOL_VERSION,
   RECEIVER,
+  RETURN_WORDS,
   SENDER,
 } from './layout.js';
 import type { QueuePlace } from './queue.js';
@@ -44,9 +45,18 @@ export class ControlMemory implements Disposable {
     this.#mapping = mapping;
     this.words = new Int32Array(mapping.buffer);
     this.capacity = capacity;
-    const second = FIRST_ENTRY + capacity * ENTRY_WORDS;
-    this.deliveries = { counter: SENDER.delivered, entries: FIRST_ENTRY, capacity };
-    this.returns = { counter: RECEIVER.returned, entries: second, capacity };
+    this.deliveries = {
+      counter: SENDER.delivered,
+      entries: FIRST_ENTRY,
+      capacity,
+      stride: DELIVERY_WORDS,
+    };
+    this.returns = {
+      counter: RECEIVER.returned,
+      entries: FIRST_ENTRY + capacity * DELIVERY_WORDS,
+      capacity,
+      stride: RETURN_WORDS,
+    };
   }
 
   /**

@@ -61,13 +61,22 @@ export const WAITS_FOR = {
 /** First word of the delivery queue; the return queue follows it. */
 export const FIRST_ENTRY = 1024;
 
-/** Words in an entry of either queue. */
-export const ENTRY_WORDS = 4;
+/** Words from one entry of the delivery queue to the next: half a cache line. */
+export const DELIVERY_WORDS = 8;
+
+/**
+ * Word of a delivery entry for which both sides compete where messages may be dropped
+ * (`claimable-queue.ts`). Unused otherwise; so are the words after it.
+ */
+export const CLAIM_WORD = 4;
+
+/** Words from one entry of the return queue to the next. */
+export const RETURN_WORDS = 4;
 
 /** 'PGFY', little-endian. */
 export const CONTROL_MAGIC = 0x59464750;
 
 /** Length of a control memory in bytes, for queues of `capacity` entries. */
 export function controlByteLength(capacity: number): number {
-  return (FIRST_ENTRY + 2 * capacity * ENTRY_WORDS) * 4;
+  return (FIRST_ENTRY + capacity * (DELIVERY_WORDS + RETURN_WORDS)) * 4;
 }

@@ -1,4 +1,5 @@
-import { ENTRY_WORDS } from './layout.js';
+/** Words of an entry that carry what the transport has to say. */
+export const ENTRY_WORDS = 4;
 
 /**
  * One entry of a queue, as four 32-bit words whose meaning is the transport's. It is filled in
@@ -19,6 +20,8 @@ export interface QueuePlace {
   readonly entries: number;
   /** How many entries there are; a power of two. */
   readonly capacity: number;
+  /** From one entry to the next. */
+  readonly stride: number;
 }
 
 /**
@@ -28,58 +31,99 @@ export interface QueuePlace {
  * than a queue has entries, so that neither queue can overflow, and no counter has to travel back.
  */
 export class QueueProducer {
-  readonly #words: Int32Array;
-  readonly #place: QueuePlace;
-  #count: number;
+  protected readonly words: Int32Array;
+  protected readonly place: QueuePlace;
+  protected count: number;
 
   /** @param count entries that have passed before: a queue can begin anywhere in its count. */
   constructor(words: Int32Array, place: QueuePlace, count = 0) {
-    this.#words = words;
-    this.#place = place;
-    this.#count = count | 0;
+    this.words = words;
+    this.place = place;
+    this.count = count | 0;
   }
 
   /** Appends an entry and publishes it. */
   push(first: number, second: number, third: number, fourth: number): void {
-    const words = this.#words;
-    const { capacity, entries, counter } = this.#place;
-    const at = entries + (this.#count & (capacity - 1)) * ENTRY_WORDS;
+    this.write(first, second, third, fourth);
+    this.publish();
+  }
+
+  /** Writes the next entry; nobody looks at it before it is published. */
+  protected write(first: number, second: number, third: number, fourth: number): number {
+    const { words } = this;
+    const { capacity, entries, stride } = this.place;
+    const at = entries + (this.count & (capacity - 1)) * stride;
     Atomics.store(words, at, first);
     Atomics.store(words, at + 1, second);
     Atomics.store(words, at + 2, third);
     Atomics.store(words, at + 3, fourth);
-    this.#count = (this.#count + 1) | 0;
-    // The consumer sees the entry whole: stores of Atomics are seen in their order.
-    Atomics.store(words, counter, this.#count);
+    return at;
+  }
+
+  /** The consumer sees the entry whole: stores of Atomics are seen in their order. */
+  protected publish(): void {
+    this.count = (this.count + 1) | 0;
+    Atomics.store(this.words, this.place.counter, this.count);
   }
 }
 
 /** The consuming end of a queue with one producer and one consumer. */
 export class QueueConsumer {
-  readonly #words: Int32Array;
-  readonly #place: QueuePlace;
-  #count: number;
+  protected readonly words: Int32Array;
+  protected readonly place: QueuePlace;
+  protected count: number;
+  /** The producer's counter, when it was last looked at. */
+  #seen: number;
 
   /** @param count entries that have passed before: a queue can begin anywhere in its count. */
   constructor(words: Int32Array, place: QueuePlace, count = 0) {
-    this.#words = words;
-    this.#place = place;
-    this.#count = count | 0;
+    this.words = words;
+    this.place = place;
+    this.count = count | 0;
+    this.#seen = this.count;
   }
 
   /**
    * How many entries wait. The producer may lie: check the number before trusting it.
    */
   available(): number {
-    return (Atomics.load(this.#words, this.#place.counter) - this.#count) | 0;
+    this.#seen = Atomics.load(this.words, this.place.counter);
+    return (this.#seen - this.count) | 0;
+  }
+
+  /**
+   * As {@link available}, without a look at the counter while entries are known to wait: the cache
+   * line it lies in travels from one processor to the other each time.
+   */
+  known(): number {
+    const known = (this.#seen - this.count) | 0;
+    return known === 0 ? this.available() : known;
   }
 
   /** Copies the next entry into `entry`. Only after `available` has said that there is one. */
   shift(entry: Entry): void {
-    const words = this.#words;
-    const { capacity, entries } = this.#place;
-    const at = entries + (this.#count & (capacity - 1)) * ENTRY_WORDS;
-    for (let word = 0; word < ENTRY_WORDS; word++) entry[word] = Atomics.load(words, at + word);
-    this.#count = (this.#count + 1) | 0;
+    this.peek(entry);
+    this.pass();
+  }
+
+  /** Copies the next entry into `entry`, and leaves it where it is. */
+  peek(entry: Entry): void {
+    const { words } = this;
+    const at = this.at();
+    entry[0] = Atomics.load(words, at);
+    entry[1] = Atomics.load(words, at + 1);
+    entry[2] = Atomics.load(words, at + 2);
+    entry[3] = Atomics.load(words, at + 3);
+  }
+
+  /** Goes past the next entry. */
+  pass(): void {
+    this.count = (this.count + 1) | 0;
+  }
+
+  /** Where the next entry lies. */
+  protected at(): number {
+    const { capacity, entries, stride } = this.place;
+    return entries + (this.count & (capacity - 1)) * stride;
   }
 }

@@ -1,6 +1,12 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { checkEndpoint, type ErrorCode, PageferryError, retryWithBackoff } from '@pageferry/core';
+import {
+  checkEndpoint,
+  type ErrorCode,
+  inheritedDescriptor,
+  PageferryError,
+  retryWithBackoff,
+} from '@pageferry/core';
 import {
   EAGAIN,
   ECONNREFUSED,
@@ -14,12 +20,15 @@ import { PROTOCOL_VERSION } from '../control/layout.js';
 import { checkIsSocket, endpointError } from './endpoint.js';
 import { notPageferry, receiveHello, withPatience } from './exchange.js';
 import { decodeHello, encodeHello, HELLO_KIND, REFUSAL } from './hello.js';
+import { adoptSocket } from './inherited.js';
 import { isTrusted } from './trust.js';
 
 /** What a receiver has once the handshake is over. It owns all of it. */
 export interface Welcome {
   readonly socket: UnixSocket;
   readonly descriptors: readonly OwnedFd[];
+  /** What the sender's mechanism said, as 32-bit words. Unchecked. */
+  readonly parameters: Uint32Array;
 }
 
 /** How long a sender may take to answer, in milliseconds. */
@@ -28,7 +37,9 @@ const PATIENCE = 10_000;
 /**
  * Connects to a sender and shakes hands. Waits for the endpoint to appear.
  *
+ * @param path of the endpoint, or `fd:N` for a connected socket that this takes over.
  * @param mechanism both sides must name the same.
+ * @param parameters what the mechanism has to tell the sender, as 32-bit words.
  * @throws as `Transport.createReceiver`.
  */
 export async function connect(
@@ -36,22 +47,41 @@ export async function connect(
   path: string,
   mechanism: string,
   signal: AbortSignal | undefined,
+  parameters: readonly number[] = [],
 ): Promise<Welcome> {
   checkEndpoint(path);
+  const hello = encodeHello(HELLO_KIND.hello, mechanism, 0, parameters);
+  const inherited = inheritedDescriptor(path);
+  if (inherited !== undefined) {
+    const socket = adoptSocket(calls, inherited);
+    const welcome = await shakeHandsOn(calls, socket, path, hello, signal);
+    if (welcome !== undefined) return welcome;
+    throw new PageferryError('PEER_DIED', `the sender at the other end of ${path} is gone`);
+  }
   if (!existsSync(dirname(path))) throw endpointError('connect', -ENOENT, path);
   return retryWithBackoff(async () => {
     const socket = tryConnect(calls, path);
-    if (socket === undefined) return undefined;
-    try {
-      const descriptors = await shakeHands(calls, socket, path, mechanism, signal);
-      if (descriptors !== undefined) return { socket, descriptors };
-      socket.close(); // The sender closed while we came: wait for the next one.
-      return undefined;
-    } catch (error) {
-      socket.close();
-      throw error;
-    }
+    // Without a welcome the sender closed while we came: wait for the next one.
+    return socket && shakeHandsOn(calls, socket, path, hello, signal);
   }, signal);
+}
+
+/** As {@link shakeHands}; closes the socket unless it comes to a welcome. */
+async function shakeHandsOn(
+  calls: LinuxCalls,
+  socket: UnixSocket,
+  path: string,
+  hello: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<Welcome | undefined> {
+  try {
+    const welcome = await shakeHands(calls, socket, path, hello, signal);
+    if (welcome === undefined) socket.close();
+    return welcome;
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
 }
 
 function tryConnect(calls: LinuxCalls, path: string): UnixSocket | undefined {
@@ -70,20 +100,26 @@ async function shakeHands(
   calls: LinuxCalls,
   socket: UnixSocket,
   path: string,
-  mechanism: string,
+  ownHello: Uint8Array,
   signal: AbortSignal | undefined,
-): Promise<readonly OwnedFd[] | undefined> {
+): Promise<Welcome | undefined> {
   if (!isTrusted(socket.peerCredentials())) {
     throw new PageferryError('ENDPOINT_FORBIDDEN', `the endpoint ${path} belongs to another user`);
   }
-  if (!socket.send(encodeHello(HELLO_KIND.hello, mechanism))) return undefined;
-  const patience = withPatience(PATIENCE, signal, () => notPageferry(path, 'did not answer'));
+  if (!socket.send(ownHello)) return undefined;
+  // A sender that inherits its socket may start much later.
+  const patience = withPatience(
+    inheritedDescriptor(path) === undefined ? PATIENCE : undefined,
+    signal,
+    () => notPageferry(path, 'did not answer'),
+  );
   try {
     const message = await receiveHello(calls, socket, patience.signal);
     if (message === undefined) return undefined;
     const hello = decodeHello(message.bytes);
     if (hello?.kind === HELLO_KIND.welcome && hello.version === PROTOCOL_VERSION) {
-      if (!message.truncated) return message.descriptors;
+      const { descriptors } = message;
+      if (!message.truncated) return { socket, descriptors, parameters: hello.parameters };
     }
     for (const descriptor of message.descriptors) descriptor.close();
     if (hello === undefined) throw notPageferry(path, 'answered something else');

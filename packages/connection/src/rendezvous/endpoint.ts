@@ -11,6 +11,7 @@ import { dirname } from 'node:path';
 import {
   checkEndpoint,
   type ErrorCode,
+  inheritedDescriptor,
   PageferryError,
   removeAtExit,
   retryWithBackoff,
@@ -32,6 +33,7 @@ import {
   systemCallError,
   UnixSocket,
 } from '@pageferry/linux';
+import { adoptSocket } from './inherited.js';
 
 /** Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`. */
 const BACKLOG = 128;
@@ -39,29 +41,38 @@ const BACKLOG = 128;
 /** How long two starting senders wait for each other, in milliseconds, before one gives up. */
 const LOCK_PATIENCE = 2000;
 
-/** A bound and listening endpoint. Closing it removes the socket file, if it is still this one's. */
+/**
+ * A bound and listening endpoint, or an inherited one, which has its receiver already. Closing it
+ * removes the socket file, if there is one and it is still this one's.
+ */
 export class Endpoint implements Disposable {
   readonly path: string;
-  /** The listening socket. */
+  /** The socket that listens; of an inherited endpoint, the one that is connected. */
   readonly socket: UnixSocket;
-  readonly #inode: bigint;
+  /** True if `socket` is connected to the one receiver that there will be. */
+  readonly inherited: boolean;
+  readonly #inode: bigint | undefined;
   readonly #forget: () => void;
 
-  private constructor(path: string, socket: UnixSocket) {
+  private constructor(path: string, socket: UnixSocket, inherited: boolean) {
     this.path = path;
     this.socket = socket;
-    this.#inode = lstatSync(path, { bigint: true }).ino;
-    this.#forget = removeAtExit(this);
+    this.inherited = inherited;
+    this.#inode = inherited ? undefined : lstatSync(path, { bigint: true }).ino;
+    this.#forget = inherited ? () => undefined : removeAtExit(this);
   }
 
   /**
-   * Binds `path` with mode 0600 and listens. A stale socket file is replaced.
+   * Binds `path` with mode 0600 and listens. A stale socket file is replaced. For `fd:N` it takes
+   * over the connected socket that descriptor N is.
    *
    * @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`, `ENDPOINT_TOO_LONG`, `ENDPOINT_IN_USE`,
    *   `ENDPOINT_FORBIDDEN`, `SYSTEM_CALL_FAILED`.
    */
   static async bind(calls: LinuxCalls, path: string): Promise<Endpoint> {
     checkEndpoint(path);
+    const inherited = inheritedDescriptor(path);
+    if (inherited !== undefined) return new Endpoint(path, adoptSocket(calls, inherited), true);
     // Two senders that find the same stale file must not remove each other's fresh one.
     const lock = await lockFolder(calls, dirname(path));
     try {
@@ -84,7 +95,7 @@ export class Endpoint implements Disposable {
       if (result < 0) throw endpointError('bind', result, path);
       const listening = calls.listen(socket.fd, BACKLOG);
       if (listening < 0) throw endpointError('listen', listening, path);
-      return new Endpoint(path, socket);
+      return new Endpoint(path, socket, false);
     } catch (error) {
       socket.close();
       throw error;
@@ -100,6 +111,7 @@ export class Endpoint implements Disposable {
 
   /** Removes the socket file unless it was replaced by somebody else's. */
   removeFile(): void {
+    if (this.#inode === undefined) return;
     try {
       if (lstatSync(this.path, { bigint: true }).ino === this.#inode) unlinkSync(this.path);
     } catch {

@@ -27,14 +27,18 @@ export async function receiveHello(
   }
 }
 
-/** A signal that fires with a typed error after `milliseconds`, or when `signal` does. */
+/**
+ * A signal that fires with a typed error after `milliseconds`, or when `signal` does. Without
+ * `milliseconds` there is no limit.
+ */
 export function withPatience(
-  milliseconds: number,
+  milliseconds: number | undefined,
   signal: AbortSignal | undefined,
   error: () => PageferryError,
 ): { readonly signal: AbortSignal; readonly done: () => void } {
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(error()), milliseconds);
+  const giveUp = () => controller.abort(error());
+  const timer = milliseconds === undefined ? undefined : setTimeout(giveUp, milliseconds);
   const onAbort = (): void => controller.abort(signal?.reason);
   if (signal?.aborted) onAbort();
   signal?.addEventListener('abort', onAbort, { once: true });

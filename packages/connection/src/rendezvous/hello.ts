@@ -10,6 +10,7 @@ import { PROTOCOL_VERSION } from '../control/layout.js';
  * | 10..11 | kind: 1 hello, 2 welcome, 3 refusal                                |
  * | 12..15 | refusal: the reason; 0 otherwise                                   |
  * | 16..47 | name of the transport's mechanism, UTF-8, padded with zero bytes   |
+ * | 48..   | parameters of the mechanism: 32-bit words, at most 16              |
  *
  * The first 16 bytes stay as they are in every version, so that two versions can tell each other
  * what they are. Descriptors travel with the welcome.
@@ -17,6 +18,9 @@ import { PROTOCOL_VERSION } from '../control/layout.js';
 const MAGIC = Buffer.from('PAGEFRRY');
 const BYTE_LENGTH = 48;
 const NAME_OFFSET = 16;
+
+/** How many parameters fit into a message. */
+const MAX_PARAMETERS = 16;
 
 /** The largest message a handshake may hold; what is longer is no handshake. */
 export const MAX_HELLO_BYTES = 256;
@@ -33,16 +37,26 @@ export interface Hello {
   readonly kind: number;
   readonly reason: number;
   readonly mechanism: string;
+  /** What the mechanism has to say, as unsigned 32-bit words; those that are missing count as 0. */
+  readonly parameters: Uint32Array;
 }
 
-/** The bytes of a handshake message. `mechanism` has at most 32 bytes. */
-export function encodeHello(kind: number, mechanism: string, reason = 0): Uint8Array {
-  const bytes = Buffer.alloc(BYTE_LENGTH);
+/** The bytes of a handshake message. `mechanism` has at most 32 bytes, `parameters` 16 words. */
+export function encodeHello(
+  kind: number,
+  mechanism: string,
+  reason = 0,
+  parameters: readonly number[] = [],
+): Uint8Array {
+  const bytes = Buffer.alloc(BYTE_LENGTH + 4 * parameters.length);
   MAGIC.copy(bytes);
   bytes.writeUInt16LE(PROTOCOL_VERSION, 8);
   bytes.writeUInt16LE(kind, 10);
   bytes.writeUInt32LE(reason, 12);
   bytes.write(mechanism, NAME_OFFSET, BYTE_LENGTH - NAME_OFFSET, 'utf8');
+  for (const [index, word] of parameters.entries()) {
+    bytes.writeUInt32LE(word, BYTE_LENGTH + 4 * index);
+  }
   return bytes;
 }
 
@@ -52,10 +66,16 @@ export function decodeHello(bytes: Uint8Array): Hello | undefined {
   if (view.length < NAME_OFFSET || !view.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
   const name = view.toString('utf8', NAME_OFFSET, BYTE_LENGTH);
   const end = name.indexOf('\0');
+  const parameters = new Uint32Array(MAX_PARAMETERS);
+  for (let index = 0; index < MAX_PARAMETERS; index++) {
+    const at = BYTE_LENGTH + 4 * index;
+    if (at + 4 <= view.length) parameters[index] = view.readUInt32LE(at);
+  }
   return {
     version: view.readUInt16LE(8),
     kind: view.readUInt16LE(10),
     reason: view.readUInt32LE(12),
     mechanism: end < 0 ? name : name.slice(0, end),
+    parameters,
   };
 }

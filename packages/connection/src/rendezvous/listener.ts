@@ -31,19 +31,27 @@ export interface ListenerSettings {
   /**
    * Sets up the connection and sends the welcome by `welcome(descriptors)`. Takes over the socket,
    * unless it throws.
+   *
+   * `parameters` are what the receiver's mechanism said. Unchecked.
    */
-  readonly admit: (socket: UnixSocket, welcome: WelcomeSender) => void;
+  readonly admit: (socket: UnixSocket, welcome: WelcomeSender, parameters: Uint32Array) => void;
 }
 
-/** Sends the welcome with the descriptors of a connection. False if the receiver is gone. */
-export type WelcomeSender = (descriptors: readonly { readonly fd: number }[]) => boolean;
+/**
+ * Sends the welcome with the descriptors of a connection, and what the mechanism has to say as 32-bit
+ * words. False if the receiver is gone.
+ */
+export type WelcomeSender = (
+  descriptors: readonly { readonly fd: number }[],
+  parameters?: readonly number[],
+) => boolean;
 
 /** Accepts receivers at an endpoint and shakes hands with each, beside each other. */
 export class Listener implements Disposable {
   readonly #calls: LinuxCalls;
   readonly #endpoint: Endpoint;
   readonly #settings: ListenerSettings;
-  readonly #watcher: DescriptorWatcher;
+  readonly #watcher: DescriptorWatcher | undefined;
   readonly #closing = new AbortController();
   #handshakes = 0;
 
@@ -54,6 +62,10 @@ export class Listener implements Disposable {
     this.#settings = settings;
     // Each handshake listens; Node takes more than ten listeners for a leak.
     setMaxListeners(0, this.#closing.signal);
+    if (endpoint.inherited) {
+      void this.#shakeHands(endpoint.socket);
+      return;
+    }
     const watcher = calls.watch(endpoint.socket.fd, POLLIN, () => this.#acceptAll());
     if (typeof watcher === 'number') throw systemCallError('epoll_ctl', watcher);
     this.#watcher = watcher;
@@ -61,7 +73,7 @@ export class Listener implements Disposable {
 
   /** Stops accepting, and ends handshakes that are under way. The endpoint stays the caller's. */
   close(): void {
-    this.#watcher.close();
+    this.#watcher?.close();
     this.#closing.abort(new PageferryError('CLOSED', 'this sender is closed'));
   }
 
@@ -76,23 +88,23 @@ export class Listener implements Disposable {
         if (socket === undefined) return;
         void this.#shakeHands(socket);
       }
-      this.#watcher.update(0); // Until a handshake has ended.
+      this.#watcher?.update(0); // Until a handshake has ended.
     } catch {
       // EMFILE and its like: the receiver stays in the backlog, and the socket stays ready. Looking
       // again at once would hold the event loop for as long as descriptors are short.
-      this.#watcher.update(0);
+      this.#watcher?.update(0);
       setTimeout(() => this.#resume(), PAUSE).unref();
     }
   }
 
   #resume(): void {
-    if (!this.#closing.signal.aborted) this.#watcher.update(POLLIN);
+    if (!this.#closing.signal.aborted) this.#watcher?.update(POLLIN);
   }
 
   async #shakeHands(socket: UnixSocket): Promise<void> {
     this.#handshakes++;
     const patience = withPatience(
-      PATIENCE,
+      this.#endpoint.inherited ? undefined : PATIENCE,
       this.#closing.signal,
       () => new PageferryError('TIMEOUT', 'the receiver did not say hello'),
     );
@@ -127,9 +139,9 @@ export class Listener implements Disposable {
     if (hello.mechanism !== mechanism) return REFUSAL.mechanism;
     if (!hasRoom()) return REFUSAL.noRoom;
     try {
-      admit(socket, (descriptors) =>
-        socket.send(encodeHello(HELLO_KIND.welcome, mechanism), descriptors),
-      );
+      const welcome: WelcomeSender = (descriptors, parameters = []) =>
+        socket.send(encodeHello(HELLO_KIND.welcome, mechanism, 0, parameters), descriptors);
+      admit(socket, welcome, hello.parameters);
       return undefined;
     } catch {
       return REFUSAL.failure;

@@ -69,11 +69,16 @@ export class Doorbell implements Disposable {
    */
   listen(onRing: () => void): void {
     const watcher = this.#calls.watch(this.fd.fd, POLLIN, () => {
-      this.#calls.read(this.fd.fd, this.#counter, 0, 8);
+      this.drain();
       onRing();
     });
     if (typeof watcher === 'number') throw systemCallError('epoll_ctl', watcher, 'eventfd');
     this.#watcher = watcher;
+  }
+
+  /** Forgets the rings so far. */
+  drain(): void {
+    this.#calls.read(this.fd.fd, this.#counter, 0, 8);
   }
 
   /** Stops listening and closes the descriptor. Harmless the second time. */

@@ -24,6 +24,7 @@ export interface BaseReceiverSettings {
 }
 
 const NOTHING: WaitOptions = {};
+const END: IteratorReturnResult<undefined> = { value: undefined, done: true };
 
 /**
  * The receiving half of every backend: argument checks, lifecycle, delivery accounting, order and
@@ -85,6 +86,11 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
 
   get closed(): boolean {
     return this.#closing !== undefined;
+  }
+
+  /** True while calls of this receiver wait for their turn or for a message. */
+  protected get callsWait(): boolean {
+    return this.#receiving.busy;
   }
 
   tryReceive(): Delivery | undefined {
@@ -163,12 +169,25 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
     await this.close();
   }
 
-  async *[Symbol.asyncIterator](): AsyncIterator<Delivery, undefined> {
-    for (;;) {
-      const delivery = await this.receive();
-      if (delivery === undefined) return undefined;
-      yield delivery;
-    }
+  [Symbol.asyncIterator](): AsyncIterator<Delivery, undefined> {
+    // No generator: that would cost three promises more for each message.
+    let ended = false;
+    const toResult = (delivery: Delivery | undefined): IteratorResult<Delivery, undefined> => {
+      ended ||= delivery === undefined;
+      return ended ? END : { value: delivery as Delivery, done: false };
+    };
+    return {
+      next: () => {
+        if (ended) return Promise.resolve(END);
+        const delivery = this.#tryNext();
+        if (delivery !== undefined) return Promise.resolve({ value: delivery, done: false });
+        return this.receive().then(toResult);
+      },
+      return: () => {
+        ended = true;
+        return Promise.resolve(END);
+      },
+    };
   }
 
   stats(): ReceiverStats {
@@ -196,6 +215,17 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
   #mayAnswerAtOnce(options: WaitOptions): boolean {
     if (options !== NOTHING) checkMayWait(options);
     return !this.#receiving.busy && !this.budget.exhausted();
+  }
+
+  /** The next message where it can be had at once; what goes wrong, `receive` finds again. */
+  #tryNext(): Delivery | undefined {
+    if (this.closed || !this.#mayAnswerAtOnce(NOTHING)) return undefined;
+    try {
+      const message = this.poll();
+      return message === undefined || message === 'end' ? undefined : this.#deliver(message);
+    } catch {
+      return undefined;
+    }
   }
 
   #inTurn<T>(options: WaitOptions, task: (signal?: AbortSignal) => Promise<T>): Promise<T> {

@@ -20,4 +20,6 @@ export interface Capabilities {
   readonly maxMessageBytes: number;
   /** True if the peers may be threads of one process as well as two processes. */
   readonly sameProcess: boolean;
+  /** True if the endpoint may be `fd:N`: a connected socket that a child process inherits. */
+  readonly inheritedEndpoint: boolean;
 }

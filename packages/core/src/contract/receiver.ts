@@ -44,9 +44,10 @@ export interface SpliceOptions extends WaitOptions {
  * How a message went on to its destination:
  *
  * - `splice`: page references moved; the bytes never entered user memory.
+ * - `write`: written straight out of memory that is shared with the sender.
  * - `read-write`: through a buffer in user memory, where that is faster, or all that is possible.
  */
-export type SpliceMethod = 'splice' | 'read-write';
+export type SpliceMethod = 'splice' | 'write' | 'read-write';
 
 /** What {@link Receiver.spliceTo} did. */
 export interface SpliceResult {
@@ -57,8 +58,8 @@ export interface SpliceResult {
   /** The method that most of the bytes took. */
   readonly method: SpliceMethod;
   /**
-   * How often a byte that took this method was copied into or out of user memory on this side: 0 or
-   * 2. The unaligned end of a message to an `O_DIRECT` file may take the other way.
+   * How often a byte that took this method was copied into or out of user memory on this side: 0 for
+   * `splice`, 1 for `write`, 2 for `read-write`. The unaligned end of a message to an `O_DIRECT` file may take the other way.
    */
   readonly userSpaceCopies: number;
 }

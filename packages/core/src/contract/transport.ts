@@ -25,6 +25,10 @@ export interface SenderOptions {
   /**
    * File system path of the Unix socket where receivers find this sender. The file is created with
    * mode 0600 and removed on close; a stale one that a killed process left behind is replaced.
+   *
+   * `fd:N` is no path: it stands for descriptor N, one end of a connected Unix socket, whose other
+   * end a child process inherits. The sender takes the descriptor over, and has that one receiver.
+   * Needs the capability `inheritedEndpoint`.
    */
   readonly endpoint: string;
   /**
@@ -44,7 +48,10 @@ export interface SenderOptions {
 
 /** What every transport's `createReceiver` takes. Backends add options of their own. */
 export interface ReceiverOptions extends WaitOptions {
-  /** File system path of the sender's Unix socket. It need not exist yet. */
+  /**
+   * File system path of the sender's Unix socket. It need not exist yet. `fd:N` stands for an
+   * inherited socket, as with {@link SenderOptions.endpoint}; the receiver takes it over.
+   */
   readonly endpoint: string;
   /**
    * How many bytes of unreleased deliveries this receiver may hold. `receive()` waits above it. One

@@ -16,6 +16,7 @@ export const capabilities: Capabilities = {
   maxReceivers: 3,
   maxMessageBytes: 1000,
   sameProcess: true,
+  inheritedEndpoint: false,
 };
 
 /** A backend whose every answer the test decides. */

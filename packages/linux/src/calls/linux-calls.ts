@@ -168,6 +168,8 @@ export interface LinuxCalls {
   shutdown(fd: number, how: number): number;
   /** getsockopt(2) `SO_ERROR`: the pending error as a positive errno, or 0. */
   getSocketError(fd: number): number;
+  /** getsockopt(2) `SO_TYPE`: `SOCK_STREAM`, `SOCK_SEQPACKET`, … */
+  getSocketType(fd: number): number;
   /** getsockopt(2) `SO_PEERCRED`. Writes pid, uid, gid to `credentials`. */
   getPeerCredentials(fd: number, credentials: Int32Array): number;
   /** setsockopt(2) `SO_PASSCRED`: have the kernel attach credentials to what is received. */

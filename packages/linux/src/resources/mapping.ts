@@ -50,7 +50,23 @@ export class Mapping implements Disposable {
    * @throws `SYSTEM_CALL_FAILED` (`ENOMEM`, `EPERM` for a sealed file).
    */
   static shared(calls: LinuxCalls, fd: number, byteLength: number, protection: number): Mapping {
-    return Mapping.#map(calls, byteLength, protection, MAP_SHARED, fd);
+    return Mapping.ofFile(calls, fd, byteLength, protection, MAP_SHARED);
+  }
+
+  /**
+   * Memory that shows a file from its beginning.
+   *
+   * @param flags `MAP_SHARED` or `MAP_PRIVATE`.
+   * @throws `SYSTEM_CALL_FAILED` (`ENOMEM`, `EPERM` for a sealed file).
+   */
+  static ofFile(
+    calls: LinuxCalls,
+    fd: number,
+    byteLength: number,
+    protection: number,
+    flags: number,
+  ): Mapping {
+    return Mapping.#map(calls, byteLength, protection, flags, fd);
   }
 
   static #map(

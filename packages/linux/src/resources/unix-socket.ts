@@ -141,6 +141,19 @@ export class UnixSocket implements Disposable {
     };
   }
 
+  /** True if it is connected, and of the type that keeps message boundaries. */
+  isConnected(): boolean {
+    const fields = new Int32Array(3);
+    // Of one that is not connected, the kernel names process 0.
+    if (this.#calls.getPeerCredentials(this.fd, fields) < 0 || fields[0] === 0) return false;
+    return this.#calls.getSocketType(this.fd) === SOCK_SEQPACKET;
+  }
+
+  /** Gives the descriptor up; the caller owns it now, and this socket is closed. */
+  release(): OwnedFd {
+    return new OwnedFd(this.#calls, this.#socket.release());
+  }
+
   /** Hangs up. Harmless the second time. */
   close(): void {
     this.#socket.close();

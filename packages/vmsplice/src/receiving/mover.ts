@@ -30,6 +30,9 @@ export interface MoverSettings {
   readonly spinMicroseconds: number;
 }
 
+/** How a message can go on out of a pipe. */
+export type PipeMethod = Extract<SpliceMethod, 'splice' | 'read-write'>;
+
 /** One call's way to its destination. */
 export interface Move {
   readonly fd: number;
@@ -57,7 +60,7 @@ export class Mover implements Disposable {
    * @returns the method that the message took.
    * @throws `signal.reason`, `PEER_DIED`, `PEER_MISBEHAVED`, `SYSTEM_CALL_FAILED`.
    */
-  async move(message: InboundMessage, move: Move): Promise<SpliceMethod> {
+  async move(message: InboundMessage, move: Move): Promise<PipeMethod> {
     await this.#writeCarry(message, move);
     if (message.taken === message.byteLength) return methodOf(move.route);
     switch (move.route.kind) {
@@ -97,7 +100,7 @@ export class Mover implements Disposable {
     }
   }
 
-  async #spliceOnThread(message: InboundMessage, move: Move): Promise<SpliceMethod> {
+  async #spliceOnThread(message: InboundMessage, move: Move): Promise<PipeMethod> {
     const { inlet, calls } = this.#settings;
     const { alignment } = move.route;
     const position = alignment > 1 ? calls.lseek(move.fd, 0, SEEK_CUR) : 0;
@@ -218,6 +221,6 @@ export class Mover implements Disposable {
   }
 }
 
-function methodOf(route: Route): SpliceMethod {
+function methodOf(route: Route): PipeMethod {
   return route.kind === 'read-write' ? 'read-write' : 'splice';
 }

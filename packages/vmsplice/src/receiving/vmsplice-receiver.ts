@@ -1,9 +1,9 @@
 import {
   AdaptiveWaits,
-  ControlMemory,
   connect,
-  Doorbell,
-  ReceiverConnection,
+  openConnection,
+  type ReceiverConnection,
+  wrongDescriptors,
   yieldProcessor,
 } from '@pageferry/connection';
 import {
@@ -23,7 +23,7 @@ import { DESCRIPTOR, DESCRIPTOR_COUNT, MECHANISM } from '../protocol.js';
 import { type Route, RouteMemory } from './destination.js';
 import type { InboundMessage } from './inbound.js';
 import { Inlet } from './inlet.js';
-import { Mover } from './mover.js';
+import { Mover, type PipeMethod } from './mover.js';
 import { isReadEnd, withOwnFlags } from './passed-pipe.js';
 
 interface SlotDelivery extends DeliveryMemory {
@@ -104,29 +104,16 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
     socket: UnixSocket,
     descriptors: readonly OwnedFd[],
   ): VmspliceReceiver {
-    const memoryFd = descriptors[DESCRIPTOR.memory];
-    const senderFd = descriptors[DESCRIPTOR.senderBell];
-    const receiverFd = descriptors[DESCRIPTOR.receiverBell];
     const pipeFd = descriptors[DESCRIPTOR.pipe];
-    const complete = memoryFd && senderFd && receiverFd && pipeFd;
-    if (!complete || descriptors.length !== DESCRIPTOR_COUNT || !isReadEnd(calls, pipeFd.fd)) {
-      throw new PageferryError(
-        'PEER_MISBEHAVED',
-        'the sender passed other descriptors than it should',
-      );
-    }
-    using control = memoryFd;
-    const memory = ControlMemory.open(calls, control.fd);
+    if (!pipeFd || !isReadEnd(calls, pipeFd.fd)) throw wrongDescriptors();
+    const connection = openConnection(calls, socket, descriptors, DESCRIPTOR_COUNT);
     let pipe: OwnedFd | undefined;
     try {
-      const senderBell = Doorbell.fromPeer(calls, senderFd);
-      const receiverBell = Doorbell.fromPeer(calls, receiverFd);
-      const connection = new ReceiverConnection({ socket, memory, senderBell, receiverBell });
       pipe = withOwnFlags(calls, pipeFd);
       return new VmspliceReceiver(calls, settings, connection, pipe);
     } catch (error) {
       pipe?.close();
-      memory.close();
+      connection.close();
       throw error;
     }
   }
@@ -242,11 +229,7 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
     }
   }
 
-  #finish(
-    message: InboundMessage,
-    byteLength: number,
-    method: 'splice' | 'read-write',
-  ): SpliceResult {
+  #finish(message: InboundMessage, byteLength: number, method: PipeMethod): SpliceResult {
     this.#inlet.finish(message);
     const userSpaceCopies = method === 'splice' ? 0 : 2;
     return { byteLength, sequence: message.sequence, method, userSpaceCopies };

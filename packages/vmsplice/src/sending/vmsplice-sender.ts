@@ -1,10 +1,8 @@
 import {
   AdaptiveWaits,
-  ControlMemory,
-  Doorbell,
   Endpoint,
+  establish,
   Listener,
-  SenderConnection,
   type WelcomeSender,
 } from '@pageferry/connection';
 import {
@@ -15,7 +13,7 @@ import {
   type ReceiverInfo,
   type SendMethod,
 } from '@pageferry/core';
-import type { LinuxCalls, UnixSocket } from '@pageferry/linux';
+import type { LinuxCalls, OwnedFd, UnixSocket } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
 import { PagePool, type Slot } from '../memory/page-pool.js';
 import type { SenderSettings } from '../options.js';
@@ -165,23 +163,14 @@ export class VmspliceSender extends BaseSender<SlotMemory> {
 
   #admit(socket: UnixSocket, welcome: WelcomeSender): void {
     const calls = this.#calls;
-    const opened: Disposable[] = [];
-    const keep = <T extends Disposable>(resource: T): T => {
-      opened.push(resource);
-      return resource;
-    };
+    const credentials = socket.peerCredentials();
+    const { connection, descriptors, passed, abandon } = establish(calls, socket, QUEUE_CAPACITY);
+    let writeEnd: OwnedFd | undefined;
     try {
-      const credentials = socket.peerCredentials();
-      const control = ControlMemory.create(calls, QUEUE_CAPACITY);
-      using controlFd = control.fd;
-      const memory = keep(control.memory);
-      const senderBell = keep(Doorbell.create(calls));
-      const receiverBell = keep(Doorbell.create(calls));
       const pipe = createDataPipe(calls, this.#settings.pipeBytes);
-      keep(pipe.writeEnd);
+      writeEnd = pipe.writeEnd;
       // Only the receiver holds the read end, so that the pipe breaks when the receiver dies.
       using readEnd = pipe.readEnd;
-      const connection = new SenderConnection({ socket, memory, senderBell, receiverBell });
       const lane = new Lane({
         id: this.#nextLane++,
         credentials,
@@ -195,14 +184,17 @@ export class VmspliceSender extends BaseSender<SlotMemory> {
         onRing: () => this.#onRing(),
         onHangUp: () => this.#onRing(),
       });
-      if (!welcome([controlFd, senderBell.fd, receiverBell.fd, readEnd])) {
+      if (!welcome([...descriptors, readEnd])) {
         throw new PageferryError('PEER_DIED', 'the receiver left during the handshake');
       }
       this.#lanes.add(lane);
       this.#waits.wake();
     } catch (error) {
-      for (const resource of opened) resource[Symbol.dispose]();
+      abandon();
+      writeEnd?.close();
       throw error;
+    } finally {
+      passed();
     }
   }
 

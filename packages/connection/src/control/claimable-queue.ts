@@ -1,0 +1,82 @@
+import { CLAIM_WORD } from './layout.js';
+import { type Entry, QueueConsumer, QueueProducer } from './queue.js';
+
+/** In the claim word: the consumer has taken the entry. */
+const TAKEN = -1;
+
+/** In the claim word: the producer has taken the entry back. */
+const DROPPED = -2;
+
+/** An entry that is there to be taken has its number in the claim word, kept to 31 bits. */
+const NUMBER_MASK = 0x7fffffff;
+
+/**
+ * The producing end of a queue whose producer can take entries back that the consumer has not taken:
+ * a word in each entry goes to whoever is first to change it.
+ */
+export class ClaimableProducer extends QueueProducer {
+  /** Entries ever put in; the number that the next one gets. */
+  get next(): number {
+    return this.count;
+  }
+
+  /**
+   * Appends an entry and publishes it. The entry that was in its place must be taken or dropped.
+   */
+  override push(first: number, second: number, third: number, fourth: number): void {
+    const at = this.write(first, second, third, fourth);
+    // The last word: a consumer that is one round behind sees that the entry is not its.
+    Atomics.store(this.words, at + CLAIM_WORD, this.count & NUMBER_MASK);
+    this.publish();
+  }
+
+  /** Takes entry `number` back. False if the consumer has taken it. */
+  drop(number: number): boolean {
+    const at = this.#claimWord(number);
+    const expected = number & NUMBER_MASK;
+    return Atomics.compareExchange(this.words, at, expected, DROPPED) === expected;
+  }
+
+  /** True if entry `number` was neither taken nor dropped. */
+  waits(number: number): boolean {
+    return Atomics.load(this.words, this.#claimWord(number)) === (number & NUMBER_MASK);
+  }
+
+  #claimWord(number: number): number {
+    const { capacity, entries, stride } = this.place;
+    return entries + (number & (capacity - 1)) * stride + CLAIM_WORD;
+  }
+}
+
+/** The consuming end of such a queue. */
+export class ClaimableConsumer extends QueueConsumer {
+  /**
+   * Takes the next entry that was not dropped into `entry`.
+   *
+   * @param available what {@link QueueConsumer.available} has answered, at least 0.
+   * @returns false if none is left.
+   */
+  claim(entry: Entry, available: number): boolean {
+    const { words } = this;
+    let left = available;
+    // Dropped entries may have made way for new ones before this side came to them.
+    if (left > this.place.capacity) {
+      this.count = (this.count + left - this.place.capacity) | 0;
+      left = this.place.capacity;
+    }
+    for (; left > 0; left--) {
+      const at = this.at() + CLAIM_WORD;
+      const number = this.count & NUMBER_MASK;
+      if (Atomics.load(words, at) === number) {
+        this.peek(entry);
+        const before = Atomics.compareExchange(words, at, number, TAKEN);
+        if (before === number) {
+          this.pass();
+          return true;
+        }
+      }
+      this.pass();
+    }
+    return false;
+  }
+}

@@ -1,0 +1,75 @@
+import type { OwnedFd, SocketMessage, UnixSocket } from '@pageferry/linux';
+
+/** What a message with a descriptor begins with: 'PGMM', little-endian. */
+const MEMORY_MAGIC = 0x4d4d4750;
+
+/** Length of such a message in bytes: the magic, and the tag. */
+export const MEMORY_MESSAGE_BYTES = 8;
+
+/** How many descriptors may wait for their messages. A sender that passes more breaks the protocol. */
+const MAX_WAITING = 64;
+
+/**
+ * Passes a descriptor to the receiver, ahead of the message that needs it.
+ *
+ * @param tag the message's; a 32-bit word.
+ * @returns false if the receiver is gone, or has not taken what was passed before.
+ * @throws `SYSTEM_CALL_FAILED` (`ETOOMANYREFS`, if too many descriptors are under way).
+ */
+export function passMemory(socket: UnixSocket, tag: number, fd: OwnedFd): boolean {
+  return socket.send(new Uint8Array(new Int32Array([MEMORY_MAGIC, tag]).buffer), [fd]);
+}
+
+/** Descriptors that came over a connection, until the messages that they belong to are received. */
+export class PassedMemory {
+  readonly #socket: UnixSocket;
+  readonly #waiting = new Map<number, OwnedFd>();
+
+  constructor(socket: UnixSocket) {
+    this.#socket = socket;
+  }
+
+  /** Keeps what came with a message. False if it is no such message: the peer breaks the protocol. */
+  keep({ bytes, descriptors, truncated }: SocketMessage): boolean {
+    const words = new Int32Array(bytes.slice().buffer, 0, bytes.length >> 2);
+    const [descriptor] = descriptors;
+    const isMemory = bytes.length === MEMORY_MESSAGE_BYTES && words[0] === MEMORY_MAGIC;
+    const tag = words[1] as number;
+    if (
+      !isMemory ||
+      truncated ||
+      descriptor === undefined ||
+      descriptors.length !== 1 ||
+      this.#waiting.size >= MAX_WAITING ||
+      this.#waiting.has(tag)
+    ) {
+      for (const unwanted of descriptors) unwanted.close();
+      return false;
+    }
+    this.#waiting.set(tag, descriptor);
+    return true;
+  }
+
+  /**
+   * The descriptor with this tag; the caller owns it. Those that came before it belong to messages
+   * that were dropped, and are closed. `undefined` if it did not come.
+   */
+  take(tag: number): OwnedFd | undefined {
+    // It was passed before the message was published: it is here, or in the socket.
+    while (!this.#waiting.has(tag)) {
+      const message = this.#socket.receive(MEMORY_MESSAGE_BYTES);
+      if (message === undefined || message === 'end' || !this.keep(message)) return undefined;
+    }
+    for (const [waiting, descriptor] of this.#waiting) {
+      this.#waiting.delete(waiting);
+      if (waiting === tag) return descriptor;
+      descriptor.close();
+    }
+    return undefined;
+  }
+
+  close(): void {
+    for (const descriptor of this.#waiting.values()) descriptor.close();
+    this.#waiting.clear();
+  }
+}

@@ -1,0 +1,99 @@
+import { PageferryError } from '@pageferry/core';
+import type { LinuxCalls, OwnedFd, UnixSocket } from '@pageferry/linux';
+import { ReceiverConnection, SenderConnection } from './connection.js';
+import { ControlMemory } from './control/control-memory.js';
+import { Doorbell } from './waiting/doorbell.js';
+
+/** What the two ends of a connection have agreed on. */
+export interface ConnectionTerms {
+  /** Whether the sender may pass descriptors after the handshake. */
+  readonly takesMemory?: boolean;
+  /** Whether the sender may take messages back that the receiver has not taken. */
+  readonly mayDrop?: boolean;
+}
+
+/** The sender's end of a connection that is being set up. */
+export interface NewConnection {
+  readonly connection: SenderConnection;
+  /** What to pass first with the welcome: control memory, the sender's bell, the receiver's bell. */
+  readonly descriptors: readonly OwnedFd[];
+  /** Closes what only had to be passed on. */
+  passed(): void;
+  /** Gives everything back but the socket, on which a refusal can still be sent. */
+  abandon(): void;
+}
+
+/**
+ * Makes control memory and doorbells for a connection with queues of `capacity` entries.
+ *
+ * @param socket stays the caller's until the connection is closed.
+ * @throws `SYSTEM_CALL_FAILED`.
+ */
+export function establish(
+  calls: LinuxCalls,
+  socket: UnixSocket,
+  capacity: number,
+  { mayDrop = false }: ConnectionTerms = {},
+): NewConnection {
+  const { memory, fd } = ControlMemory.create(calls, capacity);
+  const opened: Disposable[] = [memory, fd];
+  try {
+    const senderBell = Doorbell.create(calls);
+    opened.push(senderBell);
+    const receiverBell = Doorbell.create(calls);
+    opened.push(receiverBell);
+    return {
+      connection: new SenderConnection({ socket, memory, senderBell, receiverBell }, mayDrop),
+      descriptors: [fd, senderBell.fd, receiverBell.fd],
+      passed: () => fd.close(),
+      abandon: () => disposeAll(opened),
+    };
+  } catch (error) {
+    disposeAll(opened);
+    throw error;
+  }
+}
+
+/**
+ * Opens what came with a welcome.
+ *
+ * @param descriptors of the welcome; those of the connection are taken over, the others stay the
+ *   caller's. If this throws, all of them do.
+ * @param count how many there must be.
+ * @throws `PEER_MISBEHAVED` if they are not what they should be, `SYSTEM_CALL_FAILED`.
+ */
+export function openConnection(
+  calls: LinuxCalls,
+  socket: UnixSocket,
+  descriptors: readonly OwnedFd[],
+  count: number,
+  { takesMemory = false, mayDrop = false }: ConnectionTerms = {},
+): ReceiverConnection {
+  const [control, senderFd, receiverFd] = descriptors;
+  if (!control || !senderFd || !receiverFd || descriptors.length !== count)
+    throw wrongDescriptors();
+  const memory = ControlMemory.open(calls, control.fd);
+  try {
+    const senderBell = Doorbell.fromPeer(calls, senderFd);
+    const receiverBell = Doorbell.fromPeer(calls, receiverFd);
+    const parts = { socket, memory, senderBell, receiverBell };
+    const connection = new ReceiverConnection(parts, takesMemory, mayDrop);
+    control.close();
+    return connection;
+  } catch (error) {
+    memory.close();
+    throw error;
+  }
+}
+
+/** The error when other descriptors came than should. */
+export function wrongDescriptors(): PageferryError {
+  return new PageferryError(
+    'PEER_MISBEHAVED',
+    'the sender passed other descriptors than it should',
+  );
+}
+
+function disposeAll(resources: readonly Disposable[]): void {
+  for (const resource of resources) resource[Symbol.dispose]();
+}

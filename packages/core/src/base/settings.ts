@@ -1,0 +1,77 @@
+import {
+  checkEndpoint,
+  checkOptionalInteger,
+  checkOptions,
+  inheritedDescriptor,
+} from '../checks.js';
+import type { Capabilities } from '../contract/capabilities.js';
+import type { ReceiverOptions, SenderOptions } from '../contract/transport.js';
+import { PageferryError } from '../errors.js';
+
+/** {@link SenderOptions} with every default filled in. */
+export interface CommonSenderSettings {
+  readonly endpoint: string;
+  readonly poolBytes: number;
+  readonly maxReceivers: number;
+  readonly spinMicroseconds: number;
+}
+
+/** {@link ReceiverOptions} with every default filled in, without the time limit. */
+export interface CommonReceiverSettings {
+  readonly endpoint: string;
+  readonly maxBorrowedBytes: number;
+  readonly spinMicroseconds: number;
+}
+
+const DEFAULT_BYTES = 64 * 1024 * 1024;
+const DEFAULT_SPIN = 100;
+const LONGEST_SPIN = 1_000_000;
+
+/**
+ * Passes what every transport's sender takes.
+ *
+ * @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`, `NOT_SUPPORTED` for an inherited endpoint where the
+ *   transport has none.
+ */
+export function checkCommonSenderOptions(
+  options: SenderOptions,
+  capabilities: Capabilities,
+): CommonSenderSettings {
+  const { endpoint, poolBytes, maxReceivers, spinMicroseconds } = checkOptions(options);
+  const most = capabilities.maxReceivers;
+  return {
+    endpoint: checkEndpointFor(endpoint, capabilities),
+    poolBytes: checkOptionalInteger('poolBytes', poolBytes, DEFAULT_BYTES, 1),
+    maxReceivers: checkOptionalInteger('maxReceivers', maxReceivers, most, 1, most),
+    spinMicroseconds: checkSpin(spinMicroseconds),
+  };
+}
+
+/** Passes what every transport's receiver takes. @throws as {@link checkCommonSenderOptions}. */
+export function checkCommonReceiverOptions(
+  options: ReceiverOptions,
+  capabilities: Capabilities,
+): CommonReceiverSettings {
+  const { endpoint, maxBorrowedBytes, spinMicroseconds } = checkOptions(options);
+  return {
+    endpoint: checkEndpointFor(endpoint, capabilities),
+    maxBorrowedBytes: checkOptionalInteger('maxBorrowedBytes', maxBorrowedBytes, DEFAULT_BYTES, 1),
+    spinMicroseconds: checkSpin(spinMicroseconds),
+  };
+}
+
+function checkEndpointFor(value: unknown, capabilities: Capabilities): string {
+  const endpoint = checkEndpoint(value);
+  if (!capabilities.inheritedEndpoint && inheritedDescriptor(endpoint) !== undefined) {
+    throw new PageferryError(
+      'NOT_SUPPORTED',
+      `this transport needs a path for an endpoint, not ${endpoint} (a file of that name is ./${endpoint})`,
+      { argument: 'endpoint' },
+    );
+  }
+  return endpoint;
+}
+
+function checkSpin(value: unknown): number {
+  return checkOptionalInteger('spinMicroseconds', value, DEFAULT_SPIN, 0, LONGEST_SPIN);
+}
