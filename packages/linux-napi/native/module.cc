@@ -50,6 +50,7 @@ constexpr napi_property_descriptor kExports[] = {
     Method<&AddressOf>("addressOf"),
 
     Method<&Poll>("poll"),
+    Method<&PollMany>("pollMany"),
     Method<&SchedYield>("schedYield"),
     Method<&EventFd>("eventfd"),
     Method<&Watch>("watch"),

@@ -4,7 +4,10 @@
 #include <sched.h>
 #include <sys/eventfd.h>
 
+#include <bit>
 #include <climits>
+#include <cstddef>
+#include <cstdint>
 
 namespace pageferry {
 
@@ -18,6 +21,18 @@ Result Poll(int fd, int events, int timeout) {
   // With a time-out, repeating would start the time over.
   const Result result = timeout < 0 ? Repeat(call) : Once(call);
   return result > 0 ? static_cast<Result>(static_cast<unsigned short>(entry.revents)) : result;
+}
+
+Result PollMany(Int32s entries, int count, int timeout) {
+  static_assert(sizeof(pollfd) == 2 * sizeof(std::int32_t) && alignof(pollfd) == alignof(int));
+  static_assert(offsetof(pollfd, events) == 4 && std::endian::native == std::endian::little,
+                "a record's second word is `events | revents << 16`");
+  if (count < 0) return -EINVAL;
+  const auto length = static_cast<std::size_t>(count);
+  if (length > entries.length / 2) return -EFAULT;
+  auto* const records = reinterpret_cast<pollfd*>(entries.data);
+  const auto call = [&] { return poll(records, length, timeout); };
+  return timeout == 0 ? Repeat(call) : Once(call);
 }
 
 Result EventFd(std::int64_t initial_value, int flags) {

@@ -24,6 +24,7 @@ export const HARMLESS_ARGUMENTS: Readonly<Record<Method, readonly unknown[]>> = 
   writeOnThread: [noFile, bytes, 0, 16],
   lseek: [noFile, 0, 0],
   poll: [noFile, 0, 0],
+  pollMany: [numbers, 0, 0],
   close: [noFile],
   closeAtThreadEnd: [noFile, true],
   duplicate: [noFile, 0],

@@ -8,6 +8,7 @@ import { describeMappings } from './mappings.js';
 import { describeMemoryFiles } from './memory-files.js';
 import { describeMessages } from './messages.js';
 import { describePipes } from './pipes.js';
+import { describePolling } from './polling.js';
 import type { LinuxCallsRegistration, SuiteContext } from './registration.js';
 import { describeSockets } from './sockets.js';
 import { describeSplicing } from './splicing.js';
@@ -38,6 +39,7 @@ export function describeLinuxCalls(registration: LinuxCallsRegistration): void {
     describePipes(context);
     describeSplicing(context);
     describeInputOutput(context);
+    describePolling(context);
     describeDescriptors(context);
     describeMemoryFiles(context);
     describeMappings(context);

@@ -6,21 +6,16 @@ import {
   EPIPE,
   ESPIPE,
   O_NONBLOCK,
-  POLLERR,
-  POLLHUP,
-  POLLIN,
-  POLLNVAL,
-  POLLOUT,
   SEEK_CUR,
   SEEK_END,
   SEEK_SET,
 } from '@pageferry/linux';
 import { describe, expect, test } from 'vitest';
 import type { SuiteContext } from './registration.js';
-import { fill, OUT_OF_BOUNDS_OF_16, pattern, readBytes, writeText } from './support/bytes.js';
+import { OUT_OF_BOUNDS_OF_16, pattern, readBytes, writeText } from './support/bytes.js';
 import { useResources } from './support/resources.js';
 
-/** read, write, lseek and poll. */
+/** read, write and lseek. */
 export function describeInputOutput({ calls }: SuiteContext): void {
   describe('read and write', () => {
     const resources = useResources(calls);
@@ -129,50 +124,6 @@ export function describeInputOutput({ calls }: SuiteContext): void {
       const file = resources.memory(100);
       expect(calls.lseek(file, -1, SEEK_SET)).toBe(-EINVAL);
       expect(calls.lseek(file, 0, 99)).toBe(-EINVAL);
-    });
-  });
-
-  describe('poll', () => {
-    const resources = useResources(calls);
-
-    test('nothing holds for an empty pipe, POLLIN for one with bytes', () => {
-      const [readEnd, writeEnd] = resources.pipe();
-      expect(calls.poll(readEnd, POLLIN, 0)).toBe(0);
-      writeText(calls, writeEnd, 'x');
-      expect(calls.poll(readEnd, POLLIN, 0)).toBe(POLLIN);
-      expect(calls.poll(readEnd, POLLIN, -1)).toBe(POLLIN);
-    });
-
-    test('0 comes back when the time is over', () => {
-      const [readEnd] = resources.pipe();
-      expect(calls.poll(readEnd, POLLIN, 1)).toBe(0);
-    });
-
-    test('POLLOUT holds as long as there is room', () => {
-      const [, writeEnd] = resources.pipe(O_NONBLOCK);
-      expect(calls.poll(writeEnd, POLLOUT, 0)).toBe(POLLOUT);
-      fill(calls, writeEnd);
-      expect(calls.poll(writeEnd, POLLOUT, 0)).toBe(0);
-    });
-
-    test('POLLHUP tells that the writer is gone, POLLERR that the reader is', () => {
-      const [readEnd, writeEnd] = resources.pipe();
-      resources.close(writeEnd);
-      expect(calls.poll(readEnd, POLLIN, 0)).toBe(POLLHUP);
-
-      const [otherRead, otherWrite] = resources.pipe();
-      resources.close(otherRead);
-      expect(calls.poll(otherWrite, 0, 0) & POLLERR).toBe(POLLERR);
-    });
-
-    test('a thread that yields its processor gets it back', () => {
-      expect(calls.schedYield()).toBe(0);
-    });
-
-    test('POLLNVAL, which is not an error, tells that the descriptor is closed', () => {
-      const [readEnd] = resources.pipe();
-      resources.close(readEnd);
-      expect(calls.poll(readEnd, POLLIN, 0)).toBe(POLLNVAL);
     });
   });
 }

@@ -62,6 +62,19 @@ export function describeInterrupts({ calls, moduleUrl }: SuiteContext): void {
       await peer.exit;
     });
 
+    test.each(['poll-many-with-limit', 'poll-many-without-limit'])(
+      '%s ends with EINTR: its caller has other things to look after',
+      async (scenario) => {
+        const [readEnd] = resources.pipe();
+        await using peer = Peer.start('blocking', { moduleUrl, scenario, descriptor: readEnd });
+        await peer.message();
+        await until(() => isInside(peer.pid, SYS_POLL));
+        peer.signal('SIGUSR2');
+        expect(await peer.message()).toEqual({ result: -EINTR, interrupted: true });
+        await peer.exit;
+      },
+    );
+
     test('a call on another thread goes on after signals', async () => {
       const [readEnd, writeEnd] = resources.pipe();
       const options = { moduleUrl, scenario: 'splice-on-thread', descriptor: readEnd };

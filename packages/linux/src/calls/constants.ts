@@ -37,6 +37,7 @@ export const MAP_POPULATE = 0x8000;
 export const MADV_DONTNEED = 4;
 export const MADV_HUGEPAGE = 14;
 export const MADV_NOHUGEPAGE = 15;
+export const MADV_POPULATE_READ = 22;
 export const MADV_POPULATE_WRITE = 23;
 
 // eventfd.h
@@ -104,5 +105,7 @@ export const EOPNOTSUPP = 95;
 export const EADDRINUSE = 98;
 export const ECONNRESET = 104;
 export const ENOTCONN = 107;
+export const ETOOMANYREFS = 109;
+export const ETIMEDOUT = 110;
 export const ECONNREFUSED = 111;
 export const EINPROGRESS = 115;

@@ -9,8 +9,8 @@ import type { DescriptorWatcher, WatchCallback } from './watcher.js';
  *
  * - **Result.** What the call returns, or `-errno` as a negative integer. No method throws for a
  *   failed call. {@link checkResult} turns a negative result into a typed error.
- * - **EINTR.** A binding repeats an interrupted call, but for `poll` with a time-out and `close`
- *   (close(2): on Linux the descriptor is gone even then).
+ * - **EINTR.** A binding repeats an interrupted call, but for `poll` with a time-out, `pollMany`
+ *   and `close` (close(2): on Linux the descriptor is gone even then).
  * - **Memory.** `bytes` with `offset` and `length` names the memory, in bytes. The kernel uses it
  *   only until the method returns, but for `vmsplice`, which see. Offsets and lengths must lie
  *   within `bytes`; a binding answers `-EFAULT` where they do not and touches nothing.
@@ -62,6 +62,15 @@ export interface LinuxCalls {
   lseek(fd: number, position: number, whence: number): number;
   /** poll(2) on one descriptor. Returns `revents`, or 0 after `timeout` milliseconds. */
   poll(fd: number, events: number, timeout: number): number;
+  /**
+   * poll(2) on several descriptors. `entries` starts with `count` records of two words, as the kernel
+   * has them (`struct pollfd`): the descriptor, and `events | revents << 16`. A negative descriptor is
+   * passed over. Returns how many have `revents`, or 0 after `timeout` milliseconds (-1: no limit).
+   *
+   * With a time-out other than 0, a signal ends it with `-EINTR`: the time left is the caller's to
+   * reckon. `-EFAULT` for more records than `entries` holds, `-EINVAL` for a negative `count`.
+   */
+  pollMany(entries: Int32Array, count: number, timeout: number): number;
   /** close(2). */
   close(fd: number): number;
   /**

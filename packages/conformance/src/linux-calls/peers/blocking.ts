@@ -33,6 +33,15 @@ async function poll(calls: LinuxCalls, timeout: number): Promise<void> {
   hangUp();
 }
 
+async function pollMany(calls: LinuxCalls, timeout: number): Promise<void> {
+  const signals = countSignals();
+  await tell('polling');
+  const result = calls.pollMany(Int32Array.of(PEER_DESCRIPTOR, POLLIN), 1, timeout);
+  await turns(2);
+  await tell({ result, interrupted: signals() > 0 });
+  hangUp();
+}
+
 async function spliceOnThread(calls: LinuxCalls): Promise<void> {
   const signals = countSignals();
   const ends = new Int32Array(2);
@@ -49,5 +58,7 @@ await runScenario({
   'write-and-forget': writeAndForget,
   'poll-without-limit': (calls) => poll(calls, -1),
   'poll-with-limit': (calls) => poll(calls, 60_000),
+  'poll-many-without-limit': (calls) => pollMany(calls, -1),
+  'poll-many-with-limit': (calls) => pollMany(calls, 60_000),
   'splice-on-thread': spliceOnThread,
 });
