@@ -4,6 +4,7 @@
     {
       'target_name': 'linux_napi',
       'sources': [
+        'native/alias.cc',
         'native/descriptor_set.cc',
         'native/files.cc',
         'native/mapping.cc',

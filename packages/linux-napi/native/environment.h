@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "alias.h"
 #include "descriptor_set.h"
 #include "mapping.h"
 #include "poll_handle.h"
@@ -26,6 +27,14 @@ class Environment {
 
   MappingTable& mappings() { return *mappings_; }
   const std::shared_ptr<MappingTable>& shared_mappings() const { return mappings_; }
+  AliasTable& aliases() { return *aliases_; }
+  const std::shared_ptr<AliasTable>& shared_aliases() const { return aliases_; }
+  /// The live mapping whose own buffer this is, or null.
+  std::shared_ptr<Mapping> FindMapping(const Buffer& buffer) const {
+    auto mapping = mappings_->Find(buffer.data, buffer.length);
+    // An alias may span the whole of it.
+    return mapping != nullptr && aliases_->Find(buffer) == nullptr ? mapping : nullptr;
+  }
   DescriptorSet& descriptors() { return descriptors_; }
   PollSet& polls() { return polls_; }
   const Napi::FunctionReference& watcher_class() const { return watcher_class_; }
@@ -33,6 +42,7 @@ class Environment {
  private:
   // Shared with the finalizers of buffers.
   const std::shared_ptr<MappingTable> mappings_ = std::make_shared<MappingTable>();
+  const std::shared_ptr<AliasTable> aliases_ = std::make_shared<AliasTable>();
   // Before the polls, so that it ends after them: a watched descriptor must not be closed.
   DescriptorSet descriptors_;
   PollSet polls_;

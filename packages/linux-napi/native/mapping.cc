@@ -11,6 +11,11 @@ std::uintptr_t Number(const void* address) { return reinterpret_cast<std::uintpt
 
 }  // namespace
 
+bool Mapping::Contains(std::int64_t offset, std::int64_t length) const {
+  const auto limit = static_cast<std::int64_t>(length_);
+  return offset >= 0 && length >= 0 && offset <= limit && length <= limit - offset;
+}
+
 Result Mapping::End() {
   ended_ = true;
   return pins_ == 0 ? Unmap() : 0;

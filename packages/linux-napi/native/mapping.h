@@ -24,7 +24,10 @@ class Mapping {
   void* address() const { return address_; }
   std::size_t length() const { return length_; }
 
-  /// Unmaps now, or, while a call on another thread uses the memory, as soon as that has ended.
+  /// Whether the bytes [offset, offset + length) lie within it.
+  bool Contains(std::int64_t offset, std::int64_t length) const;
+
+  /// Unmaps now, or, while something pins the memory, as soon as that has ended.
   Result End();
 
  private:
@@ -38,7 +41,7 @@ class Mapping {
   bool ended_ = false;
 };
 
-/// Keeps a mapping mapped while a call on another thread uses its memory.
+/// Keeps a mapping mapped while a call on another thread, or another buffer, uses its memory.
 class MappingPin {
  public:
   MappingPin() = default;
@@ -50,6 +53,8 @@ class MappingPin {
     std::swap(mapping_, other.mapping_);
     return *this;
   }
+
+  bool Holds(const Mapping& mapping) const { return mapping_.get() == &mapping; }
 
  private:
   std::shared_ptr<Mapping> mapping_;

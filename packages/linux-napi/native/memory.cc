@@ -5,25 +5,30 @@
 #include <unistd.h>
 
 #include <memory>
+#include <utility>
 
 #include "environment.h"
+#include "external_buffer.h"
 #include "mapping.h"
 
 namespace pageferry {
 namespace {
 
-/// What a JavaScript buffer holds of its mapping. Its finalizer may run long after `munmap`, when
-/// another mapping has the same address: hence the object, and not the address, is what it holds.
-struct Attachment {
-  std::shared_ptr<MappingTable> table;
-  std::shared_ptr<Mapping> mapping;
-};
+/// What a JavaScript buffer holds of its mapping. It may go long after `munmap`, when another mapping
+/// has the same address: hence the object, and not the address, is what it holds.
+class Attachment {
+ public:
+  Attachment(std::shared_ptr<MappingTable> table, std::shared_ptr<Mapping> mapping)
+      : table_(std::move(table)), mapping_(std::move(mapping)) {}
+  // The memory ends with its last owner: this, or whoever pins it.
+  ~Attachment() { table_->Remove(*mapping_); }
+  Attachment(const Attachment&) = delete;
+  Attachment& operator=(const Attachment&) = delete;
 
-void Detach(napi_env, void*, void* hint) {
-  const std::unique_ptr<Attachment> attachment(static_cast<Attachment*>(hint));
-  attachment->table->Remove(*attachment->mapping);
-  // The memory ends with its last owner: this attachment, or a call on another thread.
-}
+ private:
+  const std::shared_ptr<MappingTable> table_;
+  const std::shared_ptr<Mapping> mapping_;
+};
 
 napi_value Number(napi_env env, Result result) {
   napi_value number = nullptr;
@@ -33,21 +38,12 @@ napi_value Number(napi_env env, Result result) {
 
 /// Puts an ArrayBuffer over the mapping; -errno where the runtime refuses.
 Result Attach(napi_env env, const std::shared_ptr<Mapping>& mapping, napi_value* buffer) {
-  const auto table = Environment::Of(env).shared_mappings();
-  auto attachment = std::make_unique<Attachment>(Attachment{table, mapping});
-  const napi_status status = napi_create_external_arraybuffer(
-      env, mapping->address(), mapping->length(), Detach, attachment.get(), buffer);
-  if (status == napi_ok) {
-    attachment.release();
-    table->Add(mapping);
-    return 0;
-  }
-  // Nothing but the first refusal is certain not to run the finalizer later: otherwise the
-  // attachment, some bytes, is left to it.
-  if (status != napi_no_external_buffers_allowed) attachment.release();
-  napi_value exception = nullptr;
-  napi_get_and_clear_last_exception(env, &exception);
-  return status == napi_no_external_buffers_allowed ? -EOPNOTSUPP : -ENOMEM;
+  const auto& table = Environment::Of(env).shared_mappings();
+  const Result result =
+      CreateExternalBuffer(env, mapping->address(), mapping->length(),
+                           std::make_unique<Attachment>(table, mapping), buffer);
+  if (result == 0) table->Add(mapping);
+  return result;
 }
 
 }  // namespace
@@ -85,19 +81,19 @@ napi_value Map(napi_env env, std::int64_t byte_length, int protection, int flags
 }
 
 Result Unmap(napi_env env, Buffer buffer) {
-  auto& table = Environment::Of(env).mappings();
-  const auto mapping = table.Find(buffer.data, buffer.length);
+  Environment& environment = Environment::Of(env);
+  const auto mapping = environment.FindMapping(buffer);
   if (mapping == nullptr) return -EINVAL;
   if (napi_detach_arraybuffer(env, buffer.value) != napi_ok) return -EBUSY;
-  table.Remove(*mapping);
+  environment.aliases().DetachAll(*mapping);
+  environment.mappings().Remove(*mapping);
   return mapping->End();
 }
 
 Result Advise(napi_env env, Buffer buffer, std::int64_t offset, std::int64_t length, int advice) {
-  const auto mapping = Environment::Of(env).mappings().Find(buffer.data, buffer.length);
+  const auto mapping = Environment::Of(env).FindMapping(buffer);
   if (mapping == nullptr) return -EINVAL;
-  const auto limit = static_cast<std::int64_t>(mapping->length());
-  if (offset < 0 || length < 0 || offset > limit || length > limit - offset) return -EFAULT;
+  if (!mapping->Contains(offset, length)) return -EFAULT;
   auto* const start = static_cast<std::uint8_t*>(mapping->address()) + offset;
   return Repeat([&] { return madvise(start, static_cast<std::size_t>(length), advice); });
 }

@@ -2,6 +2,7 @@
 
 #include <iterator>
 
+#include "alias.h"
 #include "descriptor_set.h"
 #include "environment.h"
 #include "exports.h"
@@ -48,6 +49,8 @@ constexpr napi_property_descriptor kExports[] = {
     Method<&Unmap>("munmap"),
     Method<&Advise>("madvise"),
     Method<&AddressOf>("addressOf"),
+    Method<&CreateAlias>("alias"),
+    Method<&DetachAlias>("detach"),
 
     Method<&Poll>("poll"),
     Method<&PollMany>("pollMany"),

@@ -42,6 +42,8 @@ export const HARMLESS_ARGUMENTS: Readonly<Record<Method, readonly unknown[]>> = 
   munmap: [new ArrayBuffer(16)],
   madvise: [new ArrayBuffer(16), 0, 16, 4],
   addressOf: [new ArrayBuffer(16)],
+  alias: [new ArrayBuffer(16), 0, 16],
+  detach: [new ArrayBuffer(16)],
   schedYield: [],
   eventfd: [-1, 0],
   watch: [noFile, 1, () => {}],

@@ -1,4 +1,5 @@
 import { describe } from 'vitest';
+import { describeAliases } from './aliases.js';
 import { describeDescriptors } from './descriptors.js';
 import { describeInputOutput } from './input-output.js';
 import { describeInterrupts } from './interrupts.js';
@@ -43,6 +44,7 @@ export function describeLinuxCalls(registration: LinuxCallsRegistration): void {
     describeDescriptors(context);
     describeMemoryFiles(context);
     describeMappings(context);
+    describeAliases(context);
     describeSockets(context);
     describeMessages(context);
     describeWatching(context);

@@ -146,6 +146,13 @@ export function describeLifetime({ calls, moduleUrl, collectsMappings }: SuiteCo
       expect(mappedRanges(`${NAME_PREFIX}-in-worker`)).toEqual([]);
     });
 
+    test.skipIf(!collectsMappings)('so do those that it has aliases of', async () => {
+      const worker = await start('alias');
+      expect(mappedRanges(`${NAME_PREFIX}-in-worker`)).toHaveLength(1);
+      await worker.terminate();
+      expect(mappedRanges(`${NAME_PREFIX}-in-worker`)).toEqual([]);
+    });
+
     test('a mapping of another thread is not for this one to unmap', async () => {
       const worker = await start('map');
       const own = resources.map(calls.pageSize(), resources.memory(calls.pageSize()));
@@ -161,6 +168,8 @@ export function describeLifetime({ calls, moduleUrl, collectsMappings }: SuiteCo
       ['are unmapped when they are garbage-collected', 'unmap'],
       ['do not take a younger mapping at the same address with them', 'spare-the-younger'],
       ['stay as long as a view of them is there', 'keep-for-view'],
+      ['stay as long as an alias of them is there', 'keep-for-alias'],
+      ['do not wait for aliases that nobody refers to either', 'forget-aliases'],
     ])('%s', async (_, scenario) => {
       const exit = await run('collecting', scenario, '--expose-gc');
       expect(exit).toEqual({ code: 0, signal: null, stderr: '' });

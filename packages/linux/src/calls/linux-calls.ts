@@ -132,6 +132,20 @@ export interface LinuxCalls {
    * The address of `buffer` in this process, for diagnostics and alignment only. 0 once detached.
    */
   addressOf(buffer: ArrayBuffer): bigint;
+  /**
+   * A second ArrayBuffer over `byteLength` bytes of a mapping, which can be taken away from whoever
+   * holds a view of it while the mapping stays: see {@link detach}. There may be any number of them, one
+   * over the other. `-EINVAL` for anything but a live mapping and a range within it.
+   *
+   * It does not own the memory. What is not detached by then is detached when the mapping is unmapped.
+   * A binding that ends mappings by itself leaves one mapped as long as it has aliases.
+   */
+  alias(buffer: ArrayBuffer, offset: number, byteLength: number): ArrayBuffer | number;
+  /**
+   * Detaches an alias: it and all its views have length 0 from now on, and the memory stays as it is.
+   * `-EINVAL` for anything but an alias, and for one that is detached already.
+   */
+  detach(buffer: ArrayBuffer): number;
 
   // --- waiting and waking --------------------------------------------------------------------
 

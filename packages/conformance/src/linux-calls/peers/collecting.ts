@@ -25,14 +25,18 @@ async function collectGarbage(): Promise<void> {
   await turns(1);
 }
 
-async function unmap(calls: LinuxCalls): Promise<void> {
-  const fd = createMemory(calls);
-  for (let count = 0; count < 5; count++) map(calls, fd);
-  assert.equal(mappedRanges(NAME).length, 5);
+async function untilUnmapped(): Promise<void> {
   for (let turn = 0; turn < MANY_TURNS && mappedRanges(NAME).length > 0; turn++) {
     await collectGarbage();
   }
   assert.deepEqual(mappedRanges(NAME), []);
+}
+
+async function unmap(calls: LinuxCalls): Promise<void> {
+  const fd = createMemory(calls);
+  for (let count = 0; count < 5; count++) map(calls, fd);
+  assert.equal(mappedRanges(NAME).length, 5);
+  await untilUnmapped();
   hangUp();
 }
 
@@ -61,4 +65,47 @@ async function keepForView(calls: LinuxCalls): Promise<void> {
   hangUp();
 }
 
-await runScenario({ unmap, 'spare-the-younger': spareTheYounger, 'keep-for-view': keepForView });
+function alias(calls: LinuxCalls, buffer: ArrayBuffer, byteLength: number): ArrayBuffer {
+  const made = calls.alias(buffer, 0, byteLength);
+  assert.ok(typeof made === 'object');
+  return made;
+}
+
+async function keepForAlias(calls: LinuxCalls): Promise<void> {
+  const made = alias(calls, map(calls, createMemory(calls)), 8);
+  for (let turn = 0; turn < MANY_TURNS; turn++) await collectGarbage();
+  new Uint8Array(made)[0] = 1;
+  assert.equal(mappedRanges(NAME).length, 1);
+  assert.equal(calls.detach(made), 0);
+  await untilUnmapped();
+  hangUp();
+}
+
+/** Maps the memory, and makes aliases that nobody keeps. */
+function mapWithAliases(calls: LinuxCalls, fd: number): ArrayBuffer {
+  const buffer = map(calls, fd);
+  for (let count = 0; count < 100; count++) alias(calls, buffer, count + 1);
+  return buffer;
+}
+
+/** One mapping is forgotten with its aliases; another is unmapped when its aliases are garbage. */
+async function forgetAliases(calls: LinuxCalls): Promise<void> {
+  const fd = createMemory(calls);
+  const kept = mapWithAliases(calls, fd);
+  mapWithAliases(calls, fd);
+  assert.equal(mappedRanges(NAME).length, 2);
+  for (let turn = 0; turn < MANY_TURNS; turn++) await collectGarbage();
+  const last = alias(calls, kept, 8);
+  assert.equal(calls.munmap(kept), 0);
+  assert.equal(last.byteLength, 0);
+  await untilUnmapped();
+  hangUp();
+}
+
+await runScenario({
+  unmap,
+  'spare-the-younger': spareTheYounger,
+  'keep-for-view': keepForView,
+  'keep-for-alias': keepForAlias,
+  'forget-aliases': forgetAliases,
+});

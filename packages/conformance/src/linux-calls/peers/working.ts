@@ -30,6 +30,18 @@ function watchAll(calls: LinuxCalls): DescriptorWatcher[] {
   return descriptors.map((fd) => watch(calls, fd, () => {}));
 }
 
+/** Maps the same page several times. */
+function mapMemory(calls: LinuxCalls, count: number): (ArrayBuffer | number)[] {
+  const page = calls.pageSize();
+  const fd = succeed(calls.memfdCreate(`${NAME_PREFIX}-in-worker`, 0));
+  succeed(calls.ftruncate(fd, page));
+  const mapped = Array.from({ length: count }, () =>
+    calls.mmap(page, PROT_READ, MAP_SHARED, fd, 0),
+  );
+  calls.close(fd);
+  return mapped;
+}
+
 /** Keeps the thread alive until it is terminated, and what it is given too. */
 function stay(...kept: readonly unknown[]): void {
   parentPort?.on('message', () => kept);
@@ -69,12 +81,14 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     return { kept, takenBack, closed };
   },
   map: (calls) => {
-    const page = calls.pageSize();
-    const fd = succeed(calls.memfdCreate(`${NAME_PREFIX}-in-worker`, 0));
-    succeed(calls.ftruncate(fd, page));
-    const kept = Array.from({ length: 3 }, () => calls.mmap(page, PROT_READ, MAP_SHARED, fd, 0));
-    calls.close(fd);
-    stay(kept);
+    stay(mapMemory(calls, 3));
+  },
+  alias: (calls) => {
+    const [mapping] = mapMemory(calls, 1);
+    if (typeof mapping !== 'object') throw new Error(`mmap answered ${mapping}`);
+    const alias = () => calls.alias(mapping, 0, 100) as ArrayBuffer;
+    succeed(calls.detach(alias()));
+    stay(mapping, [alias(), alias()]);
   },
 };
 

@@ -1,0 +1,210 @@
+import {
+  EINVAL,
+  MADV_DONTNEED,
+  MAP_ANONYMOUS,
+  MAP_PRIVATE,
+  PROT_READ,
+  PROT_WRITE,
+} from '@pageferry/linux';
+import { describe, expect, test } from 'vitest';
+import type { SuiteContext } from './registration.js';
+import { pattern } from './support/bytes.js';
+import { turns, until } from './support/event-loop.js';
+import { NAME_PREFIX } from './support/names.js';
+import { mappedRanges } from './support/process-state.js';
+import { useResources } from './support/resources.js';
+
+/** alias and detach. */
+export function describeAliases({ calls }: SuiteContext): void {
+  const page = calls.pageSize();
+
+  describe('aliases', () => {
+    const resources = useResources(calls);
+
+    const mapAnonymous = (byteLength = page): ArrayBuffer =>
+      resources.map(byteLength, -1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+
+    /** A mapping that shows in `/proc` under a name of its own. */
+    function mapNamed(name: string): ArrayBuffer {
+      const fd = resources.own(calls.memfdCreate(name, 0));
+      calls.ftruncate(fd, page);
+      return resources.map(page, fd);
+    }
+
+    function alias(buffer: ArrayBuffer, offset = 0, byteLength = buffer.byteLength): ArrayBuffer {
+      const made = calls.alias(buffer, offset, byteLength);
+      expect(made).toBeInstanceOf(ArrayBuffer);
+      return made as ArrayBuffer;
+    }
+
+    test('an alias is the named part of the mapping, and the same memory', () => {
+      const buffer = mapAnonymous();
+      const bytes = new Uint8Array(buffer);
+      bytes.set(pattern(page));
+      const part = alias(buffer, 100, 16);
+      expect(new Uint8Array(part)).toEqual(pattern(page).slice(100, 116));
+      expect(calls.addressOf(part)).toBe(calls.addressOf(buffer) + 100n);
+      new Uint8Array(part)[3] = 255;
+      expect(bytes[103]).toBe(255);
+    });
+
+    test('a detached alias and its views are empty, and the mapping stays as it is', () => {
+      const buffer = mapAnonymous();
+      const part = alias(buffer, 8, 64);
+      const bytes = new Uint8Array(part).fill(7);
+      const words = new Int32Array(part, 8, 2);
+      expect(calls.detach(part)).toBe(0);
+      expect([part.byteLength, bytes.length, words.length]).toEqual([0, 0, 0]);
+      expect(bytes[0]).toBeUndefined();
+      expect(calls.addressOf(part)).toBe(0n);
+      expect(new Uint8Array(buffer, 7, 3)).toEqual(Uint8Array.of(0, 7, 7));
+    });
+
+    test('aliases of the same bytes are detached one by one', () => {
+      const buffer = mapAnonymous();
+      const all = [alias(buffer), alias(buffer), alias(buffer, 0, 10), alias(buffer, 5, 10)];
+      for (const [index, made] of all.entries()) {
+        expect(calls.detach(made)).toBe(0);
+        const lengths = all.map(({ byteLength }) => byteLength);
+        expect(lengths).toEqual([page, page, 10, 10].fill(0, 0, index + 1));
+      }
+    });
+
+    test('only an alias can be detached, and only once', () => {
+      const buffer = mapAnonymous();
+      const part = alias(buffer, 0, 10);
+      expect(calls.detach(part)).toBe(0);
+      expect(calls.detach(part)).toBe(-EINVAL);
+      expect(calls.detach(buffer)).toBe(-EINVAL);
+      const foreign = new ArrayBuffer(16);
+      expect(calls.detach(foreign)).toBe(-EINVAL);
+      expect([buffer.byteLength, foreign.byteLength]).toEqual([page, 16]);
+    });
+
+    test('an empty part of the mapping has an alias too', () => {
+      const buffer = mapAnonymous();
+      for (const offset of [0, 100, page]) {
+        const part = alias(buffer, offset, 0);
+        const view = new Uint8Array(part);
+        expect([part.byteLength, view.length]).toEqual([0, 0]);
+        expect(calls.detach(part)).toBe(0);
+        expect(calls.detach(part)).toBe(-EINVAL);
+      }
+    });
+
+    test('an alias is not a mapping, even if it spans one', () => {
+      const buffer = mapAnonymous();
+      const whole = alias(buffer);
+      expect(calls.munmap(whole)).toBe(-EINVAL);
+      expect(calls.madvise(whole, 0, page, MADV_DONTNEED)).toBe(-EINVAL);
+      expect(calls.alias(whole, 0, 1)).toBe(-EINVAL);
+      expect([buffer.byteLength, whole.byteLength]).toEqual([page, page]);
+      expect(calls.detach(whole)).toBe(0);
+      expect(calls.madvise(buffer, 0, page, MADV_DONTNEED)).toBe(0);
+      expect(calls.munmap(buffer)).toBe(0);
+    });
+
+    test('a range outside of the mapping has no alias', () => {
+      const buffer = mapAnonymous();
+      for (const [offset, byteLength] of [
+        [0, page + 1],
+        [page, 1],
+        [page + 1, 0],
+        [-1, 1],
+        [0, -1],
+        [1, Number.MAX_SAFE_INTEGER],
+        [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+      ] as const) {
+        expect(calls.alias(buffer, offset, byteLength)).toBe(-EINVAL);
+      }
+    });
+
+    test('memory that is not mapped, or not any more, has no alias', () => {
+      expect(calls.alias(new ArrayBuffer(16), 0, 16)).toBe(-EINVAL);
+      expect(calls.alias(new ArrayBuffer(0), 0, 0)).toBe(-EINVAL);
+      const buffer = mapAnonymous();
+      calls.munmap(buffer);
+      expect(calls.alias(buffer, 0, 0)).toBe(-EINVAL);
+    });
+
+    test('munmap detaches what is left of the aliases, and unmaps at once', () => {
+      const name = `${NAME_PREFIX}-aliased`;
+      const buffer = mapNamed(name);
+      const neighbour = mapAnonymous();
+      const parts = [alias(buffer), alias(buffer, 0, 1), alias(buffer, page - 1, 1)];
+      const views = parts.map((part) => new Uint8Array(part));
+      const spared = alias(neighbour);
+      const detached = alias(buffer, 10, 10);
+      calls.detach(detached);
+      expect(calls.munmap(buffer)).toBe(0);
+      expect(views.map(({ length }) => length)).toEqual([0, 0, 0]);
+      expect(parts.map((part) => calls.detach(part))).toEqual([-EINVAL, -EINVAL, -EINVAL]);
+      expect(mappedRanges(name)).toEqual([]);
+      expect(spared.byteLength).toBe(page);
+      expect(calls.detach(spared)).toBe(0);
+    });
+
+    test('an alias can be read from and written to by the other calls', async () => {
+      const [readEnd, writeEnd] = resources.pipe();
+      const buffer = mapAnonymous();
+      const source = alias(buffer, 0, 16);
+      const target = alias(buffer, 16, 16);
+      new Uint8Array(source).set(pattern(16));
+      const written = calls.writeOnThread(writeEnd, new Uint8Array(source), 0, 16);
+      expect(calls.detach(source)).toBe(0);
+      expect(await written).toBe(16);
+      expect(calls.read(readEnd, new Uint8Array(target), 0, 16)).toBe(16);
+      calls.detach(target);
+      expect(new Uint8Array(buffer, 0, 32)).toEqual(
+        Uint8Array.from([...pattern(16), ...pattern(16)]),
+      );
+    });
+
+    test('thousands come and go, in any order, and none outlives its time', async () => {
+      const buffer = mapAnonymous();
+      const live: ArrayBuffer[] = [];
+      for (let round = 0; round < 5000; round++) {
+        live.push(alias(buffer, round % page, 1 + (round % (page - (round % page)))));
+        if (round % 3 !== 0) continue;
+        const [made] = live.splice((round * 7) % live.length, 1);
+        expect(calls.detach(made as ArrayBuffer)).toBe(0);
+        if (round % 100 === 0) await turns(1);
+      }
+      expect(calls.munmap(buffer)).toBe(0);
+      expect(live.filter(({ byteLength }) => byteLength > 0)).toEqual([]);
+    });
+
+    test('a clone is a copy, and a transfer takes nothing away', () => {
+      const buffer = mapAnonymous();
+      const part = alias(buffer, 0, 16);
+      new Uint8Array(part).fill(1);
+      const { buffer: clone } = structuredClone(new Uint8Array(part));
+      // Some releases of Node refuse to transfer what is not theirs, others make a copy of it.
+      try {
+        structuredClone(part, { transfer: [part] });
+      } catch (error) {
+        expect(error).toMatchObject({ name: 'DataCloneError' });
+      }
+      expect(part.byteLength).toBe(16);
+      expect(calls.detach(part)).toBe(0);
+      expect(new Uint8Array(clone)).toEqual(new Uint8Array(16).fill(1));
+    });
+
+    test.skipIf(!('transfer' in ArrayBuffer.prototype))(
+      'memory that was moved on to another buffer stays mapped as long as that is there',
+      async () => {
+        const name = `${NAME_PREFIX}-moved`;
+        const buffer = mapNamed(name);
+        new Uint8Array(buffer)[5] = 42;
+        const part = alias(buffer, 0, 16) as ArrayBuffer & { transfer(): ArrayBuffer };
+        const moved = part.transfer();
+        expect(calls.detach(part)).toBe(-EINVAL);
+        expect(calls.munmap(buffer)).toBe(0);
+        expect(new Uint8Array(moved)[5]).toBe(42);
+        expect(mappedRanges(name)).toHaveLength(1);
+        structuredClone(moved, { transfer: [moved] });
+        await until(() => mappedRanges(name).length === 0);
+      },
+    );
+  });
+}
