@@ -6,6 +6,9 @@
       'sources': [
         'native/alias.cc',
         'native/descriptor_set.cc',
+        'native/explanation.cc',
+        'native/fault_handler.cc',
+        'native/fault_table.cc',
         'native/files.cc',
         'native/mapping.cc',
         'native/memory.cc',
@@ -17,6 +20,8 @@
         'native/waiting.cc',
         'native/watcher.cc',
       ],
+      # For an older C library; it has been part of libc itself since 2.34.
+      'libraries': ['-ldl'],
       'defines': ['NAPI_VERSION=8', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS', '_GNU_SOURCE'],
       'cflags!': ['-O3', '-fno-omit-frame-pointer'],
       'cflags_cc!': ['-O3', '-std=gnu++17', '-std=gnu++20'],

@@ -26,6 +26,13 @@ struct Elements {
 using Int32s = Elements<std::int32_t>;
 using BigInt64s = Elements<std::int64_t>;
 
+/// A Float64Array that a function keeps. Its elements do not move any more.
+struct Float64s {
+  napi_value value;
+  const double* data;
+  std::size_t length;
+};
+
 /// An ArrayBuffer; `data` is null once it is detached.
 struct Buffer {
   napi_value value;
@@ -132,6 +139,14 @@ class Arguments {
   void Read(Int32s& elements) { ReadElements(napi_int32_array, "an Int32Array", elements); }
   void Read(BigInt64s& elements) {
     ReadElements(napi_bigint64_array, "a BigInt64Array", elements);
+  }
+
+  void Read(Float64s& array) {
+    Elements<const double> elements{};
+    array.value = values_[next_];
+    if (!ReadElements(napi_float64_array, "a Float64Array", elements)) return;
+    array.data = elements.data;
+    array.length = elements.length;
   }
 
   void Read(Buffer& buffer) {

@@ -4,6 +4,8 @@
 
 #include <iterator>
 
+#include "explanation.h"
+
 namespace pageferry {
 namespace {
 
@@ -11,9 +13,17 @@ std::uintptr_t Number(const void* address) { return reinterpret_cast<std::uintpt
 
 }  // namespace
 
+Mapping::Mapping(void* address, std::size_t length) : address_(address), length_(length) {}
+
+Mapping::~Mapping() { Unmap(); }
+
 bool Mapping::Contains(std::int64_t offset, std::int64_t length) const {
   const auto limit = static_cast<std::int64_t>(length_);
   return offset >= 0 && length >= 0 && offset <= limit && length <= limit - offset;
+}
+
+void Mapping::Explain(std::unique_ptr<Explanation> explanation) {
+  explanation_ = std::move(explanation);
 }
 
 Result Mapping::End() {
@@ -23,6 +33,8 @@ Result Mapping::End() {
 
 Result Mapping::Unmap() {
   if (address_ == nullptr) return 0;
+  // First: another mapping may be at this place as soon as this one is not.
+  explanation_.reset();
   return Once([&] { return munmap(std::exchange(address_, nullptr), length_); });
 }
 

@@ -11,12 +11,14 @@
 
 namespace pageferry {
 
+class Explanation;
+
 /// One range of mapped memory, unmapped exactly once: by `End`, or by the last owner. Used by the
 /// JavaScript thread alone.
 class Mapping {
  public:
-  Mapping(void* address, std::size_t length) : address_(address), length_(length) {}
-  ~Mapping() { Unmap(); }
+  Mapping(void* address, std::size_t length);
+  ~Mapping();
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
 
@@ -26,6 +28,9 @@ class Mapping {
 
   /// Whether the bytes [offset, offset + length) lie within it.
   bool Contains(std::int64_t offset, std::int64_t length) const;
+
+  /// Has writes to it explained from now on, or no longer. Ends with the mapping.
+  void Explain(std::unique_ptr<Explanation> explanation);
 
   /// Unmaps now, or, while something pins the memory, as soon as that has ended.
   Result End();
@@ -37,6 +42,7 @@ class Mapping {
 
   void* address_;
   const std::size_t length_;
+  std::unique_ptr<Explanation> explanation_;
   int pins_ = 0;
   bool ended_ = false;
 };

@@ -5,6 +5,7 @@
 #include "alias.h"
 #include "descriptor_set.h"
 #include "environment.h"
+#include "explanation.h"
 #include "exports.h"
 #include "files.h"
 #include "memory.h"
@@ -51,6 +52,7 @@ constexpr napi_property_descriptor kExports[] = {
     Method<&AddressOf>("addressOf"),
     Method<&CreateAlias>("alias"),
     Method<&DetachAlias>("detach"),
+    Method<&ExplainWrites>("explainWrites"),
 
     Method<&Poll>("poll"),
     Method<&PollMany>("pollMany"),

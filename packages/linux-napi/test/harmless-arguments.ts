@@ -44,6 +44,7 @@ export const HARMLESS_ARGUMENTS: Readonly<Record<Method, readonly unknown[]>> = 
   addressOf: [new ArrayBuffer(16)],
   alias: [new ArrayBuffer(16), 0, 16],
   detach: [new ArrayBuffer(16)],
+  explainWrites: [new ArrayBuffer(16), new Float64Array(3), 'advice'],
   schedYield: [],
   eventfd: [-1, 0],
   watch: [noFile, 1, () => {}],

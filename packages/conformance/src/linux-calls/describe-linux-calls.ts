@@ -1,6 +1,7 @@
 import { describe } from 'vitest';
 import { describeAliases } from './aliases.js';
 import { describeDescriptors } from './descriptors.js';
+import { describeExplanations } from './explanations.js';
 import { describeInputOutput } from './input-output.js';
 import { describeInterrupts } from './interrupts.js';
 import { describeLeftovers, useBaseline } from './leftovers.js';
@@ -32,8 +33,8 @@ const TIME_LIMIT = 30_000;
  * });
  */
 export function describeLinuxCalls(registration: LinuxCallsRegistration): void {
-  const { name, load, moduleUrl, collectsMappings = true } = registration;
-  const context: SuiteContext = { calls: load(), moduleUrl, collectsMappings };
+  const { name, load, moduleUrl, collectsMappings = true, explainsWrites = true } = registration;
+  const context: SuiteContext = { calls: load(), moduleUrl, collectsMappings, explainsWrites };
 
   describe(name, { timeout: TIME_LIMIT }, () => {
     const baseline = useBaseline(context);
@@ -45,6 +46,7 @@ export function describeLinuxCalls(registration: LinuxCallsRegistration): void {
     describeMemoryFiles(context);
     describeMappings(context);
     describeAliases(context);
+    describeExplanations(context);
     describeSockets(context);
     describeMessages(context);
     describeWatching(context);

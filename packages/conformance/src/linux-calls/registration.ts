@@ -16,6 +16,11 @@ export interface LinuxCallsRegistration {
    * ends. True unless given.
    */
   readonly collectsMappings?: boolean;
+  /**
+   * Whether writes to read-only memory can be explained. Where not, `explainWrites` answers `-ENOSYS`.
+   * True unless given.
+   */
+  readonly explainsWrites?: boolean;
 }
 
 /** What each part of the suite is given. */
@@ -26,4 +31,6 @@ export interface SuiteContext {
   readonly moduleUrl: string;
   /** See {@link LinuxCallsRegistration.collectsMappings}. */
   readonly collectsMappings: boolean;
+  /** See {@link LinuxCallsRegistration.explainsWrites}. */
+  readonly explainsWrites: boolean;
 }

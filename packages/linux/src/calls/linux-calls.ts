@@ -146,6 +146,22 @@ export interface LinuxCalls {
    * `-EINVAL` for anything but an alias, and for one that is detached already.
    */
   detach(buffer: ArrayBuffer): number;
+  /**
+   * Has a write to a read-only mapping explained: JavaScript has no read-only arrays, so such a write
+   * ends the process with SIGSEGV, and tells nothing of where it went. From now on it ends the process
+   * just the same, but prints a line on standard error before: the address, the number of the message
+   * that lies there and which of its bytes was written to, and `text`.
+   *
+   * @param ranges which message lies where: triples of offset and length in the mapping, in bytes, and
+   *   number. They stay the caller's, who changes them as messages come and go, and are read when it
+   *   comes to the worst. Where they overlap, the highest number counts; a length of 0 stands for no
+   *   message. The array is kept alive, and must not be detached.
+   * @param text the advice to print, at most 800 bytes of UTF-8.
+   * @returns 0; `-EINVAL` for anything but a live mapping, and for a longer text; `-ENOSPC` if too many
+   *   mappings of this process are explained already; `-ENOSYS` from a binding that cannot. Asked again
+   *   for the same mapping, the new ranges and text take the place of the old ones.
+   */
+  explainWrites(buffer: ArrayBuffer, ranges: Float64Array, text: string): number;
 
   // --- waiting and waking --------------------------------------------------------------------
 

@@ -1,0 +1,80 @@
+#include "fault_handler.h"
+
+#include <dlfcn.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <string_view>
+
+#include "fault_line.h"
+
+namespace pageferry {
+namespace {
+
+constinit FaultTable explained_ranges;
+// Whoever handled faults before. Written once, before the handler can run.
+struct sigaction previous;
+
+/// Writes to standard error, unless nobody takes it: the process is not to hang instead of ending.
+void Tell(std::string_view text) {
+  constexpr int kPatienceMilliseconds = 1000;
+  pollfd error_output{STDERR_FILENO, POLLOUT, 0};
+  if (poll(&error_output, 1, kPatienceMilliseconds) != 1) return;
+  [[maybe_unused]] const auto written = write(STDERR_FILENO, text.data(), text.size());
+}
+
+/// Does what would have been done without this handler.
+void PassOn(int signal, siginfo_t* info, void* context) {
+  if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
+    // It is called with all three, whatever its flags: the kernel does so too.
+    previous.sa_sigaction(signal, info, context);
+    return;
+  }
+  sigaction(signal, &previous, nullptr);
+  // The faulting instruction is run again, and ends the process. A signal that somebody sent is not
+  // repeated by itself.
+  if (info->si_code <= 0) raise(signal);
+}
+
+/// Runs in the place of whatever has faulted: nothing but async-signal-safe calls, signal-safety(7).
+void OnFault(int signal, siginfo_t* info, void* context) {
+  const int error = errno;
+  FaultLine line;
+  // A mapping that exists and does not allow the access; `si_addr` means nothing in a signal that
+  // was sent.
+  if (info->si_code == SEGV_ACCERR &&
+      explained_ranges.Describe(reinterpret_cast<std::uintptr_t>(info->si_addr), line)) {
+    Tell(line.Finish());
+  }
+  errno = error;
+  PassOn(signal, info, context);
+}
+
+/// Node unloads an addon when the last worker that has loaded it ends. The handler stays.
+[[maybe_unused]] bool KeepLoaded() {
+  Dl_info self{};
+  if (dladdr(reinterpret_cast<void*>(&OnFault), &self) == 0) return false;
+  return dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE) != nullptr;
+}
+
+bool Install() {
+  if ( sigaction(SIGSEGV, nullptr, &previous) != 0) return false;
+  struct sigaction action = previous;
+  action.sa_sigaction = OnFault;
+  action.sa_flags |= SA_SIGINFO;
+  if (previous.sa_handler == SIG_DFL || previous.sa_handler == SIG_IGN) action.sa_flags |= SA_ONSTACK;
+  return sigaction(SIGSEGV, &action, nullptr) == 0;
+}
+
+}  // namespace
+
+FaultTable& ExplainedRanges() { return explained_ranges; }
+
+Result InstallFaultHandler() {
+  static const bool installed = Install();
+  return installed ? 0 : -ENOSYS;
+}
+
+}  // namespace pageferry
