@@ -9,8 +9,8 @@ namespace pageferry {
 /// What a system call answers: not negative, or `-errno`.
 using Result = std::int64_t;
 
-/// Makes a system call once. For the calls that an interruption must end: poll with a time-out, and
-/// close, after which the descriptor is gone even if it was interrupted.
+/// Makes a system call once. For the calls that an interruption must end: poll that waits for a limited
+/// time, and close, after which the descriptor is gone even if it was interrupted.
 template <typename SystemCall>
 Result Once(SystemCall call) {
   const auto answer = call();

@@ -18,8 +18,8 @@ Result SchedYield() {
 Result Poll(int fd, int events, int timeout) {
   pollfd entry{fd, static_cast<short>(events), 0};
   const auto call = [&] { return poll(&entry, 1, timeout); };
-  // With a time-out, repeating would start the time over.
-  const Result result = timeout < 0 ? Repeat(call) : Once(call);
+  // Repeating would start the time over. Without waiting, or without a limit, there is none to lose.
+  const Result result = timeout > 0 ? Once(call) : Repeat(call);
   return result > 0 ? static_cast<Result>(static_cast<unsigned short>(entry.revents)) : result;
 }
 

@@ -4,7 +4,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EPERM, type LinuxCalls } from '@pageferry/linux';
+import { ENOMEM, EPERM, type LinuxCalls } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { createAttachments } from '@pageferry/vmsplice';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -91,6 +91,25 @@ describe.each(bindings)('a sender attached to the pipe of a foreign program, by 
     pipe.writeEnd.close();
   });
 
+  test('does not take a look that fails for a program that has gone', async () => {
+    let fails = false;
+    const failing = {
+      ...calls,
+      poll: (...words: Parameters<LinuxCalls['poll']>) => (fails ? -ENOMEM : calls.poll(...words)),
+    };
+    const pipe = openPipe();
+    const sender = await createAttachments(() => failing).attachSender({ pipe: pipe.writeEnd });
+    const loan = await sender.loan(10);
+    fails = true;
+    await expect(loan.send()).rejects.toMatchObject({ syscall: 'poll', errnoName: 'ENOMEM' });
+    fails = false;
+    expect(loan.owned).toBe(true);
+    expect(await loan.send()).toBe('sent');
+    await sender.destroy();
+    pipe.readEnd.close();
+    pipe.writeEnd.close();
+  });
+
   test('can be aborted while the program does not read', async () => {
     const pipe = openPipe();
     const sender = await attachSender({ pipe: pipe.writeEnd });
@@ -155,6 +174,27 @@ describe('a receiver attached to the pipe of a foreign program', () => {
     const { output } = await ended;
     expect(output().equals(pattern(5_000_000, 3))).toBe(true);
     first.readEnd.close();
+  });
+
+  test('does not read where a look fails: the pipe may block', async () => {
+    let fails = true;
+    const calls = callsWith({});
+    const { poll, read } = calls;
+    calls.poll = (...words) => (fails ? -ENOMEM : poll(...words));
+    calls.read = (...words) => (fails ? -EPERM : read(...words));
+    const pipe = openPipe();
+    await using receiver = await createAttachments(() => calls).attachReceiver({
+      pipe: pipe.readEnd,
+      poolBytes: 1,
+    });
+    expect(() => receiver.tryReceive()).toThrow(expect.objectContaining({ syscall: 'poll' }));
+    fails = false;
+    expect(receiver.tryReceive()).toBeUndefined();
+    expect(calls.write(pipe.writeEnd.fd, Buffer.from('after all'), 0, 9)).toBe(9);
+    using delivery = receiver.tryReceive();
+    expect(delivery?.copy().toString()).toBe('after all');
+    pipe.readEnd.close();
+    pipe.writeEnd.close();
   });
 
   test('close ends a receive and a spliceTo that wait', async () => {

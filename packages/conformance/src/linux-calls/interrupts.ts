@@ -3,7 +3,7 @@ import { EINTR, POLLIN } from '@pageferry/linux';
 import { describe, expect, test } from 'vitest';
 import type { SuiteContext } from './registration.js';
 import { writeText } from './support/bytes.js';
-import { until } from './support/event-loop.js';
+import { turns, until } from './support/event-loop.js';
 import { Peer } from './support/peer.js';
 import { useResources } from './support/resources.js';
 
@@ -48,6 +48,23 @@ export function describeInterrupts({ calls, moduleUrl }: SuiteContext): void {
       await interrupt(peer, SYS_POLL, 5);
       writeText(calls, writeEnd, 'x');
       expect(await peer.message()).toEqual({ result: POLLIN, interrupted: true });
+      await peer.exit;
+    });
+
+    test('poll that does not wait is not ended by signals: it has no time to lose', async () => {
+      const [readEnd] = resources.pipe();
+      const options = { moduleUrl, scenario: 'poll-among-signals', descriptor: readEnd };
+      await using peer = Peer.start('blocking', options);
+      await peer.message();
+      let answered = false;
+      const results = peer.message().finally(() => {
+        answered = true;
+      });
+      while (!answered) {
+        peer.signal('SIGUSR2');
+        await turns(1);
+      }
+      expect(await results).toEqual([0]);
       await peer.exit;
     });
 

@@ -7,6 +7,7 @@ import {
   OwnedFd,
   POLLIN,
   POLLOUT,
+  pollNow,
   S_IFMT,
   STAT_FIELD,
   systemCallError,
@@ -59,7 +60,7 @@ export class Doorbell implements Disposable {
     const { fd } = this.fd;
     // A bell that was rung 2^64 - 2 times takes no more, and will wake its listener anyway. Writing
     // to it would block if the peer has made it blocking, which it can, as both share it.
-    if ((this.#calls.poll(fd, POLLOUT, 0) & POLLOUT) !== 0) this.#calls.write(fd, ONE, 0, 8);
+    if ((pollNow(this.#calls, fd, POLLOUT) & POLLOUT) !== 0) this.#calls.write(fd, ONE, 0, 8);
   }
 
   /**

@@ -9,8 +9,10 @@ import type { DescriptorWatcher, WatchCallback } from './watcher.js';
  *
  * - **Result.** What the call returns, or `-errno` as a negative integer. No method throws for a
  *   failed call. {@link checkResult} turns a negative result into a typed error.
- * - **EINTR.** A binding repeats an interrupted call, but for `poll` with a time-out, `pollMany`
- *   and `close` (close(2): on Linux the descriptor is gone even then).
+ * - **EINTR.** A binding repeats an interrupted call, but for `poll` that waits for a limited time,
+ *   `pollMany` that waits, and `close` (close(2): on Linux the descriptor is gone even then). A poll
+ *   that does not wait can be interrupted all the same, by a signal that arrives meanwhile; it is
+ *   repeated.
  * - **Memory.** `bytes` with `offset` and `length` names the memory, in bytes. The kernel uses it
  *   only until the method returns, but for `vmsplice`, which see. Offsets and lengths must lie
  *   within `bytes`; a binding answers `-EFAULT` where they do not and touches nothing.
@@ -60,7 +62,11 @@ export interface LinuxCalls {
   writeOnThread(fd: number, bytes: Uint8Array, offset: number, length: number): Promise<number>;
   /** lseek(2). `position` and the result are bytes, exact up to 2^53. */
   lseek(fd: number, position: number, whence: number): number;
-  /** poll(2) on one descriptor. Returns `revents`, or 0 after `timeout` milliseconds. */
+  /**
+   * poll(2) on one descriptor. Returns `revents`, or 0 after `timeout` milliseconds; 0 does not wait,
+   * -1 waits without a limit. `-EINTR` only where `timeout` is greater than 0: {@link pollNow} is the
+   * way to look without waiting.
+   */
   poll(fd: number, events: number, timeout: number): number;
   /**
    * poll(2) on several descriptors. `entries` starts with `count` records of two words, as the kernel

@@ -3,6 +3,7 @@ import { systemCallError } from '../calls/errors.js';
 import type { LinuxCalls } from '../calls/linux-calls.js';
 import type { DescriptorWatcher } from '../calls/watcher.js';
 import { OwnedFd } from '../resources/owned-fd.js';
+import { pollNow } from './poll-now.js';
 
 /**
  * Waits until `fd` is ready for `events`: looks again and again for a bounded time (poll(2)), then
@@ -24,8 +25,7 @@ export async function waitUntilReady(
   if (signal?.aborted) throw signal.reason;
   const started = performance.now();
   do {
-    const revents = calls.poll(fd, events, 0);
-    if (revents < 0) throw systemCallError('poll', revents);
+    const revents = pollNow(calls, fd, events);
     if ((revents & POLLNVAL) !== 0) throw systemCallError('poll', -EBADF);
     if (revents !== 0) return revents;
   } while ((performance.now() - started) * 1000 < spinMicroseconds);

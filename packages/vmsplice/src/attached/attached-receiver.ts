@@ -10,6 +10,7 @@ import {
   type LinuxCalls,
   POLLIN,
   POLLOUT,
+  pollNow,
   SPLICE_F_NONBLOCK,
   systemCallError,
   waitUntilReady,
@@ -66,13 +67,15 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
     }
     const slot = this.#pool.take(CHUNK_BYTES);
     if (slot === undefined) return undefined;
-    const count = this.#read(slot);
-    if (count > 0) {
-      const bytes = slot.bytes.subarray(0, count);
-      return { bytes, sequence: this.#sequence++, offset: 0, slot };
+    let count = 0;
+    try {
+      count = this.#read(slot);
+    } finally {
+      if (count <= 0) this.#pool.giveBack(slot);
     }
-    this.#pool.giveBack(slot);
-    return count === 0 ? 'end' : undefined;
+    if (count <= 0) return count === 0 ? 'end' : undefined;
+    const bytes = slot.bytes.subarray(0, count);
+    return { bytes, sequence: this.#sequence++, offset: 0, slot };
   }
 
   protected override waitUntil(ready: () => boolean, signal?: AbortSignal): Promise<void> {
@@ -112,7 +115,7 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
   /** @returns bytes read, 0 at the end, -1 if there is nothing now. */
   #read(slot: Slot): number {
     // The pipe may be in blocking mode, and that is not this program's to change.
-    const revents = this.#calls.poll(this.#fd, POLLIN, 0);
+    const revents = pollNow(this.#calls, this.#fd, POLLIN);
     if (revents === 0) return -1;
     const count = this.#calls.read(this.#fd, slot.bytes, 0, CHUNK_BYTES);
     if (count === -EAGAIN) return -1;

@@ -6,7 +6,7 @@ import {
   type ReceiverInfo,
   type SendMethod,
 } from '@pageferry/core';
-import { type LinuxCalls, POLLERR, POLLOUT } from '@pageferry/linux';
+import { type LinuxCalls, POLLERR, POLLOUT, pollNow } from '@pageferry/linux';
 import { attachedCapabilities } from '../capabilities.js';
 import { PagePool, type Slot } from '../memory/page-pool.js';
 import { chooseOutlet, type Outlet, sendMethodOf } from '../sending/outlet.js';
@@ -144,7 +144,7 @@ export class AttachedSender extends BaseSender<SlotMemory> {
       return this.#outlet.put(this.#fd, bytes, offset, rest);
     }
     // The pipe may be in blocking mode, and that is not this program's to change.
-    const revents = this.#calls.poll(this.#fd, POLLOUT, 0);
+    const revents = pollNow(this.#calls, this.#fd, POLLOUT);
     if ((revents & POLLERR) !== 0) return -1;
     if ((revents & POLLOUT) === 0) return 0;
     return this.#outlet.put(this.#fd, bytes, offset, Math.min(SURE_BYTES, rest));
@@ -153,7 +153,7 @@ export class AttachedSender extends BaseSender<SlotMemory> {
   #readerLives(): boolean {
     if (this.#broken) return false;
     // POLLERR on the write end: no reader is left (poll(2)).
-    this.#broken = (this.#calls.poll(this.#fd, POLLOUT, 0) & POLLERR) !== 0;
+    this.#broken = (pollNow(this.#calls, this.#fd, POLLOUT) & POLLERR) !== 0;
     return !this.#broken;
   }
 }

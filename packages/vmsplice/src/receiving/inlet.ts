@@ -5,6 +5,7 @@ import {
   type LinuxCalls,
   type OwnedFd,
   POLLIN,
+  pollNow,
   SPLICE_F_MORE,
   SPLICE_F_NONBLOCK,
   systemCallError,
@@ -172,7 +173,7 @@ export class Inlet {
   }
 
   #checkPipeHoldsBytes(): void {
-    if (this.#settings.calls.poll(this.fd, POLLIN, 0) === 0) {
+    if (pollNow(this.#settings.calls, this.fd, POLLIN) === 0) {
       throw misbehaved('the pipe holds less than was announced');
     }
   }

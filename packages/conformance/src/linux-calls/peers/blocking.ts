@@ -3,6 +3,9 @@ import { turns } from '../support/event-loop.js';
 import { PEER_DESCRIPTOR } from '../support/peer.js';
 import { hangUp, runScenario, tell } from './peer-program.js';
 
+/** So many that some of them arrive within a call that does not wait. */
+const SIGNALS = 2000;
+
 /** Starts a write that blocks, and collects everything that only the write refers to. */
 async function writeAndForget(calls: LinuxCalls): Promise<void> {
   const written = calls.writeOnThread(PEER_DESCRIPTOR, new Uint8Array(100).fill(42), 0, 100);
@@ -42,6 +45,19 @@ async function pollMany(calls: LinuxCalls, timeout: number): Promise<void> {
   hangUp();
 }
 
+/** Looks at a descriptor again and again until so many signals were handled, most of them meanwhile. */
+async function pollAmongSignals(calls: LinuxCalls): Promise<void> {
+  const signals = countSignals();
+  const results = new Set<number>();
+  await tell('polling');
+  while (signals() < SIGNALS) {
+    for (let count = 0; count < 100; count++) results.add(calls.poll(PEER_DESCRIPTOR, POLLIN, 0));
+    await turns(1);
+  }
+  await tell([...results]);
+  hangUp();
+}
+
 async function spliceOnThread(calls: LinuxCalls): Promise<void> {
   const signals = countSignals();
   const ends = new Int32Array(2);
@@ -57,6 +73,7 @@ async function spliceOnThread(calls: LinuxCalls): Promise<void> {
 await runScenario({
   'write-and-forget': writeAndForget,
   'poll-without-limit': (calls) => poll(calls, -1),
+  'poll-among-signals': pollAmongSignals,
   'poll-with-limit': (calls) => poll(calls, 60_000),
   'poll-many-without-limit': (calls) => pollMany(calls, -1),
   'poll-many-with-limit': (calls) => pollMany(calls, 60_000),
