@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { FakeSender } from './support/fake-sender.js';
 import { stateOf, turns } from './support/turns.js';
 
@@ -203,6 +203,34 @@ describe('send of bytes', () => {
     await expect(sender.send(BYTES, { timeout: 5 })).rejects.toMatchObject({ code: 'TIMEOUT' });
     expect(sender.accepted).toEqual([10]);
     expect(sender.stats()).toMatchObject({ loansHeld: 0, bytesOut: 0 });
+  });
+
+  test('has one time limit for all of it: the wait for memory, and the way out', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    const sender = new FakeSender();
+    Object.assign(sender, { room: 0, outcome: 'full' });
+    const sending = sender.send(BYTES, { timeout: 1000 });
+    vi.advanceTimersByTime(999);
+    sender.change({ room: 1 });
+    expect(await stateOf(sending)).toBe('pending');
+    expect(sender.out).toBe(1);
+    vi.advanceTimersByTime(1);
+    await expect(sending).rejects.toMatchObject({ code: 'TIMEOUT' });
+    expect(sender.stats()).toMatchObject({ messagesSent: 0, loansHeld: 0, bytesOut: 0 });
+  });
+
+  test('is not sent when it was given up while it was copied', async () => {
+    const sender = new FakeSender(0);
+    const controller = new AbortController();
+    const sending = sender.send(BYTES, { signal: controller.signal });
+    sender.change({});
+    controller.abort('why');
+    await expect(sending).rejects.toMatchObject({ code: 'ABORTED', cause: 'why' });
+    expect(sender.accepted).toEqual([]);
+    expect(sender.stats().loansHeld).toBe(0);
   });
 
   test('refuses what is no bytes, or too many', async () => {

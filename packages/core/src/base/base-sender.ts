@@ -21,6 +21,9 @@ export interface BaseSenderSettings {
 const NOTHING: WaitOptions = {};
 const SENT: Promise<SendOutcome> = Promise.resolve('sent');
 
+/** What became of a message that was offered; `left` if it is gone already. */
+type Offered = AcceptOutcome | 'left';
+
 /**
  * The sending half of every backend: argument checks, lifecycle, loan accounting, order and waiting.
  *
@@ -97,25 +100,24 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   async loan(byteLength: number, options: WaitOptions = NOTHING): Promise<Loan> {
     const loan = this.#mayAnswerAtOnce(options) ? this.tryLoan(byteLength) : undefined;
     if (loan) return loan;
-    this.#checkOpen();
-    checkMessageLength(byteLength, this.#capabilities.maxMessageBytes);
-    return withDeadline(options, (signal) =>
-      this.#borrowing.pass(async () => {
-        if (this.budget.exhausted()) await nextTurn();
-        return this.#borrow(byteLength, signal);
-      }, signal),
-    );
+    return withDeadline(options, (signal) => this.#borrowInTurn(byteLength, signal));
   }
 
   async send(bytes: Uint8Array, options: WaitOptions = NOTHING): Promise<SendOutcome> {
     checkBytes('bytes', bytes);
-    const loan = (await this.loan(bytes.length, options)) as BaseLoan<M>;
-    try {
-      await copyInPieces(loan, bytes, this.budget);
-      return await loan.send(options);
-    } finally {
-      loan.release();
-    }
+    // One limit for all of it: the wait for memory, the copy, and the way out.
+    return withDeadline(options, async (signal) => {
+      const atOnce = this.budget.exhausted() ? undefined : this.tryLoan(bytes.length);
+      const loan = (atOnce ?? (await this.#borrowInTurn(bytes.length, signal))) as BaseLoan<M>;
+      try {
+        await copyInPieces(loan, bytes, this.budget);
+        if (signal?.aborted) throw signal.reason;
+        const offered = this.budget.exhausted() ? 'full' : this.#offerAtOnce(loan);
+        return offered === 'left' ? 'sent' : await this.#sendInTurn(loan, offered, signal);
+      } finally {
+        loan.release();
+      }
+    });
   }
 
   async waitForReceivers(count = 1, options: WaitOptions = NOTHING): Promise<void> {
@@ -162,24 +164,16 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
 
   /** For `BaseLoan` only. */
   sendLoan(loan: BaseLoan<M>, options: WaitOptions = NOTHING): Promise<SendOutcome> {
-    let outcome: AcceptOutcome = 'full';
+    let offered: Offered = 'full';
     try {
-      if (this.#mayAnswerAtOnce(options) && !this.#sending.busy) {
-        // The usual case without a detour: accepted at once, and gone at once.
-        loan.checkOwned();
-        outcome = this.#offer(loan);
-        if (outcome === 'no-receiver') return Promise.resolve(outcome);
-        if (outcome === 'sent' && this.hasLeft()) return SENT;
-      }
+      // The usual case without a detour: accepted at once, and gone at once.
+      if (this.#mayAnswerAtOnce(options)) offered = this.#offerAtOnce(loan);
     } catch (error) {
       return Promise.reject(error);
     }
-    return withDeadline(options, (signal) =>
-      this.#sending.pass(async () => {
-        if (this.budget.exhausted()) await nextTurn();
-        return this.#sendSlowly(loan, outcome, signal);
-      }, signal),
-    );
+    if (offered === 'left') return SENT;
+    const outcome = offered;
+    return withDeadline(options, (signal) => this.#sendInTurn(loan, outcome, signal));
   }
 
   /** For `BaseLoan` only. */
@@ -215,6 +209,15 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     return new BaseLoan(this, memory);
   }
 
+  async #borrowInTurn(byteLength: number, signal: AbortSignal | undefined): Promise<Loan> {
+    this.#checkOpen();
+    checkMessageLength(byteLength, this.#capabilities.maxMessageBytes);
+    return this.#borrowing.pass(async () => {
+      if (this.budget.exhausted()) await nextTurn();
+      return this.#borrow(byteLength, signal);
+    }, signal);
+  }
+
   async #borrow(byteLength: number, signal: AbortSignal | undefined): Promise<Loan> {
     let loan: Loan | undefined;
     await this.waitUntil(() => {
@@ -235,6 +238,25 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
       this.#bytesSent += byteLength;
     }
     return outcome;
+  }
+
+  /** Offers a message, unless others are before it. */
+  #offerAtOnce(loan: BaseLoan<M>): Offered {
+    if (this.#sending.busy) return 'full';
+    loan.checkOwned();
+    const outcome = this.#offer(loan);
+    return outcome === 'sent' && this.hasLeft() ? 'left' : outcome;
+  }
+
+  #sendInTurn(
+    loan: BaseLoan<M>,
+    first: AcceptOutcome,
+    signal: AbortSignal | undefined,
+  ): Promise<SendOutcome> {
+    return this.#sending.pass(async () => {
+      if (this.budget.exhausted()) await nextTurn();
+      return this.#sendSlowly(loan, first, signal);
+    }, signal);
   }
 
   async #sendSlowly(

@@ -104,7 +104,9 @@ export interface Sender extends AsyncDisposable {
   /** As {@link loan}, or `undefined` where `loan` would wait. */
   tryLoan(byteLength: number): Loan | undefined;
   /**
-   * Copies `bytes` into a loan and sends it. Convenient, and one copy dearer than a loan.
+   * Copies `bytes` into a loan and sends it. Convenient, and one copy dearer than a loan. A time limit
+   * holds for all of it. After an abort or a time-out there is no telling whether the message was
+   * accepted; use a loan, whose `owned` tells, where that matters.
    *
    * @throws as `loan` and `Loan.send`.
    */
