@@ -49,8 +49,8 @@ describe('control memory', () => {
     fd.close();
     const { deliveries, returns } = control;
     expect(deliveries.entries).toBeGreaterThan(returns.counter);
-    expect(returns.entries).toBe(deliveries.entries + CAPACITY * 4);
-    expect(control.words.length).toBe(returns.entries + CAPACITY * 4);
+    expect(returns.entries).toBe(deliveries.entries + CAPACITY * deliveries.stride);
+    expect(control.words.length).toBe(returns.entries + CAPACITY * returns.stride);
     expect(control.words.byteLength).toBe(controlByteLength(CAPACITY));
   });
 

@@ -5,7 +5,12 @@ const COUNTER = 0;
 const FIRST_ENTRY = 32;
 const CAPACITY = 4;
 const WORDS_PER_ENTRY = 4;
-const place: QueuePlace = { counter: COUNTER, entries: FIRST_ENTRY, capacity: CAPACITY };
+const place: QueuePlace = {
+  counter: COUNTER,
+  entries: FIRST_ENTRY,
+  capacity: CAPACITY,
+  stride: WORDS_PER_ENTRY,
+};
 
 let words: Int32Array;
 let producer: QueueProducer;

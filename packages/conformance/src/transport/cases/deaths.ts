@@ -142,6 +142,7 @@ export function describeDeaths(subject: Subject): void {
       const { sender, receiver } = await stage.outgoing();
       const loan = await filledLoan(sender, 64 * MIB, 0);
       const sending = loan.send();
+      await stage.until(() => sender.stats().messagesSent === 1);
       await receiver.peer.end();
       expect(await sending).toBe('sent');
       await sender.flush();

@@ -102,7 +102,8 @@ export function describeSplice(subject: Subject): void {
 
     test('/dev/null takes everything', async () => {
       const methods = await moveAll(openFile(stage, '/dev/null', 'w'));
-      expect(methods).toEqual([zeroCopySplice ? 'splice' : 'read-write']);
+      expect(methods).toHaveLength(1);
+      expect(methods.includes('splice')).toBe(zeroCopySplice);
     });
 
     test('a pipe gets the messages one after the other', async () => {
@@ -110,7 +111,8 @@ export function describeSplice(subject: Subject): void {
       const arrived = fifo.farEnd().read(TOTAL);
       const methods = await moveAll(fifo.fd);
       expect((await arrived).equals(expected())).toBe(true);
-      expect(methods).toEqual([zeroCopySplice ? 'splice' : 'read-write']);
+      expect(methods).toHaveLength(1);
+      expect(methods.includes('splice')).toBe(zeroCopySplice);
     });
 
     test.each(['unix', 'tcp'] as const)('a %s socket gets them all', async (kind) => {

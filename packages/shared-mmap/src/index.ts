@@ -1,0 +1,22 @@
+/**
+ * `@pageferry/shared-mmap`: messages in memory that both processes map. The receiver reads the very
+ * pages that the sender has written; nothing is copied, and no system call is made while both sides
+ * are awake. Linux only.
+ *
+ * @packageDocumentation
+ */
+export type { Binding } from './binding.js';
+export type {
+  Access,
+  SharedMmapReceiverOptions,
+  SharedMmapSenderOptions,
+} from './options.js';
+export type { BehindPolicy } from './protocol.js';
+export type { SharedMmapReceiver, SharedMmapReceiverStats } from './receiving/receiver.js';
+export type { SharedMmapReceiverInfo } from './sending/receiver-info.js';
+export {
+  openSocketPair,
+  type SharedMmapSender,
+  type SharedMmapTransport,
+  sharedMmap,
+} from './transport.js';

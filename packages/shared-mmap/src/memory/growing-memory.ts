@@ -1,0 +1,90 @@
+import {
+  checkResult,
+  type LinuxCalls,
+  MADV_POPULATE_WRITE,
+  Mapping,
+  MFD_ALLOW_SEALING,
+  OwnedFd,
+  PROT_READ,
+  PROT_WRITE,
+} from '@pageferry/linux';
+
+/** How much is allocated at a stretch: some 50 microseconds' worth. */
+const STEP_BYTES = 256 * 1024;
+
+/**
+ * A memfd (memfd_create(2)) that is allocated piece by piece, from its beginning: no piece is used
+ * before it is there, so a machine without memory is an error here and no SIGBUS later. The whole
+ * length is mapped from the start, readable and writable.
+ */
+export class GrowingMemory implements Disposable {
+  readonly #calls: LinuxCalls;
+  readonly #mapping: Mapping;
+  readonly fd: OwnedFd;
+  readonly byteLength: number;
+  #allocated = 0;
+
+  /**
+   * @param name shows up in `/proc/PID/maps`.
+   * @param byteLength a multiple of the page size.
+   * @throws `SYSTEM_CALL_FAILED` (`EMFILE`, `ENOMEM`).
+   */
+  constructor(calls: LinuxCalls, name: string, byteLength: number) {
+    this.#calls = calls;
+    this.byteLength = byteLength;
+    const created = checkResult(calls.memfdCreate(name, MFD_ALLOW_SEALING), 'memfd_create', name);
+    this.fd = new OwnedFd(calls, created);
+    try {
+      checkResult(calls.ftruncate(this.fd.fd, byteLength), 'ftruncate', `${byteLength} bytes`);
+      this.#mapping = Mapping.shared(calls, this.fd.fd, byteLength, PROT_READ | PROT_WRITE);
+    } catch (error) {
+      this.fd.close();
+      throw error;
+    }
+  }
+
+  /** The memory. Use it only as far as it is allocated. */
+  get buffer(): ArrayBuffer {
+    return this.#mapping.buffer;
+  }
+
+  /** True if the first `byteLength` bytes are there. */
+  has(byteLength: number): boolean {
+    return byteLength <= this.#allocated;
+  }
+
+  /**
+   * Allocates (fallocate(2)) and faults in (madvise(2)) until the first `byteLength` bytes are there,
+   * or `exhausted` says that it took long enough.
+   *
+   * @returns whether they are there.
+   * @throws `SYSTEM_CALL_FAILED` (`ENOSPC`, `ENOMEM`).
+   */
+  grow(byteLength: number, exhausted: () => boolean): boolean {
+    while (this.#allocated < byteLength) {
+      const step = Math.min(STEP_BYTES, this.byteLength - this.#allocated);
+      const context = `${step} bytes of shared memory, after ${this.#allocated}`;
+      const result = this.#calls.fallocate(this.fd.fd, 0, this.#allocated, step);
+      checkResult(result, 'fallocate', context);
+      // Only saves faults later: kernels before 5.14 do not know it.
+      this.#calls.madvise(this.#mapping.buffer, this.#allocated, step, MADV_POPULATE_WRITE);
+      this.#allocated += step;
+      if (exhausted()) break;
+    }
+    return this.has(byteLength);
+  }
+
+  /** Takes the mapping away, and leaves the descriptor. */
+  unmap(): void {
+    this.#mapping.close();
+  }
+
+  close(): void {
+    this.#mapping.close();
+    this.fd.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

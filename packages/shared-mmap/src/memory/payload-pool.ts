@@ -1,0 +1,240 @@
+import { PageferryError } from '@pageferry/core';
+import {
+  checkResult,
+  F_SEAL_FUTURE_WRITE,
+  type LinuxCalls,
+  type OwnedFd,
+  SIZE_SEALS,
+} from '@pageferry/linux';
+import { PLACE_UNIT } from '../protocol.js';
+import { GrowingMemory } from './growing-memory.js';
+import { OwnMemory } from './own-memory.js';
+import { alignUp, Ranges } from './ranges.js';
+import { Slot } from './slot.js';
+
+/** What a {@link PayloadPool} needs. */
+export interface PayloadPoolSettings {
+  readonly calls: LinuxCalls;
+  /** How many bytes may be out at once. */
+  readonly poolBytes: number;
+  /** Whether receivers may map the memory writable. */
+  readonly writable: boolean;
+  /** Whether each loan gets an `ArrayBuffer` that can be taken away from it. */
+  readonly guard: boolean;
+  /** True if the event loop is due for a turn. */
+  readonly exhausted: () => boolean;
+}
+
+/** From this size on, slots begin on a page: such messages may go to `O_DIRECT` files. */
+const PAGE_BYTES = 4096;
+
+/**
+ * The payload memory of a sender: one memfd that every receiver maps, cut into slots of whatever size
+ * is asked for.
+ *
+ * Free slots are used again for the same size, last-in first-out, so that one that is still in the
+ * processor's cache goes first. When there is none, free slots of other sizes are melted together
+ * and cut anew. What the pool has no room for at a stretch gets memory of its own.
+ */
+export class PayloadPool implements Disposable {
+  readonly #settings: PayloadPoolSettings;
+  readonly #memory: GrowingMemory;
+  readonly #limit: number;
+  readonly #slots: (Slot | undefined)[] = [];
+  readonly #freeTickets: number[] = [];
+  readonly #free = new Map<number, Slot[]>();
+  readonly #ranges = new Ranges();
+  /** Where the part begins that was never cut into slots. */
+  #top = 0;
+  /** Bytes of the slots in `#free`. */
+  #freeBytes = 0;
+  #bytesOut = 0;
+  /** Memory for one message that is being allocated, over several turns of the event loop. */
+  #pending: OwnMemory | undefined;
+
+  /** @throws `SYSTEM_CALL_FAILED`. */
+  constructor(settings: PayloadPoolSettings) {
+    this.#settings = settings;
+    const { calls, poolBytes, writable } = settings;
+    this.#limit = alignUp(poolBytes, calls.pageSize());
+    this.#memory = new GrowingMemory(calls, 'pageferry-payload', this.#limit);
+    // After this process's own mapping: from now on nobody else can map it writable.
+    const seals = writable ? SIZE_SEALS : SIZE_SEALS | F_SEAL_FUTURE_WRITE;
+    const sealed = calls.addSeals(this.#memory.fd.fd, seals);
+    if (sealed < 0) {
+      this.#memory.close();
+      checkResult(sealed, 'fcntl', 'F_ADD_SEALS');
+    }
+  }
+
+  /** The descriptor that receivers map. Owned by the pool. */
+  get fd(): OwnedFd {
+    return this.#memory.fd;
+  }
+
+  /** Bytes of slots that are lent out or under way. */
+  get bytesOut(): number {
+    return this.#bytesOut;
+  }
+
+  /** The slot with this ticket, if there is one. */
+  slot(ticket: number): Slot | undefined {
+    return this.#slots[ticket];
+  }
+
+  /** Every slot that there is. */
+  slots(): readonly (Slot | undefined)[] {
+    return this.#slots;
+  }
+
+  /** Allocates the first `byteLength` bytes; false if that takes another turn. */
+  grow(byteLength: number): boolean {
+    return this.#memory.grow(Math.min(byteLength, this.#limit), this.#settings.exhausted);
+  }
+
+  /**
+   * A slot for `byteLength` bytes; `'growing'` if its memory is being allocated, and the event loop
+   * is due for a turn before that goes on; `undefined` if it would exceed the limit.
+   *
+   * @throws `SYSTEM_CALL_FAILED` (`ENOSPC`, `ENOMEM`, `EMFILE`).
+   */
+  take(byteLength: number): Slot | 'growing' | undefined {
+    const size = slotSize(byteLength);
+    if (this.#bytesOut > 0 && this.#bytesOut + size > this.#limit) return undefined;
+    const found = size > this.#limit ? undefined : (this.#reuse(size) ?? this.#carve(size));
+    if (found === 'growing') return found;
+    const slot = found ?? this.#takeOwn(byteLength);
+    if (slot === 'growing') return slot;
+    this.#bytesOut += slot.byteLength;
+    if (slot.own === undefined) this.#setBytes(slot, byteLength);
+    return slot;
+  }
+
+  /** Takes a slot back that nobody holds any more. */
+  giveBack(slot: Slot): void {
+    this.#bytesOut -= slot.byteLength;
+    slot.sequence = -1;
+    if (slot.own !== undefined) {
+      slot.own.close();
+      this.#forget(slot);
+      return;
+    }
+    this.#freeBytes += slot.byteLength;
+    const free = this.#free.get(slot.byteLength);
+    if (free) free.push(slot);
+    else this.#free.set(slot.byteLength, [slot]);
+  }
+
+  /** With `guard`: detaches every view of the slot that the caller may have kept. */
+  takeAway(slot: Slot): void {
+    if (!this.#settings.guard || slot.own !== undefined) return;
+    this.#settings.calls.detach(slot.bytes.buffer as ArrayBuffer);
+  }
+
+  /** Unmaps everything; what is lent out has length 0 from then on. */
+  close(): void {
+    for (const slot of this.#slots) slot?.own?.close();
+    this.#pending?.close();
+    this.#memory.close();
+    this.#slots.length = 0;
+    this.#free.clear();
+    this.#bytesOut = 0;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #setBytes(slot: Slot, byteLength: number): void {
+    const { calls, guard } = this.#settings;
+    if (guard) {
+      const alias = calls.alias(this.#memory.buffer, slot.offset, byteLength);
+      if (typeof alias === 'number') throw new PageferryError('NOT_SUPPORTED', 'guard: no alias');
+      slot.bytes = new Uint8Array(alias);
+    } else if (slot.bytes.length !== byteLength) {
+      slot.bytes = new Uint8Array(this.#memory.buffer, slot.offset, byteLength);
+    }
+  }
+
+  #reuse(size: number): Slot | undefined {
+    const slot = this.#free.get(size)?.pop();
+    if (slot !== undefined) this.#freeBytes -= size;
+    return slot;
+  }
+
+  /** A slot out of memory that no slot is made of, or out of slots of other sizes. */
+  #carve(size: number): Slot | 'growing' | undefined {
+    const alignment = alignmentOf(size);
+    let offset = this.#ranges.take(size, alignment);
+    // Rather use memory again than more of it: it costs less, and may still be in the cache.
+    if (offset < 0 && this.#freeBytes >= Math.max(size, this.#top / 2)) offset = this.#melt(size);
+    const next = alignUp(this.#top, alignment);
+    if (offset < 0 && next + size <= this.#limit) {
+      if (!this.#memory.grow(next + size, this.#settings.exhausted)) return 'growing';
+      if (next > this.#top) this.#ranges.add([{ offset: this.#top, byteLength: next - this.#top }]);
+      offset = next;
+      this.#top = next + size;
+    }
+    if (offset < 0 && this.#freeBytes > 0) {
+      offset = this.#melt(size);
+      if (offset < 0) return this.#carve(size);
+    }
+    return offset < 0 ? undefined : this.#cut(offset, size);
+  }
+
+  /** Makes ranges of all free slots, and takes `size` bytes of them. */
+  #melt(size: number): number {
+    const melted: Slot[] = [];
+    for (const slots of this.#free.values()) melted.push(...slots);
+    this.#free.clear();
+    this.#freeBytes = 0;
+    for (const slot of melted) this.#forget(slot);
+    this.#ranges.add(melted);
+    this.#top = this.#ranges.takeLast(this.#top);
+    return this.#ranges.take(size, alignmentOf(size));
+  }
+
+  #cut(offset: number, size: number): Slot {
+    const bytes = new Uint8Array(this.#memory.buffer, offset, size);
+    return this.#remember((ticket) => new Slot(ticket, offset, size, bytes, undefined));
+  }
+
+  #takeOwn(byteLength: number): Slot | 'growing' {
+    const { calls, exhausted } = this.#settings;
+    if (this.#pending?.messageLength !== byteLength) {
+      this.#pending?.close();
+      this.#pending = new OwnMemory(calls, byteLength);
+    }
+    const own = this.#pending;
+    try {
+      if (!own.grow(exhausted)) return 'growing';
+    } catch (error) {
+      this.#pending = undefined;
+      own.close();
+      throw error;
+    }
+    this.#pending = undefined;
+    return this.#remember((ticket) => new Slot(ticket, 0, own.byteLength, own.bytes, own));
+  }
+
+  #remember(make: (ticket: number) => Slot): Slot {
+    const ticket = this.#freeTickets.pop() ?? this.#slots.length;
+    const slot = make(ticket);
+    this.#slots[ticket] = slot;
+    return slot;
+  }
+
+  #forget(slot: Slot): void {
+    this.#slots[slot.ticket] = undefined;
+    this.#freeTickets.push(slot.ticket);
+  }
+}
+
+/** What a message takes up: whole cache lines, and whole pages from one page on. */
+function slotSize(byteLength: number): number {
+  return alignUp(Math.max(byteLength, 1), byteLength < PAGE_BYTES ? PLACE_UNIT : PAGE_BYTES);
+}
+
+function alignmentOf(size: number): number {
+  return size < PAGE_BYTES ? PLACE_UNIT : PAGE_BYTES;
+}

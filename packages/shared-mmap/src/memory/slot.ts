@@ -1,0 +1,48 @@
+import type { LoanMemory } from '@pageferry/core';
+import type { OwnMemory } from './own-memory.js';
+
+/**
+ * Memory for one message, and who holds it. What the sender believes about it is here, in memory of
+ * the sender's own, and nowhere else: no receiver can change it.
+ */
+export class Slot implements LoanMemory {
+  /** The bytes that were asked for. */
+  bytes: Uint8Array;
+  /** Names the slot in the queues. */
+  readonly ticket: number;
+  /** Where it begins in the payload memory, in bytes; 0 for memory of its own. */
+  readonly offset: number;
+  /** What it takes up, in bytes. */
+  readonly byteLength: number;
+  /** Set if the slot is not part of the pool. */
+  readonly own: OwnMemory | undefined;
+  /** Length of the message, which may be shorter than `bytes`. */
+  messageLength = 0;
+  /** Number of the message; -1 while there is none. */
+  sequence = -1;
+  /** A bit for each lane from 0 to 31 whose receiver has not given the message back. */
+  holdersLow = 0;
+  /** The same for the lanes from 32 to 63. */
+  holdersHigh = 0;
+  /** True while the history keeps the message. */
+  inHistory = false;
+
+  constructor(
+    ticket: number,
+    offset: number,
+    byteLength: number,
+    bytes: Uint8Array,
+    own: OwnMemory | undefined,
+  ) {
+    this.ticket = ticket;
+    this.offset = offset;
+    this.byteLength = byteLength;
+    this.bytes = bytes;
+    this.own = own;
+  }
+
+  /** True once nobody needs the message any more. */
+  get free(): boolean {
+    return (this.holdersLow | this.holdersHigh) === 0 && !this.inHistory;
+  }
+}

@@ -1,0 +1,146 @@
+import {
+  type CommonReceiverSettings,
+  type CommonSenderSettings,
+  checkCommonReceiverOptions,
+  checkCommonSenderOptions,
+  checkOptionalInteger,
+  invalidArgument,
+  type ReceiverOptions,
+  type SenderOptions,
+} from '@pageferry/core';
+import type { Binding } from './binding.js';
+import { capabilities } from './capabilities.js';
+import { type BehindPolicy, POLICY, QUEUE_CAPACITY } from './protocol.js';
+
+/** Options of the shared-memory transport's sender. */
+export interface SharedMmapSenderOptions extends SenderOptions {
+  /** Who makes the system calls. Default: `'napi'`. */
+  readonly binding?: Binding | undefined;
+  /**
+   * How many bytes of the pool to allocate at once, so that no later loan has to wait for memory.
+   * The rest follows step by step, up to `poolBytes`, when it is needed. Default: 2 MiB.
+   */
+  readonly preallocateBytes?: number | undefined;
+  /**
+   * How many messages to keep for receivers that join later: they get the last so many first. What
+   * is kept takes up room in the pool, and gives way when the pool is short. With a history, sending
+   * succeeds when nobody is connected. Default: 0.
+   */
+  readonly history?: number | undefined;
+  /**
+   * What receivers may do with the sender's pages. `'read-write'` is for peers that trust each
+   * other: any of them can change what all the others read. Default: `'read-only'`.
+   */
+  readonly receiverAccess?: Access | undefined;
+  /**
+   * True to detach `loan.bytes`, and every view of it, when the loan is sent or released: a view that
+   * was kept has length 0 instead of reaching memory that belongs to somebody else. Costs one to two
+   * microseconds a message. Default: false.
+   */
+  readonly guard?: boolean | undefined;
+}
+
+/** Options of the shared-memory transport's receiver. */
+export interface SharedMmapReceiverOptions extends ReceiverOptions {
+  /** Who makes the system calls. Default: `'napi'`. */
+  readonly binding?: Binding | undefined;
+  /**
+   * How many unreleased deliveries this receiver may hold. `receive()` waits above it. Default: no
+   * limit of its own, which comes to `queueDepth`.
+   */
+  readonly maxBorrowed?: number | undefined;
+  /** What becomes of messages while this receiver is behind. Default: `'wait'`. */
+  readonly whenBehind?: BehindPolicy | undefined;
+  /**
+   * How many messages may be under way to this receiver, those that it holds included, before it
+   * counts as behind. From 1 to 1024. Default: 1024.
+   */
+  readonly queueDepth?: number | undefined;
+  /**
+   * `'read-write'` to change deliveries in place, where the sender allows it with `receiverAccess`.
+   * Default: `'read-only'`: writing to a delivery ends the process, with a line on standard error
+   * that says which message it was.
+   */
+  readonly access?: Access | undefined;
+  /** As {@link SharedMmapSenderOptions.guard}, for `delivery.bytes` after `release`. */
+  readonly guard?: boolean | undefined;
+}
+
+/** What may be done with memory. */
+export type Access = 'read-only' | 'read-write';
+
+/** {@link SharedMmapSenderOptions} with every default filled in. */
+export interface SenderSettings extends CommonSenderSettings {
+  readonly preallocateBytes: number;
+  readonly history: number;
+  readonly receiverAccess: Access;
+  readonly guard: boolean;
+}
+
+/** {@link SharedMmapReceiverOptions} with every default filled in. */
+export interface ReceiverSettings extends CommonReceiverSettings {
+  readonly maxBorrowed: number;
+  readonly whenBehind: BehindPolicy;
+  readonly queueDepth: number;
+  readonly access: Access;
+  readonly guard: boolean;
+}
+
+const MEBIBYTE = 1024 * 1024;
+const POLICIES = Object.keys(POLICY) as BehindPolicy[];
+const ACCESSES: readonly Access[] = ['read-only', 'read-write'];
+
+/** Offsets in the pool are 32-bit words that count cache lines. */
+const MAX_POOL_BYTES = capabilities.maxMessageBytes;
+
+/** @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`. */
+export function checkSenderOptions(options: SharedMmapSenderOptions): SenderSettings {
+  const common = checkCommonSenderOptions(options, capabilities);
+  const { preallocateBytes, history, receiverAccess, guard } = options;
+  const poolBytes = checkOptionalInteger('poolBytes', common.poolBytes, 0, 1, MAX_POOL_BYTES);
+  const first = Math.min(poolBytes, 2 * MEBIBYTE);
+  return {
+    ...common,
+    poolBytes,
+    preallocateBytes: checkOptionalInteger(
+      'preallocateBytes',
+      preallocateBytes,
+      first,
+      0,
+      poolBytes,
+    ),
+    history: checkOptionalInteger('history', history, 0, 0, QUEUE_CAPACITY),
+    receiverAccess: checkOneOf('receiverAccess', receiverAccess, ACCESSES),
+    guard: checkFlag('guard', guard),
+  };
+}
+
+/** @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`. */
+export function checkReceiverOptions(options: SharedMmapReceiverOptions): ReceiverSettings {
+  const common = checkCommonReceiverOptions(options, capabilities);
+  const { maxBorrowed, whenBehind, queueDepth, access, guard } = options;
+  return {
+    ...common,
+    maxBorrowed: checkOptionalInteger('maxBorrowed', maxBorrowed, QUEUE_CAPACITY, 1),
+    whenBehind: checkOneOf('whenBehind', whenBehind, POLICIES),
+    queueDepth: checkOptionalInteger('queueDepth', queueDepth, QUEUE_CAPACITY, 1, QUEUE_CAPACITY),
+    access: checkOneOf('access', access, ACCESSES),
+    guard: checkFlag('guard', guard),
+  };
+}
+
+/** Passes one of `values`, the first for `undefined`. */
+function checkOneOf<T extends string>(argument: string, value: unknown, values: readonly T[]): T {
+  if (value === undefined) return values[0] as T;
+  if (!values.includes(value as T)) {
+    throw invalidArgument(argument, value, values.map((known) => `'${known}'`).join(' or '));
+  }
+  return value as T;
+}
+
+function checkFlag(argument: string, value: unknown): boolean {
+  if (value !== undefined && typeof value !== 'boolean') {
+    throw invalidArgument(argument, value, 'true or false');
+  }
+  return value ?? false;
+}

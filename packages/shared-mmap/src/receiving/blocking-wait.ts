@@ -1,0 +1,39 @@
+import { type ReceiverConnection, yieldProcessor } from '@pageferry/connection';
+import { EINTR, type LinuxCalls, POLLIN, systemCallError } from '@pageferry/linux';
+
+/** How many looks fit between two looks at the clock: a microsecond or so. */
+const LOOKS = 64;
+
+/** For how long to look without offering the processor to others, in milliseconds. */
+const EAGER = 0.02;
+
+/**
+ * Blocks this thread until something may have happened on a connection: a message, the end, or the
+ * sender's death; or until `deadline`, in milliseconds of `performance.now()`.
+ *
+ * @throws `SYSTEM_CALL_FAILED`.
+ */
+export function blockUntilNews(
+  calls: LinuxCalls,
+  connection: ReceiverConnection,
+  spinMicroseconds: number,
+  deadline: number,
+): void {
+  const hasNews = (): boolean => connection.deliveriesKnown() !== 0 || connection.finished;
+  const start = performance.now();
+  const spinEnd = Math.min(start + spinMicroseconds / 1000, deadline);
+  for (let now = start; now < spinEnd; now = performance.now()) {
+    for (let look = 0; look < LOOKS; look++) if (hasNews()) return;
+    if (now - start > EAGER && yieldProcessor(calls)) break;
+  }
+  connection.park();
+  if (hasNews() || connection.checkPeer()) return;
+  const { bell, socket } = connection.waitable;
+  const entries = new Int32Array([bell.fd.fd, POLLIN, socket.fd, POLLIN]);
+  const left = deadline - performance.now();
+  const timeout = left === Number.POSITIVE_INFINITY ? -1 : Math.ceil(Math.max(left, 0));
+  const ready = calls.pollMany(entries, 2, Math.min(timeout, 0x7fffffff));
+  if (ready < 0 && ready !== -EINTR) throw systemCallError('poll', ready);
+  bell.drain();
+  connection.checkPeer();
+}

@@ -1,0 +1,123 @@
+import { type LoopBudget, nextTurn } from '@pageferry/core';
+import {
+  checkResult,
+  EAGAIN,
+  EINVAL,
+  type LinuxCalls,
+  MSG_DONTWAIT,
+  O_DIRECT,
+  O_NONBLOCK,
+  POLLOUT,
+  S_IFMT,
+  S_IFREG,
+  S_IFSOCK,
+  STAT_FIELD,
+  systemCallError,
+  waitUntilReady,
+} from '@pageferry/linux';
+
+/** What a {@link MessageWriter} needs. It owns none of it. */
+export interface MessageWriterSettings {
+  readonly calls: LinuxCalls;
+  readonly budget: LoopBudget;
+  readonly spinMicroseconds: number;
+}
+
+/** How much of a message goes at once: an abort takes effect in between. */
+const PIECE_BYTES = 1024 * 1024;
+
+/** What a pipe or a terminal that says it is ready takes without blocking (`PIPE_BUF`, pipe(7)). */
+const SURE_BYTES = 4096;
+
+const NO_DESCRIPTORS = new Int32Array(0);
+
+/** A way to write some bytes: how many, or `-errno`. */
+type Write = (bytes: Uint8Array, offset: number, length: number) => number | Promise<number>;
+
+/**
+ * Writes messages to descriptors of any kind straight out of the shared memory: one copy, the
+ * kernel's. Neither the event loop nor a thread is ever blocked by whoever does not read.
+ */
+export class MessageWriter {
+  readonly #settings: MessageWriterSettings;
+  #onThread: Promise<unknown> = Promise.resolve();
+
+  constructor(settings: MessageWriterSettings) {
+    this.#settings = settings;
+  }
+
+  /** Resolves when no thread uses the memory any more. */
+  async settled(): Promise<void> {
+    await this.#onThread;
+  }
+
+  /**
+   * Writes `bytes` to `fd` from where `progress` stands, and moves that on.
+   *
+   * @throws `signal.reason`, `SYSTEM_CALL_FAILED`.
+   */
+  async write(
+    fd: number,
+    bytes: Uint8Array,
+    progress: { moved: number },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { calls, budget, spinMicroseconds } = this.#settings;
+    const { write, most, waits } = this.#wayTo(fd);
+    while (progress.moved < bytes.length) {
+      if (budget.exhausted()) await nextTurn();
+      if (signal.aborted) throw signal.reason;
+      if (waits) await waitUntilReady(calls, fd, POLLOUT, spinMicroseconds, signal);
+      const length = Math.min(most, bytes.length - progress.moved);
+      const count = await write(bytes, progress.moved, length);
+      if (count === -EAGAIN) await waitUntilReady(calls, fd, POLLOUT, spinMicroseconds, signal);
+      else if (count < 0) throw systemCallError('write', count);
+      else progress.moved += count;
+    }
+  }
+
+  /** How to write to a descriptor, how much at once, and whether to wait for room each time. */
+  #wayTo(fd: number): { readonly write: Write; readonly most: number; readonly waits: boolean } {
+    const { calls } = this.#settings;
+    const fields = new BigInt64Array(6);
+    checkResult(calls.fstat(fd, fields), 'fstat', `descriptor ${fd}`);
+    const flags = checkResult(calls.getStatusFlags(fd), 'fcntl', 'F_GETFL');
+    const most = PIECE_BYTES;
+    switch (Number(fields[STAT_FIELD.mode]) & S_IFMT) {
+      case S_IFREG:
+        return { write: this.#toFile(fd, flags), most, waits: false };
+      case S_IFSOCK: {
+        const write: Write = (bytes, offset, length) =>
+          calls.sendmsg(fd, bytes, offset, length, NO_DESCRIPTORS, 0, MSG_DONTWAIT);
+        return { write, most, waits: false };
+      }
+      default: {
+        const write: Write = (bytes, offset, length) => calls.write(fd, bytes, offset, length);
+        const blocks = (flags & O_NONBLOCK) === 0;
+        return { write, most: blocks ? SURE_BYTES : most, waits: blocks };
+      }
+    }
+  }
+
+  /** A disk may take its time: on a thread. What direct I/O refuses goes the ordinary way. */
+  #toFile(fd: number, flags: number): Write {
+    const { calls } = this.#settings;
+    const onThread: Write = (bytes, offset, length) => {
+      const writing = calls.writeOnThread(fd, bytes, offset, length);
+      this.#onThread = writing;
+      return writing;
+    };
+    if ((flags & O_DIRECT) === 0) return onThread;
+    return async (bytes, offset, length) => {
+      const blocks = length - (length % SURE_BYTES);
+      const direct = blocks === 0 ? -EINVAL : await onThread(bytes, offset, blocks);
+      if (direct !== -EINVAL) return direct;
+      calls.setStatusFlags(fd, flags & ~O_DIRECT);
+      try {
+        return await onThread(bytes, offset, length);
+      } finally {
+        calls.setStatusFlags(fd, flags);
+      }
+    };
+  }
+}

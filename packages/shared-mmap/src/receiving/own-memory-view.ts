@@ -1,0 +1,62 @@
+import {
+  F_SEAL_WRITE,
+  type LinuxCalls,
+  MAP_PRIVATE,
+  Mapping,
+  type OwnedFd,
+  PROT_READ,
+  PROT_WRITE,
+  SIZE_SEALS,
+} from '@pageferry/linux';
+import type { Access } from '../options.js';
+import type { InboundMessage } from './inbox.js';
+import { checkedLength, misbehaved } from './payload-view.js';
+import { WriteGuard } from './write-guard.js';
+
+/** The memory of one message that has its own, as this receiver maps it. */
+export class OwnMemoryView implements Disposable {
+  readonly #mapping: Mapping;
+  readonly bytes: Uint8Array;
+
+  private constructor(mapping: Mapping, byteLength: number) {
+    this.#mapping = mapping;
+    this.bytes = new Uint8Array(mapping.buffer, 0, byteLength);
+  }
+
+  /**
+   * Maps the memory that was passed for a message, after checking that nobody can change it any more.
+   *
+   * @param fd what was passed, if anything. This closes it.
+   * @throws `PEER_MISBEHAVED`, `SYSTEM_CALL_FAILED`.
+   */
+  static open(
+    calls: LinuxCalls,
+    fd: OwnedFd | undefined,
+    { byteLength, sequence }: InboundMessage,
+    access: Access,
+  ): OwnMemoryView {
+    if (fd === undefined) throw misbehaved('the memory of a message was not passed');
+    try {
+      const fileLength = checkedLength(calls, fd, SIZE_SEALS | F_SEAL_WRITE);
+      if (byteLength > fileLength) throw misbehaved('a message is longer than its memory');
+      const writable = access === 'read-write';
+      // Private: a file that is sealed against writing cannot be mapped shared on older kernels.
+      // Pages that nobody writes to are the sender's all the same; a page that is written is copied.
+      const protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+      const mapping = Mapping.ofFile(calls, fd.fd, fileLength, protection, MAP_PRIVATE);
+      if (!writable) new WriteGuard(calls, mapping.buffer, 1).note(0, byteLength, sequence);
+      return new OwnMemoryView(mapping, byteLength);
+    } finally {
+      fd.close();
+    }
+  }
+
+  /** Unmaps the memory; views of it have length 0 from then on. */
+  close(): void {
+    this.#mapping.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -1,0 +1,295 @@
+import {
+  AdaptiveWaits,
+  connect,
+  openConnection,
+  type ReceiverConnection,
+  type Welcome,
+  wrongDescriptors,
+} from '@pageferry/connection';
+import {
+  BaseReceiver,
+  checkWaitOptions,
+  type Delivery,
+  type DeliveryMemory,
+  isPageferryError,
+  PageferryError,
+  type SpliceResult,
+  withBytesTransferred,
+} from '@pageferry/core';
+import type { LinuxCalls } from '@pageferry/linux';
+import { capabilities } from '../capabilities.js';
+import type { ReceiverSettings } from '../options.js';
+import { DESCRIPTOR, DESCRIPTOR_COUNT, HELLO, MECHANISM, POLICY, WELCOME } from '../protocol.js';
+import { blockUntilNews } from './blocking-wait.js';
+import { type InboundMessage, Inbox } from './inbox.js';
+import { MessageWriter } from './message-writer.js';
+import { OwnMemoryView } from './own-memory-view.js';
+import { PayloadView } from './payload-view.js';
+import type { SharedMmapReceiver as Contract, SharedMmapReceiverStats } from './receiver.js';
+
+/** A message in the caller's hands, or on its way there. */
+interface SharedDelivery extends DeliveryMemory {
+  readonly ticket: number;
+  readonly own: OwnMemoryView | undefined;
+}
+
+/** A message that was taken out of the queue, but not handed over whole yet. */
+interface Pending {
+  readonly memory: SharedDelivery;
+  /** Bytes that `spliceTo` has moved on. */
+  moved: number;
+  /** True while `spliceTo` is at it. */
+  moving: boolean;
+}
+
+/** The receiving side of the shared-memory transport. */
+export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements Contract {
+  readonly #calls: LinuxCalls;
+  readonly #settings: ReceiverSettings;
+  readonly #connection: ReceiverConnection;
+  readonly #payload: PayloadView;
+  readonly #waits: AdaptiveWaits;
+  readonly #inbox: Inbox;
+  readonly #writer: MessageWriter;
+  /** Memories of messages that are held and have their own. */
+  readonly #owns = new Set<OwnMemoryView>();
+  /** Ends whatever waits for a destination. */
+  readonly #closing = new AbortController();
+  #pending: Pending | undefined;
+  #held = 0;
+  #bytesHeld = 0;
+  #ended = false;
+  #failure: PageferryError | undefined;
+
+  private constructor(
+    calls: LinuxCalls,
+    settings: ReceiverSettings,
+    connection: ReceiverConnection,
+    payload: PayloadView,
+    firstSequence: number,
+  ) {
+    super({ ...settings, capabilities });
+    this.#calls = calls;
+    this.#settings = settings;
+    this.#connection = connection;
+    this.#payload = payload;
+    const { budget } = this;
+    const { spinMicroseconds, whenBehind } = settings;
+    this.#waits = new AdaptiveWaits({
+      calls,
+      budget,
+      spinMicroseconds,
+      arm: () => connection.park(),
+    });
+    this.#inbox = new Inbox({
+      connection,
+      mayDrop: whenBehind !== 'wait',
+      firstSequence,
+      payloadBytes: payload.byteLength,
+    });
+    this.#writer = new MessageWriter({ calls, budget, spinMicroseconds });
+    connection.watch(calls, {
+      onRing: () => this.#waits.wake(),
+      onHangUp: () => this.#waits.wake(),
+    });
+  }
+
+  /**
+   * Connects to a sender and maps its memory.
+   *
+   * @throws as `Transport.createReceiver`, and `NOT_SUPPORTED` if the sender does not let this
+   *   receiver write as it wants to.
+   */
+  static async create(
+    calls: LinuxCalls,
+    settings: ReceiverSettings,
+    signal: AbortSignal | undefined,
+  ): Promise<SharedMmapReceiver> {
+    const hello: number[] = [];
+    hello[HELLO.policy] = POLICY[settings.whenBehind];
+    hello[HELLO.queueDepth] = settings.queueDepth;
+    const welcome = await connect(calls, settings.endpoint, MECHANISM, signal, hello);
+    try {
+      return SharedMmapReceiver.#open(calls, settings, welcome);
+    } catch (error) {
+      welcome.socket.close();
+      for (const descriptor of welcome.descriptors) descriptor.close();
+      throw error;
+    }
+  }
+
+  static #open(
+    calls: LinuxCalls,
+    settings: ReceiverSettings,
+    { socket, descriptors, parameters }: Welcome,
+  ): SharedMmapReceiver {
+    const mayDrop = settings.whenBehind !== 'wait';
+    const payloadFd = descriptors[DESCRIPTOR.payload];
+    if (payloadFd === undefined) throw wrongDescriptors();
+    const terms = { takesMemory: true, mayDrop };
+    const connection = openConnection(calls, socket, descriptors, DESCRIPTOR_COUNT, terms);
+    let payload: PayloadView | undefined;
+    try {
+      payload = PayloadView.open(payloadFd, { calls, ...settings });
+      payloadFd.close();
+      const low = parameters[WELCOME.firstSequenceLow] ?? 0;
+      const high = parameters[WELCOME.firstSequenceHigh] ?? 0;
+      return new SharedMmapReceiver(calls, settings, connection, payload, high * 2 ** 32 + low);
+    } catch (error) {
+      payload?.close();
+      connection.close();
+      throw error;
+    }
+  }
+
+  receiveSync(options: { readonly timeout?: number | undefined } = {}): Delivery | undefined {
+    const { timeout = Number.POSITIVE_INFINITY } = checkWaitOptions(options);
+    const deadline = performance.now() + timeout;
+    for (;;) {
+      const delivery = this.tryReceive();
+      if (delivery !== undefined) return delivery;
+      if (this.#ended) return undefined;
+      if (this.callsWait) throw stuck('another call of this receiver waits');
+      if (this.#isFull()) throw stuck('this receiver holds as much as it may');
+      if (performance.now() >= deadline) {
+        throw new PageferryError('TIMEOUT', `nothing happened for ${timeout} ms`);
+      }
+      blockUntilNews(this.#calls, this.#connection, this.#settings.spinMicroseconds, deadline);
+    }
+  }
+
+  override stats(): SharedMmapReceiverStats {
+    return { ...super.stats(), messagesDropped: this.#inbox.messagesDropped };
+  }
+
+  protected override poll(): SharedDelivery | 'end' | undefined {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#held >= this.#settings.maxBorrowed) return undefined;
+    const found = this.#take();
+    if (found === undefined || found === 'end') return found;
+    if (found.moving || !this.#mayHold(found.memory.bytes.length - found.moved)) return undefined;
+    this.#pending = undefined;
+    const { memory, moved } = found;
+    this.#held++;
+    this.#bytesHeld += memory.bytes.length - moved;
+    return moved === 0 ? memory : { ...memory, bytes: memory.bytes.subarray(moved), offset: moved };
+  }
+
+  protected override waitUntil(ready: () => boolean, signal?: AbortSignal): Promise<void> {
+    return this.#waits.until(ready, signal);
+  }
+
+  protected override giveBack(memory: SharedDelivery): void {
+    this.#held--;
+    this.#bytesHeld -= memory.bytes.length;
+    this.#return(memory);
+    // A receive may wait for this room.
+    if (this.#waits.parked > 0) this.#waits.wake();
+  }
+
+  protected override async moveTo(
+    fd: number,
+    _teeFd: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<SpliceResult | undefined> {
+    let found: Pending | 'end' | undefined;
+    await this.waitUntil(() => {
+      if (this.#failure !== undefined) throw this.#failure;
+      found = this.#take();
+      return found !== undefined && (found === 'end' || !found.moving);
+    }, signal);
+    const pending = found as unknown as Pending | 'end';
+    if (pending === 'end') return undefined;
+    const { memory } = pending;
+    const start = pending.moved;
+    const closing = this.#closing.signal;
+    pending.moving = true;
+    try {
+      const stop = signal ? AbortSignal.any([signal, closing]) : closing;
+      await this.#writer.write(fd, memory.bytes, pending, stop);
+    } catch (error) {
+      throw withBytesTransferred(error, pending.moved - start);
+    } finally {
+      pending.moving = false;
+    }
+    this.#pending = undefined;
+    this.#return(memory);
+    const byteLength = pending.moved - start;
+    return { byteLength, sequence: memory.sequence, method: 'write', userSpaceCopies: 1 };
+  }
+
+  protected override async hangUp(): Promise<void> {
+    const closed = new PageferryError('CLOSED', 'this receiver is closed');
+    this.#closing.abort(closed);
+    this.#waits.fail(closed);
+    // The thread pool may still read from the memory.
+    await this.#writer.settled();
+    this.#connection.close();
+    for (const own of this.#owns) own.close();
+    this.#payload.close();
+  }
+
+  /** The message that is in between, or the next one. */
+  #take(): Pending | 'end' | undefined {
+    if (this.#pending !== undefined) return this.#pending;
+    const message = this.#guarded(() => this.#inbox.next());
+    if (message === undefined) return undefined;
+    if (message === 'end') {
+      this.#ended = true;
+      return message;
+    }
+    const memory = this.#guarded(() => this.#memoryOf(message));
+    this.#pending = { memory, moved: 0, moving: false };
+    return this.#pending;
+  }
+
+  #memoryOf(message: InboundMessage): SharedDelivery {
+    const { sequence, byteLength, ticket, offset } = message;
+    if (message.own) {
+      const fd = this.#connection.takeMemory(sequence | 0);
+      const own = OwnMemoryView.open(this.#calls, fd, message, this.#settings.access);
+      this.#owns.add(own);
+      return { bytes: own.bytes, sequence, offset: 0, ticket, own };
+    }
+    const bytes = this.#payload.bytes(ticket, offset, byteLength, sequence);
+    return { bytes, sequence, offset: 0, ticket, own: undefined };
+  }
+
+  #return(memory: SharedDelivery): void {
+    const { own, ticket, sequence, bytes } = memory;
+    if (own !== undefined) {
+      this.#owns.delete(own);
+      own.close();
+    } else if (this.#settings.guard) {
+      this.#calls.detach(bytes.buffer as ArrayBuffer);
+    }
+    this.#connection.giveBack(ticket, sequence | 0, 0, 0);
+  }
+
+  #isFull(): boolean {
+    if (this.#held >= this.#settings.maxBorrowed) return true;
+    const pending = this.#pending;
+    return pending !== undefined && !this.#mayHold(pending.memory.bytes.length - pending.moved);
+  }
+
+  /** Whether the caller may hold so many more bytes. */
+  #mayHold(byteLength: number): boolean {
+    return this.#bytesHeld === 0 || this.#bytesHeld + byteLength <= this.#settings.maxBorrowedBytes;
+  }
+
+  /** Runs a step of receiving; what the sender did wrong stays wrong. */
+  #guarded<T>(step: () => T): T {
+    try {
+      return step();
+    } catch (error) {
+      if (isPageferryError(error, 'PEER_DIED') || isPageferryError(error, 'PEER_MISBEHAVED')) {
+        this.#failure = error;
+      }
+      throw error;
+    }
+  }
+}
+
+function stuck(why: string): PageferryError {
+  return new PageferryError('NOT_SUPPORTED', `receiveSync would never return: ${why}`);
+}

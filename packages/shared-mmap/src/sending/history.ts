@@ -1,0 +1,49 @@
+import type { Slot } from '../memory/slot.js';
+
+/** The last messages, for receivers that join later. */
+export class History {
+  readonly #limit: number;
+  readonly #onForget: (slot: Slot) => void;
+  readonly #slots: Slot[] = [];
+
+  /**
+   * @param limit how many messages to keep; 0 keeps none.
+   * @param onForget called for each message that is not kept any more.
+   */
+  constructor(limit: number, onForget: (slot: Slot) => void) {
+    this.#limit = limit;
+    this.#onForget = onForget;
+  }
+
+  /** True if messages are kept at all. */
+  get keeps(): boolean {
+    return this.#limit > 0;
+  }
+
+  /** What is kept, the oldest first. */
+  get slots(): readonly Slot[] {
+    return this.#slots;
+  }
+
+  add(slot: Slot): void {
+    if (this.#limit === 0) return;
+    if (this.#slots.length === this.#limit) this.#forget(0);
+    slot.inHistory = true;
+    this.#slots.push(slot);
+  }
+
+  /** Forgets the oldest message that no receiver holds; false if there is none. */
+  forgetUnheld(): boolean {
+    const index = this.#slots.findIndex((slot) => (slot.holdersLow | slot.holdersHigh) === 0);
+    if (index < 0) return false;
+    this.#forget(index);
+    return true;
+  }
+
+  #forget(index: number): void {
+    for (const slot of this.#slots.splice(index, 1)) {
+      slot.inHistory = false;
+      this.#onForget(slot);
+    }
+  }
+}

@@ -1,0 +1,212 @@
+import { createEntry, type SenderConnection, WAITS_FOR } from '@pageferry/connection';
+import type { PeerCredentials } from '@pageferry/core';
+import type { OwnMemory } from '../memory/own-memory.js';
+import type { Slot } from '../memory/slot.js';
+import { type BehindPolicy, PLACE_UNIT, RETURN, TICKET_OWN_MEMORY } from '../protocol.js';
+import { DroppableQueue } from './droppable-queue.js';
+import type { SharedMmapReceiverInfo } from './receiver-info.js';
+
+/** What a {@link Lane} needs. It takes the connection over. */
+export interface LaneSettings {
+  /** Number of the connection, unique for the life of the sender. */
+  readonly id: number;
+  /** Which of the 64 bits in a slot is this lane's. */
+  readonly index: number;
+  readonly credentials: PeerCredentials;
+  readonly connection: SenderConnection;
+  readonly policy: BehindPolicy;
+  readonly queueDepth: number;
+  /** The slot with a ticket, which the receiver may have made up. */
+  readonly slot: (ticket: number) => Slot | undefined;
+  /** Called for each slot that this lane's receiver does not hold any more. */
+  readonly onReturn: (slot: Slot) => void;
+}
+
+/** How many messages with memory of their own may be under way: each is an open descriptor. */
+const MAX_OWN_MEMORIES = 16;
+
+/**
+ * The way to one receiver: its connection, and which slots it holds. A receiver can only give back
+ * what it holds, so one that lies or dies costs nothing but its own connection.
+ */
+export class Lane {
+  readonly #settings: LaneSettings;
+  readonly #maskLow: number;
+  readonly #maskHigh: number;
+  readonly #entry = createEntry();
+  readonly #droppable: DroppableQueue | undefined;
+  #underWay = 0;
+  #bytesUnderWay = 0;
+  #ownMemories = 0;
+  #dropped = 0;
+  #broken = false;
+
+  constructor(settings: LaneSettings) {
+    this.#settings = settings;
+    const { index, policy, connection } = settings;
+    this.#maskLow = index < 32 ? 1 << index : 0;
+    this.#maskHigh = index < 32 ? 0 : 1 << (index - 32);
+    const { claimable } = connection;
+    if (claimable !== undefined) {
+      const { capacity } = connection;
+      this.#droppable = new DroppableQueue(claimable, capacity, policy === 'drop-oldest');
+    }
+  }
+
+  get index(): number {
+    return this.#settings.index;
+  }
+
+  /** True if the receiver is gone or breaks the protocol: the lane must be closed. */
+  get broken(): boolean {
+    return this.#broken || this.#settings.connection.peerGone;
+  }
+
+  /** True once the receiver has given everything back. */
+  get idle(): boolean {
+    return this.#underWay === 0;
+  }
+
+  /** True if the message can be accepted now, be it that it is dropped. */
+  mayTake(slot: Slot): boolean {
+    return this.#droppable !== undefined || this.#hasRoom(slot);
+  }
+
+  /**
+   * Publishes a message, or drops one as the receiver's policy has it.
+   */
+  deliver(slot: Slot): void {
+    if (this.#droppable !== undefined && !this.#makeRoom(this.#droppable, slot)) {
+      this.#dropped++;
+      return;
+    }
+    const { connection } = this.#settings;
+    const sequence = slot.sequence | 0;
+    let { ticket } = slot;
+    if (slot.own !== undefined) {
+      ticket |= TICKET_OWN_MEMORY;
+      if (!this.#pass(slot.own, sequence)) return;
+    }
+    slot.holdersLow |= this.#maskLow;
+    slot.holdersHigh |= this.#maskHigh;
+    this.#underWay++;
+    this.#bytesUnderWay += slot.messageLength;
+    this.#droppable?.add(slot);
+    connection.deliver(slot.messageLength | 0, slot.offset / PLACE_UNIT, ticket, sequence);
+    connection.wakeReceiver();
+  }
+
+  /** Takes in what the receiver has given back. */
+  collect(): void {
+    const { connection } = this.#settings;
+    const available = connection.returnsAvailable();
+    if (available === 0) return;
+    if (available < 0 || available > this.#underWay) {
+      this.#broken = true;
+      return;
+    }
+    for (let count = 0; count < available; count++) {
+      connection.takeReturn(this.#entry);
+      const ticket = (this.#entry[RETURN.ticket] as number) & ~TICKET_OWN_MEMORY;
+      const slot = this.#settings.slot(ticket);
+      const sequence = this.#entry[RETURN.sequence];
+      if (!slot || !this.#holds(slot) || (slot.sequence | 0) !== sequence) {
+        this.#broken = true;
+        return;
+      }
+      this.#letGo(slot);
+    }
+  }
+
+  /**
+   * Takes back one message that the receiver has not taken, if its policy allows that: for the sake
+   * of a pool that is short of room.
+   *
+   * @returns whether there was one.
+   */
+  dropOne(): boolean {
+    return this.#droppable !== undefined && this.#letGoOfDropped(this.#droppable.drop());
+  }
+
+  /** Has the receiver wake this side when it gives something back. */
+  park(): void {
+    this.#settings.connection.park(WAITS_FOR.returns);
+  }
+
+  /** Tells the receiver that this was all. */
+  finish(): void {
+    this.#settings.connection.finish();
+  }
+
+  /** Closes the connection; the receiver holds nothing any more. */
+  close(slots: readonly (Slot | undefined)[]): void {
+    if (!this.#broken) this.collect();
+    this.#broken = true;
+    this.#settings.connection.close();
+    for (const slot of slots) if (slot !== undefined && this.#holds(slot)) this.#letGo(slot);
+  }
+
+  /** A snapshot for `Sender.receivers`. */
+  info(): SharedMmapReceiverInfo {
+    const { id, credentials, policy } = this.#settings;
+    return {
+      id,
+      credentials,
+      messagesBehind: this.#underWay,
+      bytesBehind: this.#bytesUnderWay,
+      whenBehind: policy,
+      messagesDropped: this.#dropped,
+    };
+  }
+
+  /** Passes the memory of a message. A receiver that cannot take it is cut off: it would miss one. */
+  #pass(memory: OwnMemory, sequence: number): boolean {
+    try {
+      this.#broken = !this.#settings.connection.passMemory(sequence, memory.seal());
+    } catch {
+      // ETOOMANYREFS, unix(7): more descriptors are under way than this user may have.
+      this.#broken = true;
+    }
+    if (!this.#broken) this.#ownMemories++;
+    return !this.#broken;
+  }
+
+  #hasRoom(slot: Slot): boolean {
+    if (this.#underWay >= this.#settings.queueDepth) this.collect();
+    if (slot.own !== undefined && this.#ownMemories >= MAX_OWN_MEMORIES) this.collect();
+    return (
+      this.#underWay < this.#settings.queueDepth &&
+      (slot.own === undefined || this.#ownMemories < MAX_OWN_MEMORIES)
+    );
+  }
+
+  /** Drops what the policy says until there is room. False if that is the new message. */
+  #makeRoom(queue: DroppableQueue, slot: Slot): boolean {
+    const dropsOldest = this.#settings.policy === 'drop-oldest';
+    while (!this.#hasRoom(slot)) {
+      if (!dropsOldest || !this.dropOne()) return false;
+    }
+    if (!queue.nextIsTaken) return true;
+    return dropsOldest && this.dropOne() && !queue.nextIsTaken;
+  }
+
+  #letGoOfDropped(slot: Slot | undefined): boolean {
+    if (slot === undefined) return false;
+    this.#dropped++;
+    this.#letGo(slot);
+    return true;
+  }
+
+  #holds(slot: Slot): boolean {
+    return (slot.holdersLow & this.#maskLow) !== 0 || (slot.holdersHigh & this.#maskHigh) !== 0;
+  }
+
+  #letGo(slot: Slot): void {
+    slot.holdersLow &= ~this.#maskLow;
+    slot.holdersHigh &= ~this.#maskHigh;
+    this.#underWay--;
+    this.#bytesUnderWay -= slot.messageLength;
+    if (slot.own !== undefined) this.#ownMemories--;
+    this.#settings.onReturn(slot);
+  }
+}

@@ -1,0 +1,261 @@
+import {
+  AdaptiveWaits,
+  Endpoint,
+  establish,
+  Listener,
+  type WelcomeSender,
+} from '@pageferry/connection';
+import {
+  type AcceptOutcome,
+  BaseSender,
+  nextTurn,
+  PageferryError,
+  type SendMethod,
+} from '@pageferry/core';
+import type { LinuxCalls, UnixSocket } from '@pageferry/linux';
+import { capabilities } from '../capabilities.js';
+import { PayloadPool } from '../memory/payload-pool.js';
+import type { Slot } from '../memory/slot.js';
+import type { SenderSettings } from '../options.js';
+import { type BehindPolicy, HELLO, MECHANISM, POLICY, QUEUE_CAPACITY } from '../protocol.js';
+import { History } from './history.js';
+import { Lane } from './lane.js';
+import { Lanes } from './lanes.js';
+import type { SharedMmapReceiverInfo } from './receiver-info.js';
+
+/** From this size on, a slot that was used last is worth a look at what has come back. */
+const CACHED_BYTES = 16 * 1024;
+
+const SEND_METHOD: SendMethod = { method: 'shared-memory' };
+
+/** The sending side of the shared-memory transport: one payload memory, one lane a receiver. */
+export class SharedMmapSender extends BaseSender<Slot> {
+  readonly #calls: LinuxCalls;
+  readonly #endpoint: Endpoint;
+  readonly #listener: Listener;
+  readonly #pool: PayloadPool;
+  readonly #history: History;
+  readonly #waits: AdaptiveWaits;
+  readonly #lanes = new Lanes();
+  #nextLane = 0;
+  #sequence = 0;
+
+  private constructor(calls: LinuxCalls, settings: SenderSettings, endpoint: Endpoint) {
+    super({ ...settings, capabilities });
+    this.#calls = calls;
+    this.#endpoint = endpoint;
+    const { poolBytes, guard, receiverAccess, maxReceivers, spinMicroseconds } = settings;
+    const writable = receiverAccess === 'read-write';
+    const exhausted = () => this.budget.exhausted();
+    this.#pool = new PayloadPool({ calls, poolBytes, guard, writable, exhausted });
+    this.#history = new History(settings.history, (slot) => this.#takeBack(slot));
+    this.#waits = new AdaptiveWaits({
+      calls,
+      budget: this.budget,
+      spinMicroseconds,
+      arm: () => {
+        for (const lane of this.#lanes.all) lane.park();
+      },
+    });
+    this.#listener = new Listener(calls, endpoint, {
+      mechanism: MECHANISM,
+      hasRoom: () => !this.closed && this.#lanes.size < maxReceivers,
+      admit: (socket, welcome, hello) => this.#admit(socket, welcome, hello),
+    });
+  }
+
+  /**
+   * Binds the endpoint, and allocates the first part of the pool.
+   *
+   * @throws as `Transport.createSender`.
+   */
+  static async create(calls: LinuxCalls, settings: SenderSettings): Promise<SharedMmapSender> {
+    const endpoint = await Endpoint.bind(calls, settings.endpoint);
+    let sender: SharedMmapSender;
+    try {
+      sender = new SharedMmapSender(calls, settings, endpoint);
+    } catch (error) {
+      endpoint.close();
+      throw error;
+    }
+    try {
+      while (!sender.#pool.grow(settings.preallocateBytes)) await nextTurn();
+      return sender;
+    } catch (error) {
+      await sender.destroy();
+      throw error;
+    }
+  }
+
+  override get receivers(): readonly SharedMmapReceiverInfo[] {
+    return super.receivers as readonly SharedMmapReceiverInfo[];
+  }
+
+  protected override allocate(byteLength: number): Slot | undefined {
+    // What came back last is in the cache still; for small messages a look costs more than it saves.
+    if (byteLength >= CACHED_BYTES) this.#collect();
+    let slot = this.#pool.take(byteLength);
+    if (slot === undefined) {
+      this.#collect();
+      slot = this.#pool.take(byteLength);
+    }
+    while (slot === undefined && this.#relieve()) slot = this.#pool.take(byteLength);
+    if (slot !== 'growing') return slot;
+    this.#waits.moved();
+    this.#waits.resumeSoon();
+    return undefined;
+  }
+
+  protected override free(slot: Slot): void {
+    this.#pool.takeAway(slot);
+    this.#pool.giveBack(slot);
+  }
+
+  protected override accept(slot: Slot, byteLength: number): AcceptOutcome {
+    const lanes = this.#lanes.all;
+    for (let index = 0; index < lanes.length; index++) {
+      const lane = lanes[index] as Lane;
+      if (lane.broken) {
+        this.#dropBroken();
+        return this.accept(slot, byteLength);
+      }
+      if (!lane.mayTake(slot)) return 'full';
+    }
+    if (lanes.length === 0 && !this.#history.keeps) return 'no-receiver';
+    slot.own?.seal();
+    this.#pool.takeAway(slot);
+    slot.messageLength = byteLength;
+    slot.sequence = this.#sequence++;
+    this.#history.add(slot);
+    for (let index = 0; index < lanes.length; index++) (lanes[index] as Lane).deliver(slot);
+    if (slot.free) this.#takeBack(slot);
+    return 'sent';
+  }
+
+  /** What is published has left: it outlives this process. */
+  protected override hasLeft(): boolean {
+    return true;
+  }
+
+  protected override isFlushed(): boolean {
+    this.#collect();
+    return this.#lanes.all.every((lane) => lane.idle);
+  }
+
+  protected override waitUntil(ready: () => boolean, signal?: AbortSignal): Promise<void> {
+    return this.#waits.until(ready, signal);
+  }
+
+  protected override recheck(): void {
+    this.#waits.wake();
+  }
+
+  protected override listReceivers(): readonly SharedMmapReceiverInfo[] {
+    this.#collect();
+    return this.#lanes.all.map((lane) => lane.info());
+  }
+
+  protected override countReceivers(): number {
+    this.#dropBroken();
+    return this.#lanes.size;
+  }
+
+  protected override bytesOut(): number {
+    this.#collect();
+    return this.#pool.bytesOut;
+  }
+
+  protected override sendMethod(): SendMethod {
+    return SEND_METHOD;
+  }
+
+  protected override async finish(): Promise<void> {
+    for (const lane of this.#lanes.all) lane.finish();
+    this.#end();
+  }
+
+  protected override async abandon(): Promise<void> {
+    this.#end();
+  }
+
+  #end(): void {
+    this.#listener.close();
+    this.#endpoint.close();
+    this.#lanes.closeAll(this.#pool.slots());
+    this.#pool.close();
+    this.#waits.fail(new PageferryError('CLOSED', 'this sender is closed'));
+  }
+
+  #admit(socket: UnixSocket, welcome: WelcomeSender, hello: Uint32Array): void {
+    const calls = this.#calls;
+    const policy = policyOf(hello[HELLO.policy]);
+    const mayDrop = policy !== 'wait';
+    const { connection, descriptors, passed, abandon } = establish(calls, socket, QUEUE_CAPACITY, {
+      mayDrop,
+    });
+    try {
+      const lane = new Lane({
+        id: this.#nextLane++,
+        index: this.#lanes.freeIndex(),
+        credentials: socket.peerCredentials(),
+        connection,
+        policy,
+        queueDepth: queueDepthOf(hello[HELLO.queueDepth]),
+        slot: (ticket) => this.#pool.slot(ticket),
+        onReturn: (slot) => this.#takeBack(slot),
+      });
+      connection.watch(calls, {
+        onRing: () => this.#onRing(),
+        onHangUp: () => this.#onRing(),
+      });
+      const first = this.#history.slots[0]?.sequence ?? this.#sequence;
+      const words = [first % 2 ** 32, Math.floor(first / 2 ** 32)];
+      if (!welcome([...descriptors, this.#pool.fd], words)) {
+        throw new PageferryError('PEER_DIED', 'the receiver left during the handshake');
+      }
+      this.#lanes.add(lane);
+      for (const slot of this.#history.slots) if (lane.mayTake(slot)) lane.deliver(slot);
+      this.#waits.wake();
+    } catch (error) {
+      abandon();
+      throw error;
+    } finally {
+      passed();
+    }
+  }
+
+  #onRing(): void {
+    this.#collect();
+    this.#waits.wake();
+  }
+
+  #collect(): void {
+    this.#lanes.collect(this.#pool.slots());
+  }
+
+  #dropBroken(): void {
+    if (this.#lanes.dropBroken(this.#pool.slots())) this.#waits.moved();
+  }
+
+  /** Makes room in the pool at the cost of whoever can do without: false if there is nobody. */
+  #relieve(): boolean {
+    if (this.#history.forgetUnheld()) return true;
+    let relieved = false;
+    for (const lane of this.#lanes.all) if (lane.dropOne()) relieved = true;
+    return relieved;
+  }
+
+  #takeBack(slot: Slot): void {
+    if (slot.free) this.#pool.giveBack(slot);
+  }
+}
+
+function policyOf(word: number | undefined): BehindPolicy {
+  const found = Object.entries(POLICY).find(([, value]) => value === word);
+  if (found === undefined) throw new PageferryError('PEER_MISBEHAVED', 'an unknown policy');
+  return found[0] as BehindPolicy;
+}
+
+function queueDepthOf(word: number | undefined): number {
+  return Math.min(Math.max(word ?? 0, 1), QUEUE_CAPACITY);
+}

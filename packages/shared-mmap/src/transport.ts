@@ -1,0 +1,53 @@
+import { openSocketPair as openPair, type SocketPair } from '@pageferry/connection';
+import { type Sender, type Transport, withDeadline } from '@pageferry/core';
+import { type Binding, loadBinding } from './binding.js';
+import { capabilities } from './capabilities.js';
+import {
+  checkReceiverOptions,
+  checkSenderOptions,
+  type SharedMmapReceiverOptions,
+  type SharedMmapSenderOptions,
+} from './options.js';
+import type { SharedMmapReceiver as Receiver } from './receiving/receiver.js';
+import { SharedMmapReceiver } from './receiving/shared-mmap-receiver.js';
+import type { SharedMmapReceiverInfo } from './sending/receiver-info.js';
+import { SharedMmapSender as SenderClass } from './sending/shared-mmap-sender.js';
+
+/** The sending side of the shared-memory transport. */
+export interface SharedMmapSender extends Sender {
+  readonly receivers: readonly SharedMmapReceiverInfo[];
+}
+
+/** The shared-memory transport, and what it has beyond the common contract. */
+export interface SharedMmapTransport
+  extends Transport<SharedMmapSenderOptions, SharedMmapReceiverOptions> {
+  createSender(options: SharedMmapSenderOptions): Promise<SharedMmapSender>;
+  createReceiver(options: SharedMmapReceiverOptions): Promise<Receiver>;
+}
+
+/** The backend `shared-mmap`. See {@link Transport} for what it does. Linux only. */
+export const sharedMmap: SharedMmapTransport = {
+  name: 'shared-mmap',
+  capabilities,
+  async createSender(options) {
+    const settings = checkSenderOptions(options);
+    return SenderClass.create(await loadBinding(options.binding), settings);
+  },
+  async createReceiver(options) {
+    const settings = checkReceiverOptions(options);
+    return withDeadline(options, async (signal) =>
+      SharedMmapReceiver.create(await loadBinding(options.binding), settings, signal),
+    );
+  },
+};
+
+/**
+ * A connected pair of sockets for a sender and a receiver of which one starts the other: both ends
+ * are descriptors that the caller owns. Give one to the child (`stdio`), where it is the endpoint
+ * `fd:N`, and pass the number of the other (`release()`) to this process's sender or receiver.
+ *
+ * @throws `SYSTEM_CALL_FAILED`, `BINDING_UNAVAILABLE`.
+ */
+export async function openSocketPair(binding?: Binding): Promise<SocketPair> {
+  return openPair(await loadBinding(binding));
+}

@@ -1,0 +1,8 @@
+import { describeTransport } from '@pageferry/conformance';
+import { sharedMmap } from '@pageferry/shared-mmap';
+
+describeTransport({
+  transport: sharedMmap,
+  moduleUrl: new URL('../dist/index.js', import.meta.url).href,
+  exportName: 'sharedMmap',
+});
