@@ -18,6 +18,12 @@ const ALLOWED = {
     '@pageferry/linux-napi',
     '@pageferry/vmsplice',
   ],
+  '@pageferry/shared-mmap': [
+    '@pageferry/core',
+    '@pageferry/linux',
+    '@pageferry/connection',
+    '@pageferry/linux-napi',
+  ],
   '@pageferry/socket': ['@pageferry/core'],
   '@pageferry/conformance': ['@pageferry/core', '@pageferry/linux'],
 };

@@ -2,6 +2,9 @@ import { type LoopBudget, nextTurn, WaitList } from '@pageferry/core';
 import type { LinuxCalls } from '@pageferry/linux';
 import { yieldProcessor } from './yield-processor.js';
 
+/** How often to look before offering the processor to others: that costs as much as many looks. */
+const LOOKS = 32;
+
 /** What {@link AdaptiveWaits} needs to know. */
 export interface AdaptiveWaitsSettings {
   /** The owner's budget: how long the event loop may be held at a stretch. */
@@ -48,7 +51,7 @@ export class AdaptiveWaits {
       this.#parked.throwIfOver(signal);
       do {
         const before = this.#progress;
-        if (ready()) return;
+        for (let look = 0; look < LOOKS && this.#progress === before; look++) if (ready()) return;
         if (this.#progress !== before) {
           idleSince = performance.now();
           contended = false;
