@@ -6,12 +6,16 @@ import type { DeliveryMemory } from './hooks.js';
 export interface DeliveryOwner<M extends DeliveryMemory> {
   readonly closed: boolean;
   releaseDelivery(delivery: BaseDelivery<M>): void;
+  /** Told of a delivery that was registered for a report, once it is given back. */
+  deliveryReturned(delivery: BaseDelivery<M>): void;
 }
 
 /** The one implementation of {@link Delivery}: it knows who owns the memory, and nothing of transports. */
 export class BaseDelivery<M extends DeliveryMemory> implements Delivery {
   readonly #owner: DeliveryOwner<M>;
   #released = false;
+  /** For `DropReports` only. */
+  registered = false;
   /** The backend's memory behind the delivery. For `BaseReceiver` and backends only. */
   readonly memory: M;
   readonly byteLength: number;
@@ -20,6 +24,11 @@ export class BaseDelivery<M extends DeliveryMemory> implements Delivery {
     this.#owner = owner;
     this.memory = memory;
     this.byteLength = memory.bytes.length;
+  }
+
+  /** True until it is released. */
+  get held(): boolean {
+    return !this.#released;
   }
 
   get bytes(): Uint8Array {
@@ -51,6 +60,7 @@ export class BaseDelivery<M extends DeliveryMemory> implements Delivery {
   release(): void {
     if (this.#released) return;
     this.#released = true;
+    if (this.registered) this.#owner.deliveryReturned(this);
     this.#owner.releaseDelivery(this);
   }
 

@@ -10,6 +10,8 @@ export interface LoanOwner<M extends LoanMemory> {
   sendLoan(loan: BaseLoan<M>, options?: WaitOptions): Promise<SendOutcome>;
   trySendLoan(loan: BaseLoan<M>): SendOutcome;
   releaseLoan(loan: BaseLoan<M>): void;
+  /** Told of a loan that was registered for a report, once it is given back. */
+  loanReturned(loan: BaseLoan<M>): void;
 }
 
 /** The one implementation of {@link Loan}: it knows who owns the memory, and nothing of transports. */
@@ -19,6 +21,8 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
   // Kept apart: the view of memory that was taken away has no length any more.
   #byteLength: number;
   #owned = true;
+  /** For `DropReports` only. */
+  registered = false;
   /** The backend's memory behind the loan. For `BaseSender` and backends only. */
   readonly memory: M;
 
@@ -40,6 +44,11 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
 
   get owned(): boolean {
     return this.#owned && !this.#owner.closed;
+  }
+
+  /** True until it is sent or released. */
+  get held(): boolean {
+    return this.#owned;
   }
 
   truncate(byteLength: number): void {
@@ -68,6 +77,7 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
   /** Ends the caller's ownership. For `BaseSender` only. */
   disown(): void {
     this.#owned = false;
+    if (this.registered) this.#owner.loanReturned(this);
   }
 
   /** @throws `LOAN_NOT_OWNED` unless the caller owns the memory, `CLOSED` if the sender is closed. */

@@ -14,6 +14,7 @@ import { checkMayWait, withDeadline } from '../waiting/deadline.js';
 import { LoopBudget, nextTurn } from '../waiting/loop-budget.js';
 import { Turnstile } from '../waiting/turnstile.js';
 import { BaseDelivery } from './base-delivery.js';
+import { DropReports } from './drop-reports.js';
 import type { DeliveryMemory } from './hooks.js';
 
 /** What every backend tells {@link BaseReceiver}. */
@@ -34,6 +35,7 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
   readonly #capabilities: Capabilities;
   /** Watches how long this receiver holds the event loop. */
   protected readonly budget: LoopBudget;
+  readonly #drops = new DropReports('delivery', () => this.closed);
   readonly #receiving = new Turnstile();
   #closing: Promise<void> | undefined;
   #messagesReceived = 0;
@@ -44,6 +46,11 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
   protected constructor(settings: BaseReceiverSettings) {
     this.#capabilities = settings.capabilities;
     this.budget = new LoopBudget(settings.spinMicroseconds);
+  }
+
+  /** See `BaseSender.looks`. */
+  protected get looks(): number {
+    return 0;
   }
 
   /**
@@ -104,9 +111,11 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
     this.#checkOpen();
     if (this.#mayAnswerAtOnce(options)) {
       // The usual case without a detour: a message is here.
-      const message = this.poll();
-      if (message === 'end') return undefined;
-      if (message !== undefined) return this.#deliver(message);
+      for (let look = this.looks; look >= 0; look--) {
+        const message = this.poll();
+        if (message === 'end') return undefined;
+        if (message !== undefined) return this.#deliver(message);
+      }
     }
     return this.#inTurn(options, (signal) => this.#next(signal));
   }
@@ -206,6 +215,11 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
     if (!this.closed) this.giveBack(delivery.memory);
   }
 
+  /** For `BaseDelivery` only. */
+  deliveryReturned(delivery: BaseDelivery<M>): void {
+    this.#drops.remove(delivery);
+  }
+
   /**
    * True if a call may be answered on the spot: nobody is before it, and the event loop is not due
    * for a turn.
@@ -261,7 +275,9 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
     this.#bytesReceived += byteLength;
     this.#deliveriesHeld++;
     this.#bytesHeld += byteLength;
-    return new BaseDelivery(this, memory);
+    const delivery = new BaseDelivery(this, memory);
+    this.#drops.add(delivery);
+    return delivery;
   }
 
   #checkOpen(): void {

@@ -8,6 +8,7 @@ import { LoopBudget, nextTurn } from '../waiting/loop-budget.js';
 import { Turnstile } from '../waiting/turnstile.js';
 import { BaseLoan } from './base-loan.js';
 import { copyInPieces } from './copy.js';
+import { DropReports } from './drop-reports.js';
 import type { AcceptOutcome, LoanMemory, SendMethod } from './hooks.js';
 
 /** What every backend tells {@link BaseSender}. */
@@ -35,6 +36,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   readonly #capabilities: Capabilities;
   /** Watches how long this sender holds the event loop. */
   protected readonly budget: LoopBudget;
+  readonly #drops = new DropReports('loan', () => this.closed);
   readonly #borrowing = new Turnstile();
   readonly #sending = new Turnstile();
   #closing: Promise<void> | undefined;
@@ -47,6 +49,14 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     this.endpoint = settings.endpoint;
     this.#capabilities = settings.capabilities;
     this.budget = new LoopBudget(settings.spinMicroseconds);
+  }
+
+  /**
+   * How often to look again before a call gets into line to wait: for a transport where the other side
+   * can change the answer at any moment, in less time than it takes to wait.
+   */
+  protected get looks(): number {
+    return 0;
   }
 
   /** Memory for a message of `byteLength` bytes, or `undefined` while there is no room. */
@@ -98,8 +108,12 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   }
 
   async loan(byteLength: number, options: WaitOptions = NOTHING): Promise<Loan> {
-    const loan = this.#mayAnswerAtOnce(options) ? this.tryLoan(byteLength) : undefined;
-    if (loan) return loan;
+    if (this.#mayAnswerAtOnce(options)) {
+      for (let look = this.looks; look >= 0; look--) {
+        const loan = this.tryLoan(byteLength);
+        if (loan) return loan;
+      }
+    }
     return withDeadline(options, (signal) => this.#borrowInTurn(byteLength, signal));
   }
 
@@ -192,6 +206,11 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     if (this.#borrowing.busy) this.recheck();
   }
 
+  /** For `BaseLoan` only. */
+  loanReturned(loan: BaseLoan<M>): void {
+    this.#drops.remove(loan);
+  }
+
   /**
    * True if a call may be answered on the spot: the event loop is not due for a turn.
    *
@@ -206,7 +225,9 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     const memory = this.allocate(byteLength);
     if (memory === undefined) return undefined;
     this.#loansHeld++;
-    return new BaseLoan(this, memory);
+    const loan = new BaseLoan(this, memory);
+    this.#drops.add(loan);
+    return loan;
   }
 
   async #borrowInTurn(byteLength: number, signal: AbortSignal | undefined): Promise<Loan> {
@@ -244,7 +265,8 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   #offerAtOnce(loan: BaseLoan<M>): Offered {
     if (this.#sending.busy) return 'full';
     loan.checkOwned();
-    const outcome = this.#offer(loan);
+    let outcome = this.#offer(loan);
+    for (let look = this.looks; look > 0 && outcome === 'full'; look--) outcome = this.#offer(loan);
     return outcome === 'sent' && this.hasLeft() ? 'left' : outcome;
   }
 
