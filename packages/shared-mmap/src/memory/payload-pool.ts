@@ -43,6 +43,9 @@ export class PayloadPool implements Disposable {
   readonly #slots: (Slot | undefined)[] = [];
   readonly #freeTickets: number[] = [];
   readonly #free = new Map<number, Slot[]>();
+  /** The size that was asked for last, and its free slots: mostly it is asked for again. */
+  #lastSize = -1;
+  #lastFree: Slot[] = [];
   readonly #ranges = new Ranges();
   /** Where the part begins that was never cut into slots. */
   #top = 0;
@@ -120,9 +123,7 @@ export class PayloadPool implements Disposable {
       return;
     }
     this.#freeBytes += slot.byteLength;
-    const free = this.#free.get(slot.byteLength);
-    if (free) free.push(slot);
-    else this.#free.set(slot.byteLength, [slot]);
+    this.#freeOf(slot.byteLength).push(slot);
   }
 
   /** With `guard`: detaches every view of the slot that the caller may have kept. */
@@ -157,9 +158,19 @@ export class PayloadPool implements Disposable {
   }
 
   #reuse(size: number): Slot | undefined {
-    const slot = this.#free.get(size)?.pop();
+    const slot = this.#freeOf(size).pop();
     if (slot !== undefined) this.#freeBytes -= size;
     return slot;
+  }
+
+  /** Free slots of a size, the one that was used last at the end. */
+  #freeOf(size: number): Slot[] {
+    if (size === this.#lastSize) return this.#lastFree;
+    const free = this.#free.get(size) ?? [];
+    this.#free.set(size, free);
+    this.#lastSize = size;
+    this.#lastFree = free;
+    return free;
   }
 
   /** A slot out of memory that no slot is made of, or out of slots of other sizes. */
@@ -185,8 +196,9 @@ export class PayloadPool implements Disposable {
   /** Makes ranges of all free slots, and takes `size` bytes of them. */
   #melt(size: number): number {
     const melted: Slot[] = [];
-    for (const slots of this.#free.values()) melted.push(...slots);
+    for (const slots of this.#free.values()) for (const slot of slots) melted.push(slot);
     this.#free.clear();
+    this.#lastSize = -1;
     this.#freeBytes = 0;
     for (const slot of melted) this.#forget(slot);
     this.#ranges.add(melted);
@@ -196,7 +208,7 @@ export class PayloadPool implements Disposable {
 
   #cut(offset: number, size: number): Slot {
     const bytes = new Uint8Array(this.#memory.buffer, offset, size);
-    return this.#remember((ticket) => new Slot(ticket, offset, size, bytes, undefined));
+    return this.#remember((ticket) => new Slot(ticket, offset, size, bytes));
   }
 
   #takeOwn(byteLength: number): Slot | 'growing' {
@@ -232,7 +244,9 @@ export class PayloadPool implements Disposable {
 
 /** What a message takes up: whole cache lines, and whole pages from one page on. */
 function slotSize(byteLength: number): number {
-  return alignUp(Math.max(byteLength, 1), byteLength < PAGE_BYTES ? PLACE_UNIT : PAGE_BYTES);
+  if (byteLength === 0) return PLACE_UNIT;
+  if (byteLength < PAGE_BYTES) return (byteLength + PLACE_UNIT - 1) & -PLACE_UNIT;
+  return alignUp(byteLength, PAGE_BYTES);
 }
 
 function alignmentOf(size: number): number {

@@ -32,7 +32,7 @@ export class Slot implements LoanMemory {
     offset: number,
     byteLength: number,
     bytes: Uint8Array,
-    own: OwnMemory | undefined,
+    own?: OwnMemory,
   ) {
     this.ticket = ticket;
     this.offset = offset;

@@ -3,18 +3,6 @@ import { PageferryError } from '@pageferry/core';
 import { DELIVERY, PLACE_UNIT, TICKET_OWN_MEMORY } from '../protocol.js';
 import { misbehaved } from './payload-view.js';
 
-/** An entry of the delivery queue, checked. */
-export interface InboundMessage {
-  readonly sequence: number;
-  readonly byteLength: number;
-  /** Where it begins in the payload memory, in bytes. */
-  readonly offset: number;
-  /** What to return, as it came. */
-  readonly ticket: number;
-  /** True if it lies in memory of its own. */
-  readonly own: boolean;
-}
-
 /** What an {@link Inbox} needs. */
 export interface InboxSettings {
   readonly connection: ReceiverConnection;
@@ -32,6 +20,15 @@ export class Inbox {
   readonly #entry = createEntry();
   #nextSequence: number;
   #dropped = 0;
+  // The message that was taken last; fields, so that no message costs an object more.
+  /** Its number. */
+  sequence = -1;
+  /** Its length. */
+  byteLength = 0;
+  /** Where it begins in the payload memory, in bytes. */
+  offset = 0;
+  /** What to return, as it came. */
+  ticket = 0;
 
   constructor(settings: InboxSettings) {
     this.#settings = settings;
@@ -43,12 +40,17 @@ export class Inbox {
     return this.#dropped;
   }
 
+  /** True if the message that was taken last lies in memory of its own. */
+  get own(): boolean {
+    return (this.ticket & TICKET_OWN_MEMORY) !== 0;
+  }
+
   /**
-   * The next message; `'end'` after an orderly end.
+   * Takes the next message: `'message'`, or `'end'` after an orderly end.
    *
    * @throws `PEER_DIED` when everything that was published is drained, `PEER_MISBEHAVED`.
    */
-  next(): InboundMessage | 'end' | undefined {
+  next(): 'message' | 'end' | undefined {
     const { connection } = this.#settings;
     if (connection.deliveriesKnown() === 0) {
       // Looked at first: what was published before the end is still there to be taken.
@@ -62,7 +64,8 @@ export class Inbox {
       }
     }
     if (!this.#take()) return undefined;
-    return this.#checked();
+    this.#check();
+    return 'message';
   }
 
   #take(): boolean {
@@ -75,23 +78,23 @@ export class Inbox {
     return true;
   }
 
-  #checked(): InboundMessage {
+  #check(): void {
     const entry = this.#entry;
-    const byteLength = (entry[DELIVERY.byteLength] as number) >>> 0;
-    const ticket = entry[DELIVERY.ticket] as number;
-    const offset = ((entry[DELIVERY.place] as number) >>> 0) * PLACE_UNIT;
-    const own = (ticket & TICKET_OWN_MEMORY) !== 0;
+    this.byteLength = (entry[DELIVERY.byteLength] as number) >>> 0;
+    this.ticket = entry[DELIVERY.ticket] as number;
+    this.offset = ((entry[DELIVERY.place] as number) >>> 0) * PLACE_UNIT;
+    if (this.ticket < 0) throw misbehaved('a message names no slot');
     // Memory of its own is checked when it is mapped.
-    if (!own && offset + byteLength > this.#settings.payloadBytes) {
-      throw misbehaved(`a message reaches beyond its memory: ${byteLength} bytes at ${offset}`);
+    if (!this.own && this.offset + this.byteLength > this.#settings.payloadBytes) {
+      throw misbehaved(
+        `a message reaches beyond its memory: ${this.byteLength} bytes at ${this.offset}`,
+      );
     }
-    if (ticket < 0) throw misbehaved('a message names no slot');
-    const sequence = this.#sequence((entry[DELIVERY.sequence] as number) >>> 0);
-    return { sequence, byteLength, offset, ticket, own };
+    this.sequence = this.#sequenceOf((entry[DELIVERY.sequence] as number) >>> 0);
   }
 
   /** The full sequence number; the queue carries its lower 32 bits. */
-  #sequence(low: number): number {
+  #sequenceOf(low: number): number {
     const ahead = (low - (this.#nextSequence % 2 ** 32)) >>> 0;
     if (ahead >= (this.#settings.mayDrop ? 2 ** 31 : 1)) {
       throw misbehaved('its messages are out of order');

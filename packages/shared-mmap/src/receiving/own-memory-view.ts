@@ -9,7 +9,6 @@ import {
   SIZE_SEALS,
 } from '@pageferry/linux';
 import type { Access } from '../options.js';
-import type { InboundMessage } from './inbox.js';
 import { checkedLength, misbehaved } from './payload-view.js';
 import { WriteGuard } from './write-guard.js';
 
@@ -32,10 +31,11 @@ export class OwnMemoryView implements Disposable {
   static open(
     calls: LinuxCalls,
     fd: OwnedFd | undefined,
-    { byteLength, sequence }: InboundMessage,
+    message: { readonly byteLength: number; readonly sequence: number },
     access: Access,
   ): OwnMemoryView {
     if (fd === undefined) throw misbehaved('the memory of a message was not passed');
+    const { byteLength, sequence } = message;
     try {
       const fileLength = checkedLength(calls, fd, SIZE_SEALS | F_SEAL_WRITE);
       if (byteLength > fileLength) throw misbehaved('a message is longer than its memory');

@@ -21,11 +21,14 @@ import { capabilities } from '../capabilities.js';
 import type { ReceiverSettings } from '../options.js';
 import { DESCRIPTOR, DESCRIPTOR_COUNT, HELLO, MECHANISM, POLICY, WELCOME } from '../protocol.js';
 import { blockUntilNews } from './blocking-wait.js';
-import { type InboundMessage, Inbox } from './inbox.js';
+import { Inbox } from './inbox.js';
 import { MessageWriter } from './message-writer.js';
 import { OwnMemoryView } from './own-memory-view.js';
 import { PayloadView } from './payload-view.js';
 import type { SharedMmapReceiver as Contract, SharedMmapReceiverStats } from './receiver.js';
+
+/** How often to look before waiting: a microsecond's worth. */
+const LOOKS = 32;
 
 /** A message in the caller's hands, or on its way there. */
 interface SharedDelivery extends DeliveryMemory {
@@ -162,17 +165,21 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
     return { ...super.stats(), messagesDropped: this.#inbox.messagesDropped };
   }
 
+  protected override get looks(): number {
+    return LOOKS;
+  }
+
   protected override poll(): SharedDelivery | 'end' | undefined {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#held >= this.#settings.maxBorrowed) return undefined;
-    const found = this.#take();
-    if (found === undefined || found === 'end') return found;
-    if (found.moving || !this.#mayHold(found.memory.bytes.length - found.moved)) return undefined;
-    this.#pending = undefined;
-    const { memory, moved } = found;
-    this.#held++;
-    this.#bytesHeld += memory.bytes.length - moved;
-    return moved === 0 ? memory : { ...memory, bytes: memory.bytes.subarray(moved), offset: moved };
+    if (this.#pending !== undefined) return this.#pollPending(this.#pending);
+    const memory = this.#take();
+    if (memory === undefined || memory === 'end') return memory;
+    if (!this.#mayHold(memory.bytes.length)) {
+      this.#pending = { memory, moved: 0, moving: false };
+      return undefined;
+    }
+    return this.#hold(memory);
   }
 
   protected override waitUntil(ready: () => boolean, signal?: AbortSignal): Promise<void> {
@@ -195,7 +202,7 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
     let found: Pending | 'end' | undefined;
     await this.waitUntil(() => {
       if (this.#failure !== undefined) throw this.#failure;
-      found = this.#take();
+      found = this.#takeToMove();
       return found !== undefined && (found === 'end' || !found.moving);
     }, signal);
     const pending = found as unknown as Pending | 'end';
@@ -229,27 +236,52 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
     this.#payload.close();
   }
 
-  /** The message that is in between, or the next one. */
-  #take(): Pending | 'end' | undefined {
+  /** The message that is in between, or what is left of it, if it may be held. */
+  #pollPending({ memory, moved, moving }: Pending): SharedDelivery | undefined {
+    if (moving || !this.#mayHold(memory.bytes.length - moved)) return undefined;
+    this.#pending = undefined;
+    if (moved === 0) return this.#hold(memory);
+    return this.#hold({ ...memory, bytes: memory.bytes.subarray(moved), offset: moved });
+  }
+
+  #hold(memory: SharedDelivery): SharedDelivery {
+    this.#held++;
+    this.#bytesHeld += memory.bytes.length;
+    return memory;
+  }
+
+  /** The message that is in between, or the next one, which is in between from now on. */
+  #takeToMove(): Pending | 'end' | undefined {
     if (this.#pending !== undefined) return this.#pending;
-    const message = this.#guarded(() => this.#inbox.next());
-    if (message === undefined) return undefined;
-    if (message === 'end') {
-      this.#ended = true;
-      return message;
-    }
-    const memory = this.#guarded(() => this.#memoryOf(message));
+    const memory = this.#take();
+    if (memory === undefined || memory === 'end') return memory;
     this.#pending = { memory, moved: 0, moving: false };
     return this.#pending;
   }
 
-  #memoryOf(message: InboundMessage): SharedDelivery {
-    const { sequence, byteLength, ticket, offset } = message;
-    if (message.own) {
+  /** The next message. What the sender did wrong stays wrong. */
+  #take(): SharedDelivery | 'end' | undefined {
+    try {
+      const found = this.#inbox.next();
+      if (found === undefined) return undefined;
+      if (found === 'message') return this.#memoryOf(this.#inbox);
+      this.#ended = true;
+      return found;
+    } catch (error) {
+      if (isPageferryError(error, 'PEER_DIED') || isPageferryError(error, 'PEER_MISBEHAVED')) {
+        this.#failure = error;
+      }
+      throw error;
+    }
+  }
+
+  #memoryOf({ sequence, byteLength, ticket, offset, own }: Inbox): SharedDelivery {
+    if (own) {
       const fd = this.#connection.takeMemory(sequence | 0);
-      const own = OwnMemoryView.open(this.#calls, fd, message, this.#settings.access);
-      this.#owns.add(own);
-      return { bytes: own.bytes, sequence, offset: 0, ticket, own };
+      const message = { byteLength, sequence };
+      const memory = OwnMemoryView.open(this.#calls, fd, message, this.#settings.access);
+      this.#owns.add(memory);
+      return { bytes: memory.bytes, sequence, offset: 0, ticket, own: memory };
     }
     const bytes = this.#payload.bytes(ticket, offset, byteLength, sequence);
     return { bytes, sequence, offset: 0, ticket, own: undefined };
@@ -275,18 +307,6 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
   /** Whether the caller may hold so many more bytes. */
   #mayHold(byteLength: number): boolean {
     return this.#bytesHeld === 0 || this.#bytesHeld + byteLength <= this.#settings.maxBorrowedBytes;
-  }
-
-  /** Runs a step of receiving; what the sender did wrong stays wrong. */
-  #guarded<T>(step: () => T): T {
-    try {
-      return step();
-    } catch (error) {
-      if (isPageferryError(error, 'PEER_DIED') || isPageferryError(error, 'PEER_MISBEHAVED')) {
-        this.#failure = error;
-      }
-      throw error;
-    }
   }
 }
 

@@ -27,8 +27,13 @@ export class Lanes {
 
   /** Takes in what came back on any lane, and closes those that are broken. */
   collect(slots: readonly (Slot | undefined)[]): void {
-    for (const lane of this.#lanes) lane.collect();
-    this.dropBroken(slots);
+    let broken = false;
+    for (let index = 0; index < this.#lanes.length; index++) {
+      const lane = this.#lanes[index] as Lane;
+      lane.collect();
+      broken ||= lane.broken;
+    }
+    if (broken) this.dropBroken(slots);
   }
 
   /** Closes lanes whose receiver is gone or breaks the protocol. Returns whether there were any. */

@@ -26,6 +26,9 @@ import type { SharedMmapReceiverInfo } from './receiver-info.js';
 /** From this size on, a slot that was used last is worth a look at what has come back. */
 const CACHED_BYTES = 16 * 1024;
 
+/** How often to look before waiting: a microsecond's worth. */
+const LOOKS = 16;
+
 const SEND_METHOD: SendMethod = { method: 'shared-memory' };
 
 /** The sending side of the shared-memory transport: one payload memory, one lane a receiver. */
@@ -89,6 +92,10 @@ export class SharedMmapSender extends BaseSender<Slot> {
 
   override get receivers(): readonly SharedMmapReceiverInfo[] {
     return super.receivers as readonly SharedMmapReceiverInfo[];
+  }
+
+  protected override get looks(): number {
+    return LOOKS;
   }
 
   protected override allocate(byteLength: number): Slot | undefined {
