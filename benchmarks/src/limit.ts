@@ -16,25 +16,49 @@ export type Limit = (task: Task, pieceBytes: number, oneBuffer?: boolean) => Pro
 /** What the program's pipe holds. */
 const PIPE_BYTES = 1024 * 1024;
 
-/** Builds `limit/pipe_limit.c`, or answers `undefined` where there is no C compiler. */
-export async function buildLimit(): Promise<Limit | undefined> {
-  const source = fileURLToPath(new URL('../limit/pipe_limit.c', import.meta.url));
+const programs = new Map<string, Promise<string | undefined>>();
+
+/**
+ * Compiles `limit/<name>.c`, once, and answers the program's path, or `undefined` where there is no C
+ * compiler (`cc`, or what `CC` names).
+ */
+export function buildProgram(name: string): Promise<string | undefined> {
+  const building = programs.get(name) ?? compile(name);
+  programs.set(name, building);
+  return building;
+}
+
+async function compile(name: string): Promise<string | undefined> {
+  const source = fileURLToPath(new URL(`../limit/${name}.c`, import.meta.url));
   const folder = fileURLToPath(new URL('../build/', import.meta.url));
-  const program = `${folder}pipe_limit`;
+  const program = `${folder}${name}`;
   mkdirSync(folder, { recursive: true });
   try {
-    await run(process.env['CC'] ?? 'cc', ['-O2', '-o', program, source]);
+    await run(process.env['CC'] ?? 'cc', ['-std=gnu11', '-O2', '-o', program, source]);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
+  return program;
+}
+
+/** Runs a compiled program, and answers the numbers that it prints. */
+export async function runProgram(program: string, words: readonly string[]): Promise<number[]> {
+  const { stdout } = await run(program, [...words]);
+  return stdout.trim().split(' ').map(Number);
+}
+
+/** `limit/pipe_limit.c`, or `undefined` where there is no C compiler. */
+export async function buildLimit(): Promise<Limit | undefined> {
+  const program = await buildProgram('pipe_limit');
+  if (program === undefined) return undefined;
   return async ({ path, messageBytes, totalBytes }, pieceBytes, oneBuffer = false) => {
     // As many as can be in the pipe, and one to write into meanwhile.
     const buffers = oneBuffer ? 1 : Math.ceil(PIPE_BYTES / messageBytes) + 1;
     const mode = path === 'discard' ? 'splice' : 'read';
     const words = [mode, messageBytes, pieceBytes, totalBytes, buffers].map(String);
-    const { stdout } = await run(program, words);
+    const [nanoseconds = Number.NaN] = await runProgram(program, words);
     const bytes = Math.floor(totalBytes / messageBytes) * messageBytes;
-    return { bytes, nanoseconds: Number(stdout) };
+    return { bytes, nanoseconds };
   };
 }
