@@ -53,14 +53,14 @@ void OnFault(int signal, siginfo_t* info, void* context) {
 }
 
 /// Node unloads an addon when the last worker that has loaded it ends. The handler stays.
-[[maybe_unused]] bool KeepLoaded() {
+bool KeepLoaded() {
   Dl_info self{};
   if (dladdr(reinterpret_cast<void*>(&OnFault), &self) == 0) return false;
   return dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE) != nullptr;
 }
 
 bool Install() {
-  if ( sigaction(SIGSEGV, nullptr, &previous) != 0) return false;
+  if (!KeepLoaded() || sigaction(SIGSEGV, nullptr, &previous) != 0) return false;
   struct sigaction action = previous;
   action.sa_sigaction = OnFault;
   action.sa_flags |= SA_SIGINFO;

@@ -12,11 +12,22 @@ import { loadLinuxCalls } from '@pageferry/linux-napi';
 const calls = loadLinuxCalls();
 const page = calls.pageSize();
 
+/** One alias that is detached, and one that is left; writes that are explained, and then again. */
+function use(mapping) {
+  calls.detach(calls.alias(mapping, 0, page));
+  calls.alias(mapping, 8, 8);
+  for (const text of ['first', 'second']) {
+    if (calls.explainWrites(mapping, new Float64Array(3), text) !== 0) throw new Error(text);
+  }
+  return mapping;
+}
+
 /** One mapping that is unmapped, one that is left to the garbage collector, one that is refused. */
 function map() {
-  calls.munmap(calls.mmap(page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-  calls.mmap(page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  calls.mmap(2 ** 52, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const flags = MAP_PRIVATE | MAP_ANONYMOUS;
+  calls.munmap(use(calls.mmap(page, PROT_READ, flags, -1, 0)));
+  use(calls.mmap(page, PROT_READ, flags, -1, 0));
+  calls.mmap(2 ** 52, PROT_READ, flags, -1, 0);
 }
 
 /** A watcher that is called and closed, one that is refused, and one that is left open. */
