@@ -1,4 +1,3 @@
-import { PageferryError } from '@pageferry/core';
 import {
   checkResult,
   F_SEAL_FUTURE_WRITE,
@@ -7,6 +6,7 @@ import {
   SIZE_SEALS,
 } from '@pageferry/linux';
 import { PLACE_UNIT } from '../protocol.js';
+import { aliasOf } from './alias.js';
 import { GrowingMemory } from './growing-memory.js';
 import { OwnMemory } from './own-memory.js';
 import { alignUp, Ranges } from './ranges.js';
@@ -21,8 +21,6 @@ export interface PayloadPoolSettings {
   readonly writable: boolean;
   /** Whether each loan gets an `ArrayBuffer` that can be taken away from it. */
   readonly guard: boolean;
-  /** True if the event loop is due for a turn. */
-  readonly exhausted: () => boolean;
 }
 
 /** From this size on, slots begin on a page: such messages may go to `O_DIRECT` files. */
@@ -90,27 +88,34 @@ export class PayloadPool implements Disposable {
     return this.#slots;
   }
 
-  /** Allocates the first `byteLength` bytes; false if that takes another turn. */
-  grow(byteLength: number): boolean {
-    return this.#memory.grow(Math.min(byteLength, this.#limit), this.#settings.exhausted);
+  /** Allocates the first `byteLength` bytes; false if `exhausted` said that it took long enough. */
+  grow(byteLength: number, exhausted: () => boolean): boolean {
+    return this.#memory.grow(Math.min(byteLength, this.#limit), exhausted);
   }
 
   /**
-   * A slot for `byteLength` bytes; `'growing'` if its memory is being allocated, and the event loop
-   * is due for a turn before that goes on; `undefined` if it would exceed the limit.
+   * A slot for `byteLength` bytes; `'growing'` if its memory is being allocated, and `exhausted` says
+   * that it took long enough for now; `undefined` if it would exceed the limit.
    *
    * @throws `SYSTEM_CALL_FAILED` (`ENOSPC`, `ENOMEM`, `EMFILE`).
    */
-  take(byteLength: number): Slot | 'growing' | undefined {
+  take(byteLength: number, exhausted: () => boolean): Slot | 'growing' | undefined {
     const size = slotSize(byteLength);
     if (this.#bytesOut > 0 && this.#bytesOut + size > this.#limit) return undefined;
-    const found = size > this.#limit ? undefined : (this.#reuse(size) ?? this.#carve(size));
+    const found =
+      size > this.#limit ? undefined : (this.#reuse(size) ?? this.#carve(size, exhausted));
     if (found === 'growing') return found;
-    const slot = found ?? this.#takeOwn(byteLength);
+    const slot = found ?? this.#takeOwn(byteLength, exhausted);
     if (slot === 'growing') return slot;
     this.#bytesOut += slot.byteLength;
-    if (slot.own === undefined) this.#setBytes(slot, byteLength);
-    return slot;
+    if (slot.own !== undefined) return slot;
+    try {
+      this.#setBytes(slot, byteLength);
+      return slot;
+    } catch (error) {
+      this.giveBack(slot);
+      throw error;
+    }
   }
 
   /** Takes a slot back that nobody holds any more. */
@@ -149,9 +154,7 @@ export class PayloadPool implements Disposable {
   #setBytes(slot: Slot, byteLength: number): void {
     const { calls, guard } = this.#settings;
     if (guard) {
-      const alias = calls.alias(this.#memory.buffer, slot.offset, byteLength);
-      if (typeof alias === 'number') throw new PageferryError('NOT_SUPPORTED', 'guard: no alias');
-      slot.bytes = new Uint8Array(alias);
+      slot.bytes = aliasOf(calls, this.#memory.buffer, slot.offset, byteLength);
     } else if (slot.bytes.length !== byteLength) {
       slot.bytes = new Uint8Array(this.#memory.buffer, slot.offset, byteLength);
     }
@@ -174,21 +177,21 @@ export class PayloadPool implements Disposable {
   }
 
   /** A slot out of memory that no slot is made of, or out of slots of other sizes. */
-  #carve(size: number): Slot | 'growing' | undefined {
+  #carve(size: number, exhausted: () => boolean): Slot | 'growing' | undefined {
     const alignment = alignmentOf(size);
     let offset = this.#ranges.take(size, alignment);
     // Rather use memory again than more of it: it costs less, and may still be in the cache.
     if (offset < 0 && this.#freeBytes >= Math.max(size, this.#top / 2)) offset = this.#melt(size);
     const next = alignUp(this.#top, alignment);
     if (offset < 0 && next + size <= this.#limit) {
-      if (!this.#memory.grow(next + size, this.#settings.exhausted)) return 'growing';
+      if (!this.#memory.grow(next + size, exhausted)) return 'growing';
       if (next > this.#top) this.#ranges.add([{ offset: this.#top, byteLength: next - this.#top }]);
       offset = next;
       this.#top = next + size;
     }
     if (offset < 0 && this.#freeBytes > 0) {
       offset = this.#melt(size);
-      if (offset < 0) return this.#carve(size);
+      if (offset < 0) return this.#carve(size, exhausted);
     }
     return offset < 0 ? undefined : this.#cut(offset, size);
   }
@@ -211,8 +214,8 @@ export class PayloadPool implements Disposable {
     return this.#remember((ticket) => new Slot(ticket, offset, size, bytes));
   }
 
-  #takeOwn(byteLength: number): Slot | 'growing' {
-    const { calls, exhausted } = this.#settings;
+  #takeOwn(byteLength: number, exhausted: () => boolean): Slot | 'growing' {
+    const { calls } = this.#settings;
     if (this.#pending?.messageLength !== byteLength) {
       this.#pending?.close();
       this.#pending = new OwnMemory(calls, byteLength);

@@ -11,6 +11,7 @@ import {
   STAT_FIELD,
 } from '@pageferry/linux';
 import { MAX_MESSAGE_BYTES } from '../capabilities.js';
+import { aliasOf } from '../memory/alias.js';
 import type { Access } from '../options.js';
 import { WriteGuard } from './write-guard.js';
 
@@ -73,8 +74,8 @@ export class PayloadView implements Disposable {
    */
   bytes(ticket: number, offset: number, byteLength: number, sequence: number): Uint8Array {
     this.#writes?.note(offset, byteLength, sequence);
-    if (this.#settings.guard)
-      return aliasOf(this.#settings.calls, this.#mapping, offset, byteLength);
+    const { calls, guard } = this.#settings;
+    if (guard) return aliasOf(calls, this.#mapping.buffer, offset, byteLength);
     const known = this.#views[ticket];
     if (known?.byteOffset === offset && known.length === byteLength) return known;
     const bytes = new Uint8Array(this.#mapping.buffer, offset, byteLength);
@@ -91,22 +92,6 @@ export class PayloadView implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
-}
-
-/**
- * A buffer over part of a mapping that can be taken away without the mapping.
- *
- * @throws `SYSTEM_CALL_FAILED`.
- */
-export function aliasOf(
-  calls: LinuxCalls,
-  mapping: Mapping,
-  offset: number,
-  byteLength: number,
-): Uint8Array {
-  const alias = calls.alias(mapping.buffer, offset, byteLength);
-  if (typeof alias !== 'number') return new Uint8Array(alias);
-  throw new PageferryError('SYSTEM_CALL_FAILED', 'no second buffer over this memory is to be had');
 }
 
 /**

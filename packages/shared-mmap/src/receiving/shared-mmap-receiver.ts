@@ -27,8 +27,8 @@ import { OwnMemoryView } from './own-memory-view.js';
 import { PayloadView } from './payload-view.js';
 import type { SharedMmapReceiver as Contract, SharedMmapReceiverStats } from './receiver.js';
 
-/** How often to look before waiting: a microsecond's worth. */
-const LOOKS = 32;
+/** How often to look before waiting: up to ten microseconds' worth. */
+const LOOKS = 512;
 
 /** A message in the caller's hands, or on its way there. */
 interface SharedDelivery extends DeliveryMemory {
@@ -41,8 +41,6 @@ interface Pending {
   readonly memory: SharedDelivery;
   /** Bytes that `spliceTo` has moved on. */
   moved: number;
-  /** True while `spliceTo` is at it. */
-  moving: boolean;
 }
 
 /** The receiving side of the shared-memory transport. */
@@ -166,7 +164,7 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
   }
 
   protected override get looks(): number {
-    return LOOKS;
+    return this.#settings.spinMicroseconds === 0 ? 0 : LOOKS;
   }
 
   protected override poll(): SharedDelivery | 'end' | undefined {
@@ -176,7 +174,7 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
     const memory = this.#take();
     if (memory === undefined || memory === 'end') return memory;
     if (!this.#mayHold(memory.bytes.length)) {
-      this.#pending = { memory, moved: 0, moving: false };
+      this.#pending = { memory, moved: 0 };
       return undefined;
     }
     return this.#hold(memory);
@@ -203,21 +201,18 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
     await this.waitUntil(() => {
       if (this.#failure !== undefined) throw this.#failure;
       found = this.#takeToMove();
-      return found !== undefined && (found === 'end' || !found.moving);
+      return found !== undefined;
     }, signal);
     const pending = found as unknown as Pending | 'end';
     if (pending === 'end') return undefined;
     const { memory } = pending;
     const start = pending.moved;
     const closing = this.#closing.signal;
-    pending.moving = true;
     try {
       const stop = signal ? AbortSignal.any([signal, closing]) : closing;
       await this.#writer.write(fd, memory.bytes, pending, stop);
     } catch (error) {
       throw withBytesTransferred(error, pending.moved - start);
-    } finally {
-      pending.moving = false;
     }
     this.#pending = undefined;
     this.#return(memory);
@@ -237,8 +232,8 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
   }
 
   /** The message that is in between, or what is left of it, if it may be held. */
-  #pollPending({ memory, moved, moving }: Pending): SharedDelivery | undefined {
-    if (moving || !this.#mayHold(memory.bytes.length - moved)) return undefined;
+  #pollPending({ memory, moved }: Pending): SharedDelivery | undefined {
+    if (!this.#mayHold(memory.bytes.length - moved)) return undefined;
     this.#pending = undefined;
     if (moved === 0) return this.#hold(memory);
     return this.#hold({ ...memory, bytes: memory.bytes.subarray(moved), offset: moved });
@@ -255,7 +250,7 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
     if (this.#pending !== undefined) return this.#pending;
     const memory = this.#take();
     if (memory === undefined || memory === 'end') return memory;
-    this.#pending = { memory, moved: 0, moving: false };
+    this.#pending = { memory, moved: 0 };
     return this.#pending;
   }
 

@@ -8,6 +8,7 @@ import {
 import {
   type AcceptOutcome,
   BaseSender,
+  LoopBudget,
   nextTurn,
   PageferryError,
   type SendMethod,
@@ -26,8 +27,8 @@ import type { SharedMmapReceiverInfo } from './receiver-info.js';
 /** From this size on, a slot that was used last is worth a look at what has come back. */
 const CACHED_BYTES = 16 * 1024;
 
-/** How often to look before waiting: a microsecond's worth. */
-const LOOKS = 16;
+/** How often to look before waiting: up to ten microseconds' worth. */
+const LOOKS = 128;
 
 const SEND_METHOD: SendMethod = { method: 'shared-memory' };
 
@@ -40,52 +41,57 @@ export class SharedMmapSender extends BaseSender<Slot> {
   readonly #history: History;
   readonly #waits: AdaptiveWaits;
   readonly #lanes = new Lanes();
+  readonly #looks: number;
+  readonly #exhausted: () => boolean;
   #nextLane = 0;
   #sequence = 0;
 
-  private constructor(calls: LinuxCalls, settings: SenderSettings, endpoint: Endpoint) {
+  private constructor(
+    calls: LinuxCalls,
+    settings: SenderSettings,
+    endpoint: Endpoint,
+    pool: PayloadPool,
+  ) {
     super({ ...settings, capabilities });
     this.#calls = calls;
     this.#endpoint = endpoint;
-    const { poolBytes, guard, receiverAccess, maxReceivers, spinMicroseconds } = settings;
-    const writable = receiverAccess === 'read-write';
-    const exhausted = () => this.budget.exhausted();
-    this.#pool = new PayloadPool({ calls, poolBytes, guard, writable, exhausted });
+    this.#pool = pool;
+    this.#looks = settings.spinMicroseconds === 0 ? 0 : LOOKS;
+    this.#exhausted = () => this.budget.exhausted();
     this.#history = new History(settings.history, (slot) => this.#takeBack(slot));
     this.#waits = new AdaptiveWaits({
       calls,
       budget: this.budget,
-      spinMicroseconds,
+      spinMicroseconds: settings.spinMicroseconds,
       arm: () => {
         for (const lane of this.#lanes.all) lane.park();
       },
     });
     this.#listener = new Listener(calls, endpoint, {
       mechanism: MECHANISM,
-      hasRoom: () => !this.closed && this.#lanes.size < maxReceivers,
+      hasRoom: () => !this.closed && this.#lanes.size < settings.maxReceivers,
       admit: (socket, welcome, hello) => this.#admit(socket, welcome, hello),
     });
   }
 
   /**
-   * Binds the endpoint, and allocates the first part of the pool.
+   * Allocates the first part of the pool, and binds the endpoint.
    *
    * @throws as `Transport.createSender`.
    */
   static async create(calls: LinuxCalls, settings: SenderSettings): Promise<SharedMmapSender> {
-    const endpoint = await Endpoint.bind(calls, settings.endpoint);
-    let sender: SharedMmapSender;
+    const { poolBytes, guard, receiverAccess, preallocateBytes, spinMicroseconds } = settings;
+    const writable = receiverAccess === 'read-write';
+    const pool = new PayloadPool({ calls, poolBytes, guard, writable });
+    const budget = new LoopBudget(spinMicroseconds);
+    let endpoint: Endpoint | undefined;
     try {
-      sender = new SharedMmapSender(calls, settings, endpoint);
+      while (!pool.grow(preallocateBytes, () => budget.exhausted())) await nextTurn();
+      endpoint = await Endpoint.bind(calls, settings.endpoint);
+      return new SharedMmapSender(calls, settings, endpoint, pool);
     } catch (error) {
-      endpoint.close();
-      throw error;
-    }
-    try {
-      while (!sender.#pool.grow(settings.preallocateBytes)) await nextTurn();
-      return sender;
-    } catch (error) {
-      await sender.destroy();
+      endpoint?.close();
+      pool.close();
       throw error;
     }
   }
@@ -95,18 +101,20 @@ export class SharedMmapSender extends BaseSender<Slot> {
   }
 
   protected override get looks(): number {
-    return LOOKS;
+    return this.#looks;
   }
 
   protected override allocate(byteLength: number): Slot | undefined {
     // What came back last is in the cache still; for small messages a look costs more than it saves.
-    if (byteLength >= CACHED_BYTES) this.#collect();
-    let slot = this.#pool.take(byteLength);
-    if (slot === undefined) {
+    const collects = byteLength >= CACHED_BYTES;
+    if (collects) this.#collect();
+    let slot = this.#pool.take(byteLength, this.#exhausted);
+    if (slot === undefined && !collects) {
       this.#collect();
-      slot = this.#pool.take(byteLength);
+      slot = this.#pool.take(byteLength, this.#exhausted);
     }
-    while (slot === undefined && this.#relieve()) slot = this.#pool.take(byteLength);
+    while (slot === undefined && this.#relieve())
+      slot = this.#pool.take(byteLength, this.#exhausted);
     if (slot !== 'growing') return slot;
     this.#waits.moved();
     this.#waits.resumeSoon();
