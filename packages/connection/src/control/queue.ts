@@ -49,9 +49,8 @@ export class QueueProducer {
   }
 
   /**
-   * Writes the next entry; nobody looks at it before it is published. Plain stores: the one that
-   * publishes them is an `Atomics.store`, which neither the compiler nor the processor lets earlier
-   * stores pass, and each `Atomics.store` would cost as much as all of them.
+   * Writes the next entry; nobody looks at it before it is published. Plain stores, for the one that
+   * publishes them is no plain one: see `docs/decisions/0011-entries-are-plain-counters-are-atomic.md`.
    */
   protected write(first: number, second: number, third: number, fourth: number): number {
     const { words } = this;
@@ -110,14 +109,17 @@ export class QueueConsumer {
     this.pass();
   }
 
-  /** Copies the next entry into `entry`, and leaves it where it is. */
+  /**
+   * Copies the next entry into `entry`, and leaves it where it is. Plain loads: the counter was loaded
+   * before, and that was no plain one. What is in `entry` then cannot change any more.
+   */
   peek(entry: Entry): void {
     const { words } = this;
     const at = this.at();
-    entry[0] = Atomics.load(words, at);
-    entry[1] = Atomics.load(words, at + 1);
-    entry[2] = Atomics.load(words, at + 2);
-    entry[3] = Atomics.load(words, at + 3);
+    entry[0] = words[at] as number;
+    entry[1] = words[at + 1] as number;
+    entry[2] = words[at + 2] as number;
+    entry[3] = words[at + 3] as number;
   }
 
   /** Goes past the next entry. */

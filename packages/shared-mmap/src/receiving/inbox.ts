@@ -19,6 +19,8 @@ export class Inbox {
   readonly #settings: InboxSettings;
   readonly #entry = createEntry();
   #nextSequence: number;
+  /** Its lower 32 bits. */
+  #nextLow: number;
   #dropped = 0;
   // The message that was taken last; fields, so that no message costs an object more.
   /** Its number. */
@@ -33,6 +35,7 @@ export class Inbox {
   constructor(settings: InboxSettings) {
     this.#settings = settings;
     this.#nextSequence = settings.firstSequence;
+    this.#nextLow = settings.firstSequence | 0;
   }
 
   /** Messages that the sender has dropped, as the numbers of those that came tell. */
@@ -90,18 +93,19 @@ export class Inbox {
         `a message reaches beyond its memory: ${this.byteLength} bytes at ${this.offset}`,
       );
     }
-    this.sequence = this.#sequenceOf((entry[DELIVERY.sequence] as number) >>> 0);
+    this.sequence = this.#sequenceOf(entry[DELIVERY.sequence] as number);
   }
 
   /** The full sequence number; the queue carries its lower 32 bits. */
   #sequenceOf(low: number): number {
-    const ahead = (low - (this.#nextSequence % 2 ** 32)) >>> 0;
+    const ahead = (low - this.#nextLow) >>> 0;
     if (ahead >= (this.#settings.mayDrop ? 2 ** 31 : 1)) {
       throw misbehaved('its messages are out of order');
     }
     const sequence = this.#nextSequence + ahead;
     this.#dropped += ahead;
     this.#nextSequence = sequence + 1;
+    this.#nextLow = (low + 1) | 0;
     return sequence;
   }
 }
