@@ -54,6 +54,21 @@ describe('a doorbell', () => {
     bell.ring();
   });
 
+  test('that the peer has drained and made blocking lets nobody wait', () => {
+    const reads: number[] = [];
+    const watched = {
+      ...calls,
+      read: (...words: Parameters<typeof calls.read>) => reads.push(words[0]),
+    };
+    using bell = Doorbell.create(watched);
+    calls.setStatusFlags(bell.fd.fd, 0);
+    bell.drain();
+    expect(reads).toEqual([]);
+    bell.ring();
+    bell.drain();
+    expect(reads).toEqual([bell.fd.fd]);
+  });
+
   test('is silent once it is closed, and may be closed again', async () => {
     const bell = Doorbell.create(calls);
     let rings = 0;

@@ -79,7 +79,9 @@ export class Doorbell implements Disposable {
 
   /** Forgets the rings so far. */
   drain(): void {
-    this.#calls.read(this.fd.fd, this.#counter, 0, 8);
+    const { fd } = this.fd;
+    // Reading a bell that the peer has drained before, and made blocking, would wait for the next ring.
+    if ((pollNow(this.#calls, fd, POLLIN) & POLLIN) !== 0) this.#calls.read(fd, this.#counter, 0, 8);
   }
 
   /** Stops listening and closes the descriptor. Harmless the second time. */
