@@ -1,13 +1,19 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { measureDestinations } from './destinations.js';
+import { collectNumbers, positiveInteger } from './options.js';
 import { printReport } from './report.js';
 import { type RoundsResult, runRounds } from './rounds.js';
+import { sharedCommand } from './shared/command.js';
 import { receivePaths } from './task.js';
 
 const DEFAULT_SIZES = [256 * 1024, 1024 * 1024, 16 * 1024 * 1024];
 
+const log = (line: string) => process.stderr.write(`${line}\n`);
+
 /** `pnpm bench`: the framed API beside the same loop in C, round by round. */
 const program = new Command('bench')
+  .enablePositionalOptions()
+  .addCommand(sharedCommand(log))
   .description('Throughput of the pipe transport beside the same loop in C, round by round.')
   .option('--rounds <n>', 'rounds; every subject runs once in each', positiveInteger, 7)
   .option('--gib <n>', 'GiB that each trial moves', positiveInteger, 8)
@@ -17,7 +23,7 @@ const program = new Command('bench')
     positiveInteger,
     16,
   )
-  .option('--size <bytes>', 'message size (repeatable)', collectSizes)
+  .option('--size <bytes>', 'message size (repeatable)', collectNumbers)
   .option('--destinations', 'measure the routes to destinations instead')
   .option('--json', 'print one JSON object instead of tables')
   .action(
@@ -29,7 +35,6 @@ const program = new Command('bench')
       destinations?: true;
       json?: true;
     }) => {
-      const log = (line: string) => process.stderr.write(`${line}\n`);
       if (options.destinations) {
         const routes = await measureDestinations(options.rounds, options.gib * 2 ** 30, log);
         printReport([], routes, options.json === true);
@@ -47,15 +52,5 @@ const program = new Command('bench')
       printReport(results, [], options.json === true);
     },
   );
-
-function positiveInteger(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('a positive integer');
-  return value;
-}
-
-function collectSizes(text: string, sizes: number[] = []): number[] {
-  return [...sizes, positiveInteger(text)];
-}
 
 await program.parseAsync();

@@ -1,6 +1,6 @@
-import { cpus, release } from 'node:os';
 import Table from 'cli-table3';
 import type { RouteResult } from './destinations.js';
+import { machineLine, thisMachine } from './machine.js';
 import type { RoundsResult, Spread } from './rounds.js';
 
 /** Prints the results: tables for people, or one JSON object. */
@@ -9,18 +9,12 @@ export function printReport(
   destinations: readonly RouteResult[],
   json: boolean,
 ): void {
-  const machine = {
-    kernel: release(),
-    node: process.version,
-    processor: cpus()[0]?.model ?? 'unknown',
-    cores: cpus().length,
-  };
+  const machine = thisMachine();
   if (json) {
     process.stdout.write(`${JSON.stringify({ machine, results, destinations })}\n`);
     return;
   }
-  const { kernel, node, processor, cores } = machine;
-  process.stdout.write(`\n${cores} cores of ${processor}, kernel ${kernel}, Node ${node}\n`);
+  process.stdout.write(`\n${machineLine(machine)}\n`);
   for (const result of results) printResult(result);
   if (destinations.length > 0) printDestinations(destinations);
 }

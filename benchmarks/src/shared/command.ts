@@ -1,0 +1,68 @@
+import { Command } from 'commander';
+import { thisMachine } from '../machine.js';
+import { choiceOf, collectNumbers, positiveInteger } from '../options.js';
+import { buildSharedLimit } from './limits.js';
+import { measurementsFor, type Question, questions } from './measurements.js';
+import { printEndurance, printShared } from './report.js';
+import { measureRounds } from './rounds.js';
+import { runSampled } from './trials.js';
+
+const DEFAULT_TRANSPORT = '@pageferry/shared-mmap#sharedMmap';
+const DEFAULT_SIZES = [64, 4 * 1024, 1024 * 1024, 16 * 1024 * 1024];
+
+interface Options {
+  readonly rounds: number;
+  readonly count: number;
+  readonly size?: number[];
+  readonly only?: Question[];
+  readonly transport: string;
+  readonly endurance?: number;
+  readonly json?: true;
+}
+
+/** `pnpm bench shared`: what a message through shared memory costs, beside the same work in C. */
+export function sharedCommand(log: (line: string) => void): Command {
+  return new Command('shared')
+    .description('What a message through shared memory costs, beside the same work in C.')
+    .option('--rounds <n>', 'rounds; everything is measured once in each', positiveInteger, 5)
+    .option('--count <n>', 'messages in a trial of hand-offs', positiveInteger, 2_000_000)
+    .option('--size <bytes>', 'message size of the hand-offs (repeatable)', collectNumbers)
+    .option('--only <question>', `${questions.join(', ')} (repeatable)`, choiceOf(questions))
+    .option('--transport <module#export>', 'the transport under test', DEFAULT_TRANSPORT)
+    .option(
+      '--endurance <n>',
+      'send that many messages instead, and look for growth',
+      positiveInteger,
+    )
+    .option('--json', 'print one JSON object instead of tables')
+    .action((options: Options) =>
+      options.endurance === undefined ? measure(options, log) : endure(options, options.endurance),
+    );
+}
+
+async function measure(options: Options, log: (line: string) => void): Promise<void> {
+  const { transport, count, rounds, size: sizes = DEFAULT_SIZES, only = questions } = options;
+  const limit = await buildSharedLimit();
+  const all = measurementsFor({ transport, limit, sizes, count });
+  const rows = await measureRounds(
+    all.filter(({ question }) => only.includes(question)),
+    rounds,
+    log,
+  );
+  printShared(thisMachine(), transport, rows, options.json === true);
+}
+
+async function endure({ transport, json }: Options, count: number): Promise<void> {
+  const { sender, receiver } = await runSampled({
+    transport,
+    count,
+    // V8 is done with compiling, and the pool is as large as it gets.
+    warmUp: Math.ceil(count / 20),
+    messageBytes: 64,
+    receivers: 1,
+    way: 'try',
+    copy: false,
+    samples: true,
+  });
+  printEndurance(count, { sender, receiver }, json === true);
+}

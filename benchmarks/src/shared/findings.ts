@@ -1,0 +1,94 @@
+import type { Spread } from '../rounds.js';
+import {
+  CHANNELS,
+  LIMIT,
+  PARKED,
+  type Question,
+  receiversName,
+  SPINNING,
+  sizeName,
+  WAYS,
+} from './measurements.js';
+import { type Row, spreadOf } from './rounds.js';
+
+/** One figure that several measurements of the same round yield. */
+export interface Finding {
+  readonly what: string;
+  readonly unit: 'times' | 'ns';
+  readonly spread: Spread;
+}
+
+/** With more processes than processors, what a receiver adds is its own work, too. */
+const STEPS = [
+  [1, 2],
+  [2, 4],
+  [4, 8],
+] as const;
+
+const divide = (above = Number.NaN, below = Number.NaN): number => above / below;
+
+/** What the rows say together. Questions that were not asked, and a limit that is missing, are left out. */
+export function findingsFrom(rows: readonly Row[]): readonly Finding[] {
+  const findRow = (question: Question, task: string, subject: string): Row | undefined =>
+    rows.find(
+      ({ measurement: each }) =>
+        each.question === question && each.task === task && each.subject === subject,
+    );
+  const find = (question: Question, task: string, subject: string): readonly number[] | undefined =>
+    findRow(question, task, subject)?.nanoseconds;
+
+  const findings: Finding[] = [];
+  function add(
+    what: string,
+    unit: Finding['unit'],
+    lists: readonly (readonly number[] | undefined)[],
+    combine: (...values: number[]) => number,
+  ): void {
+    const known = lists.filter((list) => list !== undefined);
+    if (known.length !== lists.length || known.length === 0) return;
+    findings.push({ what, unit, spread: spreadOf(known, combine) });
+  }
+
+  const sizes = [...new Set(rows.map(({ measurement }) => measurement))]
+    .filter(({ question, subject }) => question === 'hand-off' && subject === WAYS.try)
+    .map(({ task }) => task);
+  for (const size of sizes) {
+    const lists = [find('hand-off', size, WAYS.try), find('hand-off', size, LIMIT)];
+    add(`hand-off of ${size}: to C`, 'times', lists, divide);
+  }
+  const [smallest, largest] = [sizes[0], sizes.at(-1)];
+  if (sizes.length > 1 && smallest !== undefined && largest !== undefined) {
+    const lists = [largest, smallest].map((size) => find('hand-off', size, WAYS.try));
+    add(`hand-off: ${largest} to ${smallest}`, 'times', lists, divide);
+  }
+
+  const copied = sizeName(2 ** 20);
+  const copy = find('copy', copied, WAYS.try);
+  add(`${copied} copied and scanned: to C`, 'times', [copy, find('copy', copied, LIMIT)], divide);
+  const channels = Object.values(CHANNELS).map((channel) => find('copy', copied, channel));
+  add(
+    `${copied} copied and scanned: the best of Node's channels to it`,
+    'times',
+    [copy, ...channels],
+    (own, ...others) => Math.min(...others) / own,
+  );
+
+  for (const task of [SPINNING, PARKED]) {
+    const lists = [find('round trip', task, 'transport'), find('round trip', task, LIMIT)];
+    add(`round trip, ${task}: to C`, 'times', lists, divide);
+  }
+
+  for (const subject of [WAYS.try, LIMIT]) {
+    for (const [few, many] of STEPS) {
+      const [below, above] = [few, many].map((count) =>
+        findRow('fan-out', receiversName(count), subject),
+      );
+      const further = (least = 0, most = 0) => (most - least) / (many - few);
+      const what = `fan-out, ${subject}, each receiver from ${few} to ${many}`;
+      add(what, 'ns', [below?.nanoseconds, above?.nanoseconds], further);
+      const sender = [below?.senderNanoseconds, above?.senderNanoseconds];
+      add(`${what}: the sender's part`, 'ns', sender, further);
+    }
+  }
+  return findings;
+}

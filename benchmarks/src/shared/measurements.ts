@@ -1,0 +1,162 @@
+import type { SharedLimit } from './limits.js';
+import { runChannel, runPingPong, runTransport, type Unplaced } from './trials.js';
+import { type Channel, slotsFor, type Trial, type Way, type Workload } from './workload.js';
+
+/** What the benchmark asks: each is a table of its own. */
+export type Question = 'hand-off' | 'copy' | 'round trip' | 'fan-out';
+
+/** Every question. */
+export const questions: readonly Question[] = ['hand-off', 'copy', 'round trip', 'fan-out'];
+
+/** Something that is measured once a round. */
+export interface Measurement {
+  readonly question: Question;
+  /** What is done: rows with the same one are compared. */
+  readonly task: string;
+  readonly subject: string;
+  /** How many messages or round trips a trial has. */
+  readonly count: number;
+  readonly run: () => Promise<Trial>;
+}
+
+/** What is measured, and with what. */
+export interface Plan {
+  /** `module#export` of the transport. */
+  readonly transport: string;
+  readonly limit: SharedLimit | undefined;
+  readonly sizes: readonly number[];
+  /** Messages in a trial of hand-offs; the other trials are derived from it. */
+  readonly count: number;
+}
+
+/** The C program, wherever it is a subject. */
+export const LIMIT = 'C';
+
+/** The ways of the transport, as subjects. */
+export const WAYS: Readonly<Record<Way, string>> = {
+  try: 'tryReceive',
+  'for-await': 'for await',
+  many: 'receiveMany(64)',
+};
+
+/** Node's own channels, as subjects. */
+export const CHANNELS: Readonly<Record<Channel, string>> = {
+  stdio: 'stdio of a child',
+  socket: 'Unix socket',
+  advanced: "child_process, 'advanced'",
+};
+
+/** Subjects and tasks that the ratios are about. */
+export const SPINNING = 'both polling';
+export const PARKED = 'both asleep';
+
+const COPIED_BYTES = 1024 * 1024;
+const RECEIVERS = [1, 2, 4, 8];
+const SMALL = 64;
+
+/** Everything that one round measures. */
+export function measurementsFor(plan: Plan): readonly Measurement[] {
+  return [...handOffs(plan), ...copies(plan), ...roundTrips(plan), ...fanOuts(plan)];
+}
+
+/** As the tables name it. */
+export function sizeName(bytes: number): string {
+  if (bytes >= 2 ** 20) return `${bytes / 2 ** 20} MiB`;
+  return bytes >= 1024 ? `${bytes / 1024} KiB` : `${bytes} B`;
+}
+
+/** As the tables name it. */
+export function receiversName(receivers: number): string {
+  return receivers === 1 ? '1 receiver' : `${receivers} receivers`;
+}
+
+function workload(plan: Plan, changes: Partial<Unplaced<Workload>>): Unplaced<Workload> {
+  const { transport, count } = plan;
+  const usual = { transport, messageBytes: SMALL, count, receivers: 1, way: 'try' as const };
+  const all = { ...usual, copy: false, samples: false, ...changes };
+  return { warmUp: Math.ceil(all.count / 4), ...all };
+}
+
+/** The measurement of the C program, if there is one. */
+function limitOf(
+  { limit }: Plan,
+  measurement: Omit<Measurement, 'subject' | 'run'>,
+  ...words: readonly (string | number)[]
+): readonly Measurement[] {
+  if (limit === undefined) return [];
+  return [{ ...measurement, subject: LIMIT, run: () => limit(...words) }];
+}
+
+function handOffs(plan: Plan): readonly Measurement[] {
+  const { count } = plan;
+  return plan.sizes.flatMap((messageBytes) => {
+    const common = { question: 'hand-off' as const, task: sizeName(messageBytes), count };
+    const ways = Object.keys(WAYS) as Way[];
+    return [
+      ...limitOf(plan, common, 'handoff', messageBytes, count, slotsFor(messageBytes)),
+      ...ways.map((way) => ({
+        ...common,
+        subject: WAYS[way],
+        run: () => runTransport(workload(plan, { messageBytes, way })),
+      })),
+    ];
+  });
+}
+
+function copies(plan: Plan): readonly Measurement[] {
+  const messageBytes = COPIED_BYTES;
+  const count = Math.ceil(plan.count / 500);
+  // Node's channels are that much slower, and the figure is per message.
+  const fewer = Math.ceil(count / 8);
+  const common = { question: 'copy' as const, task: sizeName(messageBytes) };
+  const slots = slotsFor(messageBytes);
+  return [
+    ...limitOf(plan, { ...common, count }, 'copy', messageBytes, count, slots),
+    {
+      ...common,
+      count,
+      subject: WAYS.try,
+      run: () => runTransport(workload(plan, { messageBytes, count, copy: true })),
+    },
+    ...(Object.keys(CHANNELS) as Channel[]).map((channel) => ({
+      ...common,
+      count: fewer,
+      subject: CHANNELS[channel],
+      run: () => runChannel(channel, { messageBytes, count: fewer, warmUp: Math.ceil(fewer / 4) }),
+    })),
+  ];
+}
+
+function roundTrips(plan: Plan): readonly Measurement[] {
+  const kinds = [
+    { task: SPINNING, mode: 'spin', count: Math.ceil(plan.count / 2) },
+    { task: PARKED, mode: 'futex', count: Math.ceil(plan.count / 100) },
+  ];
+  return kinds.flatMap(({ task, mode, count }) => {
+    const common = { question: 'round trip' as const, task, count };
+    const game = { count, warmUp: Math.ceil(count / 4), park: task === PARKED };
+    return [
+      ...limitOf(plan, common, 'pingpong', count, mode),
+      {
+        ...common,
+        subject: 'transport',
+        run: () => runPingPong({ transport: plan.transport, ...game }),
+      },
+    ];
+  });
+}
+
+function fanOuts(plan: Plan): readonly Measurement[] {
+  const count = Math.ceil(plan.count / 4);
+  return RECEIVERS.flatMap((receivers) => {
+    const common = { question: 'fan-out' as const, task: receiversName(receivers), count };
+    return [
+      ...limitOf(plan, common, 'fanout', receivers, SMALL, count, slotsFor(SMALL)),
+      {
+        ...common,
+        subject: WAYS.try,
+        run: () => runTransport(workload(plan, { count, receivers })),
+      },
+    ];
+  });
+}
