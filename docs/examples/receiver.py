@@ -1,0 +1,298 @@
+#!/usr/bin/env python3
+"""A receiver for Pageferry's shared-memory transport, in Python alone.
+
+    python3 receiver.py /run/user/1000/frames.sock
+
+Prints number, length and SHA-256 of each message, read where the sender has written it. It follows
+docs/shared-memory-layout.md and nothing else; the sections named below are that document's.
+
+Only for x86-64 (section "Memory ordering" says why), and only for CPython.
+"""
+
+import errno
+import fcntl
+import hashlib
+import mmap
+import os
+import platform
+import select
+import socket
+import stat
+import struct
+import sys
+import threading
+import time
+
+# Handshake
+MAGIC = b"PAGEFRRY"
+VERSION = 1
+MECHANISM = b"shared-mmap"
+HELLO, WELCOME, REFUSAL = 1, 2, 3
+REFUSALS = {
+    1: "speaks another version of the protocol",
+    2: "uses another transport",
+    3: "does not talk to this user",
+    4: "has as many receivers as it can serve",
+}
+HEAD = struct.Struct("<8sHHI32s")
+POLICY_WAIT = 0
+QUEUE_DEPTH = 1024
+
+# Control memory, in 32-bit words
+CONTROL_MAGIC = 0x59464750
+DELIVERED, FINISHED = 32, 34
+RETURNED = 64
+SENDER_PARKED, RECEIVER_PARKED = 96, 128
+WAITS_FOR_RETURNS = 1
+FIRST_ENTRY = 1024
+DELIVERY_WORDS, RETURN_WORDS = 8, 4
+MAX_CAPACITY = 65536
+
+# Payload
+PLACE_UNIT = 64
+OWN_MEMORY = 1 << 30
+MEMORY_MAGIC = 0x4D4D4750
+MAX_WAITING = 64
+
+SIZE_SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+MASK = 0xFFFFFFFF
+
+
+class Misbehaved(Exception):
+    """The sender breaks the protocol."""
+
+
+class SenderDied(Exception):
+    """The sender ended without an orderly close."""
+
+
+_fence = threading.Lock()
+
+
+def fence():
+    """Everything stored before is seen by everybody before anything is loaded afterwards.
+
+    Taking a lock that nobody holds is a locked instruction, and with that a full barrier on x86-64.
+    """
+    with _fence:
+        pass
+
+
+def check(holds, what):
+    if not holds:
+        raise Misbehaved(what)
+
+
+def check_sealed(fd, seals, name):
+    """Length of a memfd in bytes. Unsealed, the sender could truncate it: SIGBUS here."""
+    try:
+        found = fcntl.fcntl(fd, fcntl.F_GET_SEALS)
+    except OSError:
+        found = 0
+    check(found & seals == seals, f"the {name} is not sealed")
+    return os.fstat(fd).st_size
+
+
+class Message:
+    """One message. `bytes` is a read-only view of the sender's memory, until `release`."""
+
+    def __init__(self, receiver, sequence, ticket, view, own):
+        self.sequence = sequence
+        self.bytes = view
+        self._receiver = receiver
+        self._ticket = ticket
+        self._own = own
+
+    def release(self):
+        """Gives the memory back. In any order, but once for each message."""
+        self.bytes.release()
+        if self._own is not None:
+            self._own.close()
+        self._receiver._give_back(self._ticket, self.sequence)
+
+
+class Receiver:
+    """Connects to the sender at a path, or at `fd:N`, an inherited socket."""
+
+    def __init__(self, endpoint):
+        self._socket = connect(endpoint)
+        control, self._sender_bell, self._own_bell, payload, self._next = shake_hands(self._socket)
+        self._socket.setblocking(False)
+
+        length = check_sealed(control, SIZE_SEALS, "control memory")
+        check(length >= FIRST_ENTRY * 4, "the control memory is too short")
+        self._words = memoryview(mmap.mmap(control, length)).cast("I")
+        magic, version, capacity, page_size = self._words[:4]
+        check(magic == CONTROL_MAGIC, "the control memory has no magic")
+        check(version == VERSION, "the control memory has another version")
+        check(0 < capacity <= MAX_CAPACITY and capacity & (capacity - 1) == 0, "no power of two")
+        expected = (FIRST_ENTRY + capacity * (DELIVERY_WORDS + RETURN_WORDS)) * 4
+        check(length == expected, "the control memory contradicts its size")
+        check(page_size == mmap.PAGESIZE, "the control memory has another page size")
+        self._capacity = capacity
+        self._first_return = FIRST_ENTRY + capacity * DELIVERY_WORDS
+
+        for bell in (self._sender_bell, self._own_bell):
+            check(stat.S_IFMT(os.fstat(bell).st_mode) == 0, "a doorbell is something else")
+        length = check_sealed(payload, SIZE_SEALS, "payload memory")
+        self._payload = memoryview(mmap.mmap(payload, length, prot=mmap.PROT_READ))
+        for fd in (control, payload):
+            os.close(fd)  # The mappings stay.
+
+        self._taken = 0
+        self._returned = 0
+        self._memories = {}
+        self._gone = False
+        self._poll = select.poll()
+        self._poll.register(self._own_bell, select.POLLIN)
+        self._poll.register(self._socket, select.POLLIN)
+        self._may_ring = select.poll()
+        self._may_ring.register(self._sender_bell, select.POLLOUT)
+
+    def __iter__(self):
+        """Messages, until the sender closes. Raises SenderDied if it ends without."""
+        while True:
+            # Looked at before the counter: what was published before the end is still to be taken.
+            finished = self._words[FINISHED] == 1
+            gone = self._gone
+            available = (self._words[DELIVERED] - self._taken) & MASK
+            check(available <= self._capacity, "its queue overflows")
+            if available > 0:
+                yield self._take()
+            elif finished:
+                return
+            elif gone:
+                raise SenderDied("the sender ended without an orderly close")
+            else:
+                self._park()
+
+    def _take(self):
+        at = FIRST_ENTRY + (self._taken & (self._capacity - 1)) * DELIVERY_WORDS
+        length, place, ticket, low = self._words[at : at + 4]
+        self._taken = (self._taken + 1) & MASK
+        check(ticket >> 31 == 0, "a message names no slot")
+        check(low == self._next & MASK, "its messages are out of order")
+        sequence = self._next
+        self._next += 1
+        if ticket & OWN_MEMORY:
+            own = self._open_own(low, length)
+            view = memoryview(own)[:length]
+            return Message(self, sequence, ticket, view, own)
+        offset = place * PLACE_UNIT
+        check(offset + length <= len(self._payload), "a message reaches beyond its memory")
+        return Message(self, sequence, ticket, self._payload[offset : offset + length], None)
+
+    def _open_own(self, tag, length):
+        # It was passed before the message was published: it is here, or in the socket.
+        while tag not in self._memories:
+            check(self._hear(), "the memory of a message was not passed")
+        fd = self._memories.pop(tag)
+        try:
+            seals = SIZE_SEALS | fcntl.F_SEAL_WRITE
+            size = check_sealed(fd, seals, "memory of a message")
+            check(length <= size, "a message is longer than its memory")
+            return mmap.mmap(fd, size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
+        finally:
+            os.close(fd)
+
+    def _hear(self):
+        """Takes one record from the socket. False if there is none, or the sender is gone."""
+        try:
+            record, fds, _, _ = socket.recv_fds(self._socket, 9, 2, socket.MSG_CMSG_CLOEXEC)
+        except BlockingIOError:
+            return False
+        except ConnectionResetError:
+            record, fds = b"", []
+        if not record and not fds:
+            self._gone = True
+            self._poll.unregister(self._socket)
+            return False
+        check(len(record) == 8 and len(fds) == 1, "it says what it should not")
+        magic, tag = struct.unpack("<II", record)
+        check(magic == MEMORY_MAGIC and tag not in self._memories, "it says what it should not")
+        check(len(self._memories) < MAX_WAITING, "it passes memory without end")
+        self._memories[tag] = fds[0]
+        return True
+
+    def _park(self):
+        self._words[RECEIVER_PARKED] = 1
+        fence()
+        if self._words[DELIVERED] != self._taken or self._words[FINISHED] == 1:
+            return
+        for fd, _ in self._poll.poll():
+            if fd == self._own_bell:
+                os.read(fd, 8)
+            else:
+                self._hear()
+
+    def _give_back(self, ticket, sequence):
+        words = self._words
+        at = self._first_return + (self._returned & (self._capacity - 1)) * RETURN_WORDS
+        words[at] = ticket
+        words[at + 1] = sequence & MASK
+        words[at + 2] = 0
+        words[at + 3] = 0
+        self._returned = (self._returned + 1) & MASK
+        words[RETURNED] = self._returned
+        fence()
+        if words[SENDER_PARKED] & WAITS_FOR_RETURNS:
+            words[SENDER_PARKED] = 0
+            if self._may_ring.poll(0):
+                os.write(self._sender_bell, struct.pack("=Q", 1))
+
+
+def connect(endpoint):
+    """Waits for the endpoint to appear, and connects to it."""
+    if endpoint.startswith("fd:"):
+        return socket.socket(fileno=int(endpoint[3:]))
+    while True:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            connection.connect(endpoint)
+            return connection
+        except OSError as error:
+            connection.close()
+            if error.errno not in (errno.ENOENT, errno.ECONNREFUSED, errno.EAGAIN):
+                raise
+        time.sleep(0.01)
+
+
+def shake_hands(connection):
+    """Says hello. Returns the four descriptors of the welcome, and the first message's number."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    _, uid, _ = struct.unpack("=3I", credentials)
+    if uid != os.geteuid():
+        raise PermissionError("the sender is of another user")
+    parameters = struct.pack("<II", POLICY_WAIT, QUEUE_DEPTH)
+    connection.send(HEAD.pack(MAGIC, VERSION, HELLO, 0, MECHANISM) + parameters)
+    answer, fds, flags, _ = socket.recv_fds(connection, 256, 16, socket.MSG_CMSG_CLOEXEC)
+    if not answer:
+        raise SenderDied("the sender left during the handshake")
+    check(len(answer) >= 16 and answer[:8] == MAGIC, "it does not speak Pageferry")
+    version, kind, reason = struct.unpack_from("<HHI", answer, 8)
+    check(version == VERSION, f"it speaks version {version}, this receiver version {VERSION}")
+    if kind == REFUSAL:
+        raise PermissionError(f"the sender {REFUSALS.get(reason, 'could not set up the connection')}")
+    check(kind == WELCOME and len(fds) == 4, "it broke the handshake")
+    check(flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC) == 0, "its welcome was cut off")
+    low, high = struct.unpack_from("<II", answer.ljust(56, b"\0"), 48)
+    return (*fds, high << 32 | low)
+
+
+def main():
+    if platform.machine() != "x86_64":
+        sys.exit("receiver.py: plain loads and stores are in order on x86-64 alone")
+    if len(sys.argv) != 2:
+        sys.exit(f"usage: {sys.argv[0]} ENDPOINT")
+    try:
+        for message in Receiver(sys.argv[1]):
+            digest = hashlib.sha256(message.bytes).hexdigest()
+            print(message.sequence, len(message.bytes), digest, flush=True)
+            message.release()
+    except (Misbehaved, SenderDied, OSError) as error:
+        sys.exit(f"receiver.py: {error}")
+    print("end", flush=True)
+
+
+if __name__ == "__main__":
+    main()
