@@ -244,7 +244,9 @@ class Receiver:
 def connect(endpoint):
     """Waits for the endpoint to appear, and connects to it."""
     if endpoint.startswith("fd:"):
-        return socket.socket(fileno=int(endpoint[3:]))
+        connection = socket.socket(fileno=int(endpoint[3:]))
+        connection.setblocking(True)  # Whoever made the pair may have it otherwise.
+        return connection
     while True:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
