@@ -10,6 +10,8 @@ export default defineConfig({
       'test/*.test.ts',
     ],
     pool: 'forks',
+    // Ends a test that hangs; on a busy machine a good one may take several seconds.
+    testTimeout: 20_000,
     reporters: ['default', './scripts/closing-line-reporter.js'],
   },
 });

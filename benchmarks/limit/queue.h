@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 enum { QUEUE_ENTRIES = 4096, CACHE_LINES = 128 };
 
@@ -20,11 +21,13 @@ struct entry {
 struct queue {
   alignas(CACHE_LINES) _Atomic uint32_t tail;  // What was pushed; the producer's.
   alignas(CACHE_LINES) _Atomic uint32_t head;  // What was popped; the consumer's.
+  alignas(CACHE_LINES) _Atomic uint32_t parked;  // Set by a consumer that goes to sleep.
   alignas(CACHE_LINES) struct entry entries[QUEUE_ENTRIES];
 };
 
 struct producer {
   struct queue *queue;
+  bool consumer_may_sleep;
   uint32_t tail;
   uint32_t known_head;
 };
@@ -42,7 +45,14 @@ static inline bool push(struct producer *self, struct entry entry) {
     if (self->tail - self->known_head == QUEUE_ENTRIES) return false;
   }
   queue->entries[self->tail % QUEUE_ENTRIES] = entry;
-  atomic_store_explicit(&queue->tail, ++self->tail, memory_order_release);
+  if (!self->consumer_may_sleep) {
+    atomic_store_explicit(&queue->tail, ++self->tail, memory_order_release);
+    return true;
+  }
+  // A consumer that goes to sleep sets `parked` and then looks at `tail` once more. So that one of the
+  // two sees the other, both sides store before they load: that takes a fence.
+  atomic_store(&queue->tail, ++self->tail);
+  if (atomic_load(&queue->parked)) abort();  // Whoever polls never sets it.
   return true;
 }
 

@@ -5,6 +5,9 @@
 //   shm_limit fanout RECEIVERS MESSAGE COUNT SLOTS   handoff to several receivers
 //   shm_limit pingpong COUNT spin|futex      round trips of a message of 0 bytes
 //
+// Whoever publishes looks whether the other side sleeps, as every transport must whose sides may. With
+// `polls-only` for the last word it does not: that is the limit where nobody ever sleeps.
+//
 // A parent sends; forked children receive. Payload lies in a memfd that the children map read-only,
 // in slots of MESSAGE bytes that the parent lends last in, first out. A queue for each direction and
 // child says what is under way. Whoever has to wait polls for a while and then yields its processor.
@@ -29,6 +32,8 @@
 #include <unistd.h>
 
 #include "queue.h"
+
+static bool may_sleep = true;
 
 enum { MAX_RECEIVERS = 64, POLLS_BEFORE_YIELD = 1000, CONTENT = 1, ABSENT = 2 };
 
@@ -190,6 +195,7 @@ static void create_sender(struct sender *self, struct pool pool, struct control 
   }
   for (uint32_t index = 0; index < receivers; ++index) {
     self->deliveries[index].queue = &control->connections[index].deliveries;
+    self->deliveries[index].consumer_may_sleep = may_sleep;
     self->returns[index].queue = &control->connections[index].returns;
   }
 }
@@ -236,7 +242,7 @@ static void receive_all(struct pool pool, struct connection *connection, struct 
   size_t bytes = pool.message * pool.slots;
   const char *memory = map(bytes, PROT_READ, MAP_SHARED | MAP_POPULATE, pool.fd);
   struct consumer deliveries = {.queue = &connection->deliveries};
-  struct producer returns = {.queue = &connection->returns};
+  struct producer returns = {.queue = &connection->returns, .consumer_may_sleep = may_sleep};
   atomic_fetch_add(&control->ready, 1);
   for (long index = 0; index < count; ++index) {
     struct entry entry = pop_polling(&deliveries);
@@ -302,12 +308,12 @@ static void ping_pong(long count, bool park) {
   struct connection *connection = control->connections;
   if (become_child()) {
     struct consumer from = {.queue = &connection->deliveries};
-    struct producer to = {.queue = &connection->returns};
+    struct producer to = {.queue = &connection->returns, .consumer_may_sleep = may_sleep && !park};
     atomic_fetch_add(&control->ready, 1);
     (park ? bounce_parked : bounce_polling)(&from, &to, count);
     _exit(0);
   }
-  struct producer to = {.queue = &connection->deliveries};
+  struct producer to = {.queue = &connection->deliveries, .consumer_may_sleep = may_sleep && !park};
   struct consumer from = {.queue = &connection->returns};
   long long *times = park ? calloc((size_t)count, sizeof *times) : NULL;
   if (park && !times) fail("calloc");
@@ -368,6 +374,10 @@ static long number(const char *text, long most) {
 int main(int argc, char **argv) {
   const char *mode = argc > 1 ? argv[1] : "";
   watch_children();
+  if (strcmp(argv[argc - 1], "polls-only") == 0) {
+    may_sleep = false;
+    --argc;
+  }
   if (strcmp(mode, "pingpong") == 0 && argc == 4) {
     bool park = strcmp(argv[3], "futex") == 0;
     if (!park && strcmp(argv[3], "spin") != 0) return usage();

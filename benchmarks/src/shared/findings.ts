@@ -2,6 +2,7 @@ import type { Spread } from '../rounds.js';
 import {
   CHANNELS,
   LIMIT,
+  LIMIT_POLLING,
   PARKED,
   type Question,
   receiversName,
@@ -53,8 +54,10 @@ export function findingsFrom(rows: readonly Row[]): readonly Finding[] {
     .filter(({ question, subject }) => question === 'hand-off' && subject === WAYS.try)
     .map(({ task }) => task);
   for (const size of sizes) {
-    const lists = [find('hand-off', size, WAYS.try), find('hand-off', size, LIMIT)];
-    add(`hand-off of ${size}: to C`, 'times', lists, divide);
+    for (const limit of [LIMIT, LIMIT_POLLING]) {
+      const lists = [find('hand-off', size, WAYS.try), find('hand-off', size, limit)];
+      add(`hand-off of ${size}: to ${limit}`, 'times', lists, divide);
+    }
   }
   const [smallest, largest] = [sizes[0], sizes.at(-1)];
   if (sizes.length > 1 && smallest !== undefined && largest !== undefined) {
@@ -74,8 +77,10 @@ export function findingsFrom(rows: readonly Row[]): readonly Finding[] {
   );
 
   for (const task of [SPINNING, PARKED]) {
-    const lists = [find('round trip', task, 'transport'), find('round trip', task, LIMIT)];
-    add(`round trip, ${task}: to C`, 'times', lists, divide);
+    for (const limit of [LIMIT, LIMIT_POLLING]) {
+      const lists = [find('round trip', task, 'transport'), find('round trip', task, limit)];
+      add(`round trip, ${task}: to ${limit}`, 'times', lists, divide);
+    }
   }
 
   for (const subject of [WAYS.try, LIMIT]) {

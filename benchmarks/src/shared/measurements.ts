@@ -29,8 +29,11 @@ export interface Plan {
   readonly count: number;
 }
 
-/** The C program, wherever it is a subject. */
+/** The C program, wherever it is a subject: its sides may sleep, as those of the transport may. */
 export const LIMIT = 'C';
+
+/** The same without a thought of sleep. */
+export const LIMIT_POLLING = 'C that never sleeps';
 
 /** The ways of the transport, as subjects. */
 export const WAYS: Readonly<Record<Way, string>> = {
@@ -84,7 +87,13 @@ function limitOf(
   ...words: readonly (string | number)[]
 ): readonly Measurement[] {
   if (limit === undefined) return [];
-  return [{ ...measurement, subject: LIMIT, run: () => limit(...words) }];
+  const asleep = words.includes('futex');
+  return [
+    { ...measurement, subject: LIMIT, run: () => limit(...words) },
+    ...(asleep
+      ? []
+      : [{ ...measurement, subject: LIMIT_POLLING, run: () => limit(...words, 'polls-only') }]),
+  ];
 }
 
 function handOffs(plan: Plan): readonly Measurement[] {

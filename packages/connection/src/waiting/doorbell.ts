@@ -81,7 +81,8 @@ export class Doorbell implements Disposable {
   drain(): void {
     const { fd } = this.fd;
     // Reading a bell that the peer has drained before, and made blocking, would wait for the next ring.
-    if ((pollNow(this.#calls, fd, POLLIN) & POLLIN) !== 0) this.#calls.read(fd, this.#counter, 0, 8);
+    if ((pollNow(this.#calls, fd, POLLIN) & POLLIN) !== 0)
+      this.#calls.read(fd, this.#counter, 0, 8);
   }
 
   /** Stops listening and closes the descriptor. Harmless the second time. */
