@@ -5,6 +5,8 @@ import { PageferryError, type Transport } from '@pageferry/core';
  * does not load here (no compiler, another platform) harms none of the others.
  */
 const BACKENDS = {
+  'shared-mmap': async (): Promise<Transport> =>
+    (await import('@pageferry/shared-mmap')).sharedMmap,
   'vmsplice-napi': async (): Promise<Transport> =>
     (await import('@pageferry/vmsplice-napi')).vmspliceNapi,
   socket: async (): Promise<Transport> => (await import('@pageferry/socket')).socketTransport,
@@ -18,7 +20,7 @@ export const backendNames = Object.keys(BACKENDS) as readonly BackendName[];
 
 /** What `send` and `receive` use unless told otherwise: the same on both sides. */
 export const defaultBackend: BackendName =
-  process.platform === 'linux' ? 'vmsplice-napi' : 'socket';
+  process.platform === 'linux' ? 'shared-mmap' : 'socket';
 
 /**
  * Loads one backend.
@@ -34,12 +36,15 @@ export async function loadBackend(name: BackendName): Promise<Transport> {
   }
 }
 
+/** Methods of sending that hand over the loan's own pages. */
+const BY_REFERENCE = ['shared-memory', 'vmsplice'];
+
 /**
- * How often a sender copies each byte out of the loan: not at all where it hands over page
- * references, once where it writes.
+ * How often a sender copies each byte out of the loan: not at all where it hands over its pages, once
+ * where it writes.
  *
  * @param method what `sender.stats().method` says, because a kernel may refuse the better way.
  */
 export function senderCopies(method: string): number {
-  return method === 'vmsplice' ? 0 : 1;
+  return BY_REFERENCE.includes(method) ? 0 : 1;
 }

@@ -21,7 +21,7 @@ export interface SendOptions {
 export interface SendReport {
   readonly bytes: number;
   readonly span: Span;
-  /** How the bytes left this process: `vmsplice`, or a lesser way and the reason for it. */
+  /** How the bytes left this process: `shared-memory`, `vmsplice`, or a lesser way and its reason. */
   readonly method: string;
   readonly methodReason?: string | undefined;
   /** How often each byte was copied between the loan and the kernel. */

@@ -12,6 +12,7 @@ export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
 /** Every backend, and whether this platform can have it. */
 export const BACKENDS = [
+  { backend: 'shared-mmap', possible: process.platform === 'linux' },
   { backend: 'socket', possible: true },
   { backend: 'vmsplice-napi', possible: process.platform === 'linux' },
 ];
