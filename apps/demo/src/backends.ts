@@ -19,8 +19,7 @@ export type BackendName = keyof typeof BACKENDS;
 export const backendNames = Object.keys(BACKENDS) as readonly BackendName[];
 
 /** What `send` and `receive` use unless told otherwise: the same on both sides. */
-export const defaultBackend: BackendName =
-  process.platform === 'linux' ? 'shared-mmap' : 'socket';
+export const defaultBackend: BackendName = process.platform === 'linux' ? 'shared-mmap' : 'socket';
 
 /**
  * Loads one backend.
