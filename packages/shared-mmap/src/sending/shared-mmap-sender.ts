@@ -24,8 +24,15 @@ import { Lane } from './lane.js';
 import { Lanes } from './lanes.js';
 import type { SharedMmapReceiverInfo } from './receiver-info.js';
 
-/** From this size on, a slot that was used last is worth a look at what has come back. */
-const CACHED_BYTES = 16 * 1024;
+/** How much may be lent before a look at what has come back: it may be in the cache still. */
+const CACHED_BYTES = 256 * 1024;
+
+/** The same in loans: a look costs as much as half a message. */
+const MAX_LOANS = 32;
+
+/** Messages of this size leave the nearer caches anyway: a look after so many of them is enough. */
+const LARGE_BYTES = 1024 * 1024;
+const MAX_LARGE_LOANS = 4;
 
 /** How often to look before waiting: up to ten microseconds' worth. */
 const LOOKS = 128;
@@ -45,6 +52,9 @@ export class SharedMmapSender extends BaseSender<Slot> {
   readonly #exhausted: () => boolean;
   #nextLane = 0;
   #sequence = 0;
+  /** Loans since the last look at what has come back, and their bytes. */
+  #loans = 0;
+  #loanBytes = 0;
 
   private constructor(
     calls: LinuxCalls,
@@ -105,8 +115,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
   }
 
   protected override allocate(byteLength: number): Slot | undefined {
-    // What came back last is in the cache still; for small messages a look costs more than it saves.
-    const collects = byteLength >= CACHED_BYTES;
+    const collects = this.#isDue(byteLength);
     if (collects) this.#collect();
     let slot = this.#pool.take(byteLength, this.#exhausted);
     if (slot === undefined && !collects) {
@@ -119,6 +128,18 @@ export class SharedMmapSender extends BaseSender<Slot> {
     this.#waits.moved();
     this.#waits.resumeSoon();
     return undefined;
+  }
+
+  /** Whether it is time to look at what has come back before taking more memory. */
+  #isDue(byteLength: number): boolean {
+    this.#loans++;
+    this.#loanBytes += byteLength;
+    const most = byteLength >= LARGE_BYTES ? MAX_LARGE_LOANS : MAX_LOANS;
+    const fits = byteLength >= LARGE_BYTES || this.#loanBytes < CACHED_BYTES;
+    if (this.#loans < most && fits) return false;
+    this.#loans = 0;
+    this.#loanBytes = 0;
+    return true;
   }
 
   protected override free(slot: Slot): void {
