@@ -1,5 +1,14 @@
 import { open } from 'node:fs/promises';
-import { EAGAIN, EINVAL, EMFILE, ENOSYS, EOPNOTSUPP, EPERM, F_SEAL_SEAL } from '@pageferry/linux';
+import {
+  createPipe,
+  EAGAIN,
+  EINVAL,
+  EMFILE,
+  ENOSYS,
+  EOPNOTSUPP,
+  EPERM,
+  F_SEAL_SEAL,
+} from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { probeVmsplice } from '@pageferry/vmsplice';
 import { describe, expect, test } from 'vitest';
@@ -133,6 +142,27 @@ describe('resources that are refused', () => {
   test('no seals: a receiver does not trust the memory', async () => {
     const calls = callsWith({ getSeals: () => F_SEAL_SEAL });
     await expect(openPair(calls)).rejects.toMatchObject({ code: 'PEER_MISBEHAVED' });
+  });
+
+  test.each([
+    ['EPERM', EPERM],
+    ['ENOSYS', ENOSYS],
+    ['EOPNOTSUPP', EOPNOTSUPP],
+  ])('no splice (%s): messages are passed on by read and write', async (_name, errno) => {
+    const calls = callsWith({ splice: () => -errno });
+    await using pair = await openPair(calls);
+    const next = createPipe(real);
+    using readEnd = next.readEnd;
+    using writeEnd = next.writeEnd;
+    await pair.sender.send(Buffer.from('all of it'));
+    expect(await pair.receiver.spliceTo(writeEnd)).toMatchObject({
+      byteLength: 9,
+      method: 'read-write',
+      userSpaceCopies: 2,
+    });
+    const arrived = Buffer.alloc(20);
+    expect(real.read(readEnd.fd, arrived, 0, 20)).toBe(9);
+    expect(arrived.toString('utf8', 0, 9)).toBe('all of it');
   });
 
   test('a splice that is refused with EINVAL is an error, and the message stays', async () => {

@@ -17,7 +17,7 @@ import {
 } from '@pageferry/linux';
 import { attachedCapabilities } from '../capabilities.js';
 import { PagePool, type Slot } from '../memory/page-pool.js';
-import { routeTo } from '../receiving/destination.js';
+import { RouteMemory } from '../receiving/destination.js';
 import type { AttachSettings } from './options.js';
 import { ReadinessWaits } from './readiness-waits.js';
 
@@ -42,6 +42,7 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
   readonly #closing = new AbortController();
   #sequence = 0;
   #onThread: Promise<unknown> = Promise.resolve();
+  readonly #routes: RouteMemory;
   /** What was read for a destination that then failed. */
   #rest: { readonly slot: Slot; bytes: Uint8Array; offset: number } | undefined;
 
@@ -50,6 +51,7 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
     this.#calls = calls;
     this.#fd = settings.fd;
     this.#spinMicroseconds = settings.spinMicroseconds;
+    this.#routes = new RouteMemory(calls);
     this.#pool = new PagePool(calls, settings.poolBytes);
     this.#readiness = new ReadinessWaits({
       ...settings,
@@ -94,7 +96,7 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
   ): Promise<SpliceResult | undefined> {
     const closing = this.#closing.signal;
     const signal = givenSignal ? AbortSignal.any([givenSignal, closing]) : closing;
-    const { kind, alignment } = routeTo(this.#calls, fd);
+    const { kind, alignment } = this.#routes.routeTo(fd, undefined);
     // Chunks of any length do not suit direct I/O, and a rest is in user memory already.
     if (kind === 'read-write' || alignment > 1 || this.#rest !== undefined) {
       return this.#copyTo(fd, signal);

@@ -1,5 +1,8 @@
 import {
   checkResult,
+  ENOSYS,
+  EOPNOTSUPP,
+  EPERM,
   type LinuxCalls,
   O_APPEND,
   O_DIRECT,
@@ -42,11 +45,11 @@ function route(kind: Route['kind'], keepsReferences = false, alignment = 1): Rou
 }
 
 /**
- * The best route to a descriptor.
+ * The best route to a descriptor, where splice is possible.
  *
  * @throws `SYSTEM_CALL_FAILED` (`EBADF`).
  */
-export function routeTo(calls: LinuxCalls, fd: number): Route {
+function routeTo(calls: LinuxCalls, fd: number): Route {
   const fields = new BigInt64Array(6);
   checkResult(calls.fstat(fd, fields), 'fstat', `descriptor ${fd}`);
   const flags = checkResult(calls.getStatusFlags(fd), 'fcntl', 'F_GETFL');
@@ -66,21 +69,38 @@ export function routeTo(calls: LinuxCalls, fd: number): Route {
   }
 }
 
+/** How a seccomp filter, or a kernel without the call, answers splice. */
+const REFUSALS: readonly number[] = [-EPERM, -ENOSYS, -EOPNOTSUPP];
+
+/** Asks with descriptors that cannot be: a kernel that makes the call finds that. */
+function splicesAtAll(calls: LinuxCalls): boolean {
+  return !REFUSALS.includes(calls.splice(-1, -1, 1, 0));
+}
+
 /**
+ * Finds routes to destinations. Where splice is refused, all of them are `read-write`.
+ *
  * Remembers routes by the object that stands for the descriptor, because finding one out costs as
  * much as splicing a small message. Plain numbers are not remembered: they are used again for other
  * files.
  */
 export class RouteMemory {
   readonly #calls: LinuxCalls;
+  readonly #splices: boolean;
   readonly #known = new WeakMap<object, { readonly fd: number; readonly route: Route }>();
 
   constructor(calls: LinuxCalls) {
     this.#calls = calls;
+    this.#splices = splicesAtAll(calls);
   }
 
-  /** @throws `SYSTEM_CALL_FAILED` (`EBADF`). */
+  /**
+   * The best route to `fd`, which the caller named by `destination`.
+   *
+   * @throws `SYSTEM_CALL_FAILED` (`EBADF`).
+   */
   routeTo(fd: number, destination: unknown): Route {
+    if (!this.#splices) return READ_WRITE;
     if (typeof destination !== 'object' || destination === null) return routeTo(this.#calls, fd);
     const known = this.#known.get(destination);
     if (known?.fd === fd) return known.route;
