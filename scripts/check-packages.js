@@ -26,6 +26,13 @@ const ALLOWED = {
   ],
   '@pageferry/socket': ['@pageferry/core'],
   '@pageferry/conformance': ['@pageferry/core', '@pageferry/linux'],
+  // The backends are its optional peers: it asks for each by name, and lives without.
+  '@pageferry/doctor': [
+    '@pageferry/core',
+    '@pageferry/linux',
+    '@pageferry/linux-napi',
+    '@pageferry/socket',
+  ],
 };
 
 /**

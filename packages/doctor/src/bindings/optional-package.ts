@@ -1,0 +1,34 @@
+import { createRequire } from 'node:module';
+
+const require = createRequire(import.meta.url);
+
+/** A package that is missing, which is nothing to worry about. */
+export class NotInstalled extends Error {
+  constructor(packageName: string) {
+    super(`${packageName} is not installed`);
+  }
+}
+
+/**
+ * Imports an optional package.
+ *
+ * @throws `NotInstalled`, or what keeps it from loading.
+ */
+export async function importIfInstalled(packageName: string): Promise<object> {
+  try {
+    require.resolve(packageName);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') {
+      throw new NotInstalled(packageName);
+    }
+    throw error;
+  }
+  return (await import(packageName)) as object;
+}
+
+/** An error in one line, with what is behind it. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? '' : ` (${reasonOf(error.cause)})`;
+  return `${error.message.replace(/\s*\n\s*/g, ' ')}${cause}`;
+}

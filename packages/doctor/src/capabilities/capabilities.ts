@@ -1,0 +1,39 @@
+import type { LinuxCalls } from '@pageferry/linux';
+import type { BindingReport } from '../bindings/bindings.js';
+import { examineLimits, type Limits } from './limits.js';
+import { examineMemory, type Memory } from './memory.js';
+import { examinePipes, type Pipes } from './pipes.js';
+import { examinePlatform, type Platform } from './platform.js';
+import { askSystemCalls, type CallAnswer, type SeccompMode, seccompMode } from './system-calls.js';
+
+/** What this machine allows this process. What is `undefined` could not be found out. */
+export interface SystemCapabilities {
+  readonly platform: Platform;
+  readonly seccomp: SeccompMode;
+  readonly systemCalls: readonly CallAnswer[];
+  readonly pipes: Pipes | undefined;
+  readonly memory: Memory;
+  readonly limits: Limits;
+  readonly bindings: readonly BindingReport[];
+}
+
+/**
+ * Finds out what this machine allows this process.
+ *
+ * @param calls what makes the calls, where there is a binding.
+ * @param bindings what became of each of them.
+ */
+export function examineCapabilities(
+  calls: LinuxCalls | undefined,
+  bindings: readonly BindingReport[],
+): SystemCapabilities {
+  return {
+    platform: examinePlatform(),
+    seccomp: seccompMode(),
+    systemCalls: calls === undefined ? [] : askSystemCalls(calls),
+    pipes: calls === undefined ? undefined : examinePipes(calls),
+    memory: examineMemory(calls),
+    limits: examineLimits(),
+    bindings,
+  };
+}

@@ -1,0 +1,97 @@
+import { invalidArgument, type Transport } from '@pageferry/core';
+import type { LinuxCalls } from '@pageferry/linux';
+import { type BackendReport, type Circumstances, judgeBackend } from '../backends/judge-backend.js';
+import { loadBackend } from '../backends/load-backend.js';
+import { BACKENDS, type BackendEntry, backendNamed, FALLBACK } from '../backends/table.js';
+import { loadFirstBinding } from '../bindings/bindings.js';
+import { reasonOf } from '../bindings/optional-package.js';
+import { trialPipe } from '../capabilities/pipes.js';
+import { type Probe, unavailable } from '../probes/probe.js';
+import { probeQuickly } from '../probes/probe-hops.js';
+
+/** What {@link chooseTransport} can be told. */
+export interface ChoiceOptions {
+  /**
+   * Names of backends, best first; others are not considered. `socket` comes last if it is not among
+   * them. Default: `shared-mmap`, `vmsplice-napi`, `vmsplice-ffi`, `socket`.
+   */
+  readonly prefer?: readonly string[] | undefined;
+}
+
+/** What was chosen, and why. */
+export interface TransportChoice {
+  /** The backend's name. */
+  readonly name: string;
+  readonly transport: Transport;
+  /** What the choice was made from: one line for each backend up to the one that was chosen. */
+  readonly reasons: readonly string[];
+}
+
+/**
+ * Chooses the best transport on this machine: the first backend that is installed, goes without a
+ * copy on one side at least, has room to work in, and brings a message across. `@pageferry/socket`
+ * where there is none, and on every system but Linux.
+ *
+ * The answer comes from the kernel, by the doctor's probes, in a few milliseconds. It is for this
+ * process: another one may have other limits.
+ *
+ * @throws `INVALID_ARGUMENT` for a name that no backend has.
+ */
+export async function chooseTransport(options: ChoiceOptions = {}): Promise<TransportChoice> {
+  const circumstances = onDemand();
+  const reasons: string[] = [];
+  for (const entry of candidates(options)) {
+    if (entry === FALLBACK) break;
+    const { report, transport, good } = await judgeBackend(entry, circumstances, true);
+    reasons.push(toReason(report, good));
+    if (good && transport !== undefined) return { name: entry.name, transport, reasons };
+  }
+  const transport = await loadBackend(FALLBACK);
+  const reason = `${FALLBACK.name}: works everywhere, and copies`;
+  return { name: FALLBACK.name, transport, reasons: [...reasons, reason] };
+}
+
+/** The backends to consider, in their order, with the fallback among them. */
+export function candidates({ prefer }: ChoiceOptions): readonly BackendEntry[] {
+  if (prefer === undefined) return BACKENDS;
+  if (!Array.isArray(prefer)) throw invalidArgument('prefer', prefer, 'an array of names');
+  const entries = prefer.map((name: unknown) => {
+    const entry = typeof name === 'string' ? backendNamed(name) : undefined;
+    if (entry === undefined) {
+      const names = BACKENDS.map((known) => known.name).join(', ');
+      throw invalidArgument('prefer', name, `names among ${names}`);
+    }
+    return entry;
+  });
+  return entries.includes(FALLBACK) ? entries : [...entries, FALLBACK];
+}
+
+/** Finds out what is asked for, and nothing else; each thing once. */
+function onDemand(): Circumstances {
+  let loading: Promise<LinuxCalls> | undefined;
+  let calls: LinuxCalls | undefined;
+  const probes = new Map<Probe['hop'], Promise<Probe>>();
+  const find = async (hop: Probe['hop']): Promise<Probe> => {
+    try {
+      loading ??= loadFirstBinding();
+      calls = await loading;
+      return await probeQuickly(calls, hop);
+    } catch (error) {
+      return { hop, ...unavailable(reasonOf(error)) };
+    }
+  };
+  return {
+    probeOf(hop) {
+      const probe = probes.get(hop) ?? find(hop);
+      probes.set(hop, probe);
+      return probe;
+    },
+    pipeBytes: () => calls && trialPipe(calls).grownBytes,
+  };
+}
+
+function toReason({ name, reason, zeroCopySend, zeroCopyReceive }: BackendReport, good: boolean) {
+  if (!good) return `${name}: ${reason ?? 'copies on both sides'}`;
+  const sides = [zeroCopySend && 'sending', zeroCopyReceive && 'receiving'].filter(Boolean);
+  return `${name}: ${sides.join(' and ')} without a copy`;
+}

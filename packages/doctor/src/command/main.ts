@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+/**
+ * `pageferry-doctor`: says what works here, and what really copies.
+ *
+ * Exit status: 0 if some zero-copy backend is usable, 1 if only fallbacks are, 2 for a command line
+ * that makes no sense.
+ */
+import { accessSync, constants } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { examine, hasZeroCopy } from '../examine.js';
+import { toText } from './text.js';
+
+const program = new Command('pageferry-doctor')
+  .description('Find out what works on this machine, and what really copies.')
+  .option('--json', 'print one JSON object instead of tables')
+  .option('--folder <path>', 'probe the file system of this folder', usableFolder, tmpdir())
+  .addHelpText(
+    'after',
+    '\nExit status: 0 if a zero-copy backend is usable, 1 if not, 2 for bad usage.',
+  )
+  .allowExcessArguments(false)
+  .exitOverride()
+  .action(async ({ json, folder }: { readonly json?: boolean; readonly folder: string }) => {
+    const report = await examine({ folder });
+    // hasColors respects NO_COLOR.
+    const colors = process.stdout.isTTY && process.stdout.hasColors();
+    console.log(json ? JSON.stringify(report, null, 2) : toText(report, colors));
+    process.exitCode = hasZeroCopy(report) ? 0 : 1;
+  });
+
+function usableFolder(path: string): string {
+  try {
+    accessSync(`${path}/.`, constants.W_OK | constants.X_OK);
+    return path;
+  } catch (error) {
+    throw new InvalidArgumentError(`Not a folder to write in: ${(error as Error).message}`);
+  }
+}
+
+// `pageferry-doctor | head -1` is no failure of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
+try {
+  // `pnpm run doctor -- --json` is `pnpm run doctor --json`, as with npm.
+  const args = process.argv.slice(process.argv[2] === '--' ? 3 : 2);
+  await program.parseAsync(args, { from: 'user' });
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? 0 : 2; // It has said what is wrong, or helped.
+}
