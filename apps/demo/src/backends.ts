@@ -1,4 +1,12 @@
-import { PageferryError, type Transport } from '@pageferry/core';
+import {
+  PageferryError,
+  type Receiver,
+  type ReceiverOptions,
+  type Sender,
+  type SenderOptions,
+  type Transport,
+} from '@pageferry/core';
+import { openBestReceiver, openBestSender } from '@pageferry/doctor';
 
 /**
  * Every backend of this workspace by name. Each is imported when it is asked for, so that one that
@@ -18,15 +26,49 @@ export type BackendName = keyof typeof BACKENDS;
 /** All backends, best first. */
 export const backendNames = Object.keys(BACKENDS) as readonly BackendName[];
 
-/** What `send` and `receive` use unless told otherwise: the same on both sides. */
-export const defaultBackend: BackendName = process.platform === 'linux' ? 'shared-mmap' : 'socket';
+/** The best one here for a sender; for a receiver, whatever its sender uses. */
+export const AUTOMATIC = 'auto';
+
+/** A backend, or the choice of one. */
+export type BackendChoice = BackendName | typeof AUTOMATIC;
+
+/** How a sender or receiver came to its transport. */
+export interface Way {
+  /** Name of the backend. */
+  readonly name: string;
+  readonly transport: Transport;
+  /** Why this one, for each backend that was considered. Empty where the user chose. */
+  readonly reasons: readonly string[];
+}
+
+/** Opens a sender over the backend that the user named, or over the best one. */
+export async function openSender(
+  backend: BackendChoice,
+  options: SenderOptions,
+): Promise<Way & { readonly sender: Sender }> {
+  if (backend === AUTOMATIC) return openBestSender(options);
+  const transport = await loadBackend(backend);
+  const sender = await transport.createSender(options);
+  return { name: backend, transport, reasons: [], sender };
+}
+
+/** Opens a receiver over the backend that the user named, or over the one that the sender uses. */
+export async function openReceiver(
+  backend: BackendChoice,
+  options: ReceiverOptions,
+): Promise<Way & { readonly receiver: Receiver }> {
+  if (backend === AUTOMATIC) return openBestReceiver(options);
+  const transport = await loadBackend(backend);
+  const receiver = await transport.createReceiver(options);
+  return { name: backend, transport, reasons: [], receiver };
+}
 
 /**
  * Loads one backend.
  *
  * @throws `BINDING_UNAVAILABLE` if its package cannot be loaded.
  */
-export async function loadBackend(name: BackendName): Promise<Transport> {
+async function loadBackend(name: BackendName): Promise<Transport> {
   try {
     return await BACKENDS[name]();
   } catch (cause) {
@@ -35,15 +77,15 @@ export async function loadBackend(name: BackendName): Promise<Transport> {
   }
 }
 
-/** Methods of sending that hand over the loan's own pages. */
-const BY_REFERENCE = ['shared-memory', 'vmsplice'];
+/** What `sender.stats().method` says of senders that hand over their pages. */
+const WITHOUT_COPY = ['shared-memory', 'vmsplice'];
 
 /**
- * How often a sender copies each byte out of the loan: not at all where it hands over its pages, once
+ * How often a sender copies each byte out of the loan: not at all where it hands over pages, once
  * where it writes.
  *
  * @param method what `sender.stats().method` says, because a kernel may refuse the better way.
  */
 export function senderCopies(method: string): number {
-  return BY_REFERENCE.includes(method) ? 0 : 1;
+  return WITHOUT_COPY.includes(method) ? 0 : 1;
 }

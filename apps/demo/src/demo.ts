@@ -1,4 +1,4 @@
-import { type BackendName, backendNames } from './backends.js';
+import { type BackendChoice, backendNames } from './backends.js';
 import { createProgress } from './progress.js';
 import { isResult, type Outcome, toJson, toLine, toTable } from './report.js';
 import { run } from './run.js';
@@ -7,7 +7,7 @@ import { run } from './run.js';
 export interface DemoOptions {
   readonly file: string;
   /** All of them by default, and then one that does not work here is no failure. */
-  readonly backend?: readonly BackendName[] | undefined;
+  readonly backend?: readonly BackendChoice[] | undefined;
   readonly messageBytes: number;
   readonly json?: boolean | undefined;
 }
@@ -20,7 +20,7 @@ export async function runAndReport(options: DemoOptions, signal: AbortSignal): P
   console.error(`Bringing ${file} from one process to another`);
 
   const outcomes: Outcome[] = [];
-  const progressFor = (name: BackendName) => createProgress(name.padEnd(width));
+  const progressFor = (name: BackendChoice) => createProgress(name.padEnd(width));
   for await (const outcome of run({ file, backends, messageBytes }, progressFor, signal)) {
     outcomes.push(outcome);
     // On a terminal, the bar and the table say the same.

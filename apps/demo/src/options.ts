@@ -1,20 +1,21 @@
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
-import { backendNames, defaultBackend } from './backends.js';
+import { AUTOMATIC, backendNames } from './backends.js';
 import { parseTcpAddress } from './destination.js';
 
-/** `--backend`, which has to be the same on both sides. */
+/** `--backend`. By default the sender takes the best one, and the receiver what the sender has. */
 export const backendOption = () =>
-  new Option('--backend <name>', 'the same on both sides')
-    .choices(backendNames)
-    .default(defaultBackend);
+  new Option('--backend <name>', 'what to use; if not auto, the same on both sides')
+    .choices([AUTOMATIC, ...backendNames])
+    .default(AUTOMATIC);
 
 /** `--backend` of the runner: as many as one likes. */
 export const backendsOption = () =>
-  new Option('--backend <name...>', 'only this backend; may be repeated (default: all)').choices(
-    backendNames,
-  );
+  new Option('--backend <name...>', 'only this backend; may be repeated (default: all)').choices([
+    AUTOMATIC,
+    ...backendNames,
+  ]);
 
 const { XDG_RUNTIME_DIR } = process.env;
 

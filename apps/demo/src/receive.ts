@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:os';
-import { isPageferryError, type Receiver } from '@pageferry/core';
-import { type BackendName, loadBackend } from './backends.js';
+import { isPageferryError, type Receiver, type Transport } from '@pageferry/core';
+import { AUTOMATIC, type BackendChoice, openReceiver } from './backends.js';
 import { openDestination } from './destination.js';
 import { QuietEnd } from './errors.js';
 import type { Progress } from './progress.js';
@@ -11,7 +11,7 @@ import { type Span, startSpan } from './span.js';
 export interface ReceiveOptions {
   /** A path, `-` for standard output, or `tcp://host:port`. Without it the bytes are hashed. */
   readonly out?: string | undefined;
-  readonly backend: BackendName;
+  readonly backend: BackendChoice;
   readonly endpoint: string;
   /** How long to wait for a sender, in milliseconds. For ever by default. */
   readonly timeout?: number | undefined;
@@ -46,7 +46,8 @@ async function passOn(
   signal: AbortSignal,
 ): Promise<ReceiveReport> {
   await using destination = await openDestination(out, signal);
-  await using receiver = await connect(options, progress, signal);
+  const { receiver: connected } = await connect(options, progress, signal);
+  await using receiver = connected;
   let bytes = 0;
   let userSpaceCopies = 0;
   const endSpan = startSpan();
@@ -77,8 +78,8 @@ async function look(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<ReceiveReport> {
-  const { capabilities } = await loadBackend(options.backend);
-  await using receiver = await connect(options, progress, signal);
+  const { receiver: connected, transport } = await connect(options, progress, signal);
+  await using receiver = connected;
   const hash = createHash('sha256');
   let bytes = 0;
   const endSpan = startSpan();
@@ -93,7 +94,7 @@ async function look(
   } finally {
     progress.stop();
   }
-  const userSpaceCopies = capabilities.zeroCopyReceive ? 0 : 1;
+  const userSpaceCopies = transport.capabilities.zeroCopyReceive ? 0 : 1;
   return {
     bytes,
     span: endSpan(),
@@ -106,18 +107,15 @@ async function connect(
   options: ReceiveOptions,
   progress: Progress,
   signal: AbortSignal,
-): Promise<Receiver> {
+): Promise<{ readonly receiver: Receiver; readonly transport: Transport }> {
   const { backend, endpoint, timeout } = options;
-  const transport = await loadBackend(backend);
-  progress.note(`Waiting for a sender at ${endpoint}, over ${backend}`);
-  const receiver = await transport.createReceiver({
-    endpoint,
-    signal,
-    timeout,
-  });
+  const over = backend === AUTOMATIC ? 'over what it chooses' : `over ${backend}`;
+  progress.note(`Waiting for a sender at ${endpoint}, ${over}`);
+  const way = { endpoint, signal, timeout };
+  const { receiver, transport, name } = await openReceiver(backend, way);
   // Ends whatever waits. One listener costs less than a signal with every message.
   signal.addEventListener('abort', () => void receiver.close());
-  progress.note('Receiving');
+  progress.note(backend === AUTOMATIC ? `Receiving over ${name}` : 'Receiving');
   progress.start(undefined);
-  return receiver;
+  return { receiver, transport };
 }

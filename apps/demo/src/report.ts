@@ -1,11 +1,11 @@
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
-import type { BackendName } from './backends.js';
 import { formatBytes } from './units.js';
 
 /** One transfer by one backend. */
 export interface Result {
-  readonly backend: BackendName;
+  /** Name of the backend that was used. */
+  readonly backend: string;
   readonly bytes: number;
   /** From before the sender reads its first byte until the receiver has written the last. */
   readonly seconds: number;
@@ -18,13 +18,13 @@ export interface Result {
   readonly sha256: string;
   /** True if what arrived is what was sent. */
   readonly verified: boolean;
-  /** What else is worth knowing, such as why the kernel's better way was not taken. */
-  readonly note?: string | undefined;
+  /** Lines on what else is worth knowing, such as why the kernel's better way was not taken. */
+  readonly notes: readonly string[];
 }
 
 /** A backend that brought nothing across, and why. */
 export interface Failure {
-  readonly backend: BackendName;
+  readonly backend: string;
   /** False if the backend cannot be used on this machine at all. */
   readonly usable: boolean;
   readonly reason: string;
@@ -50,7 +50,7 @@ export function toLine(outcome: Outcome): string {
 
 /** The results as JSON, with exactly the fields that are documented. */
 export function toJson(outcomes: readonly Outcome[]): string {
-  const results = outcomes.filter(isResult).map(({ note, ...result }) => result);
+  const results = outcomes.filter(isResult).map(({ notes, ...result }) => result);
   return JSON.stringify({ results }, null, 2);
 }
 
@@ -80,7 +80,7 @@ export function toTable(outcomes: readonly Outcome[], colors: boolean): string {
   for (const outcome of outcomes) {
     table.push(isResult(outcome) ? toRow(outcome, colors) : failureToRow(outcome));
   }
-  return [table.toString(), ...outcomes.flatMap(noteOf), LEGEND].join('\n');
+  return [table.toString(), ...outcomes.flatMap(notesOf), LEGEND].join('\n');
 }
 
 const LEGEND = `
@@ -106,6 +106,6 @@ function failureToRow({ backend, usable, reason }: Failure) {
   return [backend, { colSpan: HEAD.length - 1, content, hAlign: 'left' as const }];
 }
 
-function noteOf(outcome: Outcome): string[] {
-  return isResult(outcome) && outcome.note ? [`${outcome.backend}: ${outcome.note}`] : [];
+function notesOf(outcome: Outcome): string[] {
+  return isResult(outcome) ? [...outcome.notes] : [];
 }

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BackendName } from './backends.js';
+import { AUTOMATIC, type BackendChoice } from './backends.js';
 import { type Child, startChild } from './child.js';
 import { codeOf, DemoError, describe } from './errors.js';
 import type { Progress } from './progress.js';
@@ -14,7 +14,7 @@ import { sha256OfFile } from './verify.js';
 /** What the runner is told. */
 export interface RunOptions {
   readonly file: string;
-  readonly backends: readonly BackendName[];
+  readonly backends: readonly BackendChoice[];
   readonly messageBytes: number;
 }
 
@@ -28,7 +28,7 @@ interface Original {
 /** Sends one file through each backend in turn, from one process to another, and checks it. */
 export async function* run(
   options: RunOptions,
-  progressFor: (backend: BackendName) => Progress,
+  progressFor: (backend: BackendChoice) => Progress,
   signal: AbortSignal,
 ): AsyncGenerator<Outcome> {
   const original = await examine(options.file, signal);
@@ -66,7 +66,7 @@ async function examine(path: string, signal: AbortSignal): Promise<Original> {
 }
 
 async function transfer(
-  backend: BackendName,
+  backend: BackendChoice,
   original: Original,
   folder: string,
   options: RunOptions,
@@ -93,7 +93,7 @@ async function transfer(
   const cpuSeconds = sent.span.cpuSeconds + received.span.cpuSeconds;
   const gibibytes = received.bytes / GIBIBYTE;
   return {
-    backend,
+    backend: sent.backend,
     bytes: received.bytes,
     seconds,
     gibPerSecond: gibibytes / seconds,
@@ -101,8 +101,16 @@ async function transfer(
     userSpaceCopies: sent.userSpaceCopies + received.userSpaceCopies,
     sha256,
     verified: sha256 === original.sha256 && received.bytes === original.bytes,
-    note: sent.methodReason && `sent with ${sent.method}: ${sent.methodReason}`,
+    notes: [...notesOnMethod(sent), ...(backend === AUTOMATIC ? notesOnChoice(sent) : [])],
   };
+}
+
+function notesOnMethod({ backend, method, methodReason }: SendReport): string[] {
+  return methodReason === undefined ? [] : [`${backend}: sent with ${method}: ${methodReason}`];
+}
+
+function notesOnChoice({ backend, reasons }: SendReport): string[] {
+  return [`${AUTOMATIC} took ${backend}:`, ...reasons.map((reason) => `  ${reason}`)];
 }
 
 /** Waits for both processes. When one fails, or the user gives up, the other has to end too. */

@@ -1,5 +1,5 @@
 import type { Sender } from '@pageferry/core';
-import { type BackendName, loadBackend, senderCopies } from './backends.js';
+import { type BackendChoice, openSender, senderCopies } from './backends.js';
 import { DemoError } from './errors.js';
 import type { Progress } from './progress.js';
 import { openSource, type Source } from './source.js';
@@ -9,7 +9,7 @@ import { type Span, startSpan } from './span.js';
 export interface SendOptions {
   /** A path, or `-` for standard input. */
   readonly file: string;
-  readonly backend: BackendName;
+  readonly backend: BackendChoice;
   readonly endpoint: string;
   /** How long to wait for a receiver, in milliseconds. For ever by default. */
   readonly timeout?: number | undefined;
@@ -19,6 +19,10 @@ export interface SendOptions {
 
 /** What `demo send` found out. */
 export interface SendReport {
+  /** The backend that it used. */
+  readonly backend: string;
+  /** Why that one, where the user did not choose it. */
+  readonly reasons: readonly string[];
   readonly bytes: number;
   readonly span: Span;
   /** How the bytes left this process: `shared-memory`, `vmsplice`, or a lesser way and its reason. */
@@ -36,19 +40,19 @@ export async function send(
 ): Promise<SendReport> {
   const { backend, endpoint, timeout } = options;
   await using source = await openSource(options.file, signal);
-  const transport = await loadBackend(backend);
-  const sender = await transport.createSender({ endpoint, maxReceivers: 1 });
+  const { sender, name, reasons } = await openSender(backend, { endpoint, maxReceivers: 1 });
   // Ends whatever waits. One listener costs less than a signal with every message.
   signal.addEventListener('abort', () => void sender.destroy());
   try {
-    progress.note(`Waiting for a receiver at ${endpoint}, over ${backend}`);
+    for (const reason of reasons) progress.note(reason);
+    progress.note(`Waiting for a receiver at ${endpoint}, over ${name}`);
     await sender.waitForReceivers(1, { signal, timeout });
     const pid = sender.receivers[0]?.credentials?.pid;
     progress.note(pid === undefined ? 'Sending' : `Sending to process ${pid}`);
     progress.start(source.byteLength);
     const report = await ferry(source, sender, options.messageBytes, progress);
     await sender.close();
-    return report;
+    return { backend: name, reasons, ...report };
   } catch (error) {
     // Not `close`: the receiver would take what it has for the whole file.
     await sender.destroy();
@@ -63,7 +67,7 @@ async function ferry(
   sender: Sender,
   messageBytes: number,
   progress: Progress,
-): Promise<SendReport> {
+): Promise<Omit<SendReport, 'backend' | 'reasons'>> {
   const receiver = sender.receivers[0]?.id;
   let bytes = 0;
   const checkReceiver = () => {

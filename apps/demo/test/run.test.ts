@@ -13,7 +13,9 @@ describe('demo', () => {
     expect(code).toBe(0);
     const { results, ...rest } = JSON.parse(stdout.toString());
     expect(rest).toEqual({});
-    expect(results.map((result: { backend: string }) => result.backend).sort()).toEqual(POSSIBLE);
+    expect(results.map((result: { backend: string }) => result.backend).sort()).toEqual(
+      [...POSSIBLE].sort(),
+    );
     for (const result of results) {
       expect(result).toEqual({
         backend: expect.any(String),
@@ -65,10 +67,30 @@ describe('demo', () => {
 
   it('fails without a backend that was asked for', async () => {
     writeFileSync(inFolder('in'), 'hello');
-    const args = ['--json', '--file', inFolder('in'), '--backend', 'socket'];
-    const ended = await demoWithout('socket', ...args).ended;
+    const args = ['--json', '--file', inFolder('in'), '--backend', 'vmsplice-napi'];
+    const ended = await demoWithout('vmsplice-napi', ...args).ended;
     expect(ended).toMatchObject({ code: 1, stderr: expect.stringContaining('out of order') });
     expect(JSON.parse(ended.stdout.toString())).toEqual({ results: [] });
+  });
+
+  it('chooses the best backend itself when asked to, and says why', async () => {
+    writeFileSync(inFolder('in'), 'hello');
+    const args = ['--file', inFolder('in'), '--backend', 'auto'];
+    const { code, stdout } = await demo(...args).ended;
+    expect(code).toBe(0);
+    const [, chosen] = /^auto took (.+):$/m.exec(stdout.toString()) ?? [];
+    expect(POSSIBLE).toContain(chosen);
+    expect(stdout.toString()).toMatch(new RegExp(`│ ${chosen} .* yes │$`, 'm'));
+    expect(stdout.toString()).toMatch(new RegExp(`^  ${chosen}: .+$`, 'm'));
+  });
+
+  it('chooses another backend where the best one does not load', async () => {
+    writeFileSync(inFolder('in'), 'hello');
+    const args = ['--file', inFolder('in'), '--backend', 'auto'];
+    const { code, stdout } = await demoWithout('shared-mmap', ...args).ended;
+    expect(code).toBe(0);
+    expect(stdout.toString()).not.toMatch(/^auto took shared-mmap:$/m);
+    if (process.platform === 'linux') expect(stdout.toString()).toContain('out of order');
   });
 
   it.each([

@@ -4,9 +4,44 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { BACKENDS, demo, inFolder, left } from './cli.js';
+import { BACKENDS, demo, demoWithout, inFolder, left } from './cli.js';
 
 const ODD = 3 * 1024 * 1024 + 4097;
+
+describe('demo send and demo receive', () => {
+  it('meet without being told a backend', async () => {
+    const content = randomBytes(ODD);
+    writeFileSync(inFolder('in'), content);
+    const receiving = demo('receive', '--out', inFolder('out'));
+    await receiving.said('over what it chooses');
+    const sending = demo('send', inFolder('in'));
+    expect(await sending.ended).toMatchObject({ code: 0 });
+    expect(await receiving.ended).toMatchObject({ code: 0 });
+    expect(content.equals(readFileSync(inFolder('out')))).toBe(true);
+    expect(left()).toEqual(['in', 'out']);
+  });
+
+  it.each(BACKENDS.filter(({ possible }) => possible))(
+    'meet when only the sender is told to use $backend',
+    async ({ backend }) => {
+      writeFileSync(inFolder('in'), 'hello');
+      const sending = demo('send', '--backend', backend, inFolder('in'));
+      const { stdout, stderr } = await demo('receive', '--out', '-').ended;
+      expect(stdout.toString()).toBe('hello');
+      expect(stderr).toContain(`Receiving over ${backend}`);
+      expect(await sending.ended).toMatchObject({ code: 0 });
+    },
+  );
+
+  it.skipIf(process.platform !== 'linux')('meet where the best backend is missing', async () => {
+    writeFileSync(inFolder('in'), 'hello');
+    const sending = demoWithout('shared-mmap', 'send', inFolder('in'));
+    await sending.said('shared-mmap: out of order');
+    const { stdout } = await demo('receive', '--out', '-').ended;
+    expect(stdout.toString()).toBe('hello');
+    expect(await sending.ended).toMatchObject({ code: 0 });
+  });
+});
 
 describe.each(BACKENDS)('demo send and demo receive over $backend', ({ backend, possible }) => {
   const sender = (...args: string[]) => demo('send', '--backend', backend, ...args);
