@@ -30,6 +30,9 @@ interface SlotDelivery extends DeliveryMemory {
   readonly slot: Slot;
 }
 
+/** How often to look for a piece before offering the processor to others. */
+const LOOKS = 32;
+
 /** The receiving side of the pipe transport. */
 export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
   readonly #calls: LinuxCalls;
@@ -145,14 +148,10 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
       if (message === 'end') return 'end';
       const route = this.#routeTo(fd, destination);
       if (route.kind !== 'splice' || message.carry !== undefined) return 0;
-      const calls = this.#calls;
       const start = message.moved;
       do {
-        const available = this.#inlet.available(message);
-        if (available === 0) {
-          if (yieldProcessor(calls)) break;
-          continue;
-        }
+        const available = this.#nextPiece(message);
+        if (available === 0) break;
         if (route.keepsReferences) message.referenced = true;
         if (this.#inlet.splice(message, fd, available) === 0) break;
       } while (message.taken < message.byteLength && !this.budget.exhausted());
@@ -206,8 +205,11 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
     const slot = this.#inlet.gather(message);
     const { carry } = message;
     if (slot === undefined || carry === undefined) return undefined;
+    const before = message.taken;
     while (message.taken < message.byteLength) {
-      const available = this.#inlet.available(message);
+      // Once some of it has come the next piece is near, and getting into line would take longer.
+      const moving = message.taken > before;
+      const available = moving ? this.#nextPiece(message) : this.#inlet.available(message);
       if (available === 0) return undefined;
       carry.end += this.#inlet.read(message, slot, carry.end, available);
       this.#waits.moved();
@@ -219,6 +221,17 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
     message.carry = undefined;
     this.#inlet.finish(message);
     return { bytes: slot.bytes, sequence: message.sequence, offset: message.moved, slot };
+  }
+
+  /** Bytes of a message that can be taken; 0 if none came while polling was allowed. */
+  #nextPiece(message: InboundMessage): number {
+    do {
+      for (let look = 0; look < LOOKS; look++) {
+        const available = this.#inlet.available(message);
+        if (available > 0) return available;
+      }
+    } while (!this.budget.exhausted() && !yieldProcessor(this.#calls));
+    return 0;
   }
 
   #routeTo(fd: number, destination: unknown): Route {
