@@ -5,6 +5,8 @@ import {
   ECONNRESET,
   EPIPE,
   MSG_CTRUNC,
+  MSG_DONTWAIT,
+  MSG_PEEK,
   MSG_TRUNC,
   SOCK_NONBLOCK,
   SOCK_SEQPACKET,
@@ -143,10 +145,13 @@ export class UnixSocket implements Disposable {
 
   /** True if it is connected, and of the type that keeps message boundaries. */
   isConnected(): boolean {
-    const fields = new Int32Array(3);
-    // Of one that is not connected, the kernel names process 0.
-    if (this.#calls.getPeerCredentials(this.fd, fields) < 0 || fields[0] === 0) return false;
-    return this.#calls.getSocketType(this.fd) === SOCK_SEQPACKET;
+    if (this.#calls.getSocketType(this.fd) !== SOCK_SEQPACKET) return false;
+    // The kernel names a peer even of a socket that listens; only a connected one can be read from.
+    const flags = MSG_PEEK | MSG_DONTWAIT;
+    const nothing = new Int32Array(0);
+    const info = new Int32Array(5);
+    const peeked = this.#calls.recvmsg(this.fd, new Uint8Array(1), 0, 1, nothing, info, flags);
+    return peeked >= 0 || peeked === -EAGAIN || peeked === -ECONNRESET;
   }
 
   /** Gives the descriptor up; the caller owns it now, and this socket is closed. */
