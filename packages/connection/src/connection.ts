@@ -69,12 +69,18 @@ abstract class Connection implements Disposable {
       const message = socket.receive(MEMORY_MESSAGE_BYTES);
       if (message === undefined) return;
       if (message !== 'end' && this.hear(message)) return;
-      this.#socketWatcher?.close();
+      this.unwatch();
       this.#peerGone = true;
       events.onHangUp();
     });
     if (typeof watcher === 'number') throw systemCallError('epoll_ctl', watcher);
     this.#socketWatcher = watcher;
+  }
+
+  /** Stops watching the socket. */
+  unwatch(): void {
+    this.#socketWatcher?.close();
+    this.#socketWatcher = undefined;
   }
 
   /** True once the peer has hung up or died, also where the event loop had no turn to notice it. */
@@ -101,7 +107,7 @@ abstract class Connection implements Disposable {
 
   /** Gives back everything. Harmless the second time. */
   close(): void {
-    this.#socketWatcher?.close();
+    this.unwatch();
     this.#parts.senderBell.close();
     this.#parts.receiverBell.close();
     this.#parts.socket.close();

@@ -42,11 +42,17 @@ export function establish(
     opened.push(senderBell);
     const receiverBell = Doorbell.create(calls);
     opened.push(receiverBell);
+    const parts = { socket, memory, senderBell, receiverBell };
+    const connection = new SenderConnection(parts, mayDrop);
     return {
-      connection: new SenderConnection({ socket, memory, senderBell, receiverBell }, mayDrop),
+      connection,
       descriptors: [fd, senderBell.fd, receiverBell.fd],
       passed: () => fd.close(),
-      abandon: () => disposeAll(opened),
+      abandon: () => {
+        // A watcher that outlived its socket would get in the way of the next one with that number.
+        connection.unwatch();
+        disposeAll(opened);
+      },
     };
   } catch (error) {
     disposeAll(opened);
