@@ -6,9 +6,9 @@ export function countDescriptors(): number {
   return readdirSync('/proc/self/fd').length;
 }
 
-/** How many mappings of control memory this process has. */
-export function countControlMappings(): number {
-  return readFileSync('/proc/self/maps', 'latin1').split('pageferry-control').length - 1;
+/** How many mappings of shared memory of ours this process has, of whatever kind. */
+export function countSharedMappings(): number {
+  return readFileSync('/proc/self/maps', 'latin1').split('/memfd:pageferry-').length - 1;
 }
 
 /** Fails each test of this file that leaves a descriptor or a mapping behind. */
@@ -22,7 +22,7 @@ export function expectNothingLeft(): void {
     for (let turn = 0; turn < 50 && countDescriptors() > descriptors; turn++) {
       await new Promise(setImmediate);
     }
-    expect(countControlMappings()).toBe(0);
+    expect(countSharedMappings()).toBe(0);
     expect(countDescriptors()).toBe(descriptors);
   });
 }

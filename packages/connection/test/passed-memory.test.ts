@@ -1,0 +1,130 @@
+import { MFD_ALLOW_SEALING, OwnedFd, STAT_FIELD, UnixSocket } from '@pageferry/linux';
+import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { MEMORY_MESSAGE_BYTES, PassedMemory, passMemory } from '../dist/control/passed-memory.js';
+import { expectNothingLeft } from './support/process-state.js';
+
+const calls = loadLinuxCalls();
+const MAGIC = Buffer.from('PGMM');
+
+describe('memory that is passed for a message', () => {
+  expectNothingLeft();
+
+  let sender: UnixSocket;
+  let socket: UnixSocket;
+  let memory: PassedMemory;
+
+  beforeEach(() => {
+    [sender, socket] = UnixSocket.pair(calls);
+    memory = new PassedMemory(socket);
+  });
+  afterEach(() => {
+    memory.close();
+    sender.close();
+    socket.close();
+  });
+
+  /** Passes a file of `byteLength` bytes, by which it can be told again. */
+  function pass(tag: number, byteLength = tag): boolean {
+    using fd = new OwnedFd(calls, calls.memfdCreate('passed', MFD_ALLOW_SEALING));
+    calls.ftruncate(fd.fd, byteLength);
+    return passMemory(sender, tag, fd);
+  }
+
+  /** Takes memory, and closes it. Tells its length. */
+  function take(tag: number): number | undefined {
+    using fd = memory.take(tag);
+    if (fd === undefined) return undefined;
+    const status = new BigInt64Array(6);
+    calls.fstat(fd.fd, status);
+    return Number(status[STAT_FIELD.size]);
+  }
+
+  /** Has the memory keep what comes next. */
+  function keep(): boolean {
+    const message = socket.receive(MEMORY_MESSAGE_BYTES);
+    if (message === undefined || message === 'end') throw new Error('nothing has come');
+    return memory.keep(message);
+  }
+
+  /** A message of the sender's as it likes. */
+  function say(bytes: Uint8Array, descriptors: number): void {
+    const passed = Array.from({ length: descriptors }, () => calls.eventfd(0, 0));
+    expect(
+      sender.send(
+        bytes,
+        passed.map((fd) => ({ fd })),
+      ),
+    ).toBe(true);
+    for (const fd of passed) calls.close(fd);
+  }
+
+  const tagged = (tag: number): Buffer => {
+    const message = Buffer.concat([MAGIC, Buffer.alloc(4)]);
+    message.writeInt32LE(tag, 4);
+    return message;
+  };
+
+  test('is there when the message is, whether the event loop had a turn or not', () => {
+    for (const tag of [5, 6]) pass(tag);
+    expect(keep()).toBe(true);
+    expect([take(5), take(6)]).toEqual([5, 6]);
+  });
+
+  test('has any 32-bit word for a tag', () => {
+    for (const tag of [0, -1, 0x7fffffff, -0x80000000]) {
+      pass(tag, 100);
+      expect(take(tag)).toBe(100);
+    }
+  });
+
+  test('of messages that were dropped is closed when a later one is taken', () => {
+    for (const tag of [1, 2, 3, 4]) pass(tag);
+    expect(take(3)).toBe(3);
+    expect(take(4)).toBe(4);
+  });
+
+  test('is not there a second time, nor after a later message', () => {
+    for (const tag of [1, 2]) pass(tag);
+    expect(take(2)).toBe(2);
+    expect([take(2), take(1)]).toEqual([undefined, undefined]);
+  });
+
+  test('that never came is not there, and nobody waits for it', () => {
+    expect(take(1)).toBeUndefined();
+    sender.close();
+    expect(take(1)).toBeUndefined();
+  });
+
+  test('that nobody has taken is closed with the rest', () => {
+    for (const tag of [1, 2, 3]) pass(tag);
+    keep();
+    keep();
+  });
+
+  test.each([
+    ['without its magic', () => say(Buffer.alloc(8), 1)],
+    ['that is too short', () => say(tagged(1).subarray(0, 7), 1)],
+    ['that is too long', () => say(Buffer.concat([tagged(1), Buffer.alloc(1)]), 1)],
+    ['without a descriptor', () => say(tagged(1), 0)],
+    ['with two descriptors', () => say(tagged(1), 2)],
+    ['with the tag of one that is there already', () => [pass(1), keep(), pass(1)]],
+  ])('in a message %s breaks the protocol, and is closed', (_, offend) => {
+    offend();
+    expect(keep()).toBe(false);
+  });
+
+  test('breaks the protocol if it is more than a sender may pass ahead', () => {
+    let kept = 0;
+    for (pass(kept); keep(); pass(kept)) kept++;
+    expect(kept).toBe(64);
+  });
+
+  test('is refused by a socket that is full or closed, and stays the sender’s', () => {
+    let passed = 0;
+    while (pass(passed, 1)) passed++;
+    expect(passed).toBeGreaterThan(64);
+    socket.close();
+    expect(pass(0)).toBe(false);
+  });
+});
