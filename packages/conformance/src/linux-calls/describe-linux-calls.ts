@@ -54,6 +54,6 @@ export function describeLinuxCalls(registration: LinuxCallsRegistration): void {
     describeThreads(context);
     describeInterrupts(context);
     describeLifetime(context);
-    describeLeftovers(baseline);
+    describeLeftovers(context, baseline);
   });
 }

@@ -1,0 +1,131 @@
+import { EFAULT, EINVAL, type LinuxCalls, MFD_CLOEXEC } from '@pageferry/linux';
+import { NativeBlock } from '../memory/native-block.js';
+import {
+  expectArrayBuffer,
+  expectInt,
+  expectSafeInteger,
+  expectString,
+  lieWithin,
+} from './arguments.js';
+import type { CallContext } from './context.js';
+import { F_ADD_SEALS, F_GET_SEALS, MAP_FIXED } from './numbers.js';
+
+type MemoryCalls = Pick<
+  LinuxCalls,
+  | 'pageSize'
+  | 'memfdCreate'
+  | 'ftruncate'
+  | 'fallocate'
+  | 'getSeals'
+  | 'addSeals'
+  | 'mmap'
+  | 'munmap'
+  | 'madvise'
+  | 'alias'
+  | 'detach'
+  | 'addressOf'
+>;
+
+/** `MAP_FAILED`, as an address. */
+const MAP_FAILED = 2n ** 64n - 1n;
+
+/** Longer than any name that the kernel takes, so that the kernel is the one to refuse. */
+const MAX_NAME_BYTES = 255;
+
+/** Memory files and mappings. */
+export function memoryCalls({ driver, errno, fcntl, mappings }: CallContext): MemoryCalls {
+  const memoryName = new NativeBlock(driver, MAX_NAME_BYTES + 1);
+  const getpagesize = driver.declare('getpagesize', 'int', []);
+  const memfdCreate = driver.declare('memfd_create', 'int', ['pointer', 'uint']);
+  const ftruncate = driver.declare('ftruncate', 'int', ['int', 'wide']);
+  const fallocate = driver.declare('fallocate', 'int', ['int', 'int', 'wide', 'wide']);
+  const mmap = driver.declare('mmap', 'pointer', ['pointer', 'wide', 'int', 'int', 'int', 'wide']);
+  const madvise = driver.declare('madvise', 'int', ['pointer', 'wide', 'int']);
+  const pageSize = getpagesize();
+
+  return {
+    pageSize: () => pageSize,
+
+    memfdCreate(name, flags) {
+      expectString(name, 1);
+      expectInt(flags, 2);
+      const characters = Buffer.from(name).subarray(0, MAX_NAME_BYTES);
+      if (characters.includes(0)) return -EINVAL;
+      memoryName.bytes.set(characters);
+      memoryName.bytes[characters.length] = 0;
+      return errno.repeat(() => memfdCreate(memoryName.pointer, (flags | MFD_CLOEXEC) >>> 0));
+    },
+
+    ftruncate(fd, byteLength) {
+      expectInt(fd, 1);
+      expectSafeInteger(byteLength, 2);
+      return errno.repeat(() => ftruncate(fd, driver.wide(byteLength)));
+    },
+
+    fallocate(fd, mode, offset, byteLength) {
+      expectInt(fd, 1);
+      expectInt(mode, 2);
+      expectSafeInteger(offset, 3);
+      expectSafeInteger(byteLength, 4);
+      return errno.repeat(() => fallocate(fd, mode, driver.wide(offset), driver.wide(byteLength)));
+    },
+
+    getSeals(fd) {
+      expectInt(fd, 1);
+      return fcntl(fd, F_GET_SEALS, 0);
+    },
+
+    addSeals(fd, seals) {
+      expectInt(fd, 1);
+      expectInt(seals, 2);
+      return fcntl(fd, F_ADD_SEALS, seals);
+    },
+
+    mmap(byteLength, protection, flags, fd, offset) {
+      expectSafeInteger(byteLength, 1);
+      expectInt(protection, 2);
+      expectInt(flags, 3);
+      expectInt(fd, 4);
+      expectSafeInteger(offset, 5);
+      // MAP_FIXED would replace whatever is at the address, and the address here is 0.
+      if (byteLength <= 0 || (flags & MAP_FIXED) !== 0) return -EINVAL;
+      const length = driver.wide(byteLength);
+      const address = mmap(0n, length, protection, flags, fd, driver.wide(offset));
+      return address === MAP_FAILED ? -errno.value : mappings.add(address, byteLength);
+    },
+
+    munmap(buffer) {
+      expectArrayBuffer(buffer, 1);
+      return mappings.remove(buffer);
+    },
+
+    madvise(buffer, offset, length, advice) {
+      expectArrayBuffer(buffer, 1);
+      expectSafeInteger(offset, 2);
+      expectSafeInteger(length, 3);
+      expectInt(advice, 4);
+      const mapping = mappings.find(buffer);
+      if (mapping === undefined) return -EINVAL;
+      if (!lieWithin(mapping.byteLength, offset, length)) return -EFAULT;
+      const start = mapping.address + BigInt(offset);
+      return errno.repeat(() => madvise(start, driver.wide(length), advice));
+    },
+
+    alias(buffer, offset, byteLength) {
+      expectArrayBuffer(buffer, 1);
+      expectSafeInteger(offset, 2);
+      expectSafeInteger(byteLength, 3);
+      return mappings.alias(buffer, offset, byteLength);
+    },
+
+    detach(buffer) {
+      expectArrayBuffer(buffer, 1);
+      return mappings.detachAlias(buffer);
+    },
+
+    addressOf(buffer) {
+      expectArrayBuffer(buffer, 1);
+      return driver.addressOf(buffer);
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import { EFAULT, EINVAL, type LinuxCalls, O_CLOEXEC } from '@pageferry/linux';
+import { expectFunction, expectInt, expectInt32Array, expectSafeInteger } from './arguments.js';
+import type { CallContext } from './context.js';
+
+type WaitingCalls = Pick<LinuxCalls, 'poll' | 'pollMany' | 'schedYield' | 'eventfd' | 'watch'>;
+
+/** Waiting and waking. */
+export function waitingCalls({ driver, errno, poll, watchers }: CallContext): WaitingCalls {
+  const schedYield = driver.declare('sched_yield', 'int', []);
+  const eventfd = driver.declare('eventfd', 'int', ['uint', 'int']);
+
+  return {
+    poll(fd, events, timeout) {
+      expectInt(fd, 1);
+      expectInt(events, 2);
+      expectInt(timeout, 3);
+      return poll.one(fd, events, timeout);
+    },
+
+    pollMany(entries, count, timeout) {
+      expectInt32Array(entries, 1);
+      expectInt(count, 2);
+      expectInt(timeout, 3);
+      if (count < 0) return -EINVAL;
+      if (count > Math.floor(entries.length / 2)) return -EFAULT;
+      return poll.many(entries, count, timeout);
+    },
+
+    schedYield: () => errno.once(() => schedYield()),
+
+    eventfd(initialValue, flags) {
+      expectSafeInteger(initialValue, 1);
+      expectInt(flags, 2);
+      if (initialValue < 0 || initialValue >= 2 ** 32) return -EINVAL;
+      return errno.repeat(() => eventfd(initialValue, flags | O_CLOEXEC));
+    },
+
+    watch(fd, events, callback) {
+      expectInt(fd, 1);
+      expectInt(events, 2);
+      expectFunction(callback, 3);
+      return watchers.watch(fd, events, callback);
+    },
+  };
+}

@@ -1,0 +1,123 @@
+import { createRequire } from 'node:module';
+import { EINTR } from '@pageferry/linux';
+import type * as Koffi from 'koffi';
+import { openProgram } from './c-library.js';
+import type { ArgumentType, Driver, NativeFunction, ResultType, Wide } from './driver.js';
+import { LimitedQueue } from './limited-queue.js';
+
+const require = createRequire(import.meta.url);
+
+/** koffi's names. It has none for `ssize_t` and `off_t`. */
+const TYPES: Readonly<Record<ArgumentType | ResultType, string>> = {
+  int: 'int',
+  uint: 'unsigned int',
+  wide: 'int64_t',
+  pointer: 'void *',
+  void: 'void',
+};
+
+/**
+ * How many asynchronous calls are handed to koffi at once. It throws above 256 for each thread, other
+ * users of it included; libuv's pool carries out four at a time unless told otherwise.
+ */
+const MAX_ASYNCHRONOUS_CALLS = 128;
+
+type Splice = Koffi.KoffiFunc<(...values: Wide[]) => number>;
+
+/** The driver over koffi. */
+export class KoffiDriver implements Driver {
+  readonly binding = 'koffi';
+  readonly #koffi: typeof Koffi;
+  readonly #library: Koffi.LibraryHandle;
+  readonly #splices: LimitedQueue;
+  readonly #splice: Splice;
+  readonly #addHook: NativeFunction;
+  readonly #removeHook: NativeFunction;
+
+  /** @throws whatever koffi throws when it cannot be loaded, or finds no C library. */
+  constructor(load: () => typeof Koffi = () => require('koffi')) {
+    this.#koffi = load();
+    this.#library = openProgram((name) => this.#koffi.load(name));
+    this.#splices = new LimitedQueue(MAX_ASYNCHRONOUS_CALLS);
+    this.#splice = this.declare('splice', 'int', [
+      'int',
+      'pointer',
+      'int',
+      'pointer',
+      'wide',
+      'uint',
+    ]) as unknown as Splice;
+    // Node-API is C, and its binary interface is stable; koffi brings an environment along.
+    this.#addHook = this.#declare('napi_add_env_cleanup_hook', 'int', [
+      'pointer',
+      'pointer',
+      'wide',
+    ]);
+    this.#removeHook = this.#declare('napi_remove_env_cleanup_hook', 'int', [
+      'pointer',
+      'pointer',
+      'wide',
+    ]);
+  }
+
+  declare(name: string, result: 'int', parameters: readonly ArgumentType[]): NativeFunction<number>;
+  declare(name: string, result: 'wide', parameters: readonly ArgumentType[]): NativeFunction<Wide>;
+  declare(
+    name: string,
+    result: 'pointer',
+    parameters: readonly ArgumentType[],
+  ): NativeFunction<bigint>;
+  declare(
+    name: string,
+    result: 'void',
+    parameters: readonly ArgumentType[],
+  ): NativeFunction<undefined>;
+  declare(name: string, result: ResultType, parameters: readonly ArgumentType[]): NativeFunction {
+    return this.#declare(name, result, parameters);
+  }
+
+  #declare(name: string, result: ResultType, parameters: readonly ArgumentType[]): NativeFunction {
+    return this.#library.func(
+      name,
+      TYPES[result],
+      parameters.map((type) => TYPES[type]),
+    ) as NativeFunction;
+  }
+
+  addressOfFunction(name: string): bigint {
+    return this.#library.symbol(name) as bigint;
+  }
+
+  wide(value: number): Wide {
+    return value;
+  }
+
+  addressOf(memory: ArrayBufferLike): bigint {
+    return this.#koffi.address(memory);
+  }
+
+  view(address: bigint, byteLength: number): ArrayBuffer {
+    return this.#koffi.view(address, byteLength);
+  }
+
+  async spliceOnThread(from: number, to: number, length: number, flags: number): Promise<number> {
+    for (;;) {
+      const result = await this.#splices.add((settle) => {
+        this.#splice.async(from, 0n, to, 0n, length, flags, (error, answer) => {
+          if (error) throw error;
+          // Of this call only here: koffi puts it into place for the callback.
+          settle(answer === -1 ? -this.#koffi.errno() : answer);
+        });
+      });
+      if (result !== -EINTR) return result;
+    }
+  }
+
+  callAtThreadEnd(address: bigint, argument: bigint): void {
+    this.#addHook(this.#koffi.node.env as unknown as bigint, address, argument);
+  }
+
+  cancelAtThreadEnd(address: bigint, argument: bigint): void {
+    this.#removeHook(this.#koffi.node.env as unknown as bigint, address, argument);
+  }
+}

@@ -1,0 +1,77 @@
+import { endianness } from 'node:os';
+import { PageferryError } from '@pageferry/core';
+import type { LinuxCalls } from '@pageferry/linux';
+import type { Driver } from './drivers/driver.js';
+import { KoffiDriver } from './drivers/koffi-driver.js';
+import { NodeDriver } from './drivers/node-driver.js';
+import { createLinuxCalls } from './linux-ffi-calls.js';
+
+/**
+ * Who makes the calls: `koffi`, a package that runs on every supported Node, or `node`, the `node:ffi`
+ * of Node 26.9 and later, which is experimental and warns of it.
+ */
+export type FfiDriverName = 'koffi' | 'node';
+
+/** What {@link loadLinuxCalls} takes. */
+export interface LinuxFfiOptions {
+  /** `koffi` unless given. */
+  readonly driver?: FfiDriverName | undefined;
+}
+
+const DRIVERS: Readonly<Record<FfiDriverName, () => Driver>> = {
+  koffi: () => new KoffiDriver(),
+  node: () => new NodeDriver(),
+};
+
+/** Processors whose structures are those that this package lays out. */
+const PROCESSORS: readonly string[] = ['x64', 'arm64', 'riscv64', 'loong64'];
+
+/** One for each driver and thread: a module belongs to a thread. */
+const loaded = new Map<FfiDriverName, LinuxCalls>();
+
+/**
+ * Loads a foreign function interface and returns the system calls through it; the same object every
+ * time it is called on one thread with the same driver.
+ *
+ * @throws `INVALID_ARGUMENT` for a driver that there is not.
+ * @throws `BINDING_UNAVAILABLE` if it does not work here; `cause` says why.
+ */
+export function loadLinuxCalls({ driver = 'koffi' }: LinuxFfiOptions = {}): LinuxCalls {
+  const known = loaded.get(driver);
+  if (known !== undefined) return known;
+  if (!Object.hasOwn(DRIVERS, driver)) {
+    const names = Object.keys(DRIVERS).join(' or ');
+    throw new PageferryError('INVALID_ARGUMENT', `driver must be ${names}, not ${driver}`, {
+      argument: 'driver',
+    });
+  }
+  const calls = startDriver(driver, DRIVERS[driver]);
+  loaded.set(driver, calls);
+  return calls;
+}
+
+/**
+ * Makes the system calls of a driver, or an error that says why there are none.
+ *
+ * @throws `BINDING_UNAVAILABLE`
+ */
+export function startDriver(name: FfiDriverName, create: () => Driver): LinuxCalls {
+  if (process.platform !== 'linux') throw unavailable('it is for Linux', undefined);
+  if (!PROCESSORS.includes(process.arch) || endianness() !== 'LE') {
+    throw unavailable(`it knows nothing of this processor, ${process.arch}`, undefined);
+  }
+  try {
+    return createLinuxCalls(create());
+  } catch (cause) {
+    throw unavailable(`${name} does not load, or not the C library through it`, cause);
+  }
+}
+
+function unavailable(reason: string, cause: unknown): PageferryError {
+  const detail = cause instanceof Error ? `: ${cause.message}` : '';
+  return new PageferryError(
+    'BINDING_UNAVAILABLE',
+    `@pageferry/linux-ffi cannot be used here, ${reason}${detail}. @pageferry/socket works without it.`,
+    { cause },
+  );
+}

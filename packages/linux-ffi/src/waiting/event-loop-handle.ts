@@ -1,0 +1,69 @@
+import { Socket } from 'node:net';
+
+/** What is used of the object behind a `net.Socket`: a libuv stream, which Node owns. */
+interface StreamHandle {
+  open(fd: number): number;
+  readStart(): number;
+  ref(): void;
+  unref(): void;
+  onread: () => void;
+}
+
+type StreamHandleClass = new (type: number) => StreamHandle;
+
+/** `PipeConstants.SOCKET` of Node: neither a server nor a channel between processes. */
+const PLAIN_SOCKET = 0;
+
+/**
+ * An epoll instance on the event loop, by way of a stream handle of Node: `listener` is called when it
+ * becomes readable, and again in each turn as long as it is.
+ *
+ * An epoll instance cannot be read, so libuv's attempt fails as soon as there is something to tell,
+ * and stops there. Opening the handle anew arms it for the next time. Node knows of such a handle that
+ * its thread may be terminated at any moment; decision 12 says what else was tried.
+ */
+export class EventLoopHandle {
+  readonly #handle: StreamHandle;
+
+  /**
+   * @param fd an epoll instance. It is Node's from now on, which closes it when the thread ends.
+   * @throws if this Node has no such handles.
+   */
+  constructor(fd: number, listener: () => void) {
+    const Handle = streamHandleClass();
+    this.#handle = new Handle(PLAIN_SOCKET);
+    this.#handle.onread = () => {
+      listener();
+      // Not here: libuv has not finished with the failed attempt.
+      setImmediate(() => this.#arm(fd));
+    };
+    this.#arm(fd);
+    this.#handle.unref();
+  }
+
+  /** Whether it keeps the event loop alive; it does not to begin with. */
+  keepAlive(on: boolean): void {
+    if (on) this.#handle.ref();
+    else this.#handle.unref();
+  }
+
+  #arm(fd: number): void {
+    const failure = this.#handle.open(fd) || this.#handle.readStart();
+    if (failure) throw new Error(`Node cannot watch descriptor ${fd}: ${failure}`);
+  }
+}
+
+/** Node does not export the class, but every Unix socket of `node:net` has one of these. */
+function streamHandleClass(): StreamHandleClass {
+  const socket = new Socket();
+  socket.on('error', () => {
+    // Nothing is meant to be connected.
+  });
+  socket.connect({ path: '/proc/self/no-such-socket' });
+  const { _handle: handle } = socket as unknown as {
+    _handle?: { constructor: StreamHandleClass };
+  };
+  socket.destroy();
+  if (handle === undefined) throw new Error('this Node has no stream handles behind its sockets');
+  return handle.constructor;
+}
