@@ -10,6 +10,7 @@ const ALLOWED = {
   '@pageferry/core': [],
   '@pageferry/linux': ['@pageferry/core'],
   '@pageferry/linux-napi': ['@pageferry/core', '@pageferry/linux'],
+  '@pageferry/linux-ffi': ['@pageferry/core', '@pageferry/linux'],
   '@pageferry/connection': ['@pageferry/core', '@pageferry/linux'],
   '@pageferry/vmsplice': ['@pageferry/core', '@pageferry/linux', '@pageferry/connection'],
   '@pageferry/vmsplice-napi': [
@@ -23,6 +24,12 @@ const ALLOWED = {
     '@pageferry/linux',
     '@pageferry/connection',
     '@pageferry/linux-napi',
+  ],
+  '@pageferry/vmsplice-ffi': [
+    '@pageferry/core',
+    '@pageferry/linux',
+    '@pageferry/linux-ffi',
+    '@pageferry/vmsplice',
   ],
   '@pageferry/socket': ['@pageferry/core'],
   '@pageferry/conformance': ['@pageferry/core', '@pageferry/linux'],

@@ -17,6 +17,8 @@ const BACKENDS = {
     (await import('@pageferry/shared-mmap')).sharedMmap,
   'vmsplice-napi': async (): Promise<Transport> =>
     (await import('@pageferry/vmsplice-napi')).vmspliceNapi,
+  'vmsplice-ffi': async (): Promise<Transport> =>
+    (await import('@pageferry/vmsplice-ffi')).vmspliceFfi,
   socket: async (): Promise<Transport> => (await import('@pageferry/socket')).socketTransport,
 };
 

@@ -1,6 +1,8 @@
 import { describe } from 'vitest';
 import { describeAliases } from './aliases.js';
+import { describeArguments } from './arguments.js';
 import { describeDescriptors } from './descriptors.js';
+import { describeEventLoop } from './event-loop.js';
 import { describeExplanations } from './explanations.js';
 import { describeInputOutput } from './input-output.js';
 import { describeInterrupts } from './interrupts.js';
@@ -38,6 +40,7 @@ export function describeLinuxCalls(registration: LinuxCallsRegistration): void {
 
   describe(name, { timeout: TIME_LIMIT }, () => {
     const baseline = useBaseline(context);
+    describeArguments(context);
     describePipes(context);
     describeSplicing(context);
     describeInputOutput(context);
@@ -51,6 +54,7 @@ export function describeLinuxCalls(registration: LinuxCallsRegistration): void {
     describeMessages(context);
     describeWatching(context);
     describeWatchers(context);
+    describeEventLoop(context);
     describeThreads(context);
     describeInterrupts(context);
     describeLifetime(context);

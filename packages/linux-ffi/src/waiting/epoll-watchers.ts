@@ -14,7 +14,7 @@ import { F_DUPFD_CLOEXEC } from '../calls/numbers.js';
 import type { Poll } from '../calls/poll.js';
 import type { ThreadEndDescriptors } from '../calls/thread-end-descriptors.js';
 import type { Driver, NativeFunction } from '../drivers/driver.js';
-import { Epoll } from './epoll.js';
+import { declareEpoll, Epoll, type EpollFunctions } from './epoll.js';
 import { EpollWatcher, type WatcherOwner } from './epoll-watcher.js';
 import { EventLoopHandle } from './event-loop-handle.js';
 
@@ -41,6 +41,7 @@ export class EpollWatchers implements WatcherOwner {
   readonly #byNumber = new Map<number, EpollWatcher>();
   /** By the token that epoll gives back. */
   readonly #byToken = new Map<number, EpollWatcher>();
+  readonly #epollFunctions: EpollFunctions;
   #epoll: Epoll | undefined;
   #handle: EventLoopHandle | undefined;
   #lastToken = 0;
@@ -48,6 +49,7 @@ export class EpollWatchers implements WatcherOwner {
 
   constructor(services: WatcherServices) {
     this.#services = services;
+    this.#epollFunctions = declareEpoll(services.driver);
   }
 
   /** See `LinuxCalls.watch`. */
@@ -111,13 +113,22 @@ export class EpollWatchers implements WatcherOwner {
     // This takes it out of the epoll instance, too, unless the description lives on elsewhere.
     this.#epoll?.remove(duplicate);
     this.#services.close(duplicate);
+    // Not at once: who waits again and again has no watcher in between.
+    if (this.#byToken.size === 0) setImmediate(() => this.#stopIfIdle());
   }
 
-  /** Makes the epoll instance when the first watcher needs it; it stays until the thread ends. */
+  #stopIfIdle(): void {
+    if (this.#byToken.size > 0) return;
+    this.#handle?.close();
+    this.#handle = undefined;
+    this.#epoll = undefined;
+  }
+
+  /** Makes the epoll instance when the first watcher needs it. */
   #start(): Epoll | number {
     if (this.#epoll !== undefined) return this.#epoll;
     const { driver, errno } = this.#services;
-    const epoll = new Epoll(driver, errno);
+    const epoll = new Epoll(driver, errno, this.#epollFunctions);
     if (epoll.fd < 0) return epoll.fd;
     this.#handle = new EventLoopHandle(epoll.fd, () => this.#tell(epoll));
     this.#epoll = epoll;

@@ -6,6 +6,7 @@ interface StreamHandle {
   readStart(): number;
   ref(): void;
   unref(): void;
+  close(): void;
   onread: () => void;
 }
 
@@ -24,13 +25,15 @@ const PLAIN_SOCKET = 0;
  */
 export class EventLoopHandle {
   readonly #handle: StreamHandle;
+  #open = true;
 
   /**
-   * @param fd an epoll instance. It is Node's from now on, which closes it when the thread ends.
+   * @param fd an epoll instance. It is Node's from now on, which closes it with this handle, or when the
+   *   thread ends.
    * @throws if this Node has no such handles.
    */
   constructor(fd: number, listener: () => void) {
-    const Handle = streamHandleClass();
+    Handle ??= streamHandleClass();
     this.#handle = new Handle(PLAIN_SOCKET);
     this.#handle.onread = () => {
       listener();
@@ -47,11 +50,20 @@ export class EventLoopHandle {
     else this.#handle.unref();
   }
 
+  /** Ends it, and closes the descriptor. */
+  close(): void {
+    this.#open = false;
+    this.#handle.close();
+  }
+
   #arm(fd: number): void {
+    if (!this.#open) return;
     const failure = this.#handle.open(fd) || this.#handle.readStart();
     if (failure) throw new Error(`Node cannot watch descriptor ${fd}: ${failure}`);
   }
 }
+
+let Handle: StreamHandleClass | undefined;
 
 /** Node does not export the class, but every Unix socket of `node:net` has one of these. */
 function streamHandleClass(): StreamHandleClass {
