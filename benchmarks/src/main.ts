@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { measureBindings } from './bindings.js';
 import { measureDestinations } from './destinations.js';
 import { collectNumbers, positiveInteger } from './options.js';
 import { printReport } from './report.js';
@@ -25,6 +26,7 @@ const program = new Command('bench')
   )
   .option('--size <bytes>', 'message size (repeatable)', collectNumbers)
   .option('--destinations', 'measure the routes to destinations instead')
+  .option('--bindings', 'measure what the bindings cost instead')
   .option('--json', 'print one JSON object instead of tables')
   .action(
     async (options: {
@@ -33,11 +35,18 @@ const program = new Command('bench')
       warmUpGib: number;
       size?: number[];
       destinations?: true;
+      bindings?: true;
       json?: true;
     }) => {
       if (options.destinations) {
         const routes = await measureDestinations(options.rounds, options.gib * 2 ** 30, log);
-        printReport([], routes, options.json === true);
+        printReport({ destinations: routes }, options.json === true);
+        return;
+      }
+      if (options.bindings) {
+        const { rounds, gib, warmUpGib } = options;
+        const bindings = await measureBindings(rounds, gib * 2 ** 30, warmUpGib * 2 ** 30, log);
+        printReport({ bindings }, options.json === true);
         return;
       }
       const results: RoundsResult[] = [];
@@ -49,7 +58,7 @@ const program = new Command('bench')
           results.push(await runRounds(task, options.rounds, log));
         }
       }
-      printReport(results, [], options.json === true);
+      printReport({ results }, options.json === true);
     },
   );
 

@@ -9,11 +9,11 @@ import type { Task, Trial } from './task.js';
 
 const PIPE_BYTES = 1024 * 1024;
 
-/** A fresh sender and a fresh receiver over the framed API. */
-export async function runFramed(task: Task): Promise<Trial> {
+/** A fresh sender and a fresh receiver over the framed API, of one backend. */
+export async function runFramed(task: Task, backend = 'vmsplice-napi'): Promise<Trial> {
   const endpoint = join(tmpdir(), `pageferry-bench-${process.pid}.sock`);
-  const sender = startPeer('framed-sender', [endpoint, ...wordsOf(task)]);
-  const receiver = startPeer('framed-receiver', [endpoint, ...wordsOf(task)]);
+  const sender = startPeer('framed-sender', [endpoint, ...wordsOf(task), backend]);
+  const receiver = startPeer('framed-receiver', [endpoint, ...wordsOf(task), backend]);
   return measure(task, [sender, receiver]);
 }
 

@@ -1,22 +1,33 @@
 import Table from 'cli-table3';
+import type { BindingsResult } from './bindings.js';
 import type { RouteResult } from './destinations.js';
 import { machineLine, thisMachine } from './machine.js';
-import type { RoundsResult, Spread } from './rounds.js';
+import { printBindings } from './report-bindings.js';
+import type { RoundsResult } from './rounds.js';
+import type { Spread } from './spread.js';
 
 /** Prints the results: tables for people, or one JSON object. */
 export function printReport(
-  results: readonly RoundsResult[],
-  destinations: readonly RouteResult[],
+  {
+    results = [],
+    destinations = [],
+    bindings,
+  }: {
+    results?: readonly RoundsResult[];
+    destinations?: readonly RouteResult[];
+    bindings?: BindingsResult;
+  },
   json: boolean,
 ): void {
   const machine = thisMachine();
   if (json) {
-    process.stdout.write(`${JSON.stringify({ machine, results, destinations })}\n`);
+    process.stdout.write(`${JSON.stringify({ machine, results, destinations, bindings })}\n`);
     return;
   }
   process.stdout.write(`\n${machineLine(machine)}\n`);
   for (const result of results) printResult(result);
   if (destinations.length > 0) printDestinations(destinations);
+  if (bindings) printBindings(bindings);
 }
 
 function printDestinations(destinations: readonly RouteResult[]): void {

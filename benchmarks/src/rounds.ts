@@ -1,13 +1,7 @@
-import { max, median, min } from 'simple-statistics';
+import { median } from 'simple-statistics';
+import { type Spread, spread } from './spread.js';
 import { BARE, FRAMED, STDIO, type Subject, subjectsFor } from './subjects.js';
 import type { Task } from './task.js';
-
-/** Minimum, median and maximum of one figure over the rounds. */
-export interface Spread {
-  readonly min: number;
-  readonly median: number;
-  readonly max: number;
-}
 
 /** What the rounds of one task showed. */
 export interface RoundsResult {
@@ -66,8 +60,4 @@ export async function runRounds(
 
 function ratios(above: readonly number[], below: readonly number[]): Spread {
   return spread(above.map((value, round) => value / (below[round] as number)));
-}
-
-function spread(values: number[]): Spread {
-  return { min: min(values), median: median(values), max: max(values) };
 }

@@ -7,6 +7,8 @@ export interface PeerTask {
   readonly count: number;
   /** Messages before them. */
   readonly warmUp: number;
+  /** Name of the backend, for the peers of the framed API. */
+  readonly backendName: string;
 }
 
 /** Where the peers of the bare loop find their end of the pipe. */
@@ -14,13 +16,15 @@ export const PIPE_FD = 4;
 
 /** Reads the command line of a benchmark peer. */
 export function peerTask(): PeerTask {
-  const [endpoint = '', path, messageBytes, totalBytes, warmUpBytes] = process.argv.slice(2);
+  const [endpoint = '', path, messageBytes, totalBytes, warmUpBytes, backendName = ''] =
+    process.argv.slice(2);
   return {
     endpoint,
     discard: path === 'discard',
     messageBytes: Number(messageBytes),
     count: Math.floor(Number(totalBytes) / Number(messageBytes)),
     warmUp: Math.floor(Number(warmUpBytes) / Number(messageBytes)),
+    backendName,
   };
 }
 

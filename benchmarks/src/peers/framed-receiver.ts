@@ -1,9 +1,9 @@
 import { open } from 'node:fs/promises';
-import { vmspliceNapi } from '@pageferry/vmsplice-napi';
 import { peerTask } from './arguments.js';
+import { backend } from './backend.js';
 
-const { endpoint, discard, messageBytes, count, warmUp } = peerTask();
-const receiver = await vmspliceNapi.createReceiver({ endpoint });
+const { endpoint, discard, messageBytes, count, warmUp, backendName } = peerTask();
+const receiver = await backend(backendName).createReceiver({ endpoint });
 const nothing = await open('/dev/null', 'w');
 let received = 0;
 if (discard) {

@@ -1,6 +1,6 @@
 import type { Sender } from '@pageferry/core';
-import { vmspliceNapi } from '@pageferry/vmsplice-napi';
 import { peerTask, reportTime } from './arguments.js';
+import { backend } from './backend.js';
 
 async function sendMessages(sender: Sender, messageBytes: number, count: number): Promise<void> {
   for (let index = 0; index < count; index++) {
@@ -10,8 +10,8 @@ async function sendMessages(sender: Sender, messageBytes: number, count: number)
   await sender.flush();
 }
 
-const { endpoint, messageBytes, count, warmUp } = peerTask();
-const sender = await vmspliceNapi.createSender({ endpoint });
+const { endpoint, messageBytes, count, warmUp, backendName } = peerTask();
+const sender = await backend(backendName).createSender({ endpoint });
 await sender.waitForReceivers();
 await sendMessages(sender, messageBytes, warmUp);
 reportTime();

@@ -1,4 +1,4 @@
-import type { Spread } from '../rounds.js';
+import type { Spread } from '../spread.js';
 import {
   CHANNELS,
   LIMIT,

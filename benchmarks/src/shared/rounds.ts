@@ -1,5 +1,4 @@
-import { max, median, min } from 'simple-statistics';
-import type { Spread } from '../rounds.js';
+import { type Spread, spread } from '../spread.js';
 import type { Measurement } from './measurements.js';
 
 /** What the rounds showed of one measurement. */
@@ -44,5 +43,5 @@ export function spreadOf(
   const values = (lists[0] ?? []).map((_, round) =>
     combine(...lists.map((list) => list[round] as number)),
   );
-  return { min: min(values), median: median(values), max: max(values) };
+  return spread(values);
 }
