@@ -6,4 +6,5 @@ describeLinuxCalls({
   load: () => loadLinuxCalls({ driver: 'koffi' }),
   moduleUrl: new URL('../dist/index.js', import.meta.url).href,
   collectsMappings: false,
+  explainsWrites: false,
 });

@@ -21,5 +21,6 @@ if (process.getBuiltinModule('node:ffi') === undefined) {
     load: loadLinuxCalls,
     moduleUrl: new URL('./fixtures/node-binding.js', import.meta.url).href,
     collectsMappings: false,
+    explainsWrites: false,
   });
 }

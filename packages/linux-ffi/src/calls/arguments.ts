@@ -48,6 +48,11 @@ export function expectBigInt64Array(value: BigInt64Array, position: number): voi
   if (!types.isBigInt64Array(value)) throw wrongType(position, 'a BigInt64Array');
 }
 
+/** @throws TypeError for anything but a Float64Array. */
+export function expectFloat64Array(value: Float64Array, position: number): void {
+  if (!types.isFloat64Array(value)) throw wrongType(position, 'a Float64Array');
+}
+
 /**
  * Bytes, an offset and a length, which take three arguments from `position` on. Whether they fit
  * together is another question.

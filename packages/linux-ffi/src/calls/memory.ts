@@ -1,7 +1,8 @@
-import { EFAULT, EINVAL, type LinuxCalls, MFD_CLOEXEC } from '@pageferry/linux';
+import { EFAULT, EINVAL, ENOSYS, type LinuxCalls, MFD_CLOEXEC } from '@pageferry/linux';
 import { NativeBlock } from '../memory/native-block.js';
 import {
   expectArrayBuffer,
+  expectFloat64Array,
   expectInt,
   expectSafeInteger,
   expectString,
@@ -24,6 +25,7 @@ type MemoryCalls = Pick<
   | 'alias'
   | 'detach'
   | 'addressOf'
+  | 'explainWrites'
 >;
 
 /** `MAP_FAILED`, as an address. */
@@ -126,6 +128,14 @@ export function memoryCalls({ driver, errno, fcntl, mappings }: CallContext): Me
     addressOf(buffer) {
       expectArrayBuffer(buffer, 1);
       return driver.addressOf(buffer);
+    },
+
+    // Nothing of ours could run when the signal comes: a handler in JavaScript cannot.
+    explainWrites(buffer, ranges, text) {
+      expectArrayBuffer(buffer, 1);
+      expectFloat64Array(ranges, 2);
+      expectString(text, 3);
+      return -ENOSYS;
     },
   };
 }

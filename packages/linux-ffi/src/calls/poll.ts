@@ -25,8 +25,8 @@ export class Poll {
     words[0] = fd;
     words[1] = events & 0xffff;
     const call = () => this.#poll(this.#records.pointer, this.#driver.wide(1), timeout);
-    // With a time-out, repeating would start the time over.
-    const result = timeout < 0 ? this.#errno.repeat(call) : this.#errno.once(call);
+    // With a limit to the time, repeating would start it over.
+    const result = timeout > 0 ? this.#errno.once(call) : this.#errno.repeat(call);
     return result > 0 ? (words[1] as number) >>> 16 : result;
   }
 

@@ -130,7 +130,12 @@ export class EpollWatchers implements WatcherOwner {
     const { driver, errno } = this.#services;
     const epoll = new Epoll(driver, errno, this.#epollFunctions);
     if (epoll.fd < 0) return epoll.fd;
-    this.#handle = new EventLoopHandle(epoll.fd, () => this.#tell(epoll));
+    try {
+      this.#handle = new EventLoopHandle(epoll.fd, () => this.#tell(epoll));
+    } catch (error) {
+      this.#services.close(epoll.fd);
+      throw error;
+    }
     this.#epoll = epoll;
     return epoll;
   }
