@@ -56,15 +56,17 @@ export class EpollWatchers implements WatcherOwner {
   watch(fd: number, events: number, callback: WatchCallback): DescriptorWatcher | number {
     if (!this.accepts(events)) return -EINVAL;
     if (this.#byNumber.has(fd)) return -EEXIST;
-    const epoll = this.#start();
-    if (typeof epoll === 'number') return epoll;
     // A duplicate: whoever closes the original must not take the watcher's place in epoll along.
     const duplicate = this.#services.fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (duplicate < 0) return duplicate;
-    const token = ++this.#lastToken;
-    const failure = epoll.add(duplicate, events, token);
-    if (failure < 0) {
+    const epoll = this.#start();
+    // Of 32 bits, as epoll gives it back.
+    this.#lastToken = (this.#lastToken + 1) | 0;
+    const token = this.#lastToken;
+    const failure = typeof epoll === 'number' ? epoll : epoll.add(duplicate, events, token);
+    if (typeof epoll === 'number' || failure < 0) {
       this.#services.close(duplicate);
+      this.#stopSoon();
       return failure;
     }
     this.#services.atThreadEnd.add(duplicate);
@@ -113,15 +115,18 @@ export class EpollWatchers implements WatcherOwner {
     // This takes it out of the epoll instance, too, unless the description lives on elsewhere.
     this.#epoll?.remove(duplicate);
     this.#services.close(duplicate);
-    // Not at once: who waits again and again has no watcher in between.
-    if (this.#byToken.size === 0) setImmediate(() => this.#stopIfIdle());
+    this.#stopSoon();
   }
 
-  #stopIfIdle(): void {
+  /** Gives the epoll instance up, but not at once: who waits again and again has no watcher in between. */
+  #stopSoon(): void {
     if (this.#byToken.size > 0) return;
-    this.#handle?.close();
-    this.#handle = undefined;
-    this.#epoll = undefined;
+    setImmediate(() => {
+      if (this.#byToken.size > 0) return;
+      this.#handle?.close();
+      this.#handle = undefined;
+      this.#epoll = undefined;
+    });
   }
 
   /** Makes the epoll instance when the first watcher needs it. */
