@@ -14,6 +14,7 @@ export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 export const BACKENDS = [
   { backend: 'shared-mmap', possible: process.platform === 'linux' },
   { backend: 'socket', possible: true },
+  { backend: 'vmsplice-ffi', possible: process.platform === 'linux' },
   { backend: 'vmsplice-napi', possible: process.platform === 'linux' },
 ];
 

@@ -134,3 +134,48 @@ describe("koffi's traps", () => {
     for (const fd of counters) calls.close(fd);
   });
 });
+
+describe('the epoll instance behind the watchers', () => {
+  const countDescriptors = (): number => readdirSync('/proc/self/fd').length;
+  const turns = async (): Promise<void> => {
+    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+  };
+
+  test('is there while something is watched, and gone afterwards', async () => {
+    const fd = calls.eventfd(0, O_NONBLOCK);
+    await turns();
+    const before = countDescriptors();
+    for (let round = 0; round < 3; round++) {
+      const watcher = calls.watch(fd, POLLIN, () => {}) as DescriptorWatcher;
+      await turns();
+      // The instance, and the watcher's duplicate.
+      expect(countDescriptors()).toBe(before + 2);
+      watcher.close();
+      await turns();
+      expect(countDescriptors()).toBe(before);
+    }
+    calls.close(fd);
+  });
+
+  test('is given up if nothing could be watched', async () => {
+    await turns();
+    const before = countDescriptors();
+    expect(calls.watch(-1, POLLIN, () => {})).toBe(-EBADF);
+    await turns();
+    expect(countDescriptors()).toBe(before);
+  });
+
+  test('serves a watcher that is made in the very turn in which the last one was closed', async () => {
+    const fd = calls.eventfd(1, O_NONBLOCK);
+    for (let round = 0; round < 5; round++) {
+      const revents = await new Promise((resolve) => {
+        const watcher = calls.watch(fd, POLLIN, (_, events) => {
+          (watcher as DescriptorWatcher).close();
+          resolve(events);
+        });
+      });
+      expect(revents).toBe(POLLIN);
+    }
+    calls.close(fd);
+  });
+});

@@ -56,18 +56,18 @@ export class EpollWatchers implements WatcherOwner {
   watch(fd: number, events: number, callback: WatchCallback): DescriptorWatcher | number {
     if (!this.accepts(events)) return -EINVAL;
     if (this.#byNumber.has(fd)) return -EEXIST;
+    const epoll = this.#start();
+    if (typeof epoll === 'number') return epoll;
     // A duplicate: whoever closes the original must not take the watcher's place in epoll along.
     const duplicate = this.#services.fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (duplicate < 0) return duplicate;
-    const epoll = this.#start();
     // Of 32 bits, as epoll gives it back.
     this.#lastToken = (this.#lastToken + 1) | 0;
     const token = this.#lastToken;
-    const failure = typeof epoll === 'number' ? epoll : epoll.add(duplicate, events, token);
-    if (typeof epoll === 'number' || failure < 0) {
-      this.#services.close(duplicate);
+    const result = duplicate < 0 ? duplicate : epoll.add(duplicate, events, token);
+    if (result < 0) {
+      if (duplicate >= 0) this.#services.close(duplicate);
       this.#stopSoon();
-      return failure;
+      return result;
     }
     this.#services.atThreadEnd.add(duplicate);
     const watcher = new EpollWatcher(this, { fd, duplicate, token }, callback);
