@@ -174,19 +174,21 @@ export function describeAliases({ calls, collectsMappings }: SuiteContext): void
       expect(live.filter(({ byteLength }) => byteLength > 0)).toEqual([]);
     });
 
-    test('a clone is a copy, and a transfer takes nothing away', () => {
+    test('a clone is a copy, and a transfer does no harm', () => {
       const buffer = mapAnonymous();
       const part = alias(buffer, 0, 16);
       new Uint8Array(part).fill(1);
       const { buffer: clone } = structuredClone(new Uint8Array(part));
-      // Some releases of Node refuse to transfer what is not theirs, others make a copy of it.
+      // Some releases of Node refuse to transfer what is not theirs, others make a copy of it. A buffer
+      // that node:ffi has made is moved on, as by `ArrayBuffer.transfer`.
       try {
         structuredClone(part, { transfer: [part] });
       } catch (error) {
         expect(error).toMatchObject({ name: 'DataCloneError' });
       }
-      expect(part.byteLength).toBe(16);
-      expect(calls.detach(part)).toBe(0);
+      const { byteLength } = part;
+      expect([0, 16]).toContain(byteLength);
+      expect(calls.detach(part)).toBe(byteLength === 0 ? -EINVAL : 0);
       expect(new Uint8Array(clone)).toEqual(new Uint8Array(16).fill(1));
     });
 

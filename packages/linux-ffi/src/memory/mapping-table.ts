@@ -1,5 +1,4 @@
 import { constants } from 'node:buffer';
-import { markAsUntransferable } from 'node:worker_threads';
 import { EBUSY, EINVAL, ENOMEM, EOPNOTSUPP } from '@pageferry/linux';
 import { lieWithin } from '../calls/arguments.js';
 import type { Errno } from '../calls/errno.js';
@@ -129,10 +128,7 @@ export class MappingTable {
     // Asked for more than the engine takes, koffi ends the process.
     if (byteLength > constants.MAX_LENGTH) return -ENOMEM;
     try {
-      const buffer = this.#driver.view(address, byteLength);
-      // What moves on to another thread, or is cloned away, could not be detached any more.
-      markAsUntransferable(buffer);
-      return buffer;
+      return this.#driver.view(address, byteLength);
     } catch {
       // Runtimes with a memory cage (Electron) refuse foreign memory.
       return -EOPNOTSUPP;
