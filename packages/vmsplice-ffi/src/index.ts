@@ -41,4 +41,4 @@ export function createVmspliceFfi(options: LinuxFfiOptions = {}): VmspliceFfi {
 export const vmspliceFfi: VmspliceFfi = createVmspliceFfi();
 
 /** Sending to and receiving from programs that know nothing of Pageferry. */
-export const { attachSender, attachReceiver, openPipe }: Attachments = vmspliceFfi;
+export const { attachSender, attachReceiver, openPipe, openSocketPair }: Attachments = vmspliceFfi;

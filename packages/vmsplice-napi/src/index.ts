@@ -26,5 +26,5 @@ export const vmspliceNapi: Transport<VmspliceSenderOptions, VmspliceReceiverOpti
   createVmspliceTransport('vmsplice-napi', loadLinuxCalls);
 
 /** Sending to and receiving from programs that know nothing of Pageferry. */
-export const { attachSender, attachReceiver, openPipe }: Attachments =
+export const { attachSender, attachReceiver, openPipe, openSocketPair }: Attachments =
   createAttachments(loadLinuxCalls);

@@ -293,5 +293,5 @@ function policyOf(word: number | undefined): BehindPolicy {
 }
 
 function queueDepthOf(word: number | undefined): number {
-  return Math.min(Math.max(word ?? 0, 1), QUEUE_CAPACITY);
+  return Math.min(word || QUEUE_CAPACITY, QUEUE_CAPACITY);
 }

@@ -1,3 +1,4 @@
+import { openSocketPair, type SocketPair } from '@pageferry/connection';
 import type { Receiver, Sender } from '@pageferry/core';
 import {
   createPipe,
@@ -36,6 +37,14 @@ export interface Attachments {
    * @throws `SYSTEM_CALL_FAILED`, `BINDING_UNAVAILABLE`.
    */
   openPipe(): Pipe;
+  /**
+   * A connected pair of sockets for a sender and a receiver of which one starts the other: give one to
+   * the child (`stdio`), where it is the endpoint `fd:N`, and pass the number of the other
+   * (`release()`) to this process's sender or receiver. The caller owns both ends.
+   *
+   * @throws `SYSTEM_CALL_FAILED`, `BINDING_UNAVAILABLE`.
+   */
+  openSocketPair(): SocketPair;
 }
 
 /** {@link Attachments} over a binding. `load` is called at each use. */
@@ -57,5 +66,6 @@ export function createAttachments(load: () => LinuxCalls): Attachments {
       for (const end of [pipe.readEnd, pipe.writeEnd]) calls.setStatusFlags(end.fd, 0);
       return pipe;
     },
+    openSocketPair: () => openSocketPair(load()),
   };
 }
