@@ -218,6 +218,7 @@ export class PayloadPool implements Disposable {
     const { calls } = this.#settings;
     if (this.#pending?.messageLength !== byteLength) {
       this.#pending?.close();
+      this.#pending = undefined;
       this.#pending = new OwnMemory(calls, byteLength);
     }
     const own = this.#pending;
