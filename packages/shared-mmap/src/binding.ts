@@ -15,7 +15,7 @@ const PACKAGES = { napi: '@pageferry/linux-napi', ffi: '@pageferry/linux-ffi' } 
  * @throws `INVALID_ARGUMENT`, `BINDING_UNAVAILABLE` with the reason in `cause`.
  */
 export async function loadBinding(binding: Binding | undefined): Promise<LinuxCalls> {
-  const chosen = binding ?? 'napi';
+  const chosen = binding === undefined ? 'napi' : binding;
   if (typeof chosen === 'object' && typeof chosen?.mmap === 'function') return chosen;
   if (chosen !== 'napi' && chosen !== 'ffi') {
     throw invalidArgument('binding', binding, "'napi', 'ffi', or an implementation of LinuxCalls");
