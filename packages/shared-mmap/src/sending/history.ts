@@ -20,28 +20,31 @@ export class History {
     return this.#limit > 0;
   }
 
-  /** What is kept, the oldest first. */
+  /** What is kept, the oldest first: the last messages, without a gap. */
   get slots(): readonly Slot[] {
     return this.#slots;
   }
 
   add(slot: Slot): void {
     if (this.#limit === 0) return;
-    if (this.#slots.length === this.#limit) this.#forget(0);
+    if (this.#slots.length === this.#limit) this.#forget(1);
     slot.inHistory = true;
     this.#slots.push(slot);
   }
 
-  /** Forgets the oldest message that no receiver holds; false if there is none. */
+  /**
+   * Forgets the oldest message that no receiver holds, and those before it: what is kept has no gaps.
+   * False if there is none.
+   */
   forgetUnheld(): boolean {
     const index = this.#slots.findIndex((slot) => (slot.holdersLow | slot.holdersHigh) === 0);
     if (index < 0) return false;
-    this.#forget(index);
+    this.#forget(index + 1);
     return true;
   }
 
-  #forget(index: number): void {
-    for (const slot of this.#slots.splice(index, 1)) {
+  #forget(count: number): void {
+    for (const slot of this.#slots.splice(0, count)) {
       slot.inHistory = false;
       this.#onForget(slot);
     }

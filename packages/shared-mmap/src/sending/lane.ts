@@ -96,6 +96,16 @@ export class Lane {
     connection.wakeReceiver();
   }
 
+  /** The last of these messages: as many as can be under way at once, without a gap. */
+  lastOf(slots: readonly Slot[]): readonly Slot[] {
+    let first = Math.max(slots.length - this.#settings.queueDepth, 0);
+    let ownMemories = 0;
+    for (let index = slots.length - 1; index >= first; index--) {
+      if (slots[index]?.own !== undefined && ++ownMemories > MAX_OWN_MEMORIES) first = index + 1;
+    }
+    return slots.slice(first);
+  }
+
   /** Takes in what the receiver has given back. */
   collect(): void {
     const { connection } = this.#settings;

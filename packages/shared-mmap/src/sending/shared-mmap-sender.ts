@@ -244,13 +244,14 @@ export class SharedMmapSender extends BaseSender<Slot> {
         onRing: () => this.#onRing(),
         onHangUp: () => this.#onRing(),
       });
-      const first = this.#history.slots[0]?.sequence ?? this.#sequence;
+      const earlier = lane.lastOf(this.#history.slots);
+      const first = earlier[0]?.sequence ?? this.#sequence;
       const words = [first % 2 ** 32, Math.floor(first / 2 ** 32)];
       if (!welcome([...descriptors, this.#pool.fd], words)) {
         throw new PageferryError('PEER_DIED', 'the receiver left during the handshake');
       }
       this.#lanes.add(lane);
-      for (const slot of this.#history.slots) if (lane.mayTake(slot)) lane.deliver(slot);
+      for (const slot of earlier) lane.deliver(slot);
       this.#waits.wake();
     } catch (error) {
       abandon();
