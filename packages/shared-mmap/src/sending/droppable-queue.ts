@@ -10,6 +10,8 @@ export class DroppableQueue {
   readonly #capacity: number;
   readonly #dropsOldest: boolean;
   readonly #slots: (Slot | undefined)[];
+  /** Which message each entry was: its slot may hold another one by now. */
+  readonly #sequences: Float64Array;
   /** Number of the oldest entry that may not be taken yet. */
   #first = 0;
   /** Number of the next entry. */
@@ -20,11 +22,14 @@ export class DroppableQueue {
     this.#capacity = capacity;
     this.#dropsOldest = dropsOldest;
     this.#slots = new Array(capacity);
+    this.#sequences = new Float64Array(capacity);
   }
 
   /** Notes what is about to be published. */
   add(slot: Slot): void {
-    this.#slots[this.#next % this.#capacity] = slot;
+    const at = this.#next % this.#capacity;
+    this.#slots[at] = slot;
+    this.#sequences[at] = slot.sequence;
     this.#next++;
     this.#first = Math.max(this.#first, this.#next - this.#capacity);
   }
@@ -35,20 +40,30 @@ export class DroppableQueue {
     return before >= this.#first && this.#queue.waits(before);
   }
 
-  /** Takes back the oldest message, or the newest; `undefined` if the receiver has taken all. */
-  drop(): Slot | undefined {
-    if (!this.#dropsOldest) return this.#dropNewest();
-    while (this.#first < this.#next) {
-      const number = this.#first++;
-      if (this.#queue.drop(number)) return this.#slots[number % this.#capacity];
-    }
-    return undefined;
+  /**
+   * Takes back the oldest message, or the newest.
+   *
+   * @param holds whether the receiver still holds a message, as far as the sender knows.
+   * @returns the message; `'returned'` for one that the receiver has given back without taking it, which
+   *   breaks the protocol; `undefined` if the receiver has taken all.
+   */
+  drop(holds: (slot: Slot) => boolean): Slot | 'returned' | undefined {
+    const number = this.#dropsOldest ? this.#dropOldest() : this.#dropNewest();
+    if (number < 0) return undefined;
+    const at = number % this.#capacity;
+    const slot = this.#slots[at] as Slot;
+    return slot.sequence === this.#sequences[at] && holds(slot) ? slot : 'returned';
   }
 
-  #dropNewest(): Slot | undefined {
+  #dropOldest(): number {
+    while (this.#first < this.#next) if (this.#queue.drop(this.#first++)) return this.#first - 1;
+    return -1;
+  }
+
+  #dropNewest(): number {
     for (let number = this.#next - 1; number >= this.#first; number--) {
-      if (this.#queue.drop(number)) return this.#slots[number % this.#capacity];
+      if (this.#queue.drop(number)) return number;
     }
-    return undefined;
+    return -1;
   }
 }

@@ -135,7 +135,15 @@ export class Lane {
    * @returns whether there was one.
    */
   dropOne(): boolean {
-    return this.#droppable !== undefined && this.#letGoOfDropped(this.#droppable.drop());
+    const dropped = this.#droppable?.drop((slot) => this.#holds(slot));
+    if (dropped === undefined) return false;
+    if (dropped === 'returned') {
+      this.#broken = true;
+      return false;
+    }
+    this.#dropped++;
+    this.#letGo(dropped);
+    return true;
   }
 
   /** Has the receiver wake this side when it gives something back. */
@@ -198,13 +206,6 @@ export class Lane {
     }
     if (!queue.nextIsTaken) return true;
     return dropsOldest && this.dropOne() && !queue.nextIsTaken;
-  }
-
-  #letGoOfDropped(slot: Slot | undefined): boolean {
-    if (slot === undefined) return false;
-    this.#dropped++;
-    this.#letGo(slot);
-    return true;
   }
 
   #holds(slot: Slot): boolean {
