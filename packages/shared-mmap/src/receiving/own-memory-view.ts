@@ -25,7 +25,7 @@ export class OwnMemoryView implements Disposable {
   /**
    * Maps the memory that was passed for a message, after checking that nobody can change it any more.
    *
-   * @param fd what was passed, if anything. This closes it.
+   * @param fd what was passed, if anything. It stays the caller's; it may be closed afterwards.
    * @throws `PEER_MISBEHAVED`, `SYSTEM_CALL_FAILED`.
    */
   static open(
@@ -36,19 +36,15 @@ export class OwnMemoryView implements Disposable {
   ): OwnMemoryView {
     if (fd === undefined) throw misbehaved('the memory of a message was not passed');
     const { byteLength, sequence } = message;
-    try {
-      const fileLength = checkedLength(calls, fd, SIZE_SEALS | F_SEAL_WRITE);
-      if (byteLength > fileLength) throw misbehaved('a message is longer than its memory');
-      const writable = access === 'read-write';
-      // Private: a file that is sealed against writing cannot be mapped shared on older kernels.
-      // Pages that nobody writes to are the sender's all the same; a page that is written is copied.
-      const protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
-      const mapping = Mapping.ofFile(calls, fd.fd, fileLength, protection, MAP_PRIVATE);
-      if (!writable) new WriteGuard(calls, mapping.buffer, 1).note(0, byteLength, sequence);
-      return new OwnMemoryView(mapping, byteLength);
-    } finally {
-      fd.close();
-    }
+    const fileLength = checkedLength(calls, fd, SIZE_SEALS | F_SEAL_WRITE);
+    if (byteLength > fileLength) throw misbehaved('a message is longer than its memory');
+    const writable = access === 'read-write';
+    // Private: a file that is sealed against writing cannot be mapped shared on older kernels.
+    // Pages that nobody writes to are the sender's all the same; a page that is written is copied.
+    const protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+    const mapping = Mapping.ofFile(calls, fd.fd, fileLength, protection, MAP_PRIVATE);
+    if (!writable) new WriteGuard(calls, mapping.buffer, 1).note(0, byteLength, sequence);
+    return new OwnMemoryView(mapping, byteLength);
   }
 
   /** Unmaps the memory; views of it have length 0 from then on. */

@@ -16,7 +16,7 @@ import {
   type SpliceResult,
   withBytesTransferred,
 } from '@pageferry/core';
-import type { LinuxCalls } from '@pageferry/linux';
+import type { LinuxCalls, OwnedFd } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
 import type { ReceiverSettings } from '../options.js';
 import { DESCRIPTOR, DESCRIPTOR_COUNT, HELLO, MECHANISM, POLICY, WELCOME } from '../protocol.js';
@@ -57,6 +57,10 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
   /** Ends whatever waits for a destination. */
   readonly #closing = new AbortController();
   #pending: Pending | undefined;
+  /** True if a message was taken out of the queue whose memory could not be mapped yet. */
+  #unmapped = false;
+  /** What was passed for that message. */
+  #passed: OwnedFd | undefined;
   #held = 0;
   #bytesHeld = 0;
   #ended = false;
@@ -227,6 +231,7 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
     // The thread pool may still read from the memory.
     await this.#writer.settled();
     this.#connection.close();
+    this.#passed?.close();
     for (const own of this.#owns) own.close();
     this.#payload.close();
   }
@@ -257,9 +262,15 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
   /** The next message. What the sender did wrong stays wrong. */
   #take(): SharedDelivery | 'end' | undefined {
     try {
-      const found = this.#inbox.next();
+      const found = this.#unmapped ? 'message' : this.#inbox.next();
       if (found === undefined) return undefined;
-      if (found === 'message') return this.#memoryOf(this.#inbox);
+      if (found === 'message') {
+        // Until it has a memory, the message stays the next one: the lack of it may pass.
+        this.#unmapped = true;
+        const memory = this.#memoryOf(this.#inbox);
+        this.#unmapped = false;
+        return memory;
+      }
       this.#ended = true;
       return found;
     } catch (error) {
@@ -272,9 +283,11 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
 
   #memoryOf({ sequence, byteLength, ticket, offset, own }: Inbox): SharedDelivery {
     if (own) {
-      const fd = this.#connection.takeMemory(sequence | 0);
+      this.#passed ??= this.#connection.takeMemory(sequence | 0);
       const message = { byteLength, sequence };
-      const memory = OwnMemoryView.open(this.#calls, fd, message, this.#settings.access);
+      const memory = OwnMemoryView.open(this.#calls, this.#passed, message, this.#settings.access);
+      this.#passed?.close();
+      this.#passed = undefined;
       this.#owns.add(memory);
       return { bytes: memory.bytes, sequence, offset: 0, ticket, own: memory };
     }
