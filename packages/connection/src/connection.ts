@@ -127,6 +127,7 @@ export class SenderConnection extends Connection {
   readonly #receiverBell: Doorbell;
   readonly #socket: UnixSocket;
   #bytesProduced = 0;
+  #memoriesPassed = 0;
 
   /** @param mayDrop whether messages that the receiver has not taken may be taken back. */
   constructor(parts: ConnectionParts, mayDrop = false) {
@@ -155,7 +156,15 @@ export class SenderConnection extends Connection {
    * @throws `SYSTEM_CALL_FAILED`.
    */
   passMemory(tag: number, fd: OwnedFd): boolean {
-    return passMemory(this.#socket, tag, fd);
+    if (!passMemory(this.#socket, tag, fd)) return false;
+    this.#memoriesPassed = (this.#memoriesPassed + 1) | 0;
+    Atomics.store(this.words, SENDER.memoriesPassed, this.#memoriesPassed);
+    return true;
+  }
+
+  /** Memories that the receiver has not taken off the socket, as far as it tells the truth. */
+  memoriesUnheard(): number {
+    return (this.#memoriesPassed - Atomics.load(this.words, RECEIVER.memoriesHeard)) | 0;
   }
 
   /** Publishes that so many more bytes of payload are in the data plane. */
@@ -213,6 +222,7 @@ export class ReceiverConnection extends Connection {
   readonly #senderBell: Doorbell;
   readonly #memory: PassedMemory | undefined;
   #bytesConsumed = 0;
+  #memoriesHeard = 0;
 
   /**
    * @param takesMemory whether the sender may pass descriptors after the handshake.
@@ -220,7 +230,8 @@ export class ReceiverConnection extends Connection {
    */
   constructor(parts: ConnectionParts, takesMemory = false, mayDrop = false) {
     super(parts, parts.receiverBell);
-    this.#memory = takesMemory ? new PassedMemory(parts.socket) : undefined;
+    const onHeard = (): void => this.#noteMemory();
+    this.#memory = takesMemory ? new PassedMemory(parts.socket, onHeard) : undefined;
     const { deliveries } = parts.memory;
     if (mayDrop) this.#claimable = new ClaimableConsumer(this.words, deliveries);
     this.#deliveries = this.#claimable ?? new QueueConsumer(this.words, deliveries);
@@ -246,7 +257,12 @@ export class ReceiverConnection extends Connection {
   /** Takes the next message's entry that was not taken back; false if there is none. */
   claimDelivery(entry: Entry): boolean {
     const available = this.#deliveries.available();
-    return available > 0 && this.#claimable?.claim(entry, available) === true;
+    if (available <= 0) return false;
+    const before = this.#deliveries.passed;
+    const isTaken = this.#claimable?.claim(entry, available) === true;
+    const dropped = ((this.#deliveries.passed - before) | 0) - Number(isTaken);
+    if (dropped > 0) this.#hearMemory();
+    return isTaken;
   }
 
   /** Takes the next message's entry; only after `deliveriesAvailable`. */
@@ -291,6 +307,20 @@ export class ReceiverConnection extends Connection {
 
   protected override hear(message: SocketMessage): boolean {
     return this.#memory?.keep(message) ?? super.hear(message);
+  }
+
+  /** Has the sender know that one more memory is off the socket; closes those of dropped messages. */
+  #noteMemory(): void {
+    this.#memoriesHeard = (this.#memoriesHeard + 1) | 0;
+    Atomics.store(this.words, RECEIVER.memoriesHeard, this.#memoriesHeard);
+    if (this.#claimable === undefined || !this.#memory?.hasMany) return;
+    const isNeeded = this.#claimable.neededTags();
+    if (isNeeded) this.#memory.prune(isNeeded);
+  }
+
+  /** Takes off the socket what was passed for dropped messages: who never waits would never do it. */
+  #hearMemory(): void {
+    if (Atomics.load(this.words, SENDER.memoriesPassed) !== this.#memoriesHeard) this.checkPeer();
   }
 
   override close(): void {

@@ -1,4 +1,4 @@
-import { CLAIM_WORD } from './layout.js';
+import { CLAIM_WORD, TAG_WORD } from './layout.js';
 import { type Entry, QueueConsumer, QueueProducer } from './queue.js';
 
 /** In the claim word: the consumer has taken the entry. */
@@ -50,6 +50,27 @@ export class ClaimableProducer extends QueueProducer {
 
 /** The consuming end of such a queue. */
 export class ClaimableConsumer extends QueueConsumer {
+  /**
+   * Tells of a tag (see `TAG_WORD`) whether its entry may still be taken: it waits, or is yet to come.
+   * `undefined` if the producer is too quick to tell.
+   */
+  neededTags(): ((tag: number) => boolean) | undefined {
+    const { words } = this;
+    const { counter, capacity, entries, stride } = this.place;
+    const published = Atomics.load(words, counter);
+    const place = (number: number): number => entries + (number & (capacity - 1)) * stride;
+    const last = Atomics.load(words, place(published - 1) + TAG_WORD);
+    const waiting = new Set<number>();
+    for (let number = published - capacity; number !== published; number++) {
+      const at = place(number) + CLAIM_WORD;
+      const tag = Atomics.load(words, place(number) + TAG_WORD);
+      if (Atomics.load(words, at) === (number & NUMBER_MASK)) waiting.add(tag);
+    }
+    // The last entry's place gets another one when the producer has come round to it.
+    if (((Atomics.load(words, counter) - published) | 0) >= capacity - 1) return undefined;
+    return (tag) => waiting.has(tag) || ((tag - last) | 0) > 0;
+  }
+
   /**
    * Takes the next entry that was not dropped into `entry`.
    *

@@ -30,6 +30,8 @@ export const SENDER = {
   bytesProduced: 33,
   /** 1 once the sender has closed in good order and delivers nothing more. */
   finished: 34,
+  /** Memories ever passed over the socket, each for one message. */
+  memoriesPassed: 35,
 } as const;
 
 /** Written by the receiver. */
@@ -38,6 +40,8 @@ export const RECEIVER = {
   returned: 64,
   /** Bytes of payload ever taken out of the data plane, where it is a stream. */
   bytesConsumed: 65,
+  /** Memories ever taken off the socket. */
+  memoriesHeard: 66,
 } as const;
 
 /** Set by the side that parks, taken back by the side that wakes it. */
@@ -69,6 +73,9 @@ export const DELIVERY_WORDS = 8;
  * (`claimable-queue.ts`). Unused otherwise; so are the words after it.
  */
 export const CLAIM_WORD = 4;
+
+/** Word of a delivery entry that is also the tag of memory which was passed for it. */
+export const TAG_WORD = 3;
 
 /** Words from one entry of the return queue to the next. */
 export const RETURN_WORDS = 4;

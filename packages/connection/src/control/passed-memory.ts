@@ -9,6 +9,9 @@ export const MEMORY_MESSAGE_BYTES = 8;
 /** How many descriptors may wait for their messages. A sender that passes more breaks the protocol. */
 const MAX_WAITING = 64;
 
+/** From how many on it is worth to look for those whose messages were dropped. */
+const MANY = 32;
+
 /**
  * Passes a descriptor to the receiver, ahead of the message that needs it.
  *
@@ -23,10 +26,18 @@ export function passMemory(socket: UnixSocket, tag: number, fd: OwnedFd): boolea
 /** Descriptors that came over a connection, until the messages that they belong to are received. */
 export class PassedMemory {
   readonly #socket: UnixSocket;
+  readonly #onHeard: () => void;
   readonly #waiting = new Map<number, OwnedFd>();
 
-  constructor(socket: UnixSocket) {
+  /** @param onHeard called for each descriptor that was taken off the socket. */
+  constructor(socket: UnixSocket, onHeard: () => void = () => undefined) {
     this.#socket = socket;
+    this.#onHeard = onHeard;
+  }
+
+  /** True if so many wait that some may belong to messages that were dropped. */
+  get hasMany(): boolean {
+    return this.#waiting.size >= MANY;
   }
 
   /** Keeps what came with a message. False if it is no such message: the peer breaks the protocol. */
@@ -47,7 +58,17 @@ export class PassedMemory {
       return false;
     }
     this.#waiting.set(tag, descriptor);
+    this.#onHeard();
     return true;
+  }
+
+  /** Closes what nobody needs any more. */
+  prune(isNeeded: (tag: number) => boolean): void {
+    for (const [tag, descriptor] of this.#waiting) {
+      if (isNeeded(tag)) continue;
+      this.#waiting.delete(tag);
+      descriptor.close();
+    }
   }
 
   /**

@@ -103,6 +103,11 @@ export class QueueConsumer {
     return known === 0 ? this.available() : known;
   }
 
+  /** Entries ever taken, kept to 32 bits. */
+  get passed(): number {
+    return this.count;
+  }
+
   /** Copies the next entry into `entry`. Only after `available` has said that there is one. */
   shift(entry: Entry): void {
     this.peek(entry);

@@ -200,6 +200,9 @@ export class Lane {
 
   /** Drops what the policy says until there is room. False if that is the new message. */
   #makeRoom(queue: DroppableQueue, slot: Slot): boolean {
+    // What was passed for messages that are dropped stays on the socket, and dropping more is no help.
+    const { connection } = this.#settings;
+    if (slot.own !== undefined && connection.memoriesUnheard() >= MAX_OWN_MEMORIES) return false;
     const dropsOldest = this.#settings.policy === 'drop-oldest';
     while (!this.#hasRoom(slot)) {
       if (!dropsOldest || !this.dropOne()) return false;
