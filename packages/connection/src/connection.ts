@@ -14,6 +14,9 @@ import { MEMORY_MESSAGE_BYTES, PassedMemory, passMemory } from './control/passed
 import { type Entry, QueueConsumer, QueueProducer } from './control/queue.js';
 import type { Doorbell } from './waiting/doorbell.js';
 
+/** How many messages of the peer to take before others have their turn of the event loop. */
+const MESSAGES_AT_ONCE = 16;
+
 /** The parts of a connection. The connection takes them over. */
 export interface ConnectionParts {
   /** Tells of the peer's death. */
@@ -66,12 +69,15 @@ abstract class Connection implements Disposable {
     this.#ownBell.listen(events.onRing);
     const { socket } = this.#parts;
     const watcher = calls.watch(socket.fd, POLLIN, () => {
-      const message = socket.receive(MEMORY_MESSAGE_BYTES);
-      if (message === undefined) return;
-      if (message !== 'end' && this.hear(message)) return;
-      this.unwatch();
-      this.#peerGone = true;
-      events.onHangUp();
+      for (let count = 0; count < MESSAGES_AT_ONCE; count++) {
+        const message = socket.receive(MEMORY_MESSAGE_BYTES);
+        if (message === undefined) return;
+        if (message !== 'end' && this.hear(message)) continue;
+        this.unwatch();
+        this.#peerGone = true;
+        events.onHangUp();
+        return;
+      }
     });
     if (typeof watcher === 'number') throw systemCallError('epoll_ctl', watcher);
     this.#socketWatcher = watcher;
