@@ -1,0 +1,69 @@
+// @ts-check
+// One side of the race between parking and publishing: `program ROLE ROUNDS SECONDS`. The sender publishes a
+// message and waits for its return, the receiver waits for it and gives it back, each after a random
+// moment. See lost-wake-up-race.test.ts.
+import {
+  ControlMemory,
+  createEntry,
+  Doorbell,
+  ReceiverConnection,
+  SenderConnection,
+  WAITS_FOR,
+} from '@pageferry/connection';
+import { OwnedFd, UnixSocket } from '@pageferry/linux';
+import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { loiter, Sleeper } from './sleeper.js';
+
+const [role, rounds = '0', seconds = '0'] = process.argv.slice(2);
+/** So many rounds are run at once, whatever the time. */
+const STRETCH = 50_000;
+const LAST = -1;
+const calls = loadLinuxCalls();
+const own = (/** @type {number} */ fd) => new OwnedFd(calls, fd);
+const senderBell = new Doorbell(calls, own(5));
+const receiverBell = new Doorbell(calls, own(6));
+const memory = ControlMemory.open(calls, 4);
+const parts = { memory, senderBell, receiverBell, socket: new UnixSocket(calls, own(7)) };
+const entry = createEntry();
+
+/** @param {Sleeper} sleeper */
+function send(sleeper) {
+  const connection = new SenderConnection(parts);
+  const isBack = () => connection.returnsAvailable() > 0;
+  const park = () => connection.park(WAITS_FOR.returns);
+  const end = performance.now() + 1000 * Number(seconds);
+  let round = 0;
+  const goesOn = () => round < Number(rounds) && (round % STRETCH > 0 || performance.now() < end);
+  for (; round === 0 || goesOn(); round++) {
+    connection.deliver(round, 0, 0, 0);
+    connection.wakeReceiver();
+    sleeper.waitFor(isBack, park);
+    connection.takeReturn(entry);
+    if (entry[0] !== round) throw new Error(`${entry[0]} came back instead of ${round}`);
+    loiter(round);
+  }
+  connection.deliver(LAST, 0, 0, 0);
+  connection.wakeReceiver();
+  return round;
+}
+
+/** @param {Sleeper} sleeper */
+function receive(sleeper) {
+  const connection = new ReceiverConnection(parts);
+  const hasNews = () => connection.deliveriesKnown() > 0;
+  const park = () => connection.park();
+  for (let round = 0; ; round++) {
+    sleeper.waitFor(hasNews, park);
+    connection.takeDelivery(entry);
+    if (entry[0] === LAST) return round;
+    loiter(round);
+    connection.giveBack(/** @type {number} */ (entry[0]), 0, 0, 0);
+  }
+}
+
+process.on('message', () => {
+  const sleeper = new Sleeper(calls, role === 'send' ? senderBell : receiverBell);
+  const rounds = role === 'send' ? send(sleeper) : receive(sleeper);
+  process.send?.({ rounds, slept: sleeper.slept }, () => process.exit(0));
+});
+process.send?.('ready');
