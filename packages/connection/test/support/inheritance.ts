@@ -1,0 +1,122 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { openSocketPair } from '@pageferry/connection';
+import type { Transport } from '@pageferry/core';
+import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { describe, expect, test } from 'vitest';
+import { expectNothingLeft } from './process-state.js';
+
+/** A transport, and where a child finds it. */
+interface Subject {
+  readonly transport: Transport;
+  readonly moduleUrl: string;
+  readonly exportName: string;
+}
+
+const calls = loadLinuxCalls();
+const PROGRAM = fileURLToPath(new URL('../peers/inheritor.mjs', import.meta.url));
+/** Where the child has the socket. */
+const FD = 4;
+const LIMIT = { timeout: 10_000 };
+
+/** Starts a child with one end of a pair of sockets; the other is the endpoint. */
+function startFamily(words: readonly string[]) {
+  const { ours, childs } = openSocketPair(calls);
+  const child = fork(PROGRAM, [...words, String(FD)], {
+    execArgv: [],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc', childs.fd],
+  });
+  childs.close();
+  const said: unknown[] = [];
+  child.on('message', (message) => said.push(message));
+  return {
+    endpoint: `fd:${ours.release()}`,
+    said,
+    child,
+    exit: once(child, 'close'),
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL');
+      await this.exit;
+    },
+  };
+}
+
+/** What holds for a transport whose ends inherit a socket instead of meeting at a path. */
+export function describeInheritance({ transport, moduleUrl, exportName }: Subject): void {
+  describe('a child that has inherited a socket', () => {
+    expectNothingLeft();
+    const inherit = (role: 'send' | 'receive') => startFamily([moduleUrl, exportName, role]);
+
+    test('receives from its parent, without an endpoint path', async () => {
+      await using family = inherit('receive');
+      const { endpoint } = family;
+      await using sender = await transport.createSender({ endpoint });
+      await sender.waitForReceivers(1, LIMIT);
+      expect(sender.receivers[0]?.credentials).toMatchObject({ uid: process.getuid?.() });
+      for (const text of ['first', 'second']) await sender.send(Buffer.from(text), LIMIT);
+      await sender.flush(LIMIT);
+      await sender.close();
+      await family.exit;
+      expect(family.said).toEqual(['handed over', [0, 'first'], [1, 'second'], 'end']);
+    });
+
+    test('sends to its parent', async () => {
+      await using family = inherit('send');
+      const { endpoint } = family;
+      await using receiver = await transport.createReceiver({ endpoint, ...LIMIT });
+      const seen: string[] = [];
+      for await (const delivery of receiver) {
+        seen.push(delivery.copy().toString());
+        delivery.release();
+      }
+      expect(seen).toEqual(['first', 'second']);
+      await family.exit;
+      expect(family.said).toEqual([[`fd:${FD}`, 'sent']]);
+    });
+
+    test('that dies is told from one that ends', async () => {
+      await using family = inherit('receive');
+      const { endpoint } = family;
+      await using sender = await transport.createSender({ endpoint });
+      await sender.waitForReceivers(1, LIMIT);
+      await sender.send(Buffer.from('first'), LIMIT);
+      family.child.kill('SIGKILL');
+      await family.exit;
+      while (sender.receivers.length > 0) await new Promise(setImmediate);
+      expect(sender.stats().bytesOut).toBe(0);
+    });
+
+    test('may not begin, as neither may its parent: the other side learns of it', async () => {
+      const { ours, childs } = openSocketPair(calls);
+      childs.close();
+      const endpoint = `fd:${ours.release()}`;
+      await expect(transport.createReceiver({ endpoint, ...LIMIT })).rejects.toThrow(
+        expect.objectContaining({ code: 'PEER_DIED' }),
+      );
+    });
+
+    test('may start long after its parent: nobody loses patience', async () => {
+      const { ours, childs } = openSocketPair(calls);
+      await using sender = await transport.createSender({ endpoint: `fd:${ours.release()}` });
+      await expect(sender.waitForReceivers(1, { timeout: 1 })).rejects.toThrow(
+        expect.objectContaining({ code: 'TIMEOUT' }),
+      );
+      const endpoint = `fd:${childs.release()}`;
+      await using receiver = await transport.createReceiver({ endpoint, ...LIMIT });
+      await sender.send(Buffer.from('late'), LIMIT);
+      expect((await receiver.receive(LIMIT))?.copy().toString()).toBe('late');
+    });
+
+    test('is one connection: a second receiver cannot have it', async () => {
+      const { ours, childs } = openSocketPair(calls);
+      const [sending, receiving] = [`fd:${ours.release()}`, `fd:${childs.release()}`];
+      await using sender = await transport.createSender({ endpoint: sending });
+      await using _receiver = await transport.createReceiver({ endpoint: receiving, ...LIMIT });
+      await sender.waitForReceivers(1, LIMIT);
+      await expect(transport.createReceiver({ endpoint: receiving, ...LIMIT })).rejects.toThrow(
+        expect.objectContaining({ code: 'ENDPOINT_INVALID' }),
+      );
+    });
+  });
+}
