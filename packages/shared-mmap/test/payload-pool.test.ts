@@ -1,0 +1,167 @@
+import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { describe, expect, test } from 'vitest';
+import {
+  countDescriptors,
+  expectNothingLeft,
+} from '../../connection/test/support/process-state.js';
+import { PayloadPool } from '../dist/memory/payload-pool.js';
+import type { Slot } from '../dist/memory/slot.js';
+import { seededRandom } from './support/random.js';
+import { callsWith, isFilled, KIB, MIB } from './support/stage.js';
+
+const calls = loadLinuxCalls();
+const never = () => false;
+
+const openPool = (poolBytes: number, guard = false): PayloadPool =>
+  new PayloadPool({ calls, poolBytes, writable: false, guard });
+
+function take(pool: PayloadPool, byteLength: number): Slot {
+  const slot = pool.take(byteLength, never);
+  if (typeof slot !== 'object') throw new Error(`${byteLength} bytes: ${slot}`);
+  return slot;
+}
+
+describe('a payload pool', () => {
+  expectNothingLeft();
+
+  test('lends exactly the bytes that were asked for, on a cache line or a page', () => {
+    using pool = openPool(4 * MIB);
+    for (const length of [0, 1, 63, 64, 65, 4095, 4096, 4097, MIB]) {
+      const slot = take(pool, length);
+      expect(slot.own).toBeUndefined();
+      expect(slot.bytes.length).toBe(length);
+      const alignment = length < 4096 ? 64 : 4096;
+      expect(slot.bytes.byteOffset % alignment).toBe(0);
+      expect(slot.byteLength - length).toBeLessThan(alignment + Number(length === 0));
+    }
+  });
+
+  test('lends the slot that came back last first', () => {
+    using pool = openPool(MIB);
+    const [first, second] = [take(pool, 1000), take(pool, 1000)];
+    pool.giveBack(first);
+    pool.giveBack(second);
+    expect([take(pool, 1000), take(pool, 1000)]).toEqual([second, first]);
+  });
+
+  test('uses a slot again for another length of the same size', () => {
+    using pool = openPool(MIB);
+    const slot = take(pool, 1000);
+    pool.giveBack(slot);
+    expect(take(pool, 990)).toBe(slot);
+    expect(slot.bytes.length).toBe(990);
+  });
+
+  test('is whole again after all of it was lent in small parts', () => {
+    using pool = openPool(MIB);
+    const slots = Array.from({ length: 256 }, () => take(pool, 4096));
+    expect(pool.take(1, never)).toBeUndefined();
+    for (const slot of slots) pool.giveBack(slot);
+    const whole = take(pool, MIB);
+    expect([whole.own, whole.offset]).toEqual([undefined, 0]);
+  });
+
+  test('gives memory of its own to what would fit, but not at a stretch', () => {
+    using pool = openPool(64 * KIB);
+    const slots = Array.from({ length: 16 }, () => take(pool, 4096));
+    for (const [index, slot] of slots.entries()) if (index % 2 === 0) pool.giveBack(slot);
+    const slot = take(pool, 8192);
+    expect(slot.own).toBeDefined();
+    expect(pool.bytesOut).toBe(8 * 4096 + 8192);
+  });
+
+  test('gives memory of its own to one message that is larger than all of it, and only to one', () => {
+    using pool = openPool(64 * KIB);
+    const small = take(pool, 1);
+    expect(pool.take(65 * KIB, never)).toBeUndefined();
+    pool.giveBack(small);
+    const descriptors = countDescriptors();
+    const large = take(pool, 65 * KIB);
+    expect(large.bytes.length).toBe(65 * KIB);
+    expect(pool.take(1, never)).toBeUndefined();
+    pool.giveBack(large);
+    expect(countDescriptors()).toBe(descriptors);
+    expect(pool.bytesOut).toBe(0);
+  });
+
+  test('lets the event loop turn while it allocates, and goes on where it was', () => {
+    using pool = openPool(8 * MIB);
+    for (const length of [4 * MIB, 9 * MIB]) {
+      let pieces = 0;
+      for (let slot = pool.take(length, () => true); slot === 'growing'; pieces++) {
+        slot = pool.take(length, () => true);
+        if (typeof slot === 'object') pool.giveBack(slot);
+      }
+      expect(pieces).toBeGreaterThan(4);
+    }
+    expect(pool.bytesOut).toBe(0);
+  });
+
+  test('forgets half of a large message whose caller came back for another one', () => {
+    using pool = openPool(64 * KIB);
+    expect(pool.take(3 * MIB, () => true)).toBe('growing');
+    pool.giveBack(take(pool, 2 * MIB));
+    expect(take(pool, 3 * MIB).bytes.length).toBe(3 * MIB);
+  });
+
+  test('allocates memory before it lends it, and none that it does not need', () => {
+    let allocated = 0;
+    const counting = callsWith({
+      fallocate: (fd, mode, offset, byteLength) => {
+        allocated = Math.max(allocated, offset + byteLength);
+        return calls.fallocate(fd, mode, offset, byteLength);
+      },
+    });
+    using pool = new PayloadPool({
+      calls: counting,
+      poolBytes: 64 * MIB,
+      writable: false,
+      guard: false,
+    });
+    for (let round = 0; round < 1000; round++) pool.giveBack(take(pool, 1 + round * 100));
+    expect(allocated).toBeGreaterThanOrEqual(100_000);
+    expect(allocated).toBeLessThanOrEqual(MIB);
+  });
+
+  test.each([1, 2, 3, 4])(
+    'never lends the same byte twice, nor more than its limit (seed %i)',
+    (seed) => {
+      const random = seededRandom(seed);
+      const limit = 512 * KIB;
+      using pool = openPool(limit);
+      const descriptors = countDescriptors();
+      const held = new Map<Slot, number>();
+      const giveBack = (slot: Slot): void => {
+        // What this slot was filled with at first is still there: nobody else has written to it.
+        const seal = held.get(slot) as number;
+        expect(isFilled(slot.bytes, seal)).toBe(true);
+        held.delete(slot);
+        pool.giveBack(slot);
+      };
+      for (let step = 0; step < 3000; step++) {
+        const slots = [...held.keys()];
+        if (slots.length > 0 && random(100) < 45) {
+          giveBack(slots[random(slots.length)] as Slot);
+          continue;
+        }
+        // Small ones mostly, and now and then one that is larger than everything.
+        const length = random([64, 5000, 100_000, limit + 5000][Math.min(random(40), 3)] as number);
+        const slot = pool.take(length, never);
+        if (slot === undefined) continue;
+        if (slot === 'growing') throw new Error('it was not to stop');
+        slot.bytes.fill(step);
+        held.set(slot, step & 255);
+        const out = [...held.keys()].reduce((sum, { byteLength }) => sum + byteLength, 0);
+        expect(pool.bytesOut).toBe(out);
+        if (held.size > 1) expect(out).toBeLessThanOrEqual(limit);
+        if (slot.own === undefined) {
+          expect(slot.offset + slot.byteLength).toBeLessThanOrEqual(limit);
+        }
+      }
+      for (const slot of [...held.keys()]) giveBack(slot);
+      expect(pool.bytesOut).toBe(0);
+      expect(countDescriptors()).toBe(descriptors);
+      expect(take(pool, limit)).toMatchObject({ offset: 0, own: undefined });
+    },
+  );
+});
