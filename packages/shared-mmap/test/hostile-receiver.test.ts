@@ -1,0 +1,301 @@
+import { UnixSocket } from '@pageferry/linux';
+import { loadLinuxCalls } from '@pageferry/linux-napi';
+import type { SharedMmapSenderOptions } from '@pageferry/shared-mmap';
+import { describe, expect, test } from 'vitest';
+import { encodeHello, HELLO_KIND } from '../../connection/dist/rendezvous/hello.js';
+import { expectNothingLeft } from '../../connection/test/support/process-state.js';
+import { POLICY, TICKET_OWN_MEMORY } from '../dist/protocol.js';
+import { HostileReceiver } from './support/hostile-receiver.js';
+import { seededRandom } from './support/random.js';
+import { drain, KIB, LIMIT, openStage, type Stage, trySend, until } from './support/stage.js';
+
+const calls = loadLinuxCalls();
+const HALF = 0x7fffffff;
+
+interface HostileStage extends Stage {
+  readonly liar: HostileReceiver;
+  /** Sends a message, which the honest receiver gets whatever the other one is up to. */
+  exchange(byteLength?: number): void;
+}
+
+/** A sender with two receivers, of which one may lie. */
+async function open(
+  options: Omit<SharedMmapSenderOptions, 'endpoint'> = {},
+  hello?: readonly number[],
+): Promise<HostileStage> {
+  const stage = await openStage(options, [{}]);
+  const liar = await HostileReceiver.connect(calls, stage.sender.endpoint, hello);
+  await stage.sender.waitForReceivers(2, LIMIT);
+  let seed = 0;
+  return {
+    ...stage,
+    receiver: stage.receiver,
+    liar,
+    exchange(byteLength = 5000) {
+      seed = (seed + 1) & 255;
+      expect(trySend(stage.sender, byteLength, seed)).toBe('sent');
+      for (const delivery of drain(stage.receiver)) {
+        expect(delivery.byteLength).toBe(byteLength);
+        expect(delivery.bytes.every((byte) => byte === seed)).toBe(true);
+        delivery.release();
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      liar[Symbol.dispose]();
+      await stage[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The sender drops the liar, has all its memory back, and lends none of it twice. */
+async function expectLiarToBeDropped(stage: HostileStage): Promise<void> {
+  await until(() => stage.sender.receivers.length === 1);
+  stage.exchange();
+  await stage.sender.flush(LIMIT);
+  expect(stage.sender.stats().bytesOut).toBe(0);
+  const loans = Array.from({ length: 8 }, (_, index) => {
+    const loan = stage.sender.tryLoan(5000);
+    loan?.bytes.fill(index);
+    return loan;
+  });
+  for (const [index, loan] of loans.entries()) {
+    expect(loan?.bytes.every((byte) => byte === index)).toBe(true);
+    loan?.release();
+  }
+  expect(stage.sender.stats().bytesOut).toBe(0);
+}
+
+describe('a sender whose receiver lies drops it, and goes on with the others', () => {
+  expectNothingLeft();
+
+  test.each([
+    ['more returns than were delivered', 2],
+    ['far more returns than there is room for', HALF],
+    ['fewer returns than none', -1],
+    ['the least number of returns that there is', -HALF - 1],
+  ])('when it claims %s', async (_, returned) => {
+    await using stage = await open();
+    stage.exchange();
+    stage.liar.claimReturned(returned);
+    await expectLiarToBeDropped(stage);
+  });
+
+  test('when it gives back something before anything was sent', async () => {
+    await using stage = await open();
+    stage.liar.giveBack({ ticket: 0, sequence: 0 });
+    await expectLiarToBeDropped(stage);
+  });
+
+  test.each([0, 2, 1000, -1, HALF, -HALF - 1, TICKET_OWN_MEMORY | 5])(
+    'when it gives back ticket %i, which it does not hold',
+    async (ticket) => {
+      await using stage = await open();
+      using _lent = await stage.sender.loan(100);
+      for (let message = 0; message < 2; message++) stage.exchange();
+      const { sequence } = stage.liar.take();
+      stage.liar.giveBack({ ticket, sequence });
+      await until(() => stage.sender.receivers.length === 1);
+    },
+  );
+
+  test.each([1, -1, HALF])('when it gives back its slot as that of message %i', async (wrong) => {
+    await using stage = await open();
+    stage.exchange();
+    const { ticket, sequence } = stage.liar.take();
+    stage.liar.giveBack({ ticket, sequence: sequence + wrong });
+    await expectLiarToBeDropped(stage);
+  });
+
+  test('when it gives a message back twice', async () => {
+    await using stage = await open();
+    for (let message = 0; message < 3; message++) stage.exchange();
+    const taken = stage.liar.take();
+    stage.liar.giveBack(taken);
+    stage.liar.giveBack(taken);
+    await expectLiarToBeDropped(stage);
+  });
+
+  test('when it gives back a slot that has another message by now, of which it knows nothing', async () => {
+    await using stage = await open();
+    stage.exchange();
+    const taken = stage.liar.take();
+    stage.liar.giveBack(taken);
+    stage.exchange();
+    stage.liar.giveBack(taken);
+    await expectLiarToBeDropped(stage);
+  });
+
+  test('when it speaks on its socket', async () => {
+    await using stage = await open();
+    stage.exchange();
+    stage.liar.socket.send(Buffer.from('hello?'));
+    await expectLiarToBeDropped(stage);
+  });
+
+  test('when it passes descriptors, all of which are closed', async () => {
+    await using stage = await open();
+    const fd = calls.eventfd(0, 0);
+    stage.liar.socket.send(Buffer.from('hello?'), [{ fd }, { fd }]);
+    calls.close(fd);
+    await expectLiarToBeDropped(stage);
+  });
+
+  test('when it does not take the memory of large messages off its socket', async () => {
+    await using stage = await open({ poolBytes: 64 * KIB });
+    let sent = 0;
+    // It claims to be done with each before it took it.
+    while (stage.sender.receivers.length === 2) {
+      if (trySend(stage.sender, 100 * KIB, sent) !== 'sent') break;
+      sent++;
+      for (const delivery of drain(stage.receiver)) delivery.release();
+      if (stage.liar.deliveries > 0) stage.liar.giveBack(stage.liar.take());
+    }
+    expect(sent).toBeGreaterThan(16);
+    await until(() => stage.sender.receivers.length === 1);
+    stage.exchange(100 * KIB);
+    expect(stage.sender.stats().bytesOut).toBe(0);
+  });
+});
+
+describe.each([
+  ['drop-oldest', POLICY['drop-oldest']],
+  ['drop-newest', POLICY['drop-newest']],
+] as const)('a receiver that may miss messages (%s)', (_, policy) => {
+  expectNothingLeft();
+  const TAKEN = -1;
+
+  test('gets nobody else’s memory by giving messages back that it has not taken', async () => {
+    await using stage = await open({ poolBytes: 128 * KIB }, [policy, 4]);
+    for (let round = 0; round < 30 && stage.sender.receivers.length === 2; round++) {
+      stage.exchange();
+      stage.liar.giveBack(stage.liar.take());
+      const held = stage.sender.tryLoan(5000);
+      held?.bytes.fill(99);
+      for (let message = 0; message < 6; message++) stage.exchange();
+      expect(held?.bytes.every((byte) => byte === 99)).toBe(true);
+      held?.release();
+    }
+    await stage.liar.socket.close();
+    await expectLiarToBeDropped(stage);
+  });
+
+  test('gets nobody else’s memory by having messages dropped that it has taken', async () => {
+    await using stage = await open({ poolBytes: 128 * KIB }, [policy, 4]);
+    for (let round = 0; round < 10; round++) {
+      for (let message = 0; message < 4; message++) stage.exchange();
+      for (let entry = 0; entry < 64; entry++) stage.liar.claim(entry, (round * 7 + entry) & 63);
+    }
+    stage.liar.socket.close();
+    await expectLiarToBeDropped(stage);
+  });
+
+  test('does not hold the sender up by claiming everything and giving back nothing', async () => {
+    await using stage = await open({ poolBytes: 256 * KIB }, [policy, 1024]);
+    for (let message = 0; message < 3000; message++) {
+      stage.exchange(100);
+      stage.liar.claim(message % 1024, TAKEN);
+    }
+    expect(stage.sender.receivers.length).toBe(2);
+    expect(stage.sender.stats().bytesOut).toBe(1024 * 128);
+  });
+});
+
+describe('a hello that is strange', () => {
+  expectNothingLeft();
+
+  test.each([3, 0xffffffff])('is refused if it asks for policy %i', async (policy) => {
+    await using stage = await openStage();
+    await expect(
+      HostileReceiver.connect(calls, stage.sender.endpoint, [policy, 4]),
+    ).rejects.toThrow(expect.objectContaining({ code: 'PEER_REJECTED' }));
+    await stage.join();
+  });
+
+  test.each([
+    ['no queue at all', 0, 1],
+    ['a queue without end', 0xffffffff, 1024],
+  ])('gets what there can be if it asks for %s', async (_, queueDepth, given) => {
+    await using stage = await openStage({}, []);
+    using _liar = await HostileReceiver.connect(calls, stage.sender.endpoint, [0, queueDepth]);
+    await stage.sender.waitForReceivers(1, LIMIT);
+    let sent = 0;
+    while (trySend(stage.sender, 10, 1) === 'sent') sent++;
+    expect(sent).toBe(given);
+  });
+
+  test('is answered in vain if its receiver left: the next one gets in', async () => {
+    await using stage = await openStage({}, []);
+    for (let round = 0; round < 20; round++) {
+      using socket = UnixSocket.create(calls);
+      expect(calls.connectUnix(socket.fd, stage.sender.endpoint)).toBe(0);
+      socket.send(encodeHello(HELLO_KIND.hello, 'shared-mmap', 0, [0, 4]));
+    }
+    await stage.join();
+    trySend(stage.sender, 10, 1);
+    expect(drain(stage.receiver).length).toBe(1);
+  });
+});
+
+describe('a sender that waits for a receiver which lies is not left waiting', () => {
+  expectNothingLeft();
+  const NONSENSE = { ticket: 12345, sequence: 0 };
+
+  test('for memory', async () => {
+    await using stage = await open({ poolBytes: 8 * KIB });
+    stage.exchange(8 * KIB);
+    const waiting = stage.sender.loan(8 * KIB, LIMIT);
+    await until(() => stage.liar.senderWaits);
+    stage.liar.giveBack(NONSENSE);
+    (await waiting).release();
+  });
+
+  test('for everything to come back', async () => {
+    await using stage = await open();
+    stage.exchange();
+    const waiting = stage.sender.flush(LIMIT);
+    await until(() => stage.liar.senderWaits);
+    stage.liar.giveBack(NONSENSE);
+    await waiting;
+  });
+
+  test('for a place in the queue', async () => {
+    await using stage = await open({}, [0, 1]);
+    stage.exchange();
+    const sending = stage.sender.send(new Uint8Array(10), LIMIT);
+    await until(() => stage.liar.senderWaits);
+    stage.liar.giveBack(NONSENSE);
+    expect(await sending).toBe('sent');
+  });
+});
+
+describe('a receiver that writes into the control memory whatever it likes', () => {
+  expectNothingLeft();
+
+  test.each([1, 2, 3, 4, 5, 6])('disturbs nobody (seed %i)', async (seed) => {
+    const random = seededRandom(seed);
+    const policy = seed % 3;
+    await using stage = await open({ poolBytes: 64 * KIB }, [policy, 16]);
+    const { words } = stage.liar;
+    for (let message = 0; message < 300 && stage.sender.receivers.length === 2; message++) {
+      const loan = stage.sender.tryLoan(1000);
+      const sent = loan?.trySend();
+      if (sent !== 'sent') loan?.release();
+      for (const delivery of drain(stage.receiver)) delivery.release();
+      // Small numbers are the likeliest to be believed.
+      const value = random(3) === 0 ? random(HALF) - (HALF >> 1) : random(40) - 2;
+      Atomics.store(words, [64, 96, 128, 32, 34][random(8)] ?? random(words.length), value);
+      if (random(10) === 0) stage.liar.ring();
+      if (random(20) === 0) await new Promise(setImmediate);
+    }
+    stage.liar.socket.close();
+    await expectLiarToBeDropped(stage);
+  });
+
+  test('has no way to write to the payload', async () => {
+    await using stage = await open();
+    const { fd } = stage.liar.payload;
+    expect(calls.write(fd, new Uint8Array(1), 0, 1)).toBeLessThan(0);
+    expect(calls.ftruncate(fd, 0)).toBeLessThan(0);
+    expect(calls.mmap(4096, 3, 1, fd, 0)).toBeTypeOf('number');
+  });
+});

@@ -1,0 +1,175 @@
+import { ControlMemory, Doorbell, SENDER, SenderConnection } from '@pageferry/connection';
+import {
+  createSealedMemory,
+  F_SEAL_WRITE,
+  type LinuxCalls,
+  MFD_ALLOW_SEALING,
+  OwnedFd,
+  POLLIN,
+  SIZE_SEALS,
+  UnixSocket,
+  waitUntilReady,
+} from '@pageferry/linux';
+import type { SharedMmapReceiver, SharedMmapReceiverOptions } from '@pageferry/shared-mmap';
+import { sharedMmap } from '@pageferry/shared-mmap';
+import { passMemory } from '../../../connection/dist/control/passed-memory.js';
+import { encodeHello, HELLO_KIND } from '../../../connection/dist/rendezvous/hello.js';
+import { PLACE_UNIT, TICKET_OWN_MEMORY } from '../../dist/protocol.js';
+import { LIMIT } from './stage.js';
+
+/** What a sender passes to a receiver. */
+export type Part = 'memory' | 'senderBell' | 'receiverBell' | 'payload';
+
+/** How the welcome of a {@link HostileSender} differs from an honest one. */
+export interface Lies {
+  /** Descriptors to pass in place of the honest ones. */
+  readonly instead?: Partial<Record<Part, number>>;
+  /** Pass only so many descriptors. */
+  readonly only?: number;
+  /** Pass these as well. */
+  readonly extra?: readonly number[];
+  /** Say this of the first message's number. */
+  readonly first?: readonly number[];
+}
+
+/** Bytes of an honest sender's payload memory. */
+export const PAYLOAD_BYTES = 64 * 1024;
+
+/** A message as it is announced. */
+export interface Announcement {
+  readonly byteLength?: number;
+  readonly offset?: number;
+  readonly place?: number;
+  readonly ticket?: number;
+  readonly sequence?: number;
+}
+
+/** A sender that is honest until a test makes it lie. It listens from the start. */
+export class HostileSender implements Disposable {
+  readonly #calls: LinuxCalls;
+  readonly #listener: UnixSocket;
+  readonly #memory: ControlMemory;
+  readonly #passed: readonly [OwnedFd, OwnedFd, OwnedFd, OwnedFd];
+  readonly #bells: { readonly senderBell: Doorbell; readonly receiverBell: Doorbell };
+  #connection: SenderConnection | undefined;
+  #socket: UnixSocket | undefined;
+  #sequence = 0;
+
+  constructor(calls: LinuxCalls, path: string) {
+    this.#calls = calls;
+    this.#listener = UnixSocket.create(calls);
+    calls.bindUnix(this.#listener.fd, path);
+    calls.listen(this.#listener.fd, 4);
+    const { memory, fd } = ControlMemory.create(calls, 8);
+    this.#memory = memory;
+    this.#bells = { senderBell: Doorbell.create(calls), receiverBell: Doorbell.create(calls) };
+    const payload = createSealedMemory(calls, 'pageferry-payload', PAYLOAD_BYTES);
+    this.#passed = [fd, this.#bells.senderBell.fd, this.#bells.receiverBell.fd, payload];
+  }
+
+  /** The control memory's words. */
+  get words(): Int32Array {
+    return this.#memory.words;
+  }
+
+  /** Waits for a receiver and welcomes it. */
+  async welcome(lies: Lies, mayDrop: boolean): Promise<void> {
+    await waitUntilReady(this.#calls, this.#listener.fd, POLLIN, 0);
+    const socket = this.#listener.accept() as UnixSocket;
+    this.#socket = socket;
+    await waitUntilReady(this.#calls, socket.fd, POLLIN, 0);
+    socket.receive(256);
+    const { instead = {}, only = 4, extra = [], first = [] } = lies;
+    const parts: readonly Part[] = ['memory', 'senderBell', 'receiverBell', 'payload'];
+    const honest = this.#passed.map((descriptor) => descriptor.fd);
+    const numbers = parts.map((part, index) => instead[part] ?? (honest[index] as number));
+    const passed = [...numbers.slice(0, only), ...extra].map((fd) => ({ fd }));
+    socket.send(encodeHello(HELLO_KIND.welcome, 'shared-mmap', 0, first), passed);
+    const memory = this.#memory;
+    this.#connection = new SenderConnection({ socket, memory, ...this.#bells }, mayDrop);
+  }
+
+  /** Announces a message, truthfully or not. */
+  announce(message: Announcement = {}): void {
+    const { byteLength = 100, offset = 0, ticket = 1, sequence = this.#sequence++ } = message;
+    const { place = offset / PLACE_UNIT } = message;
+    this.#connection?.deliver(byteLength | 0, place | 0, ticket, sequence | 0);
+    this.#connection?.wakeReceiver();
+  }
+
+  /** Announces a message with memory of its own. */
+  announceOwn(message: Announcement = {}): void {
+    this.announce({ ticket: TICKET_OWN_MEMORY | 1, ...message });
+  }
+
+  /** Passes memory of its own for a message; of `byteLength` bytes, sealed as it should be or not. */
+  pass(tag: number, byteLength = 4096, seals: number = SIZE_SEALS | F_SEAL_WRITE): void {
+    const number = this.#calls.memfdCreate('pageferry-message', MFD_ALLOW_SEALING);
+    using fd = new OwnedFd(this.#calls, number);
+    this.#calls.ftruncate(fd.fd, byteLength);
+    this.#calls.addSeals(fd.fd, seals);
+    this.passDescriptor(tag, fd);
+  }
+
+  /** Passes a descriptor of any kind as the memory of a message. */
+  passDescriptor(tag: number, fd: OwnedFd): void {
+    passMemory(this.#socket as UnixSocket, tag, fd);
+  }
+
+  /** Says something on the socket. */
+  say(bytes: Uint8Array, descriptors: readonly { readonly fd: number }[] = []): void {
+    this.#socket?.send(bytes, descriptors);
+    this.#connection?.wakeReceiver();
+  }
+
+  /** Says how many messages it has ever announced, truthfully or not. */
+  claimAnnounced(count: number): void {
+    Atomics.store(this.words, SENDER.delivered, count);
+    this.#connection?.wakeReceiver();
+  }
+
+  /** Ends without an orderly close. */
+  hangUp(): void {
+    this.#socket?.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.#listener.close();
+    this.#socket?.close();
+    for (const descriptor of this.#passed) descriptor.close();
+    this.#memory.close();
+  }
+}
+
+/** A receiver, and a sender that may lie to it. */
+export interface HostilePair extends AsyncDisposable {
+  readonly sender: HostileSender;
+  readonly receiver: SharedMmapReceiver;
+}
+
+/** Has a receiver connect to a sender that may lie to it from the start. */
+export async function connectTo(
+  calls: LinuxCalls,
+  endpoint: string,
+  lies: Lies = {},
+  options: Partial<SharedMmapReceiverOptions> = {},
+): Promise<HostilePair> {
+  const sender = new HostileSender(calls, endpoint);
+  try {
+    const connecting = sharedMmap.createReceiver({ ...LIMIT, ...options, endpoint });
+    connecting.catch(() => undefined);
+    await sender.welcome(lies, (options.whenBehind ?? 'wait') !== 'wait');
+    const receiver = await connecting;
+    return {
+      sender,
+      receiver,
+      async [Symbol.asyncDispose]() {
+        await receiver.close();
+        sender[Symbol.dispose]();
+      },
+    };
+  } catch (error) {
+    sender[Symbol.dispose]();
+    throw error;
+  }
+}
