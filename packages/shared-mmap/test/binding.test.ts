@@ -1,0 +1,64 @@
+import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { openSocketPair, type SharedMmapSenderOptions, sharedMmap } from '@pageferry/shared-mmap';
+import { describe, expect, test } from 'vitest';
+import { Child } from '../../connection/test/support/child.js';
+import { temporaryFolder } from '../../connection/test/support/folder.js';
+import { expectNothingLeft } from '../../connection/test/support/process-state.js';
+import { callsWith, LIMIT, openStage } from './support/stage.js';
+
+const folder = temporaryFolder();
+type Binding = SharedMmapSenderOptions['binding'];
+
+describe('a binding', () => {
+  expectNothingLeft();
+
+  test.each([
+    ['the default', undefined],
+    ["'napi'", 'napi'],
+    ['an implementation of LinuxCalls', loadLinuxCalls()],
+  ] as const)('may be %s', async (_, binding) => {
+    await using stage = await openStage({ binding }, [{ binding }]);
+    expect(await stage.sender.send(Buffer.from('hello'), LIMIT)).toBe('sent');
+    using delivery = await stage.receiver.receive(LIMIT);
+    expect(delivery?.copy().toString()).toBe('hello');
+  });
+
+  test('that is an implementation makes the system calls', async () => {
+    let created = 0;
+    const binding = callsWith({
+      memfdCreate: (...words) => {
+        created++;
+        return loadLinuxCalls().memfdCreate(...words);
+      },
+    });
+    await using _stage = await openStage({ binding });
+    expect(created).toBe(2);
+  });
+
+  test('need not be the same on both sides', async () => {
+    await using stage = await openStage({ binding: 'napi' }, [{ binding: callsWith({}) }]);
+    expect(await stage.sender.send(Buffer.from('hello'), LIMIT)).toBe('sent');
+    expect((await stage.receiver.receive(LIMIT))?.copy().toString()).toBe('hello');
+  });
+
+  test.each(['', 'ffi2', 'NAPI', 7, null, {}, []])('may not be %j', async (unusable) => {
+    const binding = unusable as unknown as Binding;
+    const invalid = expect.objectContaining({ code: 'INVALID_ARGUMENT', argument: 'binding' });
+    const endpoint = folder.fresh();
+    await expect(sharedMmap.createSender({ endpoint, binding })).rejects.toThrow(invalid);
+    await expect(sharedMmap.createReceiver({ endpoint, binding, ...LIMIT })).rejects.toThrow(
+      invalid,
+    );
+    await expect(openSocketPair(binding)).rejects.toThrow(invalid);
+  });
+});
+
+describe('a binding that is not installed', () => {
+  test.each(['napi', 'ffi'])('is BINDING_UNAVAILABLE, and says why (%s)', async (binding) => {
+    const program = new URL('./peers/without-bindings.mjs', import.meta.url);
+    await using child = new Child(program, [binding, folder.fresh()]);
+    const failure = { code: 'BINDING_UNAVAILABLE', cause: `no @pageferry/linux-${binding} here` };
+    expect(await child.message()).toEqual([failure, failure, failure]);
+    expect(await child.exit).toBe(0);
+  });
+});
