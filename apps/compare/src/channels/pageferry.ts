@@ -1,0 +1,189 @@
+import { join } from 'node:path';
+import type { Delivery, Receiver, Sender, SendOutcome, Transport } from '@pageferry/core';
+import { type Backend, type BackendName, backends } from '../subjects/backends.js';
+import type { Knobs, Task } from '../trials/task.js';
+import {
+  ChannelEnded,
+  type Listening,
+  type ReceivingSide,
+  type SendingSide,
+  type Write,
+} from './channel.js';
+
+const KIBIBYTE = 1024;
+const MEBIBYTE = 1024 * KIBIBYTE;
+/** The longest that a transport takes, in microseconds: a wait that polls to the end. */
+const FOR_EVER = 1_000_000;
+
+/** Messages through a Pageferry backend. */
+export async function listen(task: Task): Promise<Listening> {
+  const transport = await load(task);
+  const knobs = knobsOf(task);
+  const { endpoint, answers } = endpoints(task);
+  const sender = await transport.createSender({ endpoint, ...knobs });
+  const connected = async () => {
+    await sender.waitForReceivers(task.receivers);
+    const receiver =
+      task.scenario === 'rtt'
+        ? await transport.createReceiver({ endpoint: answers, ...receiverOptions(task) })
+        : undefined;
+    return sendingSide(task, sender, receiver, { ...knobs, sending: sendingOf(task) });
+  };
+  return { connected };
+}
+
+/** The other side of {@link listen}. */
+export async function connect(task: Task): Promise<ReceivingSide> {
+  const transport = await load(task);
+  const { endpoint, answers } = endpoints(task);
+  const sender =
+    task.scenario === 'rtt'
+      ? await transport.createSender({ endpoint: answers, ...knobsOf(task) })
+      : undefined;
+  const receiver = await transport.createReceiver({ endpoint, ...receiverOptions(task) });
+  await sender?.waitForReceivers();
+  return receivingSide(task, receiver, sender);
+}
+
+function sendingSide(
+  { payloadBytes }: Task,
+  sender: Sender,
+  receiver: Receiver | undefined,
+  knobs: Knobs,
+): SendingSide {
+  return {
+    get knobs() {
+      return { ...knobs, method: sender.stats().method };
+    },
+    send: (count, write) =>
+      knobs['sending'] === 'wait'
+        ? sendWaiting(sender, payloadBytes, count, write)
+        : sendTrying(sender, payloadBytes, count, write),
+    async exchange(count, write, see, answered) {
+      const answers = receiver as Receiver;
+      for (let index = 0; index < count; index++) {
+        const loan = sender.tryLoan(payloadBytes) ?? (await sender.loan(payloadBytes));
+        write(loan.bytes);
+        if (loan.trySend() !== 'sent') expectSent(await loan.send());
+        const delivery = answers.tryReceive() ?? (await next(answers, count - index));
+        see(delivery.bytes, 0, delivery.byteLength, 0);
+        delivery.release();
+        answered();
+      }
+    },
+    async close() {
+      await receiver?.close();
+      await sender.close();
+    },
+  };
+}
+
+/** As the README shows it: each message has left before the next one is written. */
+async function sendWaiting(
+  sender: Sender,
+  payloadBytes: number,
+  count: number,
+  write: Write,
+): Promise<void> {
+  for (let index = 0; index < count; index++) {
+    const loan = await sender.loan(payloadBytes);
+    write(loan.bytes);
+    expectSent(await loan.send());
+  }
+}
+
+/** Without a promise for each message; waits only where the next one cannot be accepted yet. */
+async function sendTrying(
+  sender: Sender,
+  payloadBytes: number,
+  count: number,
+  write: Write,
+): Promise<void> {
+  for (let index = 0; index < count; index++) {
+    const loan = sender.tryLoan(payloadBytes) ?? (await sender.loan(payloadBytes));
+    write(loan.bytes);
+    if (loan.trySend() !== 'sent') expectSent(await loan.send());
+  }
+  await sender.flush();
+}
+
+function receivingSide(
+  { payloadBytes }: Task,
+  receiver: Receiver,
+  sender: Sender | undefined,
+): ReceivingSide {
+  return {
+    async receive(count, see) {
+      for (let index = 0; index < count; index++) {
+        const delivery = receiver.tryReceive() ?? (await next(receiver, count - index));
+        see(delivery.bytes, 0, delivery.byteLength, 0);
+        delivery.release();
+      }
+    },
+    async moveOn(count, { fd, moved }) {
+      for (let index = 0; index < count; index++) {
+        const result = await receiver.spliceTo(fd);
+        if (result === undefined) throw new ChannelEnded(count - index);
+        moved(result.byteLength);
+      }
+    },
+    async answer(count, see, write) {
+      const answers = sender as Sender;
+      for (let index = 0; index < count; index++) {
+        const delivery = receiver.tryReceive() ?? (await next(receiver, count - index));
+        see(delivery.bytes, 0, delivery.byteLength, 0);
+        delivery.release();
+        const loan = answers.tryLoan(payloadBytes) ?? (await answers.loan(payloadBytes));
+        write(loan.bytes);
+        if (loan.trySend() !== 'sent') expectSent(await loan.send());
+      }
+    },
+    async close() {
+      await sender?.close();
+      await receiver.close();
+    },
+  };
+}
+
+async function next(receiver: Receiver, missing: number): Promise<Delivery> {
+  const delivery = await receiver.receive();
+  if (delivery === undefined) throw new ChannelEnded(missing);
+  return delivery;
+}
+
+function expectSent(outcome: SendOutcome): void {
+  if (outcome !== 'sent') throw new Error(`a message was not sent: ${outcome}`);
+}
+
+function load(task: Task): Promise<Transport> {
+  return backendOf(task).load();
+}
+
+function backendOf({ channel }: Task): Backend {
+  return backends[channel.settings['backend'] as BackendName];
+}
+
+function endpoints({ folder }: Task) {
+  return { endpoint: join(folder, 'there'), answers: join(folder, 'back') };
+}
+
+function knobsOf(task: Task) {
+  const { throughKernel } = backendOf(task);
+  // What both sides map had better stay in the cache: no more of it than keeps both busy.
+  const least = throughKernel ? 64 * MEBIBYTE : 2 * MEBIBYTE;
+  return { poolBytes: Math.max(least, 2 * task.payloadBytes), ...receiverOptions(task) };
+}
+
+/** Messages that go through the kernel had better leave one by one, unless they are small. */
+function sendingOf(task: Task): 'wait' | 'try' {
+  return backendOf(task).throughKernel && task.payloadBytes >= 16 * KIBIBYTE ? 'wait' : 'try';
+}
+
+function receiverOptions(task: Task) {
+  return { spinMicroseconds: spinOf(task) };
+}
+
+function spinOf({ waiting }: Task): number {
+  if (waiting === undefined) return 100; // The default.
+  return waiting === 'parked' ? 0 : FOR_EVER;
+}

@@ -1,0 +1,95 @@
+import type { Case } from './plan/cases.js';
+import type { Progress } from './progress.js';
+import type { Cell } from './results/collect.js';
+import { isFailure, type Subject, type Surroundings, type Timing } from './subjects/subject.js';
+
+/** What is to be compared. */
+export interface Comparison {
+  readonly cases: readonly Case[];
+  readonly subjects: readonly Subject[];
+  /** True if the subjects were named, so that none of them may be left out silently. */
+  readonly askedFor: boolean;
+  /** Trials of every subject in every case. */
+  readonly runs: number;
+  readonly timing: Timing;
+}
+
+/** How many payload checks run side by side; nothing is timed meanwhile. */
+const CHECKS_AT_ONCE = 2;
+
+/**
+ * Fills cells: first the payload of every subject in every case is checked, then come the runs. In a
+ * run every subject has its turn in every case, so that a slow spell of the machine hits all alike.
+ *
+ * @param cells is filled as it goes, so that an interrupted comparison keeps what it has.
+ * @throws the reason of `around.signal` when it fires.
+ */
+export async function compare(
+  plan: Comparison,
+  cells: Cell[],
+  around: Surroundings,
+  progress: Progress,
+): Promise<void> {
+  cells.push(...(await prepareCells(plan, around)));
+  const fit = cells.filter(({ failure }) => failure === undefined);
+  progress.start({ checks: fit.length, trials: fit.length * plan.runs });
+  await Promise.all(
+    Array.from({ length: CHECKS_AT_ONCE }, (_, lane) =>
+      verifyCells(
+        fit.filter((_cell, index) => index % CHECKS_AT_ONCE === lane),
+        around,
+        progress,
+      ),
+    ),
+  );
+  for (let run = 0; run < plan.runs; run++) {
+    for (const cell of inTurn(fit, run)) {
+      around.signal.throwIfAborted();
+      const begin = performance.now();
+      if (cell.failure === undefined) await measureCell(cell, run, plan.timing, around);
+      progress.done('trials', performance.now() - begin, labelOf(cell));
+    }
+  }
+}
+
+async function prepareCells(plan: Comparison, around: Surroundings): Promise<Cell[]> {
+  const prepared = await Promise.all(
+    plan.subjects.map(async (subject) => ({ subject, failure: await subject.prepare(around) })),
+  );
+  const present = prepared.filter(
+    ({ subject, failure }) => failure === undefined || !subject.optional || plan.askedFor,
+  );
+  return plan.cases.flatMap((each) =>
+    present
+      .filter(({ subject }) => subject.takesPart(each))
+      .map(({ subject, failure }) => ({ subject, case: each, trials: new Map(), failure })),
+  );
+}
+
+async function verifyCells(cells: readonly Cell[], around: Surroundings, progress: Progress) {
+  for (const cell of cells) {
+    const begin = performance.now();
+    cell.failure = await cell.subject.verify(cell.case, around);
+    progress.done('checks', performance.now() - begin, labelOf(cell));
+  }
+}
+
+async function measureCell(cell: Cell, run: number, timing: Timing, around: Surroundings) {
+  const outcome = await cell.subject.measure(cell.case, timing, around);
+  if (isFailure(outcome)) cell.failure = outcome;
+  else cell.trials.set(run, { ...outcome, knobs: { ...outcome.knobs, ...timing } });
+}
+
+/** Case by case; within a case, each run begins with another subject. */
+function inTurn(cells: readonly Cell[], run: number): Cell[] {
+  const cases = new Set(cells.map((cell) => cell.case));
+  return [...cases].flatMap((each) => {
+    const own = cells.filter((cell) => cell.case === each);
+    const first = run % own.length;
+    return [...own.slice(first), ...own.slice(0, first)];
+  });
+}
+
+function labelOf({ subject, case: { scenario } }: Cell): string {
+  return `${scenario}, ${subject.name}`;
+}

@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import type { See, Write } from '../channels/channel.js';
+import type { Task } from '../trials/task.js';
+
+/** What every byte of a message is. */
+const FILL = 0x5a;
+/** What no byte of a message is. */
+const ABSENT = 0xa5;
+
+/** What the two sides do to each message, and the digest of it where they verify. */
+export interface Payload {
+  readonly write: Write;
+  readonly see: See;
+  /** SHA-256 of everything written, in hexadecimal. Only in verification. */
+  readonly written: () => string;
+  /** SHA-256 of everything seen, likewise. */
+  readonly seen: () => string;
+}
+
+/** The work of a scenario, done to each message. */
+export function payloadOf(task: Task): Payload {
+  if (task.verify) return verified();
+  return task.scenario === 'work' || task.scenario === 'fan-out' ? everyByte() : oneByte();
+}
+
+/** Touches one byte on either side. */
+function oneByte(): Payload {
+  let turn = 0;
+  let sum = 0;
+  return {
+    ...NO_DIGEST,
+    write(bytes) {
+      turn = (turn + 1) & 0xff;
+      bytes[0] = turn;
+    },
+    see(bytes, start, _end, offset) {
+      if (offset === 0) sum = (sum + (bytes[start] as number)) | 0;
+    },
+  };
+}
+
+/** Writes every byte; scans every byte, in native code on both sides. */
+function everyByte(): Payload {
+  return {
+    ...NO_DIGEST,
+    write: (bytes) => void bytes.fill(FILL),
+    see(bytes, start, end) {
+      const part = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
+      if (part.indexOf(ABSENT) !== -1) throw new Error('a byte is there that nobody sent');
+    },
+  };
+}
+
+/** Writes a pattern that differs from message to message, and digests what was written and seen. */
+function verified(): Payload {
+  const written = createHash('sha256');
+  const seen = createHash('sha256');
+  let turn = 0;
+  return {
+    write(bytes) {
+      fillWithPattern(bytes, turn++);
+      written.update(bytes);
+    },
+    see: (bytes, start, end) => void seen.update(bytes.subarray(start, end)),
+    written: () => written.digest('hex'),
+    seen: () => seen.digest('hex'),
+  };
+}
+
+const PATTERN = Buffer.alloc(64 * 1024);
+for (let at = 0, state = 1; at < PATTERN.length; at += 4) {
+  state = (Math.imul(state, 1664525) + 1013904223) >>> 0; // Numerical Recipes' generator.
+  PATTERN.writeUInt32LE(state, at);
+}
+
+/** Another offset into the pattern for each message, so that no two pages in a row are the same. */
+function fillWithPattern(bytes: Uint8Array, turn: number): void {
+  let from = (turn * 4099) % PATTERN.length;
+  for (let at = 0; at < bytes.length; from = 0) {
+    const length = Math.min(PATTERN.length - from, bytes.length - at);
+    bytes.set(PATTERN.subarray(from, from + length), at);
+    at += length;
+  }
+  for (let at = 0; at + 4 <= bytes.length; at += 4096) {
+    bytes[at] = turn;
+    bytes[at + 1] = at >>> 12;
+    bytes[at + 2] = at >>> 20;
+  }
+}
+
+const NO_DIGEST = { written: () => '', seen: () => '' };

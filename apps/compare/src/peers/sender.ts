@@ -1,0 +1,155 @@
+import { isMainThread } from 'node:worker_threads';
+import { quantileSorted } from 'simple-statistics';
+import type { ChannelModule, SendingSide } from '../channels/channel.js';
+import type { RoundTripQuantiles, Task, TrialReport, Usage } from '../trials/task.js';
+import { payloadOf } from './payload.js';
+import { ReceiverFailed, reasonOf } from './protocol.js';
+import { type RemoteReceiver, startReceivers } from './receivers.js';
+import { addUsage, usageBetween, usageOfProcess } from './usage.js';
+
+/** What the runner gets from the sending process of a trial. */
+export type SenderReport =
+  | { readonly kind: 'measured'; readonly trial: TrialReport }
+  | { readonly kind: 'verified' }
+  /** Bytes were lost, doubled, reordered or changed. */
+  | { readonly kind: 'spoiled'; readonly reason: string }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+const VERIFIED_BYTES = 4 * 1024 * 1024;
+const VERIFIED_MESSAGES = 256;
+const MOST_ROUND_TRIPS = 1_000_000;
+/** In milliseconds; see {@link afterPatience}. */
+const PATIENCE = 5000;
+
+const task = JSON.parse(process.argv[2] ?? '') as Task;
+const payload = payloadOf(task);
+let receivers: readonly RemoteReceiver[] = [];
+
+if (!isMainThread) throw new Error('the sending side is a process');
+// Without the runner, nobody wants this trial: the whole group goes, receivers and drains too.
+process.once('disconnect', () => process.kill(-process.pid, 'SIGKILL'));
+perform().then(tell, (error) => tell({ kind: 'failed', reason: reasonOf(error) }));
+
+async function perform(): Promise<SenderReport> {
+  const channel = (await import(task.channel.module)) as ChannelModule;
+  receivers = startReceivers(task, channel);
+  const listening = await channel.listen(task, receivers);
+  for (const each of receivers) each.tell({ order: 'connect', address: listening.address });
+  const connecting = Promise.all(receivers.map((each) => each.next('ready')));
+  const [side] = await Promise.all([listening.connected(), connecting]);
+  return task.verify ? verify(side) : { kind: 'measured', trial: await measure(side) };
+}
+
+async function measure(side: SendingSide): Promise<TrialReport> {
+  // More messages each time: V8 compiles the loop meanwhile, and the last time tells the pace.
+  const { nanoseconds: warm, count: reached } = await reach(side, 1, task.warmUpMilliseconds);
+  const fitting = Math.ceil((reached * task.measureMilliseconds) / (warm / 1e6));
+  const { count, nanoseconds, usage, times } = await reach(
+    side,
+    fitting,
+    task.measureMilliseconds / 2,
+  );
+  const roundTrip = times && quantiles(times);
+  return {
+    messages: count,
+    nanoseconds,
+    usage,
+    roundTrip,
+    knobs: { ...side.knobs, messages: count },
+  };
+}
+
+/** Sends messages, and again with more of them until that takes so long. Resolves to the last time. */
+async function reach(side: SendingSide, first: number, milliseconds: number) {
+  const enough = milliseconds * 1e6;
+  for (let count = first; ; ) {
+    const most = task.scenario === 'rtt' ? MOST_ROUND_TRIPS : Number.POSITIVE_INFINITY;
+    count = Math.min(most, count);
+    const times = task.scenario === 'rtt' ? new Float64Array(count) : undefined;
+    const result = await phase(side, count, times);
+    if (result.nanoseconds >= enough || count === most) return { ...result, count, times };
+    count = Math.ceil(count * Math.min(16, Math.max(2, (1.5 * enough) / result.nanoseconds)));
+  }
+}
+
+/** Sends a number of messages, from before the first is written until the last is seen. */
+async function phase(
+  side: SendingSide,
+  count: number,
+  times?: Float64Array,
+): Promise<{ nanoseconds: number; usage: Usage }> {
+  const baselines = await expectMessages(count);
+  const reports = Promise.all(receivers.map((each) => each.next('seen')));
+  const before = usageOfProcess();
+  const started = Number(process.hrtime.bigint());
+  const [seen] = await Promise.all([reports, transfer(side, count, times)]);
+  const ended = Math.max(...seen.map(({ at }) => at));
+  const own = usageBetween(before, usageOfProcess());
+  const theirs = seen.map(({ usage }, index) => usageBetween(baselines[index] as Usage, usage));
+  // A thread shares the process, and what it uses up is counted already.
+  const usage = receivers[0]?.worker ? own : addUsage([own, ...theirs]);
+  return { nanoseconds: ended - started, usage };
+}
+
+/** Announces messages. Resolves to what each receiver had used up before them. */
+async function expectMessages(count: number): Promise<readonly Usage[]> {
+  const ready = Promise.all(receivers.map((each) => each.next('ready')));
+  for (const each of receivers) each.tell({ order: 'expect', count });
+  return (await ready).map(({ usage }) => usage);
+}
+
+function transfer(side: SendingSide, count: number, times?: Float64Array): Promise<void> {
+  return task.scenario === 'rtt' ? exchange(side, count, times) : side.send(count, payload.write);
+}
+
+function exchange(side: SendingSide, count: number, times?: Float64Array): Promise<void> {
+  let before = performance.now();
+  let index = 0;
+  return side.exchange(count, payload.write, payload.see, () => {
+    const now = performance.now();
+    if (times !== undefined) times[index++] = (now - before) * 1e6;
+    before = now;
+  });
+}
+
+function quantiles(times: Float64Array): RoundTripQuantiles {
+  const sorted = times.sort() as unknown as number[];
+  const at = (share: number) => Math.round(quantileSorted(sorted, share));
+  return { p50: at(0.5), p99: at(0.99), p999: at(0.999) };
+}
+
+async function verify(side: SendingSide): Promise<SenderReport> {
+  const fitting = Math.floor(VERIFIED_BYTES / task.payloadBytes);
+  const count = Math.min(VERIFIED_MESSAGES, Math.max(2, fitting));
+  await expectMessages(count);
+  const reports = Promise.allSettled(receivers.map((each) => each.next('seen')));
+  await Promise.race([transfer(side, count), afterPatience()]);
+  // The end comes now, so that whoever lost a message waits for it no longer.
+  await Promise.race([side.close().then(() => reports), afterPatience()]);
+  for (const each of receivers) each.tell({ order: 'finish' });
+  const bad = (await reports).find((each) => each.status === 'rejected');
+  if (bad !== undefined) {
+    const { reason } = bad;
+    const lost = reason instanceof ReceiverFailed && reason.lost;
+    return { kind: lost ? 'spoiled' : 'failed', reason: reasonOf(reason) };
+  }
+  const finished = await Promise.all(receivers.map((each) => each.next('finished')));
+  const arrived = finished.map(({ digest }) => digest);
+  // The answers carry the same pattern as the messages.
+  if (task.scenario === 'rtt') arrived.push(payload.seen());
+  const sent = payload.written();
+  const looked = task.scenario !== 'discard'; // Nobody can look at what went to /dev/null.
+  if (looked && arrived.some((digest) => digest !== sent)) {
+    return { kind: 'spoiled', reason: 'what arrived is not what was sent' };
+  }
+  return { kind: 'verified' };
+}
+
+/** A limit for channels that have no end of their own, and for messages that never come. */
+function afterPatience(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, PATIENCE).unref());
+}
+
+function tell(report: SenderReport): void {
+  process.send?.(report); // The runner ends the whole group.
+}

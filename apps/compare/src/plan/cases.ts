@@ -1,0 +1,70 @@
+import type { ScenarioName } from './scenarios.js';
+
+/** How the sides of a round trip wait for each other: by polling, or asleep on the event loop. */
+export type Waiting = 'spinning' | 'parked';
+
+/** One thing that every subject is measured at. */
+export interface Case {
+  readonly scenario: ScenarioName;
+  readonly payloadBytes: number;
+  /** How many processes receive every message. 1, except in `fan-out`. */
+  readonly receivers: number;
+  /** Only in `rtt`. */
+  readonly waiting?: Waiting | undefined;
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+interface Extent {
+  readonly sizes: Readonly<Record<ScenarioName, readonly number[]>>;
+  readonly receivers: readonly number[];
+}
+
+const MOVED = [MIB];
+
+const FULL: Extent = {
+  sizes: {
+    handoff: [64, 4 * KIB, 64 * KIB, MIB, 16 * MIB, 64 * MIB],
+    work: [64, 4 * KIB, 64 * KIB, MIB, 16 * MIB, 64 * MIB],
+    discard: [4 * KIB, 64 * KIB, MIB, 16 * MIB],
+    rtt: [64, 64 * KIB],
+    'fan-out': [64 * KIB],
+    'to-file': MOVED,
+    'to-o-direct': MOVED,
+    'to-tcp': MOVED,
+    'to-unix': MOVED,
+  },
+  receivers: [1, 2, 4, 8, 16],
+};
+
+const QUICK: Extent = {
+  sizes: { ...FULL.sizes, handoff: [64, MIB], work: [64 * KIB, MIB], discard: [MIB], rtt: [64] },
+  receivers: [4],
+};
+
+/**
+ * The cases of a run.
+ *
+ * @param sizes instead of each scenario's own sizes.
+ */
+export function planCases(
+  names: readonly ScenarioName[],
+  sizes: readonly number[] | undefined,
+  quick: boolean,
+): readonly Case[] {
+  const extent = quick ? QUICK : FULL;
+  return names.flatMap((scenario) =>
+    (sizes ?? extent.sizes[scenario]).flatMap((payloadBytes): Case[] => {
+      if (scenario === 'fan-out') {
+        return extent.receivers.map((receivers) => ({ scenario, payloadBytes, receivers }));
+      }
+      const one = { scenario, payloadBytes, receivers: 1 };
+      if (scenario !== 'rtt') return [one];
+      return [
+        { ...one, waiting: 'spinning' },
+        { ...one, waiting: 'parked' },
+      ];
+    }),
+  );
+}

@@ -1,0 +1,105 @@
+import { stripVTControlCharacters, styleText } from 'node:util';
+import Table from 'cli-table3';
+import { scenarioNames, scenarios } from '../plan/scenarios.js';
+import type { Comparison } from '../results/baseline.js';
+import { caseKeyOf, type Result, type Results } from '../results/results.js';
+import { formatBytes, formatNanoseconds, formatNumber } from '../units.js';
+import { changesInWords } from './changes.js';
+import { inWords } from './words.js';
+
+/** The results for a terminal: a table for each scenario, and then the words. */
+export function renderTerminal(results: Results, comparison?: Comparison): string {
+  const { processor, cores, kernel, node } = results.machine;
+  const parts = [`${cores} cores of ${processor}, kernel ${kernel}, Node ${node}`];
+  for (const scenario of scenarioNames) {
+    const rows = results.results.filter((result) => result.scenario === scenario);
+    if (rows.length === 0) continue;
+    parts.push(`${paint('bold', scenarios[scenario].title)}: ${scenarios[scenario].work}`);
+    parts.push(renderRows(rows, scenario === 'rtt'));
+  }
+  parts.push(...bullets(inWords(results)));
+  if (comparison) parts.push('Since the baseline:', ...bullets(changesInWords(comparison)));
+  const text = `${parts.join('\n\n')}\n`;
+  return colors() ? text : stripVTControlCharacters(text);
+}
+
+function renderRows(rows: readonly Result[], roundTrips: boolean): string {
+  const head = roundTrips
+    ? ['payload', 'subject', '50 %', '99 %', '99.9 %', 'to limit', 'to Node']
+    : [
+        'payload',
+        'subject',
+        'GiB/s',
+        'min',
+        'max',
+        'a message',
+        'CPU s\nper GiB',
+        'to limit',
+        'to Node',
+      ];
+  const table = new Table({
+    head,
+    colAligns: ['left', 'left', ...head.slice(2).map(() => 'right' as const)],
+    style: { head: colors() ? ['bold'] : [], border: colors() ? ['gray'] : [], compact: true },
+  });
+  let previous = '';
+  for (const row of rows) {
+    const key = caseKeyOf(row);
+    table.push(toRow(row, key === previous ? '' : caseOf(row), roundTrips, head.length));
+    previous = key;
+  }
+  return table.toString();
+}
+
+function toRow(row: Result, label: string, roundTrips: boolean, columns: number) {
+  const { subject, failure, gibPerSecond, nsPerMessage, cpuSecondsPerGib, rttNs } = row;
+  const name = row.kind === 'pageferry' ? paint('bold', subject) : subject;
+  if (failure !== undefined) {
+    const content = paint('red', `${failure.kind}: ${failure.reason}`);
+    return [label, name, { colSpan: columns - 2, content, hAlign: 'left' as const }];
+  }
+  const ratios = [row.ratioToLimit, row.ratioToBestNode].map(show);
+  if (roundTrips) {
+    // Round trips that are too short to time one by one have a mean only.
+    const mean = nsPerMessage === undefined ? '' : formatNanoseconds(nsPerMessage.median);
+    const times = rttNs
+      ? [rttNs.p50, rttNs.p99, rttNs.p999].map(formatNanoseconds)
+      : [mean, '', ''];
+    return [label, name, ...times, ...ratios];
+  }
+  return [
+    label,
+    name,
+    show(gibPerSecond?.median),
+    show(gibPerSecond?.min),
+    show(gibPerSecond?.max),
+    nsPerMessage ? formatNanoseconds(nsPerMessage.median) : '',
+    show(cpuSecondsPerGib?.median),
+    ...ratios,
+  ];
+}
+
+function caseOf({ scenario, payloadBytes, knobs }: Result): string {
+  const size = formatBytes(payloadBytes);
+  if (scenario === 'fan-out') return `${size} × ${knobs['receivers']}`;
+  return knobs['waiting'] ? `${size} ${knobs['waiting']}` : size;
+}
+
+function show(value: number | undefined): string {
+  return value === undefined ? '' : formatNumber(value);
+}
+
+function bullets(sentences: readonly string[]): string[] {
+  return sentences.map(
+    (sentence) => `- ${sentence.replace(/\*\*(.+?)\*\*/g, (_, word) => paint('bold', word))}`,
+  );
+}
+
+function paint(style: 'bold' | 'red', text: string): string {
+  return colors() ? styleText(style, text) : text;
+}
+
+/** `hasColors` respects NO_COLOR. */
+function colors(): boolean {
+  return process.stdout.isTTY === true && process.stdout.hasColors();
+}

@@ -1,0 +1,75 @@
+import type { ScenarioName } from '../plan/scenarios.js';
+import type { Failure, SubjectKind } from '../subjects/subject.js';
+import type { Knobs } from '../trials/task.js';
+
+/** Minimum, median and maximum of one figure over the runs. */
+export interface Spread {
+  readonly min: number;
+  readonly median: number;
+  readonly max: number;
+}
+
+/** Where a run took place. */
+export interface Machine {
+  readonly processor: string;
+  readonly cores: number;
+  readonly memoryBytes: number;
+  readonly architecture: string;
+  readonly kernel: string;
+  readonly node: string;
+  /** `cc --version`, its first line; absent without a compiler. */
+  readonly compiler?: string;
+  /** Versions of the packages that took part. */
+  readonly packages: Readonly<Record<string, string>>;
+}
+
+/** What one subject showed in one case. Fields that do not apply are absent. */
+export interface Result {
+  readonly scenario: ScenarioName;
+  readonly subject: string;
+  readonly kind: SubjectKind;
+  readonly payloadBytes: number;
+  /** Every setting that the figures depend on. `receivers` and `waiting` are part of the case. */
+  readonly knobs: Knobs;
+  /** Trials that were measured. */
+  readonly runs: number;
+  /** Payload that was seen, by all receivers together. */
+  readonly gibPerSecond?: Spread;
+  /** Time between two messages of the sender. */
+  readonly nsPerMessage?: Spread;
+  /** Medians over the runs. */
+  readonly rttNs?: { readonly p50: number; readonly p99: number; readonly p999: number };
+  /** User and system time of both sides. */
+  readonly cpuSecondsPerGib?: Spread;
+  /** Of both sides, for each message. */
+  readonly contextSwitchesPerMessage?: Spread;
+  /** Of both sides, for each message. */
+  readonly pageFaultsPerMessage?: Spread;
+  /** Largest resident set of each process, added up. */
+  readonly peakRssBytes?: Spread;
+  /** How fast compared with the fastest program in C: 1 is as fast. Median over the runs. */
+  readonly ratioToLimit?: number;
+  /** How fast compared with the fastest way of plain Node. Median over the runs. */
+  readonly ratioToBestNode?: number;
+  /** Why there are no figures. */
+  readonly failure?: Failure;
+}
+
+/** What `--json` prints, and `--baseline` reads. */
+export interface Results {
+  readonly schema: 1;
+  readonly machine: Machine;
+  /** True if the run was ended early: what was measured until then is here. */
+  readonly interrupted?: true;
+  readonly results: readonly Result[];
+}
+
+/** What makes two results comparable: the same subject in the same case. */
+export function keyOf({ scenario, subject, payloadBytes, knobs }: Result): string {
+  return [scenario, payloadBytes, knobs['receivers'], knobs['waiting'] ?? '', subject].join(' ');
+}
+
+/** The case that a result belongs to, whatever the subject. */
+export function caseKeyOf({ scenario, payloadBytes, knobs }: Omit<Result, 'subject'>): string {
+  return [scenario, payloadBytes, knobs['receivers'], knobs['waiting'] ?? ''].join(' ');
+}
