@@ -212,7 +212,7 @@ describe('a hello that is strange', () => {
   });
 
   test.each([
-    ['no queue at all', 0, 1],
+    ['no queue at all, which stands for the largest', 0, 1024],
     ['a queue without end', 0xffffffff, 1024],
   ])('gets what there can be if it asks for %s', async (_, queueDepth, given) => {
     await using stage = await openStage({}, []);
