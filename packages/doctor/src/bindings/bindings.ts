@@ -31,7 +31,7 @@ export async function loadBinding(name: BindingName): Promise<LinuxCalls> {
     throw new Error(`Node ${process.versions.node} has no node:ffi`);
   }
   const binding = (await importIfInstalled('@pageferry/linux-ffi')) as BindingPackage;
-  return binding.loadLinuxCalls({ driver: name });
+  return binding.loadLinuxCalls({ driver: name === 'node-ffi' ? 'node' : name });
 }
 
 /** Loads the best binding there is, and tells about all of them. */

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { checkSpareDescriptors } from './spare-descriptors.js';
 
 const require = createRequire(import.meta.url);
 
@@ -12,9 +13,10 @@ export class NotInstalled extends Error {
 /**
  * Imports an optional package.
  *
- * @throws `NotInstalled`, or what keeps it from loading.
+ * @throws `NotInstalled`, `SYSTEM_CALL_FAILED` (`EMFILE`), or what keeps it from loading.
  */
 export async function importIfInstalled(packageName: string): Promise<object> {
+  checkSpareDescriptors();
   try {
     require.resolve(packageName);
   } catch (error) {

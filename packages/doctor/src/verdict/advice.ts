@@ -39,10 +39,14 @@ const NOT_LINUX: Advice = {
 function adviseOnBindings({ bindings, platform }: SystemCapabilities): Advice[] {
   const advice: Advice[] = [];
   const napi = bindings.find(({ name }) => name === 'napi');
+  const other = bindings.find(({ loads }) => loads);
   if (napi?.loads === false) {
     advice.push({
       finding: `the native addon does not load: ${napi.reason}`,
-      remedy: 'npm install @pageferry/vmsplice-ffi, which needs no compiler',
+      remedy:
+        other === undefined
+          ? 'npm install @pageferry/vmsplice-ffi, which needs no compiler'
+          : `nothing has to be done: ${other.name} makes the calls instead`,
       risk: 'each system call takes a little longer',
     });
   }
