@@ -10,7 +10,7 @@ const hasScript = spawnSync('script', ['--version']).status === 0;
 
 /** What the doctor prints on a terminal of its own, which script(1) makes. */
 function onTerminal(given: NodeJS.ProcessEnv): string {
-  const { NO_COLOR, FORCE_COLOR, ...inherited } = process.env;
+  const { NO_COLOR, FORCE_COLOR, CI, ...inherited } = process.env;
   const env = { ...inherited, TERM: 'xterm-256color', ...given };
   const command = `'${process.execPath}' '${DOCTOR}'`;
   return spawnSync('script', ['-qec', command, '/dev/null'], { env }).stdout.toString();
