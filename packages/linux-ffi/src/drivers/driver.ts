@@ -15,6 +15,14 @@ export type NativeFunction<Result extends Wide | undefined = Wide | undefined> =
   ...values: readonly Wide[]
 ) => Result;
 
+/** Declares a native function; what it returns follows from `result`. */
+export interface Declare {
+  (name: string, result: 'int', parameters: readonly ArgumentType[]): NativeFunction<number>;
+  (name: string, result: 'wide', parameters: readonly ArgumentType[]): NativeFunction<Wide>;
+  (name: string, result: 'pointer', parameters: readonly ArgumentType[]): NativeFunction<bigint>;
+  (name: string, result: 'void', parameters: readonly ArgumentType[]): NativeFunction<undefined>;
+}
+
 /**
  * What the system calls need of a foreign function interface. Everything that differs between koffi
  * and node:ffi is behind it; the system calls themselves are written once.
@@ -29,18 +37,7 @@ export interface Driver {
    *
    * @throws what the library throws if there is no such function.
    */
-  declare(name: string, result: 'int', parameters: readonly ArgumentType[]): NativeFunction<number>;
-  declare(name: string, result: 'wide', parameters: readonly ArgumentType[]): NativeFunction<Wide>;
-  declare(
-    name: string,
-    result: 'pointer',
-    parameters: readonly ArgumentType[],
-  ): NativeFunction<bigint>;
-  declare(
-    name: string,
-    result: 'void',
-    parameters: readonly ArgumentType[],
-  ): NativeFunction<undefined>;
+  readonly declare: Declare;
   /** The address of a function. */
   addressOfFunction(name: string): bigint;
   /** A number up to 2^53 as an argument of 64 bits. */

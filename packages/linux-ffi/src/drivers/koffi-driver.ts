@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { EINTR } from '@pageferry/linux';
 import type * as Koffi from 'koffi';
 import { openProgram } from './c-library.js';
-import type { ArgumentType, Driver, NativeFunction, ResultType, Wide } from './driver.js';
+import type { ArgumentType, Declare, Driver, NativeFunction, ResultType, Wide } from './driver.js';
 import { LimitedQueue } from './limited-queue.js';
 
 const require = createRequire(import.meta.url);
@@ -60,21 +60,8 @@ export class KoffiDriver implements Driver {
     ]);
   }
 
-  declare(name: string, result: 'int', parameters: readonly ArgumentType[]): NativeFunction<number>;
-  declare(name: string, result: 'wide', parameters: readonly ArgumentType[]): NativeFunction<Wide>;
-  declare(
-    name: string,
-    result: 'pointer',
-    parameters: readonly ArgumentType[],
-  ): NativeFunction<bigint>;
-  declare(
-    name: string,
-    result: 'void',
-    parameters: readonly ArgumentType[],
-  ): NativeFunction<undefined>;
-  declare(name: string, result: ResultType, parameters: readonly ArgumentType[]): NativeFunction {
-    return this.#declare(name, result, parameters);
-  }
+  readonly declare = ((name: string, result: ResultType, parameters: readonly ArgumentType[]) =>
+    this.#declare(name, result, parameters)) as Declare;
 
   #declare(name: string, result: ResultType, parameters: readonly ArgumentType[]): NativeFunction {
     return this.#library.func(

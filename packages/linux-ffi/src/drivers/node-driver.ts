@@ -1,5 +1,5 @@
 import { openProgram } from './c-library.js';
-import type { ArgumentType, Driver, NativeFunction, ResultType, Wide } from './driver.js';
+import type { ArgumentType, Declare, Driver, NativeFunction, ResultType, Wide } from './driver.js';
 import { type DynamicLibrary, loadNodeFfi, type NodeFfi } from './node-ffi.js';
 import { SpliceWorkers } from './splice-workers.js';
 
@@ -43,21 +43,8 @@ export class NodeDriver implements Driver {
     this.#removeHook = this.#declare(HOOKS.remove, 'void', ['pointer', 'pointer', 'pointer']);
   }
 
-  declare(name: string, result: 'int', parameters: readonly ArgumentType[]): NativeFunction<number>;
-  declare(name: string, result: 'wide', parameters: readonly ArgumentType[]): NativeFunction<Wide>;
-  declare(
-    name: string,
-    result: 'pointer',
-    parameters: readonly ArgumentType[],
-  ): NativeFunction<bigint>;
-  declare(
-    name: string,
-    result: 'void',
-    parameters: readonly ArgumentType[],
-  ): NativeFunction<undefined>;
-  declare(name: string, result: ResultType, parameters: readonly ArgumentType[]): NativeFunction {
-    return this.#declare(name, result, parameters);
-  }
+  readonly declare = ((name: string, result: ResultType, parameters: readonly ArgumentType[]) =>
+    this.#declare(name, result, parameters)) as Declare;
 
   #declare(name: string, result: ResultType, parameters: readonly ArgumentType[]): NativeFunction {
     return this.#library.getFunction(name, {
