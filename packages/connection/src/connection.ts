@@ -255,11 +255,6 @@ export class ReceiverConnection extends Connection {
     return this.#deliveries.known();
   }
 
-  /** Looks at the next message's entry; only after `deliveriesAvailable`. */
-  peekDelivery(entry: Entry): void {
-    this.#deliveries.peek(entry);
-  }
-
   /** Takes the next message's entry that was not taken back; false if there is none. */
   claimDelivery(entry: Entry): boolean {
     const available = this.#deliveries.available();

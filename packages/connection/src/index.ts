@@ -15,6 +15,7 @@ export { connect, type Welcome } from './rendezvous/connect.js';
 export { Endpoint } from './rendezvous/endpoint.js';
 export { openSocketPair, type SocketPair } from './rendezvous/inherited.js';
 export { Listener, type ListenerSettings, type WelcomeSender } from './rendezvous/listener.js';
+export * from './sender-errors.js';
 export * from './waiting/adaptive-waits.js';
 export * from './waiting/doorbell.js';
 export { yieldProcessor } from './waiting/yield-processor.js';

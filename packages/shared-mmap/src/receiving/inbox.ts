@@ -1,7 +1,10 @@
-import { createEntry, type ReceiverConnection } from '@pageferry/connection';
-import { PageferryError } from '@pageferry/core';
+import {
+  createEntry,
+  type ReceiverConnection,
+  senderDied,
+  senderMisbehaved,
+} from '@pageferry/connection';
 import { DELIVERY, PLACE_UNIT, TICKET_OWN_MEMORY } from '../protocol.js';
-import { misbehaved } from './payload-view.js';
 
 /** What an {@link Inbox} needs. */
 export interface InboxSettings {
@@ -61,8 +64,7 @@ export class Inbox {
       const finished = connection.finished;
       if (connection.deliveriesAvailable() === 0) {
         if (finished) return 'end';
-        if (gone)
-          throw new PageferryError('PEER_DIED', 'the sender ended without an orderly close');
+        if (gone) throw senderDied('without an orderly close');
         return undefined;
       }
     }
@@ -74,9 +76,9 @@ export class Inbox {
   #take(): boolean {
     const { connection, mayDrop } = this.#settings;
     const known = connection.deliveriesKnown();
-    if (known < 0) throw misbehaved('its queue runs backwards');
+    if (known < 0) throw senderMisbehaved('its queue runs backwards');
     if (mayDrop) return connection.claimDelivery(this.#entry);
-    if (known > connection.capacity) throw misbehaved('its queue overflows');
+    if (known > connection.capacity) throw senderMisbehaved('its queue overflows');
     connection.takeDelivery(this.#entry);
     return true;
   }
@@ -86,10 +88,10 @@ export class Inbox {
     this.byteLength = (entry[DELIVERY.byteLength] as number) >>> 0;
     this.ticket = entry[DELIVERY.ticket] as number;
     this.offset = ((entry[DELIVERY.place] as number) >>> 0) * PLACE_UNIT;
-    if (this.ticket < 0) throw misbehaved('a message names no slot');
+    if (this.ticket < 0) throw senderMisbehaved('a message names no slot');
     // Memory of its own is checked when it is mapped.
     if (!this.own && this.offset + this.byteLength > this.#settings.payloadBytes) {
-      throw misbehaved(
+      throw senderMisbehaved(
         `a message reaches beyond its memory: ${this.byteLength} bytes at ${this.offset}`,
       );
     }
@@ -100,7 +102,7 @@ export class Inbox {
   #sequenceOf(low: number): number {
     const ahead = (low - this.#nextLow) >>> 0;
     if (ahead >= (this.#settings.mayDrop ? 2 ** 31 : 1)) {
-      throw misbehaved('its messages are out of order');
+      throw senderMisbehaved('its messages are out of order');
     }
     const sequence = this.#nextSequence + ahead;
     this.#dropped += ahead;

@@ -1,3 +1,4 @@
+import { senderMisbehaved } from '@pageferry/connection';
 import {
   F_SEAL_WRITE,
   type LinuxCalls,
@@ -9,7 +10,7 @@ import {
   SIZE_SEALS,
 } from '@pageferry/linux';
 import type { Access } from '../options.js';
-import { checkedLength, misbehaved } from './payload-view.js';
+import { checkedLength } from './payload-view.js';
 import { WriteGuard } from './write-guard.js';
 
 /** The memory of one message that has its own, as this receiver maps it. */
@@ -34,10 +35,10 @@ export class OwnMemoryView implements Disposable {
     message: { readonly byteLength: number; readonly sequence: number },
     access: Access,
   ): OwnMemoryView {
-    if (fd === undefined) throw misbehaved('the memory of a message was not passed');
+    if (fd === undefined) throw senderMisbehaved('the memory of a message was not passed');
     const { byteLength, sequence } = message;
     const fileLength = checkedLength(calls, fd, SIZE_SEALS | F_SEAL_WRITE);
-    if (byteLength > fileLength) throw misbehaved('a message is longer than its memory');
+    if (byteLength > fileLength) throw senderMisbehaved('a message is longer than its memory');
     const writable = access === 'read-write';
     // Private: a file that is sealed against writing cannot be mapped shared on older kernels.
     // Pages that nobody writes to are the sender's all the same; a page that is written is copied.

@@ -1,3 +1,4 @@
+import { senderMisbehaved } from '@pageferry/connection';
 import { PageferryError } from '@pageferry/core';
 import {
   checkResult,
@@ -107,14 +108,9 @@ export function checkedLength(calls: LinuxCalls, fd: OwnedFd, seals: number): nu
   const byteLength = Number(status[STAT_FIELD.size]);
   const found = calls.getSeals(fd.fd);
   if (found < 0 || (found & seals) !== seals)
-    throw misbehaved('the memory it passed is not sealed');
+    throw senderMisbehaved('the memory it passed is not sealed');
   if (byteLength < 1 || byteLength > MAX_MESSAGE_BYTES + 2 ** 21) {
-    throw misbehaved(`the memory it passed has ${byteLength} bytes`);
+    throw senderMisbehaved(`the memory it passed has ${byteLength} bytes`);
   }
   return byteLength;
-}
-
-/** The error for a sender that breaks the protocol. */
-export function misbehaved(what: string): PageferryError {
-  return new PageferryError('PEER_MISBEHAVED', `the sender breaks the protocol: ${what}`);
 }

@@ -1,5 +1,9 @@
-import { createEntry, type ReceiverConnection } from '@pageferry/connection';
-import { PageferryError } from '@pageferry/core';
+import {
+  createEntry,
+  type ReceiverConnection,
+  senderDied,
+  senderMisbehaved,
+} from '@pageferry/connection';
 import {
   EAGAIN,
   type LinuxCalls,
@@ -58,10 +62,11 @@ export class Inlet {
     const available = connection.deliveriesAvailable();
     if (available === 0) {
       if (finished) return 'end';
-      if (gone) throw died('without an orderly close');
+      if (gone) throw senderDied('without an orderly close');
       return undefined;
     }
-    if (available < 0 || available > connection.capacity) throw misbehaved('its queue overflows');
+    if (available < 0 || available > connection.capacity)
+      throw senderMisbehaved('its queue overflows');
     connection.takeDelivery(this.#entry);
     this.#current = this.#checked();
     return this.#current;
@@ -79,7 +84,7 @@ export class Inlet {
     const rest = message.byteLength - message.taken;
     const available = Math.min(connection.bytesAvailable(), rest, this.#pieceBytes);
     if (available >= least) return available;
-    if (gone && rest > 0) throw died('in the middle of a message');
+    if (gone && rest > 0) throw senderDied('in the middle of a message');
     return 0;
   }
 
@@ -93,7 +98,7 @@ export class Inlet {
   read(message: InboundMessage, slot: Slot, offset: number, length: number): number {
     const { calls, pipe } = this.#settings;
     const count = this.#taken(message, calls.read(pipe.fd, slot.bytes, offset, length), 'read');
-    if (count === 0) throw misbehaved('the pipe holds less than was announced');
+    if (count === 0) throw senderMisbehaved('the pipe holds less than was announced');
     return count;
   }
 
@@ -134,7 +139,7 @@ export class Inlet {
       return 0;
     }
     if (count < 0) throw systemCallError('tee', count);
-    if (count === 0) throw died('in the middle of a message');
+    if (count === 0) throw senderDied('in the middle of a message');
     message.referenced = true;
     return count;
   }
@@ -174,14 +179,14 @@ export class Inlet {
 
   #checkPipeHoldsBytes(): void {
     if (pollNow(this.#settings.calls, this.fd, POLLIN) === 0) {
-      throw misbehaved('the pipe holds less than was announced');
+      throw senderMisbehaved('the pipe holds less than was announced');
     }
   }
 
   #taken(message: InboundMessage, count: number, syscall: string): number {
     if (count === -EAGAIN) return 0;
     if (count < 0) throw systemCallError(syscall, count);
-    if (count === 0) throw died('in the middle of a message');
+    if (count === 0) throw senderDied('in the middle of a message');
     message.taken += count;
     const { byteLength } = message;
     const padding = message.taken === byteLength ? paddingOf(byteLength, this.#pageSize) : 0;
@@ -193,7 +198,8 @@ export class Inlet {
     const low = (this.#entry[DELIVERY.lengthLow] as number) >>> 0;
     const high = (this.#entry[DELIVERY.lengthHigh] as number) >>> 0;
     const byteLength = high * 2 ** 32 + low;
-    if (byteLength > MAX_MESSAGE_BYTES) throw misbehaved(`a message claims ${byteLength} bytes`);
+    if (byteLength > MAX_MESSAGE_BYTES)
+      throw senderMisbehaved(`a message claims ${byteLength} bytes`);
     const sequence = this.#sequence((this.#entry[DELIVERY.sequenceLow] as number) >>> 0);
     return {
       sequence,
@@ -209,17 +215,8 @@ export class Inlet {
   /** The full sequence number; the queue carries its lower 32 bits. */
   #sequence(low: number): number {
     const expected = this.#nextSequence ?? low;
-    if (expected % 2 ** 32 !== low) throw misbehaved('its messages are out of order');
+    if (expected % 2 ** 32 !== low) throw senderMisbehaved('its messages are out of order');
     this.#nextSequence = expected + 1;
     return expected;
   }
-}
-
-/** The error when the sender has ended without an orderly close. */
-export function died(when: string): PageferryError {
-  return new PageferryError('PEER_DIED', `the sender ended ${when}`);
-}
-
-function misbehaved(what: string): PageferryError {
-  return new PageferryError('PEER_MISBEHAVED', `the sender breaks the protocol: ${what}`);
 }
