@@ -109,34 +109,19 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
 
   async receive(options: WaitOptions = NOTHING): Promise<Delivery | undefined> {
     this.#checkOpen();
-    if (this.#mayAnswerAtOnce(options)) {
-      // The usual case without a detour: a message is here.
-      for (let look = this.looks; look >= 0; look--) {
-        const message = this.poll();
-        if (message === 'end') return undefined;
-        if (message !== undefined) return this.#deliver(message);
-      }
-    }
+    const found = this.#atOnce(options);
+    if (found !== undefined) return found === 'end' ? undefined : found;
     return this.#inTurn(options, (signal) => this.#next(signal));
   }
 
   async receiveMany(max: number, options: WaitOptions = NOTHING): Promise<readonly Delivery[]> {
     this.#checkOpen();
     checkInteger('max', max, 1);
+    const found = this.#atOnce(options);
+    if (found !== undefined) return found === 'end' ? [] : this.#withMore(found, max);
     return this.#inTurn(options, async (signal) => {
       const first = await this.#next(signal);
-      if (first === undefined) return [];
-      const deliveries = [first];
-      try {
-        while (deliveries.length < max) {
-          const message = this.poll();
-          if (message === undefined || message === 'end') break;
-          deliveries.push(this.#deliver(message));
-        }
-      } catch {
-        // What has arrived is delivered first; the next call throws the same error.
-      }
-      return deliveries;
+      return first === undefined ? [] : this.#withMore(first, max);
     });
   }
 
@@ -231,6 +216,16 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
     return !this.#receiving.busy && !this.budget.exhausted();
   }
 
+  /** The usual case without a detour: a message is here, or comes while this looks. */
+  #atOnce(options: WaitOptions): Delivery | 'end' | undefined {
+    if (!this.#mayAnswerAtOnce(options)) return undefined;
+    for (let look = this.looks; look >= 0; look--) {
+      const message = this.poll();
+      if (message !== undefined) return message === 'end' ? message : this.#deliver(message);
+    }
+    return undefined;
+  }
+
   /** The next message where it can be had at once; what goes wrong, `receive` finds again. */
   #tryNext(): Delivery | undefined {
     if (this.closed || !this.#mayAnswerAtOnce(NOTHING)) return undefined;
@@ -259,6 +254,21 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
       return message !== undefined;
     }, signal);
     return message === 'end' ? undefined : this.#deliver(message as M);
+  }
+
+  /** The first delivery and those that can be had at once after it, `max` in all. */
+  #withMore(first: Delivery, max: number): readonly Delivery[] {
+    const deliveries = [first];
+    try {
+      while (deliveries.length < max) {
+        const message = this.poll();
+        if (message === undefined || message === 'end') break;
+        deliveries.push(this.#deliver(message));
+      }
+    } catch {
+      // What has arrived is delivered first; the next call throws the same error.
+    }
+    return deliveries;
   }
 
   #movedOn(result: SpliceResult | 'end', before = 0): SpliceResult | undefined {
