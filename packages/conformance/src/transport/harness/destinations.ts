@@ -27,11 +27,7 @@ export class FarEnd {
       } else if (this.#socket.readableEnded || this.#socket.destroyed) {
         break;
       } else {
-        await Promise.race([
-          once(this.#socket, 'readable'),
-          once(this.#socket, 'end'),
-          once(this.#socket, 'close'),
-        ]);
+        await this.#news();
       }
     }
     return Buffer.concat(chunks);
@@ -39,6 +35,22 @@ export class FarEnd {
 
   close(): void {
     this.#socket.destroy();
+  }
+
+  /** Resolves when there is something to read, or nothing more will come. */
+  async #news(): Promise<void> {
+    const first = new AbortController();
+    const { signal } = first;
+    const events = ['readable', 'end', 'close'].map((event) =>
+      once(this.#socket, event, { signal }),
+    );
+    try {
+      await Promise.race(events);
+    } finally {
+      // Those that did not happen would keep their listeners.
+      first.abort();
+      await Promise.allSettled(events);
+    }
   }
 }
 
