@@ -17,12 +17,12 @@ const program = new Command('bench')
   .addCommand(sharedCommand(log))
   .description('Throughput of the pipe transport beside the same loop in C, round by round.')
   .option('--rounds <n>', 'rounds; every subject runs once in each', positiveInteger, 7)
-  .option('--gib <n>', 'GiB that each trial moves', positiveInteger, 8)
+  .option('--gib <n>', 'GiB that each trial moves', positiveInteger, 16)
   .option(
     '--warm-up-gib <n>',
-    'GiB before the clock starts, for V8 to compile',
+    'GiB before the clock starts, for V8 to compile: half a second of them',
     positiveInteger,
-    16,
+    48,
   )
   .option('--size <bytes>', 'message size (repeatable)', collectNumbers)
   .option('--destinations', 'measure the routes to destinations instead')

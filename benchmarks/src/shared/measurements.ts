@@ -53,6 +53,12 @@ export const CHANNELS: Readonly<Record<Channel, string>> = {
 export const SPINNING = 'both polling';
 export const PARKED = 'both asleep';
 
+/**
+ * Messages before the clock starts, to each one that is measured. V8 compiles the loops for half a
+ * second, on the very processors that the two sides need.
+ */
+const WARM_UPS = 3;
+
 const COPIED_BYTES = 1024 * 1024;
 const RECEIVERS = [1, 2, 4, 8];
 const SMALL = 64;
@@ -77,7 +83,7 @@ function workload(plan: Plan, changes: Partial<Unplaced<Workload>>): Unplaced<Wo
   const { transport, count } = plan;
   const usual = { transport, messageBytes: SMALL, count, receivers: 1, way: 'try' as const };
   const all = { ...usual, copy: false, samples: false, ...changes };
-  return { warmUp: Math.ceil(all.count / 4), ...all };
+  return { warmUp: all.count * WARM_UPS, ...all };
 }
 
 /** The measurement of the C program, if there is one. */
@@ -131,7 +137,7 @@ function copies(plan: Plan): readonly Measurement[] {
       ...common,
       count: fewer,
       subject: CHANNELS[channel],
-      run: () => runChannel(channel, { messageBytes, count: fewer, warmUp: Math.ceil(fewer / 4) }),
+      run: () => runChannel(channel, { messageBytes, count: fewer, warmUp: fewer * WARM_UPS }),
     })),
   ];
 }
@@ -143,7 +149,7 @@ function roundTrips(plan: Plan): readonly Measurement[] {
   ];
   return kinds.flatMap(({ task, mode, count }) => {
     const common = { question: 'round trip' as const, task, count };
-    const game = { count, warmUp: Math.ceil(count / 4), park: task === PARKED };
+    const game = { count, warmUp: count * WARM_UPS, park: task === PARKED };
     return [
       ...limitOf(plan, common, 'pingpong', count, mode),
       {
