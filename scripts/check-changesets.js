@@ -1,0 +1,52 @@
+// Checks that every changeset names packages of the workspace: a formatter once made a heading of
+// the lines that do, and the release would have stopped there.
+import { readdirSync, readFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import parse from '@changesets/parse';
+
+/**
+ * What is wrong with a changeset, as a sentence; `undefined` if nothing is.
+ *
+ * @param {string} text
+ * @param {readonly string[]} packages names of the workspace's packages
+ * @returns {string | undefined}
+ */
+export function wrongChangeset(text, packages) {
+  let changeset;
+  try {
+    changeset = parse(text);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  const { releases, summary } = changeset;
+  if (releases.length === 0) return 'it names no package';
+  if (summary === '') return 'it says nothing';
+  const unknown = releases.find(({ name }) => !packages.includes(name));
+  return unknown && `there is no package ${unknown.name}`;
+}
+
+/**
+ * The changesets of the workspace that are wrong, as sentences.
+ *
+ * @returns {{ count: number, wrong: readonly string[] }}
+ */
+export function checkChangesets() {
+  const packages = ['packages', 'apps'].flatMap((folder) =>
+    readdirSync(folder).map(
+      (name) => JSON.parse(readFileSync(`${folder}/${name}/package.json`, 'utf8')).name,
+    ),
+  );
+  const files = readdirSync('.changeset').filter((file) => file.endsWith('.md'));
+  const wrong = files.flatMap((file) => {
+    const why = wrongChangeset(readFileSync(`.changeset/${file}`, 'utf8'), packages);
+    return why === undefined ? [] : [`.changeset/${file}: ${why}`];
+  });
+  return { count: files.length, wrong };
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const { count, wrong } = checkChangesets();
+  for (const line of wrong) process.stderr.write(`${line}\n`);
+  if (wrong.length > 0) process.exit(1);
+  process.stdout.write(`${count} changesets: all name their packages\n`);
+}
