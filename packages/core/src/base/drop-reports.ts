@@ -22,10 +22,14 @@ export class DropReports {
   readonly #kind: 'loan' | 'delivery';
   readonly #registry: FinalizationRegistry<number>;
   #recent: Borrowed[] = [];
+  /** What was handed out last. Mostly it is given back before the next: then that was all of it. */
+  #last: Borrowed | undefined;
   #scheduled = false;
   #dropped = 0;
   readonly #look = (): void => {
     this.#scheduled = false;
+    if (this.#last !== undefined) this.#recent.push(this.#last);
+    this.#last = undefined;
     this.#registerHeld();
   };
 
@@ -39,8 +43,9 @@ export class DropReports {
 
   /** Notes what was handed out. */
   add(borrowed: Borrowed): void {
-    this.#recent.push(borrowed);
-    if (this.#recent.length >= MAX_RECENT) this.#registerHeld();
+    const last = this.#last;
+    this.#last = borrowed;
+    if (last?.held) this.#keep(last);
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(this.#look).unref();
@@ -49,6 +54,11 @@ export class DropReports {
   /** Notes that something registered was given back. */
   remove(borrowed: Borrowed): void {
     this.#registry.unregister(borrowed);
+  }
+
+  #keep(borrowed: Borrowed): void {
+    this.#recent.push(borrowed);
+    if (this.#recent.length >= MAX_RECENT) this.#registerHeld();
   }
 
   #registerHeld(): void {

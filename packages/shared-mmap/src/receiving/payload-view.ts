@@ -27,13 +27,20 @@ export interface PayloadViewSettings {
 /** How many views are kept to be used again. */
 const CACHED_VIEWS = 4096;
 
+/** A view, and what it is of: asking a typed array costs a call each time. */
+interface View {
+  readonly bytes: Uint8Array;
+  readonly offset: number;
+  readonly byteLength: number;
+}
+
 /** The sender's payload memory, as this receiver maps it. */
 export class PayloadView implements Disposable {
   readonly #settings: PayloadViewSettings;
   readonly #mapping: Mapping;
   readonly #writes: WriteGuard | undefined;
   /** Making a view costs more than all the rest of receiving: the last ones are used again. */
-  readonly #views: (Uint8Array | undefined)[] = [];
+  readonly #views: (View | undefined)[] = [];
 
   private constructor(settings: PayloadViewSettings, mapping: Mapping) {
     this.#settings = settings;
@@ -78,9 +85,9 @@ export class PayloadView implements Disposable {
     const { calls, guard } = this.#settings;
     if (guard) return aliasOf(calls, this.#mapping.buffer, offset, byteLength);
     const known = this.#views[ticket];
-    if (known?.byteOffset === offset && known.length === byteLength) return known;
+    if (known?.offset === offset && known.byteLength === byteLength) return known.bytes;
     const bytes = new Uint8Array(this.#mapping.buffer, offset, byteLength);
-    if (ticket < CACHED_VIEWS) this.#views[ticket] = bytes;
+    if (ticket < CACHED_VIEWS) this.#views[ticket] = { bytes, offset, byteLength };
     return bytes;
   }
 
