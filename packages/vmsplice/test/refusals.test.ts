@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import {
   createPipe,
@@ -136,7 +137,11 @@ describe('resources that are refused', () => {
 
   test('no memfd: the receiver is turned away with a reason, and nothing is left open', async () => {
     const calls = callsWith({ memfdCreate: () => -EPERM });
+    await using other = await openPair(real); // What a first pair opens for good is open.
+    const before = readdirSync('/proc/self/fd').length;
     await expect(openPair(calls)).rejects.toMatchObject({ code: 'PEER_REJECTED' });
+    expect(readdirSync('/proc/self/fd').length).toBe(before);
+    expect(await expectToCross(other, [1])).toBe(1);
   });
 
   test('no seals: a receiver does not trust the memory', async () => {

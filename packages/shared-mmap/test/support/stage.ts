@@ -62,8 +62,13 @@ export async function openStage(
       rmSync(folder, { recursive: true });
     },
   };
-  for (const options of receiverOptions) await stage.join(options);
-  return stage;
+  try {
+    for (const options of receiverOptions) await stage.join(options);
+    return stage;
+  } catch (error) {
+    await stage[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 /** Sends a message whose bytes all are `seed`, where it can be accepted at once. */

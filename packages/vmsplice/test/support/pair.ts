@@ -31,17 +31,23 @@ export async function openPair(
   const endpoint = join(folder, 'endpoint');
   const transport = createVmspliceTransport('test', () => calls);
   const sender = await transport.createSender({ ...senderOptions, endpoint });
-  const receiver = await transport.createReceiver({ ...receiverOptions, endpoint });
-  await sender.waitForReceivers();
-  return {
-    sender,
-    receiver,
-    async [Symbol.asyncDispose]() {
-      await receiver.close();
-      await sender.close();
-      rmSync(folder, { recursive: true });
-    },
-  };
+  try {
+    const receiver = await transport.createReceiver({ ...receiverOptions, endpoint });
+    await sender.waitForReceivers();
+    return {
+      sender,
+      receiver,
+      async [Symbol.asyncDispose]() {
+        await receiver.close();
+        await sender.close();
+        rmSync(folder, { recursive: true });
+      },
+    };
+  } catch (error) {
+    await sender.destroy();
+    rmSync(folder, { recursive: true });
+    throw error;
+  }
 }
 
 /** A message whose bytes depend on `seed` and on their place. */
