@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
-import { watch } from 'node:fs/promises';
+import { readdirSync, readFileSync, statSync, truncateSync, watch, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BACKENDS, type Demo, demo, folder, inFolder, left } from './cli.js';
 
@@ -96,10 +96,29 @@ async function runnerInTheMiddle(backend: string): Promise<Demo> {
   writeFileSync(inFolder('in'), '');
   truncateSync(inFolder('in'), 2 ** 29);
   const running = demo('--json', '--backend', backend, '--file', inFolder('in'));
-  for await (const { eventType, filename } of watch(folder, { recursive: true })) {
-    if (eventType === 'change' && filename?.endsWith('.part')) break;
-  }
+  const own = await found(folder, (name) => name.startsWith('pageferry-demo-'));
+  await found(join(folder, own), (name) => {
+    const status = statSync(join(folder, own, name), { throwIfNoEntry: false });
+    return name.endsWith('.part') && status !== undefined && status.size > 0;
+  });
   return running;
+}
+
+/**
+ * Resolves to the first name in a folder that `isIt`, now or after a change. Not recursive: Node's
+ * recursive watch throws where nobody can catch it when a folder is gone before it gets there.
+ */
+function found(path: string, isIt: (name: string) => boolean): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const look = (name: string | null): void => {
+      if (name === null || !isIt(name)) return;
+      watcher.close();
+      resolve(name);
+    };
+    const watcher = watch(path, (_event, name) => look(name));
+    watcher.on('error', reject);
+    for (const name of readdirSync(path)) look(name); // What was there before the watcher.
+  });
 }
 
 function childrenOf({ process }: Demo): number[] {
