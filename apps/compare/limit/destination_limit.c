@@ -8,31 +8,14 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
+
+#include "processes.h"
 
 enum { PIPE_BYTES = 1 << 20, PIECE = 1 << 18, FILE_BYTES = 1 << 25, HUGE_PAGE = 2 << 20 };
-
-static void fail(const char *what) {
-  perror(what);
-  exit(1);
-}
-
-static long long now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec * 1000000000LL + time.tv_nsec;
-}
 
 static char *message_memory(size_t bytes) {
   size_t rounded = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
@@ -41,16 +24,6 @@ static char *message_memory(size_t bytes) {
   madvise(memory, rounded, MADV_HUGEPAGE);
   memset(memory, 1, rounded);
   return memory;
-}
-
-static pid_t start_child(void) {
-  pid_t parent = getpid(), child = fork();
-  if (child < 0) fail("fork");
-  if (child == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) _exit(1);
-  }
-  return child;
 }
 
 // Both ends of a connection over loopback.
@@ -157,21 +130,11 @@ int main(int argc, char **argv) {
   long long start = now();
   unsigned long messages = send_for(ends[1], bytes, start + atoll(argv[4]) * 1000000);
   close(ends[1]);
-  int status, failed = 0;
+  int status;
   waitpid(mover, &status, 0);
   long long took = now() - start;
-  failed |= status;
-  while (wait(&status) > 0) failed |= status;
-  if (failed) return 1;
-  struct rusage own, theirs;
-  getrusage(RUSAGE_SELF, &own);
-  getrusage(RUSAGE_CHILDREN, &theirs);
-#define BOTH(field) (own.field + theirs.field)
-  printf("{\"messages\":%lu,\"nanoseconds\":%lld,\"contextSwitches\":%ld,\"pageFaults\":%ld,\"peakRssBytes\":%lld,"
-         "\"cpuMicroseconds\":%lld}\n",
-         messages, took, BOTH(ru_nvcsw) + BOTH(ru_nivcsw), BOTH(ru_minflt) + BOTH(ru_majflt),
-         (long long)BOTH(ru_maxrss) * 1024,
-         (BOTH(ru_utime.tv_sec) + BOTH(ru_stime.tv_sec)) * 1000000LL + BOTH(ru_utime.tv_usec) +
-             BOTH(ru_stime.tv_usec));
+  if ((status | wait_for_children()) != 0) return 1;
+  printf("{\"messages\":%lu,\"nanoseconds\":%lld", messages, took);
+  print_usage();
   return 0;
 }

@@ -10,17 +10,11 @@
 #define _GNU_SOURCE
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <signal.h>
-#include <time.h>
-#include <unistd.h>
+
+#include "processes.h"
 
 enum { MOST_RECEIVERS = 64, RING_BYTES = 1 << 20, FILL = 0x5a, ABSENT = 0xa5 };
 
@@ -35,17 +29,6 @@ struct control {
   struct counter last; // How many messages there are in all; 0 while nobody knows.
 };
 
-static void fail(const char *what) {
-  perror(what);
-  exit(1);
-}
-
-static long long now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec * 1000000000LL + time.tv_nsec;
-}
-
 static void *shared(size_t bytes) {
   void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
   if (memory == MAP_FAILED) fail("mmap");
@@ -55,17 +38,6 @@ static void *shared(size_t bytes) {
 // Waits a moment. Gives the processor away now and then: there may be more processes than processors.
 static void relax(unsigned *looks) {
   if (++*looks % 256 == 0) sched_yield();
-}
-
-static pid_t start_child(void) {
-  pid_t parent = getpid();
-  pid_t child = fork();
-  if (child < 0) fail("fork");
-  if (child == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) _exit(1);
-  }
-  return child;
 }
 
 static void scan_all(struct control *control, int index, char *ring, size_t slots, size_t bytes) {
@@ -191,22 +163,12 @@ int main(int argc, char **argv) {
   else if (strcmp(argv[1], "memcpy") == 0) messages = copy(bytes, nanoseconds, &took);
   else messages = work(bytes, receivers, nanoseconds, &took);
 
-  int status, failed = 0;
-  while (wait(&status) > 0) failed |= status;
-  if (failed) return 1;
-  struct rusage own, theirs;
-  getrusage(RUSAGE_SELF, &own);
-  getrusage(RUSAGE_CHILDREN, &theirs);
+  if (wait_for_children() != 0) return 1;
   printf("{\"messages\":%lu,\"nanoseconds\":%lld", messages, took);
   if (round_trips) {
     printf(",\"p50\":%lld,\"p99\":%lld,\"p999\":%lld", times[messages / 2], times[messages * 99 / 100],
            times[messages * 999 / 1000]);
   }
-#define BOTH(field) (own.field + theirs.field)
-  printf(",\"cpuMicroseconds\":%lld,\"contextSwitches\":%ld,\"pageFaults\":%ld,\"peakRssBytes\":%lld}\n",
-         (BOTH(ru_utime.tv_sec) + BOTH(ru_stime.tv_sec)) * 1000000LL + BOTH(ru_utime.tv_usec) +
-             BOTH(ru_stime.tv_usec),
-         BOTH(ru_nvcsw) + BOTH(ru_nivcsw), BOTH(ru_minflt) + BOTH(ru_majflt),
-         (long long)BOTH(ru_maxrss) * 1024);
+  print_usage();
   return 0;
 }
