@@ -217,9 +217,9 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
   }
 
   /** The usual case without a detour: a message is here, or comes while this looks. */
-  #atOnce(options: WaitOptions): Delivery | 'end' | undefined {
+  #atOnce(options: WaitOptions, looks = this.looks): Delivery | 'end' | undefined {
     if (!this.#mayAnswerAtOnce(options)) return undefined;
-    for (let look = this.looks; look >= 0; look--) {
+    for (let look = looks; look >= 0; look--) {
       const message = this.poll();
       if (message !== undefined) return message === 'end' ? message : this.#deliver(message);
     }
@@ -228,10 +228,10 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
 
   /** The next message where it can be had at once; what goes wrong, `receive` finds again. */
   #tryNext(): Delivery | undefined {
-    if (this.closed || !this.#mayAnswerAtOnce(NOTHING)) return undefined;
+    if (this.closed) return undefined;
     try {
-      const message = this.poll();
-      return message === undefined || message === 'end' ? undefined : this.#deliver(message);
+      const found = this.#atOnce(NOTHING, 0);
+      return found === 'end' ? undefined : found;
     } catch {
       return undefined;
     }
