@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import parse from '@changesets/parse';
+import { readPackages } from './check-packages.js';
 
 /**
  * What is wrong with a changeset, as a sentence; `undefined` if nothing is.
@@ -31,11 +32,7 @@ export function wrongChangeset(text, packages) {
  * @returns {{ count: number, wrong: readonly string[] }}
  */
 export function checkChangesets() {
-  const packages = ['packages', 'apps'].flatMap((folder) =>
-    readdirSync(folder).map(
-      (name) => JSON.parse(readFileSync(`${folder}/${name}/package.json`, 'utf8')).name,
-    ),
-  );
+  const packages = [...readPackages('packages'), ...readPackages('apps')].map(({ name }) => name);
   const files = readdirSync('.changeset').filter((file) => file.endsWith('.md'));
   const wrong = files.flatMap((file) => {
     const why = wrongChangeset(readFileSync(`.changeset/${file}`, 'utf8'), packages);

@@ -66,14 +66,20 @@ export function wrongArrows(packages) {
   return wrong;
 }
 
-function readPackages() {
-  return readdirSync('packages')
-    .filter((folder) => existsSync(`packages/${folder}/package.json`))
-    .map((folder) => JSON.parse(readFileSync(`packages/${folder}/package.json`, 'utf8')));
+/**
+ * The manifests of the packages in a folder.
+ *
+ * @param {string} parent
+ */
+export function readPackages(parent) {
+  return readdirSync(parent)
+    .map((folder) => `${parent}/${folder}/package.json`)
+    .filter((path) => existsSync(path))
+    .map((path) => JSON.parse(readFileSync(path, 'utf8')));
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const packages = readPackages();
+  const packages = readPackages('packages');
   const wrong = wrongArrows(packages);
   for (const line of wrong) process.stderr.write(`${line}\n`);
   if (wrong.length > 0) process.exit(1);

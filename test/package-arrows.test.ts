@@ -1,10 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { wrongArrows } from '../scripts/check-packages.js';
+import { readPackages, wrongArrows } from '../scripts/check-packages.js';
 
-const packages = readdirSync(new URL('../packages', import.meta.url)).map((folder) =>
-  JSON.parse(readFileSync(new URL(`../packages/${folder}/package.json`, import.meta.url), 'utf8')),
-);
+const packages = readPackages('packages');
 
 describe('the arrows between the packages', () => {
   test('all point the right way', () => {
