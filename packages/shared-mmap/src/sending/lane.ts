@@ -31,6 +31,7 @@ const MAX_OWN_MEMORIES = 16;
  */
 export class Lane {
   readonly #settings: LaneSettings;
+  readonly #connection: SenderConnection;
   readonly #maskLow: number;
   readonly #maskHigh: number;
   readonly #entry = createEntry();
@@ -43,6 +44,7 @@ export class Lane {
 
   constructor(settings: LaneSettings) {
     this.#settings = settings;
+    this.#connection = settings.connection;
     const { index, policy, connection } = settings;
     this.#maskLow = index < 32 ? 1 << index : 0;
     this.#maskHigh = index < 32 ? 0 : 1 << (index - 32);
@@ -59,7 +61,7 @@ export class Lane {
 
   /** True if the receiver is gone or breaks the protocol: the lane must be closed. */
   get broken(): boolean {
-    return this.#broken || this.#settings.connection.peerGone;
+    return this.#broken || this.#connection.peerGone;
   }
 
   /** True once the receiver has given everything back. */
@@ -80,19 +82,20 @@ export class Lane {
       this.#dropped++;
       return;
     }
-    const { connection } = this.#settings;
+    const connection = this.#connection;
     const sequence = slot.sequence | 0;
     let { ticket } = slot;
     if (slot.own !== undefined) {
       ticket |= TICKET_OWN_MEMORY;
       if (!this.#pass(slot.own, sequence)) return;
     }
+    // Published first, noted afterwards: the receiver reads while this side writes its books.
+    connection.deliver(slot.messageLength | 0, slot.offset / PLACE_UNIT, ticket, sequence);
     slot.holdersLow |= this.#maskLow;
     slot.holdersHigh |= this.#maskHigh;
     this.#underWay++;
     this.#bytesUnderWay += slot.messageLength;
     this.#droppable?.add(slot);
-    connection.deliver(slot.messageLength | 0, slot.offset / PLACE_UNIT, ticket, sequence);
     connection.wakeReceiver();
   }
 
@@ -108,7 +111,7 @@ export class Lane {
 
   /** Takes in what the receiver has given back. */
   collect(): void {
-    const { connection } = this.#settings;
+    const connection = this.#connection;
     const available = connection.returnsAvailable();
     if (available === 0) return;
     if (available < 0 || available > this.#underWay) {
@@ -148,19 +151,19 @@ export class Lane {
 
   /** Has the receiver wake this side when it gives something back. */
   park(): void {
-    this.#settings.connection.park(WAITS_FOR.returns);
+    this.#connection.park(WAITS_FOR.returns);
   }
 
   /** Tells the receiver that this was all. */
   finish(): void {
-    this.#settings.connection.finish();
+    this.#connection.finish();
   }
 
   /** Closes the connection; the receiver holds nothing any more. */
   close(slots: readonly (Slot | undefined)[]): void {
     if (!this.#broken) this.collect();
     this.#broken = true;
-    this.#settings.connection.close();
+    this.#connection.close();
     for (const slot of slots) if (slot !== undefined && this.#holds(slot)) this.#letGo(slot);
   }
 
@@ -180,7 +183,7 @@ export class Lane {
   /** Passes the memory of a message. A receiver that cannot take it is cut off: it would miss one. */
   #pass(memory: OwnMemory, sequence: number): boolean {
     try {
-      this.#broken = !this.#settings.connection.passMemory(sequence, memory.seal());
+      this.#broken = !this.#connection.passMemory(sequence, memory.seal());
     } catch {
       // ETOOMANYREFS, unix(7): more descriptors are under way than this user may have.
       this.#broken = true;
@@ -189,19 +192,22 @@ export class Lane {
     return !this.#broken;
   }
 
+  /** True if there is room, be it after a look at what has come back. */
   #hasRoom(slot: Slot): boolean {
-    if (this.#underWay >= this.#settings.queueDepth) this.collect();
-    if (slot.own !== undefined && this.#ownMemories >= MAX_OWN_MEMORIES) this.collect();
-    return (
-      this.#underWay < this.#settings.queueDepth &&
-      (slot.own === undefined || this.#ownMemories < MAX_OWN_MEMORIES)
-    );
+    if (this.#fits(slot)) return true;
+    this.collect();
+    return this.#fits(slot);
+  }
+
+  #fits({ own }: Slot): boolean {
+    if (this.#underWay >= this.#settings.queueDepth) return false;
+    return own === undefined || this.#ownMemories < MAX_OWN_MEMORIES;
   }
 
   /** Drops what the policy says until there is room. False if that is the new message. */
   #makeRoom(queue: DroppableQueue, slot: Slot): boolean {
     // What was passed for messages that are dropped stays on the socket, and dropping more is no help.
-    const { connection } = this.#settings;
+    const connection = this.#connection;
     if (slot.own !== undefined && connection.memoriesUnheard() >= MAX_OWN_MEMORIES) return false;
     const dropsOldest = this.#settings.policy === 'drop-oldest';
     while (!this.#hasRoom(slot)) {

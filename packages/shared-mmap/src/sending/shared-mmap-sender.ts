@@ -124,7 +124,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
     }
     while (slot === undefined && this.#relieve())
       slot = this.#pool.take(byteLength, this.#exhausted);
-    if (slot !== 'growing') return slot;
+    if (typeof slot !== 'string') return slot;
     this.#waits.moved();
     this.#waits.resumeSoon();
     return undefined;
@@ -162,8 +162,8 @@ export class SharedMmapSender extends BaseSender<Slot> {
     this.#pool.takeAway(slot);
     slot.messageLength = byteLength;
     slot.sequence = this.#sequence++;
-    this.#history.add(slot);
     for (let index = 0; index < lanes.length; index++) (lanes[index] as Lane).deliver(slot);
+    this.#history.add(slot);
     if (slot.free) this.#takeBack(slot);
     return 'sent';
   }
