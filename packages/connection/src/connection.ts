@@ -293,7 +293,8 @@ export class ReceiverConnection extends Connection {
 
   /** True once the sender has said that nothing more comes, in good order. */
   get finished(): boolean {
-    return Atomics.load(this.words, SENDER.finished) === 1;
+    // A plain load first: whoever polls asks each time, and `Atomics.load` is a call.
+    return this.words[SENDER.finished] === 1 && Atomics.load(this.words, SENDER.finished) === 1;
   }
 
   /** Says that this side parks. Look once more before parking. */

@@ -43,8 +43,7 @@ export class ClaimableProducer extends QueueProducer {
   }
 
   #claimWord(number: number): number {
-    const { capacity, entries, stride } = this.place;
-    return entries + (number & (capacity - 1)) * stride + CLAIM_WORD;
+    return this.at(number) + CLAIM_WORD;
   }
 }
 
@@ -55,16 +54,14 @@ export class ClaimableConsumer extends QueueConsumer {
    * `undefined` if the producer is too quick to tell.
    */
   neededTags(): ((tag: number) => boolean) | undefined {
-    const { words } = this;
-    const { counter, capacity, entries, stride } = this.place;
+    const { words, counter, capacity } = this;
     const published = Atomics.load(words, counter);
-    const place = (number: number): number => entries + (number & (capacity - 1)) * stride;
-    const last = Atomics.load(words, place(published - 1) + TAG_WORD);
+    const last = Atomics.load(words, this.at(published - 1) + TAG_WORD);
     const waiting = new Set<number>();
     for (let number = published - capacity; number !== published; number++) {
-      const at = place(number) + CLAIM_WORD;
-      const tag = Atomics.load(words, place(number) + TAG_WORD);
-      if (Atomics.load(words, at) === (number & NUMBER_MASK)) waiting.add(tag);
+      const at = this.at(number);
+      const tag = Atomics.load(words, at + TAG_WORD);
+      if (Atomics.load(words, at + CLAIM_WORD) === (number & NUMBER_MASK)) waiting.add(tag);
     }
     // The last entry's place gets another one when the producer has come round to it.
     if (((Atomics.load(words, counter) - published) | 0) >= capacity - 1) return undefined;
@@ -78,15 +75,15 @@ export class ClaimableConsumer extends QueueConsumer {
    * @returns false if none is left.
    */
   claim(entry: Entry, available: number): boolean {
-    const { words } = this;
+    const { words, capacity } = this;
     let left = available;
     // Dropped entries may have made way for new ones before this side came to them.
-    if (left > this.place.capacity) {
-      this.count = (this.count + left - this.place.capacity) | 0;
-      left = this.place.capacity;
+    if (left > capacity) {
+      this.count = (this.count + left - capacity) | 0;
+      left = capacity;
     }
     for (; left > 0; left--) {
-      const at = this.at() + CLAIM_WORD;
+      const at = this.at(this.count) + CLAIM_WORD;
       const number = this.count & NUMBER_MASK;
       if (Atomics.load(words, at) === number) {
         this.peek(entry);

@@ -24,24 +24,39 @@ export interface QueuePlace {
   readonly stride: number;
 }
 
+/** Either end of a queue. Its place is taken apart: reaching through it costs each message a few loads. */
+abstract class QueueEnd {
+  protected readonly words: Int32Array;
+  protected readonly counter: number;
+  protected readonly capacity: number;
+  /** Entries that have passed this end, kept to 32 bits. */
+  protected count: number;
+  readonly #entries: number;
+  readonly #stride: number;
+
+  /** @param count entries that have passed before: a queue can begin anywhere in its count. */
+  constructor(words: Int32Array, place: QueuePlace, count = 0) {
+    this.words = words;
+    this.counter = place.counter;
+    this.capacity = place.capacity;
+    this.#entries = place.entries;
+    this.#stride = place.stride;
+    this.count = count | 0;
+  }
+
+  /** Where the entry with a number lies, in words. */
+  protected at(number: number): number {
+    return this.#entries + (number & (this.capacity - 1)) * this.#stride;
+  }
+}
+
 /**
  * The producing end of a queue with one producer and one consumer.
  *
  * The queue itself does not know whether it is full. A connection never has more messages under way
  * than a queue has entries, so that neither queue can overflow, and no counter has to travel back.
  */
-export class QueueProducer {
-  protected readonly words: Int32Array;
-  protected readonly place: QueuePlace;
-  protected count: number;
-
-  /** @param count entries that have passed before: a queue can begin anywhere in its count. */
-  constructor(words: Int32Array, place: QueuePlace, count = 0) {
-    this.words = words;
-    this.place = place;
-    this.count = count | 0;
-  }
-
+export class QueueProducer extends QueueEnd {
   /** Appends an entry and publishes it. */
   push(first: number, second: number, third: number, fourth: number): void {
     this.write(first, second, third, fourth);
@@ -51,11 +66,12 @@ export class QueueProducer {
   /**
    * Writes the next entry; nobody looks at it before it is published. Plain stores, for the one that
    * publishes them is no plain one: see `docs/decisions/0011-entries-are-plain-counters-are-atomic.md`.
+   *
+   * @returns where the entry lies.
    */
   protected write(first: number, second: number, third: number, fourth: number): number {
     const { words } = this;
-    const { capacity, entries, stride } = this.place;
-    const at = entries + (this.count & (capacity - 1)) * stride;
+    const at = this.at(this.count);
     words[at] = first;
     words[at + 1] = second;
     words[at + 2] = third;
@@ -66,31 +82,20 @@ export class QueueProducer {
   /** The consumer sees the entry whole: whatever was stored before is seen before. */
   protected publish(): void {
     this.count = (this.count + 1) | 0;
-    Atomics.store(this.words, this.place.counter, this.count);
+    Atomics.store(this.words, this.counter, this.count);
   }
 }
 
 /** The consuming end of a queue with one producer and one consumer. */
-export class QueueConsumer {
-  protected readonly words: Int32Array;
-  protected readonly place: QueuePlace;
-  protected count: number;
+export class QueueConsumer extends QueueEnd {
   /** The producer's counter, when it was last looked at. */
-  #seen: number;
-
-  /** @param count entries that have passed before: a queue can begin anywhere in its count. */
-  constructor(words: Int32Array, place: QueuePlace, count = 0) {
-    this.words = words;
-    this.place = place;
-    this.count = count | 0;
-    this.#seen = this.count;
-  }
+  #seen = this.count;
 
   /**
    * How many entries wait. The producer may lie: check the number before trusting it.
    */
   available(): number {
-    this.#seen = Atomics.load(this.words, this.place.counter);
+    this.#seen = Atomics.load(this.words, this.counter);
     return (this.#seen - this.count) | 0;
   }
 
@@ -120,7 +125,7 @@ export class QueueConsumer {
    */
   peek(entry: Entry): void {
     const { words } = this;
-    const at = this.at();
+    const at = this.at(this.count);
     entry[0] = words[at] as number;
     entry[1] = words[at + 1] as number;
     entry[2] = words[at + 2] as number;
@@ -130,11 +135,5 @@ export class QueueConsumer {
   /** Goes past the next entry. */
   pass(): void {
     this.count = (this.count + 1) | 0;
-  }
-
-  /** Where the next entry lies. */
-  protected at(): number {
-    const { capacity, entries, stride } = this.place;
-    return entries + (this.count & (capacity - 1)) * stride;
   }
 }

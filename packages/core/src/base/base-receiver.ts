@@ -104,7 +104,7 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
     this.#checkOpen();
     if (this.#receiving.busy) return undefined;
     const message = this.poll();
-    return message === undefined || message === 'end' ? undefined : this.#deliver(message);
+    return typeof message === 'object' ? this.#deliver(message) : undefined;
   }
 
   async receive(options: WaitOptions = NOTHING): Promise<Delivery | undefined> {
@@ -221,7 +221,8 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
     if (!this.#mayAnswerAtOnce(options)) return undefined;
     for (let look = looks; look >= 0; look--) {
       const message = this.poll();
-      if (message !== undefined) return message === 'end' ? message : this.#deliver(message);
+      if (typeof message === 'object') return this.#deliver(message);
+      if (message === 'end') return message;
     }
     return undefined;
   }
@@ -262,7 +263,7 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
     try {
       while (deliveries.length < max) {
         const message = this.poll();
-        if (message === undefined || message === 'end') break;
+        if (typeof message !== 'object') break;
         deliveries.push(this.#deliver(message));
       }
     } catch {

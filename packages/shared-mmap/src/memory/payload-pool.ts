@@ -104,9 +104,9 @@ export class PayloadPool implements Disposable {
     if (this.#bytesOut > 0 && this.#bytesOut + size > this.#limit) return undefined;
     const found =
       size > this.#limit ? undefined : (this.#reuse(size) ?? this.#carve(size, exhausted));
-    if (found === 'growing') return found;
+    if (typeof found === 'string') return found;
     const slot = found ?? this.#takeOwn(byteLength, exhausted);
-    if (slot === 'growing') return slot;
+    if (typeof slot === 'string') return slot;
     this.#bytesOut += slot.byteLength;
     if (slot.own !== undefined) return slot;
     try {

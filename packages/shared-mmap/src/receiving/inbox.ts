@@ -4,6 +4,7 @@ import {
   senderDied,
   senderMisbehaved,
 } from '@pageferry/connection';
+import type { PageferryError } from '@pageferry/core';
 import { DELIVERY, PLACE_UNIT, TICKET_OWN_MEMORY } from '../protocol.js';
 
 /** What an {@link Inbox} needs. */
@@ -19,7 +20,11 @@ export interface InboxSettings {
 
 /** Reads the delivery queue, and believes nothing in it that was not checked. */
 export class Inbox {
-  readonly #settings: InboxSettings;
+  readonly #connection: ReceiverConnection;
+  readonly #mayDrop: boolean;
+  /** How many messages may wait: of those that may be dropped, the counter can be far ahead. */
+  readonly #mostKnown: number;
+  readonly #payloadBytes: number;
   readonly #entry = createEntry();
   #nextSequence: number;
   /** Its lower 32 bits. */
@@ -35,10 +40,13 @@ export class Inbox {
   /** What to return, as it came. */
   ticket = 0;
 
-  constructor(settings: InboxSettings) {
-    this.#settings = settings;
-    this.#nextSequence = settings.firstSequence;
-    this.#nextLow = settings.firstSequence | 0;
+  constructor({ connection, mayDrop, firstSequence, payloadBytes }: InboxSettings) {
+    this.#connection = connection;
+    this.#mayDrop = mayDrop;
+    this.#mostKnown = mayDrop ? 2 ** 31 - 1 : connection.capacity;
+    this.#payloadBytes = payloadBytes;
+    this.#nextSequence = firstSequence;
+    this.#nextLow = firstSequence | 0;
   }
 
   /** Messages that the sender has dropped, as the numbers of those that came tell. */
@@ -48,7 +56,7 @@ export class Inbox {
 
   /** True if the message that was taken last lies in memory of its own. */
   get own(): boolean {
-    return (this.ticket & TICKET_OWN_MEMORY) !== 0;
+    return isOwn(this.ticket);
   }
 
   /**
@@ -57,57 +65,58 @@ export class Inbox {
    * @throws `PEER_DIED` when everything that was published is drained, `PEER_MISBEHAVED`.
    */
   next(): 'message' | 'end' | undefined {
-    const { connection } = this.#settings;
-    if (connection.deliveriesKnown() === 0) {
-      // Looked at first: what was published before the end is still there to be taken.
-      const gone = connection.peerGone;
-      const finished = connection.finished;
-      if (connection.deliveriesAvailable() === 0) {
-        if (finished) return 'end';
-        if (gone) throw senderDied('without an orderly close');
-        return undefined;
-      }
+    const connection = this.#connection;
+    const entry = this.#entry;
+    const known = connection.deliveriesKnown();
+    if (known === 0) return this.#onEmpty();
+    if (known < 0 || known > this.#mostKnown) throw strayQueue(known);
+    if (!this.#mayDrop) connection.takeDelivery(entry);
+    else if (!connection.claimDelivery(entry)) return undefined;
+    const byteLength = (entry[DELIVERY.byteLength] as number) >>> 0;
+    const offset = ((entry[DELIVERY.place] as number) >>> 0) * PLACE_UNIT;
+    const ticket = entry[DELIVERY.ticket] as number;
+    const low = entry[DELIVERY.sequence] as number;
+    if (ticket < 0) throw senderMisbehaved('a message names no slot');
+    // Memory of its own is checked when it is mapped.
+    if (offset + byteLength > this.#payloadBytes && !isOwn(ticket)) {
+      throw strayMessage(byteLength, offset);
     }
-    if (!this.#take()) return undefined;
-    this.#check();
+    if (low !== this.#nextLow) this.#skipTo(low);
+    this.byteLength = byteLength;
+    this.offset = offset;
+    this.ticket = ticket;
+    this.sequence = this.#nextSequence++;
+    this.#nextLow = (low + 1) | 0;
     return 'message';
   }
 
-  #take(): boolean {
-    const { connection, mayDrop } = this.#settings;
-    const known = connection.deliveriesKnown();
-    if (known < 0) throw senderMisbehaved('its queue runs backwards');
-    if (mayDrop) return connection.claimDelivery(this.#entry);
-    if (known > connection.capacity) throw senderMisbehaved('its queue overflows');
-    connection.takeDelivery(this.#entry);
-    return true;
+  /** Nothing was there: why, and whether there is something after all. */
+  #onEmpty(): 'message' | 'end' | undefined {
+    const { finished, peerGone } = this.#connection;
+    if (!finished && !peerGone) return undefined;
+    // What was published before the end is there by now, and still to be taken.
+    if (this.#connection.deliveriesAvailable() !== 0) return this.next();
+    if (finished) return 'end';
+    throw senderDied('without an orderly close');
   }
 
-  #check(): void {
-    const entry = this.#entry;
-    this.byteLength = (entry[DELIVERY.byteLength] as number) >>> 0;
-    this.ticket = entry[DELIVERY.ticket] as number;
-    this.offset = ((entry[DELIVERY.place] as number) >>> 0) * PLACE_UNIT;
-    if (this.ticket < 0) throw senderMisbehaved('a message names no slot');
-    // Memory of its own is checked when it is mapped.
-    if (!this.own && this.offset + this.byteLength > this.#settings.payloadBytes) {
-      throw senderMisbehaved(
-        `a message reaches beyond its memory: ${this.byteLength} bytes at ${this.offset}`,
-      );
-    }
-    this.sequence = this.#sequenceOf(entry[DELIVERY.sequence] as number);
-  }
-
-  /** The full sequence number; the queue carries its lower 32 bits. */
-  #sequenceOf(low: number): number {
+  /** Finds the full number of a message that is not the next one; the queue carries the lower 32 bits. */
+  #skipTo(low: number): void {
     const ahead = (low - this.#nextLow) >>> 0;
-    if (ahead >= (this.#settings.mayDrop ? 2 ** 31 : 1)) {
-      throw senderMisbehaved('its messages are out of order');
-    }
-    const sequence = this.#nextSequence + ahead;
+    if (!this.#mayDrop || ahead >= 2 ** 31) throw senderMisbehaved('its messages are out of order');
     this.#dropped += ahead;
-    this.#nextSequence = sequence + 1;
-    this.#nextLow = (low + 1) | 0;
-    return sequence;
+    this.#nextSequence += ahead;
   }
+}
+
+function isOwn(ticket: number): boolean {
+  return (ticket & TICKET_OWN_MEMORY) !== 0;
+}
+
+function strayQueue(known: number): PageferryError {
+  return senderMisbehaved(known < 0 ? 'its queue runs backwards' : 'its queue overflows');
+}
+
+function strayMessage(byteLength: number, offset: number): PageferryError {
+  return senderMisbehaved(`a message reaches beyond its memory: ${byteLength} bytes at ${offset}`);
 }

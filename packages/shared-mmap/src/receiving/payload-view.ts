@@ -82,10 +82,15 @@ export class PayloadView implements Disposable {
    */
   bytes(ticket: number, offset: number, byteLength: number, sequence: number): Uint8Array {
     this.#writes?.note(offset, byteLength, sequence);
-    const { calls, guard } = this.#settings;
-    if (guard) return aliasOf(calls, this.#mapping.buffer, offset, byteLength);
+    // With `guard` none is kept.
     const known = this.#views[ticket];
     if (known?.offset === offset && known.byteLength === byteLength) return known.bytes;
+    return this.#view(ticket, offset, byteLength);
+  }
+
+  #view(ticket: number, offset: number, byteLength: number): Uint8Array {
+    const { calls, guard } = this.#settings;
+    if (guard) return aliasOf(calls, this.#mapping.buffer, offset, byteLength);
     const bytes = new Uint8Array(this.#mapping.buffer, offset, byteLength);
     if (ticket < CACHED_VIEWS) this.#views[ticket] = { bytes, offset, byteLength };
     return bytes;

@@ -176,7 +176,7 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
     if (this.#held >= this.#settings.maxBorrowed) return undefined;
     if (this.#pending !== undefined) return this.#pollPending(this.#pending);
     const memory = this.#take();
-    if (memory === undefined || memory === 'end') return memory;
+    if (typeof memory !== 'object') return memory;
     if (!this.#mayHold(memory.bytes.length)) {
       this.#pending = { memory, moved: 0 };
       return undefined;
@@ -254,7 +254,7 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
   #takeToMove(): Pending | 'end' | undefined {
     if (this.#pending !== undefined) return this.#pending;
     const memory = this.#take();
-    if (memory === undefined || memory === 'end') return memory;
+    if (typeof memory !== 'object') return memory;
     this.#pending = { memory, moved: 0 };
     return this.#pending;
   }
@@ -267,7 +267,7 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
       if (found === 'message') {
         // Until it has a memory, the message stays the next one: the lack of it may pass.
         this.#unmapped = true;
-        const memory = this.#memoryOf(this.#inbox);
+        const memory = this.#inbox.own ? this.#openOwn(this.#inbox) : this.#inPayload(this.#inbox);
         this.#unmapped = false;
         return memory;
       }
@@ -281,18 +281,19 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
     }
   }
 
-  #memoryOf({ sequence, byteLength, ticket, offset, own }: Inbox): SharedDelivery {
-    if (own) {
-      this.#passed ??= this.#connection.takeMemory(sequence | 0);
-      const message = { byteLength, sequence };
-      const memory = OwnMemoryView.open(this.#calls, this.#passed, message, this.#settings.access);
-      this.#passed?.close();
-      this.#passed = undefined;
-      this.#owns.add(memory);
-      return { bytes: memory.bytes, sequence, offset: 0, ticket, own: memory };
-    }
+  #inPayload({ sequence, byteLength, ticket, offset }: Inbox): SharedDelivery {
     const bytes = this.#payload.bytes(ticket, offset, byteLength, sequence);
     return { bytes, sequence, offset: 0, ticket, own: undefined };
+  }
+
+  #openOwn({ sequence, byteLength, ticket }: Inbox): SharedDelivery {
+    this.#passed ??= this.#connection.takeMemory(sequence | 0);
+    const message = { byteLength, sequence };
+    const own = OwnMemoryView.open(this.#calls, this.#passed, message, this.#settings.access);
+    this.#passed?.close();
+    this.#passed = undefined;
+    this.#owns.add(own);
+    return { bytes: own.bytes, sequence, offset: 0, ticket, own };
   }
 
   #return(memory: SharedDelivery): void {
