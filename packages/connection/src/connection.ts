@@ -291,9 +291,13 @@ export class ReceiverConnection extends Connection {
     if ((Atomics.load(this.words, PARKED.sender) & WAITS_FOR.returns) !== 0) this.#wakeSender();
   }
 
-  /** True once the sender has said that nothing more comes, in good order. */
+  /**
+   * True once the sender has said that nothing more comes, in good order. Ask after a look for
+   * deliveries, and look once more: some may have come in between.
+   */
   get finished(): boolean {
-    // A plain load first: whoever polls asks each time, and `Atomics.load` is a call.
+    // A plain load first: whoever polls asks each time, and `Atomics.load` is a call. The look for
+    // deliveries before it is no plain one, so that it is neither kept nor moved to the front.
     return this.words[SENDER.finished] === 1 && Atomics.load(this.words, SENDER.finished) === 1;
   }
 

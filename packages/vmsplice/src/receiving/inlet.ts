@@ -56,14 +56,14 @@ export class Inlet {
   message(): InboundMessage | 'end' | undefined {
     if (this.#current !== undefined) return this.#current;
     const { connection } = this.#settings;
-    // Looked at first: what was announced before the end is still there to be taken.
-    const gone = connection.peerGone;
-    const finished = connection.finished;
-    const available = connection.deliveriesAvailable();
+    let available = connection.deliveriesAvailable();
     if (available === 0) {
-      if (finished) return 'end';
-      if (gone) throw senderDied('without an orderly close');
-      return undefined;
+      const { finished, peerGone } = connection;
+      if (!finished && !peerGone) return undefined;
+      // What was announced before the end is there by now, and still to be taken.
+      available = connection.deliveriesAvailable();
+      if (available === 0 && finished) return 'end';
+      if (available === 0) throw senderDied('without an orderly close');
     }
     if (available < 0 || available > connection.capacity)
       throw senderMisbehaved('its queue overflows');
