@@ -2,8 +2,13 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-/** Starts a program of `peers/`. `fd` becomes its descriptor 4. */
-export function startPeer(name: string, words: readonly string[], fd?: number): ChildProcess {
+/** Starts a program of `peers/`. `fd` becomes its descriptor 4; `flags` are for Node. */
+export function startPeer(
+  name: string,
+  words: readonly string[],
+  fd?: number,
+  flags: readonly string[] = [],
+): ChildProcess {
   const stdio = [
     'inherit',
     'inherit',
@@ -11,7 +16,10 @@ export function startPeer(name: string, words: readonly string[], fd?: number): 
     'ipc',
     ...(fd === undefined ? [] : [fd]),
   ] as const;
-  return fork(peerPath(name), words, { stdio: [...stdio] });
+  return fork(peerPath(name), words, {
+    stdio: [...stdio],
+    execArgv: [...process.execArgv, ...flags],
+  });
 }
 
 /** The file of a program of `peers/`. */

@@ -1,10 +1,11 @@
 import type { Delivery, Receiver } from '@pageferry/core';
-import { ABSENT, CONTENT, POOL_BYTES, type Workload } from '../shared/workload.js';
+import { ABSENT, CONTENT, poolBytesFor, type Workload } from '../shared/workload.js';
 import { asBuffer, loadTransport, peerWorkload, reportSample } from './workload-peer.js';
 
 const MANY = 64;
 
-const { transport, endpoint, count, warmUp, copy, way, samples } = peerWorkload<Workload>();
+const workload = peerWorkload<Workload>();
+const { transport, endpoint, count, warmUp, copy, way, samples } = workload;
 const total = warmUp + count;
 const milestones = new Map([
   [warmUp, 'warm'],
@@ -14,7 +15,7 @@ const milestones = new Map([
 let received = 0;
 
 const { createReceiver } = await loadTransport(transport);
-const receiver = await createReceiver({ endpoint, maxBorrowedBytes: POOL_BYTES });
+const receiver = await createReceiver({ endpoint, maxBorrowedBytes: poolBytesFor(workload) });
 if (way === 'try') await receiveOneByOne(receiver);
 else if (way === 'for-await') for await (const delivery of receiver) take(delivery);
 else await receiveManyAtOnce(receiver);

@@ -1,12 +1,12 @@
 import type { Sender } from '@pageferry/core';
-import { CONTENT, POOL_BYTES, type Workload } from '../shared/workload.js';
+import { CONTENT, poolBytesFor, type Workload } from '../shared/workload.js';
 import { loadTransport, peerWorkload, reportSample, reportTrial } from './workload-peer.js';
 
 // Sends as fast as it can: it waits only when there is no loan, or no room.
-const { transport, endpoint, messageBytes, count, warmUp, receivers, copy, samples } =
-  peerWorkload<Workload>();
+const workload = peerWorkload<Workload>();
+const { transport, endpoint, messageBytes, count, warmUp, receivers, copy, samples } = workload;
 const { createSender } = await loadTransport(transport);
-const sender = await createSender({ endpoint, poolBytes: POOL_BYTES });
+const sender = await createSender({ endpoint, poolBytes: poolBytesFor(workload) });
 const source = copy ? new Uint8Array(messageBytes).fill(CONTENT) : undefined;
 
 await sender.waitForReceivers(receivers);

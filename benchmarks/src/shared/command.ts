@@ -60,6 +60,7 @@ async function endure({ transport, json }: Options, count: number): Promise<void
     warmUp: Math.ceil(count / 20),
     messageBytes: 64,
     receivers: 1,
+    slots: 1024,
     way: 'try',
     copy: false,
     samples: true,

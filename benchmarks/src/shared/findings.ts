@@ -3,11 +3,13 @@ import {
   CHANNELS,
   LIMIT,
   LIMIT_POLLING,
+  ONE_BY_ONE,
   PARKED,
   type Question,
   receiversName,
   SPINNING,
   sizeName,
+  TRANSPORT,
   WAYS,
 } from './measurements.js';
 import { type Row, spreadOf } from './rounds.js';
@@ -77,9 +79,11 @@ export function findingsFrom(rows: readonly Row[]): readonly Finding[] {
   );
 
   for (const task of [SPINNING, PARKED]) {
-    for (const limit of [LIMIT, LIMIT_POLLING]) {
-      const lists = [find('round trip', task, 'transport'), find('round trip', task, limit)];
-      add(`round trip, ${task}: to ${limit}`, 'times', lists, divide);
+    for (const subject of [TRANSPORT, ONE_BY_ONE]) {
+      for (const limit of [LIMIT, LIMIT_POLLING]) {
+        const lists = [find('round trip', task, subject), find('round trip', task, limit)];
+        add(`round trip, ${task}, ${subject}: to ${limit}`, 'times', lists, divide);
+      }
     }
   }
 

@@ -1,12 +1,18 @@
 import type { SharedLimit } from './limits.js';
 import { runChannel, runPingPong, runTransport, type Unplaced } from './trials.js';
-import { type Channel, slotsFor, type Trial, type Way, type Workload } from './workload.js';
+import type { Channel, Trial, Way, Workload } from './workload.js';
 
 /** What the benchmark asks: each is a table of its own. */
-export type Question = 'hand-off' | 'copy' | 'round trip' | 'fan-out';
+export type Question = 'hand-off' | 'depth' | 'copy' | 'round trip' | 'fan-out';
 
 /** Every question. */
-export const questions: readonly Question[] = ['hand-off', 'copy', 'round trip', 'fan-out'];
+export const questions: readonly Question[] = [
+  'hand-off',
+  'depth',
+  'copy',
+  'round trip',
+  'fan-out',
+];
 
 /** Something that is measured once a round. */
 export interface Measurement {
@@ -50,6 +56,8 @@ export const CHANNELS: Readonly<Record<Channel, string>> = {
 };
 
 /** Subjects and tasks that the ratios are about. */
+export const TRANSPORT = 'transport';
+export const ONE_BY_ONE = 'transport, one thing after the other';
 export const SPINNING = 'both polling';
 export const PARKED = 'both asleep';
 
@@ -59,13 +67,30 @@ export const PARKED = 'both asleep';
  */
 const WARM_UPS = 3;
 
+/**
+ * How many messages there is room for, whatever their size: what varies is the size alone. In a pool of
+ * so many bytes the large ones would be few, and the two sides would wait for each other.
+ */
+const UNDER_WAY = 64;
+
+/** Room enough for nobody to wait for room. */
+const MANY_UNDER_WAY = 1024;
+const DEPTHS = [4, 16, UNDER_WAY, MANY_UNDER_WAY];
+
 const COPIED_BYTES = 1024 * 1024;
 const RECEIVERS = [1, 2, 4, 8];
 const SMALL = 64;
+const PAGE = 4096;
 
 /** Everything that one round measures. */
 export function measurementsFor(plan: Plan): readonly Measurement[] {
-  return [...handOffs(plan), ...copies(plan), ...roundTrips(plan), ...fanOuts(plan)];
+  return [
+    ...handOffs(plan),
+    ...depths(plan),
+    ...copies(plan),
+    ...roundTrips(plan),
+    ...fanOuts(plan),
+  ];
 }
 
 /** As the tables name it. */
@@ -79,9 +104,21 @@ export function receiversName(receivers: number): string {
   return receivers === 1 ? '1 receiver' : `${receivers} receivers`;
 }
 
+/** As the tables name it. */
+function roomName(slots: number): string {
+  return `room for ${slots}`;
+}
+
 function workload(plan: Plan, changes: Partial<Unplaced<Workload>>): Unplaced<Workload> {
   const { transport, count } = plan;
-  const usual = { transport, messageBytes: SMALL, count, receivers: 1, way: 'try' as const };
+  const usual = {
+    transport,
+    messageBytes: SMALL,
+    count,
+    receivers: 1,
+    slots: UNDER_WAY,
+    way: 'try' as const,
+  };
   const all = { ...usual, copy: false, samples: false, ...changes };
   return { warmUp: all.count * WARM_UPS, ...all };
 }
@@ -108,12 +145,27 @@ function handOffs(plan: Plan): readonly Measurement[] {
     const common = { question: 'hand-off' as const, task: sizeName(messageBytes), count };
     const ways = Object.keys(WAYS) as Way[];
     return [
-      ...limitOf(plan, common, 'handoff', messageBytes, count, slotsFor(messageBytes)),
+      ...limitOf(plan, common, 'handoff', messageBytes, count, UNDER_WAY),
       ...ways.map((way) => ({
         ...common,
         subject: WAYS[way],
         run: () => runTransport(workload(plan, { messageBytes, way })),
       })),
+    ];
+  });
+}
+
+function depths(plan: Plan): readonly Measurement[] {
+  const { count } = plan;
+  return DEPTHS.flatMap((slots) => {
+    const common = { question: 'depth' as const, task: roomName(slots), count };
+    return [
+      ...limitOf(plan, common, 'handoff', PAGE, count, slots),
+      {
+        ...common,
+        subject: WAYS.try,
+        run: () => runTransport(workload(plan, { messageBytes: PAGE, slots })),
+      },
     ];
   });
 }
@@ -124,9 +176,8 @@ function copies(plan: Plan): readonly Measurement[] {
   // Node's channels are that much slower, and the figure is per message.
   const fewer = Math.ceil(count / 8);
   const common = { question: 'copy' as const, task: sizeName(messageBytes) };
-  const slots = slotsFor(messageBytes);
   return [
-    ...limitOf(plan, { ...common, count }, 'copy', messageBytes, count, slots),
+    ...limitOf(plan, { ...common, count }, 'copy', messageBytes, count, UNDER_WAY),
     {
       ...common,
       count,
@@ -149,14 +200,14 @@ function roundTrips(plan: Plan): readonly Measurement[] {
   ];
   return kinds.flatMap(({ task, mode, count }) => {
     const common = { question: 'round trip' as const, task, count };
-    const game = { count, warmUp: count * WARM_UPS, park: task === PARKED };
+    const { transport } = plan;
+    const park = task === PARKED;
+    const play = (ahead: boolean) => () =>
+      runPingPong({ transport, count, warmUp: count * WARM_UPS, park, ahead });
     return [
       ...limitOf(plan, common, 'pingpong', count, mode),
-      {
-        ...common,
-        subject: 'transport',
-        run: () => runPingPong({ transport: plan.transport, ...game }),
-      },
+      { ...common, subject: TRANSPORT, run: play(!park) },
+      ...(park ? [] : [{ ...common, subject: ONE_BY_ONE, run: play(false) }]),
     ];
   });
 }
@@ -166,11 +217,11 @@ function fanOuts(plan: Plan): readonly Measurement[] {
   return RECEIVERS.flatMap((receivers) => {
     const common = { question: 'fan-out' as const, task: receiversName(receivers), count };
     return [
-      ...limitOf(plan, common, 'fanout', receivers, SMALL, count, slotsFor(SMALL)),
+      ...limitOf(plan, common, 'fanout', receivers, SMALL, count, MANY_UNDER_WAY),
       {
         ...common,
         subject: WAYS.try,
-        run: () => runTransport(workload(plan, { count, receivers })),
+        run: () => runTransport(workload(plan, { count, receivers, slots: MANY_UNDER_WAY })),
       },
     ];
   });

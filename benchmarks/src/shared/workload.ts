@@ -12,6 +12,8 @@ export interface Workload {
   /** Messages before them, while V8 compiles the loops. */
   readonly warmUp: number;
   readonly receivers: number;
+  /** How many messages the pool has room for. */
+  readonly slots: number;
   readonly way: Way;
   /** Whether every byte is copied in and looked at, or the first one only. */
   readonly copy: boolean;
@@ -27,6 +29,11 @@ export interface PingPongWorkload {
   readonly warmUp: number;
   /** Whether they wait for each other asleep. Otherwise they poll. */
   readonly park: boolean;
+  /**
+   * Whether the memory of the next message is lent before this one comes, and this one is released when
+   * the next is on its way: whoever waits for an answer does not wait for that.
+   */
+  readonly ahead: boolean;
   /** The one that throws first is the one that looks at the clock. */
   readonly begins: boolean;
 }
@@ -35,12 +42,13 @@ export interface PingPongWorkload {
 export const CONTENT = 1;
 export const ABSENT = 2;
 
-/** How much of the pool may be under way; as many messages as fit, and no more than 1024. */
-export const POOL_BYTES = 64 * 1024 * 1024;
-
-/** How many messages the C program gets to have under way, so that both are given the same. */
-export function slotsFor(messageBytes: number): number {
-  return Math.min(1024, Math.floor(POOL_BYTES / messageBytes));
+/** The pool in which so many messages have room: slots are whole cache lines, or whole pages. */
+export function poolBytesFor({
+  messageBytes,
+  slots,
+}: Pick<Workload, 'messageBytes' | 'slots'>): number {
+  const unit = messageBytes < 4096 ? 64 : 4096;
+  return slots * Math.ceil(messageBytes / unit) * unit;
 }
 
 /** What one run took, in all. */
