@@ -151,7 +151,7 @@ export class SenderConnection extends Connection {
     this.#deliveries.push(first, second, third, fourth);
   }
 
-  /** The delivery queue, for taking messages back; only where messages may be dropped. */
+  /** The delivery queue, for what can be taken back; only where messages may be dropped. */
   get claimable(): ClaimableProducer | undefined {
     return this.#claimable;
   }
@@ -255,10 +255,13 @@ export class ReceiverConnection extends Connection {
     return this.#deliveries.known();
   }
 
-  /** Takes the next message's entry that was not taken back; false if there is none. */
+  /**
+   * Takes the next message's entry that was not taken back; false if there is none. Takes the sender at
+   * its word: whatever it says waits, only as many entries as there are places are looked at.
+   */
   claimDelivery(entry: Entry): boolean {
-    const available = this.#deliveries.available();
-    if (available <= 0) return false;
+    const available = this.#deliveries.available() >>> 0;
+    if (available === 0) return false;
     const before = this.#deliveries.passed;
     const isTaken = this.#claimable?.claim(entry, available) === true;
     const dropped = ((this.#deliveries.passed - before) | 0) - Number(isTaken);

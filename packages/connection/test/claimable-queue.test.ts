@@ -48,6 +48,21 @@ describe('a queue whose entries can be taken back', () => {
     expect([claim(), claim(), claim(), claim(), claim()]).toEqual([17, 18, 19, 20, undefined]);
   });
 
+  test.each([2 ** 31 - 1, 2 ** 31, 2 ** 32 - 3])(
+    'leads a consumer that stood still for %i entries to what is there',
+    (count) => {
+      producer = new ClaimableProducer(words, place, count);
+      producer.push(1, 2, 3, 4, 5);
+      producer.push(6, 7, 8, 9, 10);
+      const entry = createEntry();
+      expect(consumer.claim(entry, consumer.available() >>> 0)).toBe(true);
+      expect([...entry]).toEqual([1, 2, 3, 4, 5]);
+      expect(consumer.claim(entry, consumer.available() >>> 0)).toBe(true);
+      expect([...entry]).toEqual([6, 7, 8, 9, 10]);
+      expect(consumer.available()).toBe(0);
+    },
+  );
+
   test.each([0x7ffffffe, 0xfffffffe])('goes on in order beyond entry %i', (count) => {
     words[place.counter] = count;
     producer = new ClaimableProducer(words, place, count);

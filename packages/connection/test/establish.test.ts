@@ -75,13 +75,13 @@ describe('a connection that is being set up', () => {
     passed();
     using receiver = openConnection(calls, other, received, 3, { mayDrop: true });
     const entry = createEntry();
-    connection.deliver(1, 2, 3, 4);
+    connection.claimable?.push(1, 2, 3, 4, 5);
     expect(receiver.claimDelivery(entry)).toBe(true);
-    expect([...entry]).toEqual([1, 2, 3, 4]);
+    expect([...entry]).toEqual([1, 2, 3, 4, 5]);
     receiver.giveBack(5, 6, 7, 8);
     expect(connection.returnsAvailable()).toBe(1);
     connection.takeReturn(entry);
-    expect([...entry]).toEqual([5, 6, 7, 8]);
+    expect([...entry.subarray(0, 4)]).toEqual([5, 6, 7, 8]);
     connection.close();
   });
 });

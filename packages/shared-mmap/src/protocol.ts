@@ -15,7 +15,7 @@ export const DESCRIPTOR = { payload: 3 } as const;
 /** How many descriptors travel with the welcome. */
 export const DESCRIPTOR_COUNT = 4;
 
-/** Words of a delivery entry. The word after them is the claim word of the connection. */
+/** Words of a delivery. In the entry, the claim word of the connection is before the last. */
 export const DELIVERY = {
   /** Length of the message in bytes. */
   byteLength: 0,
@@ -25,6 +25,8 @@ export const DELIVERY = {
   ticket: 2,
   /** The lower 32 bits of the message's number. */
   sequence: 3,
+  /** The upper ones; only where messages may be dropped, and any number of them left out. */
+  sequenceHigh: 4,
 } as const;
 
 /** Words of a return entry. The last two are 0. */

@@ -183,6 +183,20 @@ describe.each([
     await expectLiarToBeDropped(stage);
   });
 
+  test('is found out when what it gave back without taking it comes to be dropped', async () => {
+    await using stage = await open({ poolBytes: 128 * KIB }, [policy, 4]);
+    expect(trySend(stage.sender, 5000, 1)).toBe('sent');
+    // The other receiver holds it all the while, so that the slot has no other message.
+    const held = stage.receiver.tryReceive();
+    stage.liar.giveBack(stage.liar.take());
+    expect(stage.sender.receivers.map((each) => each.messagesBehind)).toEqual([1, 0]);
+    for (let message = 0; message < 6; message++) stage.exchange(100);
+    expect(stage.sender.tryLoan(128 * KIB)).toBeUndefined();
+    expect(held?.bytes.every((byte) => byte === 1)).toBe(true);
+    held?.release();
+    await expectLiarToBeDropped(stage);
+  });
+
   test('gets nobody else’s memory by having messages dropped that it has taken', async () => {
     await using stage = await open({ poolBytes: 128 * KIB }, [policy, 4]);
     for (let round = 0; round < 10; round++) {

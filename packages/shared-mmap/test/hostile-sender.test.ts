@@ -74,13 +74,14 @@ describe('a receiver whose sender', () => {
     },
   );
 
-  test.each([-1, -HALF - 1])(
-    'claims to have announced %i messages learns so, though it may miss some',
+  test.each([9, HALF, -1, -HALF - 1])(
+    'claims to have announced %i messages to one that may miss some: none is there',
     async (count) => {
       const options = { whenBehind: 'drop-oldest' } as const;
       await using pair = await connectTo(calls, folder.fresh(), {}, options);
       pair.sender.claimAnnounced(count);
-      await expectAccusation(pair);
+      expect(pair.receiver.tryReceive()).toBeUndefined();
+      await expect(pair.receiver.receive({ timeout: 5 })).rejects.toThrow(withCode('TIMEOUT'));
     },
   );
 
@@ -92,18 +93,46 @@ describe('a receiver whose sender', () => {
     await expectAccusation(pair);
   });
 
-  test.each([0, 4, 5, -1])(
-    'goes back to number %i learns so, though it may miss some',
-    async (wrong) => {
+  test.each([
+    [0, 1],
+    [5, 1],
+    [-1, 0],
+    [6, -1],
+    [6, -HALF - 1],
+    [0, 2 ** 21],
+    [-1, HALF],
+  ])(
+    'goes on at number %i, %i after 2^32 + 5 learns so, though the other may miss some',
+    async (sequence, sequenceHigh) => {
       const options = { whenBehind: 'drop-newest' } as const;
       await using pair = await connectTo(calls, folder.fresh(), {}, options);
-      pair.sender.announce({ sequence: 5 });
-      pair.sender.announce({ sequence: wrong });
-      expect(pair.receiver.tryReceive()?.sequence).toBe(5);
-      expect(pair.receiver.stats().messagesDropped).toBe(5);
+      pair.sender.announce({ sequence: 5, sequenceHigh: 1 });
+      pair.sender.announce({ sequence, sequenceHigh });
+      expect(pair.receiver.tryReceive()?.sequence).toBe(2 ** 32 + 5);
+      expect(pair.receiver.stats().messagesDropped).toBe(2 ** 32 + 5);
       await expectAccusation(pair);
     },
   );
+
+  test.each([2 ** 31 - 1, 2 ** 31, 2 ** 32 - 2])(
+    'has dropped %i messages while the other stood still: it gets the next ones',
+    async (count) => {
+      const options = { whenBehind: 'drop-oldest' } as const;
+      await using pair = await connectTo(calls, folder.fresh(), {}, options);
+      pair.sender.goOnAfter(count);
+      pair.sender.announce();
+      expect(pair.receiver.tryReceive()?.sequence).toBe(count);
+      expect(pair.receiver.stats().messagesDropped).toBe(count);
+      expect(pair.receiver.tryReceive()).toBeUndefined();
+    },
+  );
+
+  test('goes on at the largest number there is', async () => {
+    const options = { whenBehind: 'drop-oldest' } as const;
+    await using pair = await connectTo(calls, folder.fresh(), {}, options);
+    pair.sender.announce({ sequence: -1, sequenceHigh: 2 ** 21 - 1 });
+    expect(pair.receiver.tryReceive()?.sequence).toBe(Number.MAX_SAFE_INTEGER);
+  });
 
   test('begins at a number beyond 32 bits counts on from there', async () => {
     await using pair = await connectTo(calls, folder.fresh(), { first: [0xffffffff, 3] });

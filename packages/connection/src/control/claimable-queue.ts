@@ -1,4 +1,4 @@
-import { CLAIM_WORD, TAG_WORD } from './layout.js';
+import { CLAIM_WORD, FIFTH_WORD, TAG_WORD } from './layout.js';
 import { type Entry, QueueConsumer, QueueProducer } from './queue.js';
 
 /** In the claim word: the consumer has taken the entry. */
@@ -23,8 +23,9 @@ export class ClaimableProducer extends QueueProducer {
   /**
    * Appends an entry and publishes it. The entry that was in its place must be taken or dropped.
    */
-  override push(first: number, second: number, third: number, fourth: number): void {
+  override push(first: number, second: number, third: number, fourth: number, fifth = 0): void {
     const at = this.write(first, second, third, fourth);
+    this.words[at + FIFTH_WORD] = fifth;
     // The last word: a consumer that is one round behind sees that the entry is not its.
     Atomics.store(this.words, at + CLAIM_WORD, this.count & NUMBER_MASK);
     this.publish();
@@ -71,7 +72,8 @@ export class ClaimableConsumer extends QueueConsumer {
   /**
    * Takes the next entry that was not dropped into `entry`.
    *
-   * @param available what {@link QueueConsumer.available} has answered, at least 0.
+   * @param available how many entries wait, from 0 to 2^32 - 1: a consumer that stood still for long
+   *   enough may have missed many more than there are places.
    * @returns false if none is left.
    */
   claim(entry: Entry, available: number): boolean {
@@ -83,11 +85,12 @@ export class ClaimableConsumer extends QueueConsumer {
       left = capacity;
     }
     for (; left > 0; left--) {
-      const at = this.at(this.count) + CLAIM_WORD;
+      const at = this.at(this.count);
       const number = this.count & NUMBER_MASK;
-      if (Atomics.load(words, at) === number) {
+      if (Atomics.load(words, at + CLAIM_WORD) === number) {
         this.peek(entry);
-        const before = Atomics.compareExchange(words, at, number, TAKEN);
+        entry[4] = words[at + FIFTH_WORD] as number;
+        const before = Atomics.compareExchange(words, at + CLAIM_WORD, number, TAKEN);
         if (before === number) {
           this.pass();
           return true;

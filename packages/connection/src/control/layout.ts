@@ -74,6 +74,9 @@ export const DELIVERY_WORDS = 8;
  */
 export const CLAIM_WORD = 4;
 
+/** The fifth word for the transport to say something, behind the claim word, where there is one. */
+export const FIFTH_WORD = 5;
+
 /** Word of a delivery entry that is also the tag of memory which was passed for it. */
 export const TAG_WORD = 3;
 

@@ -1,9 +1,9 @@
 /** Words of an entry that carry what the transport has to say. */
-export const ENTRY_WORDS = 4;
+const ENTRY_WORDS = 5;
 
 /**
- * One entry of a queue, as four 32-bit words whose meaning is the transport's. It is filled in
- * place, so that no message costs an allocation.
+ * One entry of a queue, as 32-bit words whose meaning is the transport's: four of them, and a fifth in a
+ * queue whose entries can be taken back. It is filled in place, so that no message costs an allocation.
  */
 export type Entry = Int32Array;
 

@@ -22,8 +22,6 @@ export interface InboxSettings {
 export class Inbox {
   readonly #connection: ReceiverConnection;
   readonly #mayDrop: boolean;
-  /** How many messages may wait: of those that may be dropped, the counter can be far ahead. */
-  readonly #mostKnown: number;
   readonly #payloadBytes: number;
   readonly #entry = createEntry();
   #nextSequence: number;
@@ -43,7 +41,6 @@ export class Inbox {
   constructor({ connection, mayDrop, firstSequence, payloadBytes }: InboxSettings) {
     this.#connection = connection;
     this.#mayDrop = mayDrop;
-    this.#mostKnown = mayDrop ? 2 ** 31 - 1 : connection.capacity;
     this.#payloadBytes = payloadBytes;
     this.#nextSequence = firstSequence;
     this.#nextLow = firstSequence | 0;
@@ -69,9 +66,12 @@ export class Inbox {
     const entry = this.#entry;
     const known = connection.deliveriesKnown();
     if (known === 0) return this.#onEmpty();
-    if (known < 0 || known > this.#mostKnown) throw strayQueue(known);
-    if (!this.#mayDrop) connection.takeDelivery(entry);
-    else if (!connection.claimDelivery(entry)) return undefined;
+    if (this.#mayDrop) {
+      if (!connection.claimDelivery(entry)) return undefined;
+    } else {
+      if (known < 0 || known > connection.capacity) throw strayQueue(known);
+      connection.takeDelivery(entry);
+    }
     const byteLength = (entry[DELIVERY.byteLength] as number) >>> 0;
     const offset = ((entry[DELIVERY.place] as number) >>> 0) * PLACE_UNIT;
     const ticket = entry[DELIVERY.ticket] as number;
@@ -81,7 +81,9 @@ export class Inbox {
     if (offset + byteLength > this.#payloadBytes && !isOwn(ticket)) {
       throw strayMessage(byteLength, offset);
     }
-    if (low !== this.#nextLow) this.#skipTo(low);
+    if (this.#mayDrop)
+      this.#skipTo((entry[DELIVERY.sequenceHigh] as number) * 2 ** 32 + (low >>> 0));
+    else if (low !== this.#nextLow) throw outOfOrder();
     this.byteLength = byteLength;
     this.offset = offset;
     this.ticket = ticket;
@@ -100,17 +102,20 @@ export class Inbox {
     throw senderDied('without an orderly close');
   }
 
-  /** Finds the full number of a message that is not the next one; the queue carries the lower 32 bits. */
-  #skipTo(low: number): void {
-    const ahead = (low - this.#nextLow) >>> 0;
-    if (!this.#mayDrop || ahead >= 2 ** 31) throw senderMisbehaved('its messages are out of order');
-    this.#dropped += ahead;
-    this.#nextSequence += ahead;
+  /** Counts those before message number `sequence` as dropped. */
+  #skipTo(sequence: number): void {
+    if (sequence < this.#nextSequence || sequence > Number.MAX_SAFE_INTEGER) throw outOfOrder();
+    this.#dropped += sequence - this.#nextSequence;
+    this.#nextSequence = sequence;
   }
 }
 
 function isOwn(ticket: number): boolean {
   return (ticket & TICKET_OWN_MEMORY) !== 0;
+}
+
+function outOfOrder(): PageferryError {
+  return senderMisbehaved('its messages are out of order');
 }
 
 function strayQueue(known: number): PageferryError {

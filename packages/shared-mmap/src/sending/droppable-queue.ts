@@ -1,5 +1,6 @@
 import type { ClaimableProducer } from '@pageferry/connection';
 import type { Slot } from '../memory/slot.js';
+import { PLACE_UNIT } from '../protocol.js';
 
 /**
  * What a receiver that may miss messages has not taken yet, as far as its sender knows, so that the
@@ -25,11 +26,14 @@ export class DroppableQueue {
     this.#sequences = new Float64Array(capacity);
   }
 
-  /** Notes what is about to be published. */
-  add(slot: Slot): void {
+  /** Publishes a message, and notes it. Only if the place of the next entry is not taken up. */
+  push(slot: Slot, ticket: number): void {
+    const { messageLength, offset, sequence } = slot;
+    const high = Math.floor(sequence / 2 ** 32);
+    this.#queue.push(messageLength | 0, offset / PLACE_UNIT, ticket, sequence | 0, high);
     const at = this.#next % this.#capacity;
     this.#slots[at] = slot;
-    this.#sequences[at] = slot.sequence;
+    this.#sequences[at] = sequence;
     this.#next++;
     this.#first = Math.max(this.#first, this.#next - this.#capacity);
   }

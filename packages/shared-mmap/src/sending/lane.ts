@@ -90,12 +90,12 @@ export class Lane {
       if (!this.#pass(slot.own, sequence)) return;
     }
     // Published first, noted afterwards: the receiver reads while this side writes its books.
-    connection.deliver(slot.messageLength | 0, slot.offset / PLACE_UNIT, ticket, sequence);
+    if (this.#droppable !== undefined) this.#droppable.push(slot, ticket);
+    else connection.deliver(slot.messageLength | 0, slot.offset / PLACE_UNIT, ticket, sequence);
     slot.holdersLow |= this.#maskLow;
     slot.holdersHigh |= this.#maskHigh;
     this.#underWay++;
     this.#bytesUnderWay += slot.messageLength;
-    this.#droppable?.add(slot);
     connection.wakeReceiver();
   }
 

@@ -12,6 +12,7 @@ import {
 } from '@pageferry/linux';
 import type { SharedMmapReceiver, SharedMmapReceiverOptions } from '@pageferry/shared-mmap';
 import { sharedMmap } from '@pageferry/shared-mmap';
+import { ClaimableProducer } from '../../../connection/dist/control/claimable-queue.js';
 import { passMemory } from '../../../connection/dist/control/passed-memory.js';
 import { encodeHello, HELLO_KIND } from '../../../connection/dist/rendezvous/hello.js';
 import { PLACE_UNIT, TICKET_OWN_MEMORY } from '../../dist/protocol.js';
@@ -42,6 +43,8 @@ export interface Announcement {
   readonly place?: number;
   readonly ticket?: number;
   readonly sequence?: number;
+  /** Upper bits of the number; they count where messages may be dropped. */
+  readonly sequenceHigh?: number;
 }
 
 /** A sender that is honest until a test makes it lie. It listens from the start. */
@@ -53,6 +56,7 @@ export class HostileSender implements Disposable {
   readonly #bells: { readonly senderBell: Doorbell; readonly receiverBell: Doorbell };
   #connection: SenderConnection | undefined;
   #socket: UnixSocket | undefined;
+  #claimable: ClaimableProducer | undefined;
   #sequence = 0;
 
   constructor(calls: LinuxCalls, path: string) {
@@ -92,9 +96,18 @@ export class HostileSender implements Disposable {
   /** Announces a message, truthfully or not. */
   announce(message: Announcement = {}): void {
     const { byteLength = 100, offset = 0, ticket = 1, sequence = this.#sequence++ } = message;
-    const { place = offset / PLACE_UNIT } = message;
-    this.#connection?.deliver(byteLength | 0, place | 0, ticket, sequence | 0);
+    const { place = offset / PLACE_UNIT, sequenceHigh = 0 } = message;
+    const words = [byteLength | 0, place | 0, ticket, sequence | 0] as const;
+    const claimable = this.#claimable ?? this.#connection?.claimable;
+    if (claimable === undefined) this.#connection?.deliver(...words);
+    else claimable.push(...words, sequenceHigh);
     this.#connection?.wakeReceiver();
+  }
+
+  /** Goes on as if it had announced so many messages and dropped them all. */
+  goOnAfter(count: number): void {
+    this.#claimable = new ClaimableProducer(this.words, this.#memory.deliveries, count);
+    this.#sequence = count;
   }
 
   /** Announces a message with memory of its own. */
