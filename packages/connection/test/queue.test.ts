@@ -25,7 +25,7 @@ beforeEach(() => {
 function shift(): number[] {
   const entry = createEntry();
   consumer.shift(entry);
-  return [...entry];
+  return [...entry.subarray(0, 4)];
 }
 
 describe('a queue', () => {
