@@ -43,6 +43,20 @@ describe('a run', () => {
     ]);
   });
 
+  it('has the quantiles of round trips in their order, also those of the programs in C', async () => {
+    const subjects = ['c-shared-memory', 'c-socket', 'unix-socket'];
+    const args = ['--quick', '--runs', '1', '--scenario', 'rtt', '--size', '64', '--json'];
+    const { stdout } = await compare(...args, '--subject', ...subjects);
+    const { results } = checkResults(JSON.parse(stdout));
+    const parked = results.filter(({ knobs }) => knobs.waiting === 'parked');
+    expect(parked.map(({ subject }) => subject).sort()).toEqual(subjects);
+    for (const { rttNs } of parked) {
+      const { p50 = 0, p99 = 0, p999 = 0 } = rttNs ?? {};
+      expect(p50).toBeGreaterThan(0);
+      expect([p50, p99, p999]).toEqual([p50, p99, p999].sort((a, b) => a - b));
+    }
+  });
+
   it('prints a table and words without --json, and no colors where no terminal is', async () => {
     const { code, stdout } = await compare(...SMALL, '--subject', 'unix-socket', '--out', 'here');
     expect(code).toBe(0);
