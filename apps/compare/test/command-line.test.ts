@@ -48,7 +48,7 @@ describe('a run', () => {
     const args = ['--quick', '--runs', '1', '--scenario', 'rtt', '--size', '64', '--json'];
     const { stdout } = await compare(...args, '--subject', ...subjects);
     const { results } = checkResults(JSON.parse(stdout));
-    const parked = results.filter(({ knobs }) => knobs.waiting === 'parked');
+    const parked = results.filter(({ knobs }) => knobs['waiting'] === 'parked');
     expect(parked.map(({ subject }) => subject).sort()).toEqual(subjects);
     for (const { rttNs } of parked) {
       const { p50 = 0, p99 = 0, p999 = 0 } = rttNs ?? {};

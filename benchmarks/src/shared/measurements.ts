@@ -73,6 +73,9 @@ const WARM_UPS = 3;
  */
 const UNDER_WAY = 64;
 
+/** No pool is larger: of messages above 16 MiB fewer have room. */
+const MOST_POOL_BYTES = 1024 * 1024 * 1024;
+
 /** Room enough for nobody to wait for room. */
 const MANY_UNDER_WAY = 1024;
 const DEPTHS = [4, 16, UNDER_WAY, MANY_UNDER_WAY];
@@ -142,14 +145,15 @@ function limitOf(
 function handOffs(plan: Plan): readonly Measurement[] {
   const { count } = plan;
   return plan.sizes.flatMap((messageBytes) => {
+    const slots = Math.min(UNDER_WAY, Math.max(1, Math.floor(MOST_POOL_BYTES / messageBytes)));
     const common = { question: 'hand-off' as const, task: sizeName(messageBytes), count };
     const ways = Object.keys(WAYS) as Way[];
     return [
-      ...limitOf(plan, common, 'handoff', messageBytes, count, UNDER_WAY),
+      ...limitOf(plan, common, 'handoff', messageBytes, count, slots),
       ...ways.map((way) => ({
         ...common,
         subject: WAYS[way],
-        run: () => runTransport(workload(plan, { messageBytes, way })),
+        run: () => runTransport(workload(plan, { messageBytes, way, slots })),
       })),
     ];
   });

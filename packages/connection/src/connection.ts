@@ -9,7 +9,7 @@ import {
 } from '@pageferry/linux';
 import { ClaimableConsumer, ClaimableProducer } from './control/claimable-queue.js';
 import type { ControlMemory } from './control/control-memory.js';
-import { PARKED, RECEIVER, SENDER, WAITS_FOR } from './control/layout.js';
+import { PARKED, RECEIVER, SENDER, TAG_WORD, WAITS_FOR } from './control/layout.js';
 import { MEMORY_MESSAGE_BYTES, PassedMemory, passMemory } from './control/passed-memory.js';
 import { type Entry, QueueConsumer, QueueProducer } from './control/queue.js';
 import type { Doorbell } from './waiting/doorbell.js';
@@ -227,6 +227,8 @@ export class ReceiverConnection extends Connection {
   readonly #returns: QueueProducer;
   readonly #senderBell: Doorbell;
   readonly #memory: PassedMemory | undefined;
+  /** Tag of the message that was claimed last: its entry does not wait any more, its memory may. */
+  #claimedTag: number | undefined;
   #bytesConsumed = 0;
   #memoriesHeard = 0;
 
@@ -264,8 +266,10 @@ export class ReceiverConnection extends Connection {
     if (available === 0) return false;
     const before = this.#deliveries.passed;
     const isTaken = this.#claimable?.claim(entry, available) === true;
-    const dropped = ((this.#deliveries.passed - before) | 0) - Number(isTaken);
-    if (dropped > 0) this.#hearMemory();
+    // What is heard from now on must not have the memory of this very message closed.
+    if (isTaken) this.#claimedTag = entry[TAG_WORD];
+    const passed = (this.#deliveries.passed - before) >>> 0;
+    if (passed > Number(isTaken)) this.#hearMemory();
     return isTaken;
   }
 
@@ -324,7 +328,7 @@ export class ReceiverConnection extends Connection {
     Atomics.store(this.words, RECEIVER.memoriesHeard, this.#memoriesHeard);
     if (this.#claimable === undefined || !this.#memory?.hasMany) return;
     const isNeeded = this.#claimable.neededTags();
-    if (isNeeded) this.#memory.prune(isNeeded);
+    if (isNeeded) this.#memory.prune((tag) => tag === this.#claimedTag || isNeeded(tag));
   }
 
   /** Takes off the socket what was passed for dropped messages: who never waits would never do it. */

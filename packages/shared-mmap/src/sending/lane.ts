@@ -78,6 +78,8 @@ export class Lane {
    * Publishes a message, or drops one as the receiver's policy has it.
    */
   deliver(slot: Slot): void {
+    // A lane that is about to be closed gets nothing more: what it got would have a gap before it.
+    if (this.#broken) return;
     if (this.#droppable !== undefined && !this.#makeRoom(this.#droppable, slot)) {
       this.#dropped++;
       return;
@@ -183,7 +185,7 @@ export class Lane {
   /** Passes the memory of a message. A receiver that cannot take it is cut off: it would miss one. */
   #pass(memory: OwnMemory, sequence: number): boolean {
     try {
-      this.#broken = !this.#connection.passMemory(sequence, memory.seal());
+      this.#broken ||= !this.#connection.passMemory(sequence, memory.seal());
     } catch {
       // ETOOMANYREFS, unix(7): more descriptors are under way than this user may have.
       this.#broken = true;
