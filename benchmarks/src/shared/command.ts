@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { thisMachine } from '../machine.js';
 import { choiceOf, collectNumbers, positiveInteger } from '../options.js';
 import { buildSharedLimit } from './limits.js';
-import { measurementsFor, type Question, questions } from './measurements.js';
+import { MANY_UNDER_WAY, measurementsFor, type Question, questions } from './measurements.js';
 import { printEndurance, printShared } from './report.js';
 import { measureRounds } from './rounds.js';
 import { runSampled } from './trials.js';
@@ -60,7 +60,7 @@ async function endure({ transport, json }: Options, count: number): Promise<void
     warmUp: Math.ceil(count / 20),
     messageBytes: 64,
     receivers: 1,
-    slots: 1024,
+    slots: MANY_UNDER_WAY,
     way: 'try',
     copy: false,
     samples: true,

@@ -77,7 +77,7 @@ const UNDER_WAY = 64;
 const MOST_POOL_BYTES = 1024 * 1024 * 1024;
 
 /** Room enough for nobody to wait for room. */
-const MANY_UNDER_WAY = 1024;
+export const MANY_UNDER_WAY = 1024;
 const DEPTHS = [4, 16, UNDER_WAY, MANY_UNDER_WAY];
 
 const COPIED_BYTES = 1024 * 1024;

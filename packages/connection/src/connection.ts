@@ -12,6 +12,7 @@ import type { ControlMemory } from './control/control-memory.js';
 import { PARKED, RECEIVER, SENDER, TAG_WORD, WAITS_FOR } from './control/layout.js';
 import { MEMORY_MESSAGE_BYTES, PassedMemory, passMemory } from './control/passed-memory.js';
 import { type Entry, QueueConsumer, QueueProducer } from './control/queue.js';
+import { senderDied } from './sender-errors.js';
 import type { Doorbell } from './waiting/doorbell.js';
 
 /** How many messages of the peer to take before others have their turn of the event loop. */
@@ -255,6 +256,22 @@ export class ReceiverConnection extends Connection {
   /** As {@link deliveriesAvailable}, without looking again while some are known to wait. */
   deliveriesKnown(): number {
     return this.#deliveries.known();
+  }
+
+  /**
+   * What it means that a look for deliveries has found none: 0 if more may come, how many came in
+   * between, or `'end'` after an orderly end.
+   *
+   * @throws `PEER_DIED` if nothing will come any more.
+   */
+  lookAgain(): number | 'end' {
+    const { finished } = this;
+    if (!finished && !this.peerGone) return 0;
+    // What was published before the end is there by now, and still to be taken.
+    const available = this.deliveriesAvailable();
+    if (available !== 0) return available;
+    if (finished) return 'end';
+    throw senderDied('without an orderly close');
   }
 
   /**

@@ -1,9 +1,4 @@
-import {
-  createEntry,
-  type ReceiverConnection,
-  senderDied,
-  senderMisbehaved,
-} from '@pageferry/connection';
+import { createEntry, type ReceiverConnection, senderMisbehaved } from '@pageferry/connection';
 import type { PageferryError } from '@pageferry/core';
 import { DELIVERY, PLACE_UNIT, TICKET_OWN_MEMORY } from '../protocol.js';
 
@@ -25,8 +20,6 @@ export class Inbox {
   readonly #payloadBytes: number;
   readonly #entry = createEntry();
   #nextSequence: number;
-  /** Its lower 32 bits. */
-  #nextLow: number;
   #dropped = 0;
   // The message that was taken last; fields, so that no message costs an object more.
   /** Its number. */
@@ -43,7 +36,6 @@ export class Inbox {
     this.#mayDrop = mayDrop;
     this.#payloadBytes = payloadBytes;
     this.#nextSequence = firstSequence;
-    this.#nextLow = firstSequence | 0;
   }
 
   /** Messages that the sender has dropped, as the numbers of those that came tell. */
@@ -64,8 +56,9 @@ export class Inbox {
   next(): 'message' | 'end' | undefined {
     const connection = this.#connection;
     const entry = this.#entry;
-    const known = connection.deliveriesKnown();
-    if (known === 0) return this.#onEmpty();
+    const known = connection.deliveriesKnown() || connection.lookAgain();
+    if (known === 0) return undefined;
+    if (typeof known === 'string') return known;
     if (this.#mayDrop) {
       if (!connection.claimDelivery(entry)) return undefined;
     } else {
@@ -83,23 +76,12 @@ export class Inbox {
     }
     if (this.#mayDrop)
       this.#skipTo((entry[DELIVERY.sequenceHigh] as number) * 2 ** 32 + (low >>> 0));
-    else if (low !== this.#nextLow) throw outOfOrder();
+    else if (low !== (this.#nextSequence | 0)) throw outOfOrder();
     this.byteLength = byteLength;
     this.offset = offset;
     this.ticket = ticket;
     this.sequence = this.#nextSequence++;
-    this.#nextLow = (low + 1) | 0;
     return 'message';
-  }
-
-  /** Nothing was there: why, and whether there is something after all. */
-  #onEmpty(): 'message' | 'end' | undefined {
-    const { finished, peerGone } = this.#connection;
-    if (!finished && !peerGone) return undefined;
-    // What was published before the end is there by now, and still to be taken.
-    if (this.#connection.deliveriesAvailable() !== 0) return this.next();
-    if (finished) return 'end';
-    throw senderDied('without an orderly close');
   }
 
   /** Counts those before message number `sequence` as dropped. */

@@ -56,15 +56,9 @@ export class Inlet {
   message(): InboundMessage | 'end' | undefined {
     if (this.#current !== undefined) return this.#current;
     const { connection } = this.#settings;
-    let available = connection.deliveriesAvailable();
-    if (available === 0) {
-      const { finished, peerGone } = connection;
-      if (!finished && !peerGone) return undefined;
-      // What was announced before the end is there by now, and still to be taken.
-      available = connection.deliveriesAvailable();
-      if (available === 0 && finished) return 'end';
-      if (available === 0) throw senderDied('without an orderly close');
-    }
+    const available = connection.deliveriesAvailable() || connection.lookAgain();
+    if (available === 0) return undefined;
+    if (available === 'end') return available;
     if (available < 0 || available > connection.capacity)
       throw senderMisbehaved('its queue overflows');
     connection.takeDelivery(this.#entry);
