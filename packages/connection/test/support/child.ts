@@ -17,11 +17,19 @@ export class Child implements AsyncDisposable {
   #exited = false;
   #wake: () => void = () => undefined;
 
-  /** @param descriptors become descriptors 4, 5, … of the child. */
-  constructor(program: URL, words: readonly string[] = [], descriptors: number[] = []) {
+  /**
+   * @param descriptors become descriptors 4, 5, … of the child.
+   * @param standardError where what it complains of goes.
+   */
+  constructor(
+    program: URL,
+    words: readonly string[] = [],
+    descriptors: number[] = [],
+    standardError: 'inherit' | 'ignore' = 'inherit',
+  ) {
     this.#process = fork(program, words, {
       execArgv: [],
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...descriptors],
+      stdio: ['ignore', 'inherit', standardError, 'ipc', ...descriptors],
     });
     this.#process.on('message', (message) => {
       this.#messages.push(message);

@@ -8,6 +8,12 @@ const LOOKS = 64;
 const EAGER = 0.02;
 
 /**
+ * For how long to sleep at a stretch, in milliseconds: who is in the kernel cannot be terminated. Back in
+ * JavaScript, a thread that is to end does.
+ */
+const SLICE = 50;
+
+/**
  * Blocks this thread until something may have happened on a connection: a message, the end, or the
  * sender's death; or until `deadline`, in milliseconds of `performance.now()`.
  *
@@ -30,9 +36,11 @@ export function blockUntilNews(
   if (hasNews() || connection.checkPeer()) return;
   const { bell, socket } = connection.waitable;
   const entries = new Int32Array([bell.fd.fd, POLLIN, socket.fd, POLLIN]);
-  const left = deadline - performance.now();
-  const timeout = left === Number.POSITIVE_INFINITY ? -1 : Math.ceil(Math.max(left, 0));
-  const ready = calls.pollMany(entries, 2, Math.min(timeout, 0x7fffffff));
+  let ready: number;
+  do {
+    const left = Math.max(deadline - performance.now(), 0);
+    ready = calls.pollMany(entries, 2, Math.ceil(Math.min(left, SLICE)));
+  } while (ready === 0 && performance.now() < deadline);
   if (ready < 0 && ready !== -EINTR) throw systemCallError('poll', ready);
   bell.drain();
   connection.checkPeer();
