@@ -1,3 +1,4 @@
+import type { PageferryError } from '@pageferry/core';
 import {
   type DescriptorWatcher,
   type LinuxCalls,
@@ -12,11 +13,17 @@ import type { ControlMemory } from './control/control-memory.js';
 import { PARKED, RECEIVER, SENDER, TAG_WORD, WAITS_FOR } from './control/layout.js';
 import { MEMORY_MESSAGE_BYTES, PassedMemory, passMemory } from './control/passed-memory.js';
 import { type Entry, QueueConsumer, QueueProducer } from './control/queue.js';
-import { senderDied } from './sender-errors.js';
+import { senderDied, senderMisbehaved } from './sender-errors.js';
 import type { Doorbell } from './waiting/doorbell.js';
 
 /** How many messages of the peer to take before others have their turn of the event loop. */
 const MESSAGES_AT_ONCE = 16;
+
+/**
+ * How many rings in a row may bring nothing new. An honest peer changes one of its counters before each;
+ * at most one ring comes when its news were seen already.
+ */
+const MAX_EMPTY_RINGS = 64;
 
 /** The parts of a connection. The connection takes them over. */
 export interface ConnectionParts {
@@ -44,6 +51,10 @@ abstract class Connection implements Disposable {
   readonly #ownBell: Doorbell;
   #socketWatcher: DescriptorWatcher | undefined;
   #peerGone = false;
+  #countersAtRing = 0;
+  #emptyRings = 0;
+  /** True if the peer was cut off because it rang and rang, and had nothing to say. */
+  protected ringsInVain = false;
 
   protected constructor(parts: ConnectionParts, ownBell: Doorbell) {
     this.#parts = parts;
@@ -67,7 +78,11 @@ abstract class Connection implements Disposable {
    * @throws `SYSTEM_CALL_FAILED`.
    */
   watch(calls: LinuxCalls, events: ConnectionEvents): void {
-    this.#ownBell.listen(events.onRing);
+    this.#ownBell.listen(() => {
+      const wasGone = this.#peerGone;
+      if (this.believeRing()) events.onRing();
+      else if (!wasGone) events.onHangUp();
+    });
     const { socket } = this.#parts;
     const watcher = calls.watch(socket.fd, POLLIN, () => {
       for (let count = 0; count < MESSAGES_AT_ONCE; count++) {
@@ -100,6 +115,29 @@ abstract class Connection implements Disposable {
     }
     return true;
   }
+
+  /**
+   * Whether to look what is new, after a ring. A peer that rings for ever and has nothing to say, or whose
+   * bell cannot be silenced (no eventfd, or one that counts down), would keep this side busy at no cost to
+   * itself: it is cut off, as one that has hung up.
+   */
+  believeRing(): boolean {
+    const counters = this.peerCounters();
+    if (counters !== this.#countersAtRing) {
+      this.#countersAtRing = counters;
+      this.#emptyRings = 0;
+      return true;
+    }
+    if (++this.#emptyRings <= MAX_EMPTY_RINGS) return true;
+    this.#ownBell.ignore();
+    this.unwatch();
+    this.ringsInVain = !this.#peerGone;
+    this.#peerGone = true;
+    return false;
+  }
+
+  /** The sum of all counters that the peer publishes: they only grow, so that it tells of any news. */
+  protected abstract peerCounters(): number;
 
   /** The descriptors to wait for where the event loop is not: the own bell, and the socket. */
   get waitable(): { readonly bell: Doorbell; readonly socket: UnixSocket } {
@@ -145,6 +183,15 @@ export class SenderConnection extends Connection {
     this.#deliveries = this.#claimable ?? new QueueProducer(this.words, deliveries);
     this.#returns = new QueueConsumer(this.words, parts.memory.returns);
     this.#receiverBell = parts.receiverBell;
+  }
+
+  protected override peerCounters(): number {
+    return (
+      (Atomics.load(this.words, RECEIVER.returned) +
+        Atomics.load(this.words, RECEIVER.bytesConsumed) +
+        Atomics.load(this.words, RECEIVER.memoriesHeard)) |
+      0
+    );
   }
 
   /** Publishes a message. The caller keeps at most `capacity` under way. */
@@ -248,6 +295,16 @@ export class ReceiverConnection extends Connection {
     this.#senderBell = parts.senderBell;
   }
 
+  protected override peerCounters(): number {
+    return (
+      (Atomics.load(this.words, SENDER.delivered) +
+        Atomics.load(this.words, SENDER.bytesProduced) +
+        Atomics.load(this.words, SENDER.memoriesPassed) +
+        Atomics.load(this.words, SENDER.finished)) |
+      0
+    );
+  }
+
   /** How many messages wait. Unchecked: the sender may lie. */
   deliveriesAvailable(): number {
     return this.#deliveries.available();
@@ -262,7 +319,7 @@ export class ReceiverConnection extends Connection {
    * What it means that a look for deliveries has found none: 0 if more may come, how many came in
    * between, or `'end'` after an orderly end.
    *
-   * @throws `PEER_DIED` if nothing will come any more.
+   * @throws `PEER_DIED` if nothing will come any more, `PEER_MISBEHAVED` if the sender was cut off.
    */
   lookAgain(): number | 'end' {
     const { finished } = this;
@@ -271,7 +328,14 @@ export class ReceiverConnection extends Connection {
     const available = this.deliveriesAvailable();
     if (available !== 0) return available;
     if (finished) return 'end';
-    throw senderDied('without an orderly close');
+    throw this.endedBy('without an orderly close');
+  }
+
+  /** The error for a sender that is gone: it has died, or was cut off for what it did. */
+  endedBy(when: string): PageferryError {
+    return this.ringsInVain
+      ? senderMisbehaved('its doorbell rings and rings, and there is nothing new')
+      : senderDied(when);
   }
 
   /**

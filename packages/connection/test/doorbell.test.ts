@@ -3,6 +3,7 @@ import { Doorbell } from '@pageferry/connection';
 import { OwnedFd } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { describe, expect, test } from 'vitest';
+import { FALSE_BELLS } from './support/false-bells.js';
 import { expectNothingLeft } from './support/process-state.js';
 
 const calls = loadLinuxCalls();
@@ -84,6 +85,22 @@ describe('a doorbell', () => {
     using bell = new Doorbell(calls, new OwnedFd(calls, openSync('/proc/self/exe', 'r')));
     expect(() => bell.listen(() => undefined)).toThrow(
       expect.objectContaining({ code: 'SYSTEM_CALL_FAILED', errnoName: 'EPERM' }),
+    );
+  });
+
+  test('is taken from a peer as what it is', () => {
+    using bell = Doorbell.create(calls);
+    using fromPeer = Doorbell.fromPeer(calls, bell.fd.duplicate());
+    fromPeer.ring();
+    bell.drain();
+  });
+
+  test.each(Object.entries(FALSE_BELLS))('is not %s (11.14)', (_, open) => {
+    const number = open(calls);
+    expect(number).toBeGreaterThan(2);
+    using fd = new OwnedFd(calls, number);
+    expect(() => Doorbell.fromPeer(calls, fd)).toThrow(
+      expect.objectContaining({ code: 'PEER_MISBEHAVED' }),
     );
   });
 });

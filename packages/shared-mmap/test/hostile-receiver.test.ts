@@ -132,6 +132,15 @@ describe('a sender whose receiver lies drops it, and goes on with the others', (
     await expectLiarToBeDropped(stage);
   });
 
+  test('when it rings for ever, and has nothing to say (11.14)', async () => {
+    await using stage = await open();
+    await until(() => {
+      stage.liar.ring();
+      return stage.sender.receivers.length === 1;
+    });
+    await expectLiarToBeDropped(stage);
+  });
+
   test('when it passes descriptors, all of which are closed', async () => {
     await using stage = await open();
     const fd = calls.eventfd(0, 0);

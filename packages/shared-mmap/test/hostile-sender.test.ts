@@ -3,6 +3,7 @@ import { SENDER } from '@pageferry/connection';
 import { F_SEAL_WRITE, MFD_ALLOW_SEALING, OwnedFd, SIZE_SEALS } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { describe, expect, test } from 'vitest';
+import { FALSE_BELLS } from '../../connection/test/support/false-bells.js';
 import { temporaryFolder } from '../../connection/test/support/folder.js';
 import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { TICKET_OWN_MEMORY } from '../dist/protocol.js';
@@ -254,6 +255,57 @@ describe('a receiver refuses a sender that passes', () => {
       await refuse({ instead: { [part]: fd } });
       calls.close(fd);
     }
+  });
+});
+
+describe('a receiver refuses as its doorbell', () => {
+  expectNothingLeft();
+
+  test.each(Object.entries(FALSE_BELLS))('%s (11.14)', async (_, open) => {
+    for (const part of ['senderBell', 'receiverBell'] as const) {
+      const fd = open(calls);
+      await expect(connectTo(calls, folder.fresh(), { instead: { [part]: fd } })).rejects.toThrow(
+        MISBEHAVED,
+      );
+      calls.close(fd);
+    }
+  });
+});
+
+describe('a sender that rings for ever, and has nothing to say', () => {
+  expectNothingLeft();
+
+  test('is cut off by a receiver that waits on the event loop (11.14)', async () => {
+    await using pair = await connectTo(calls, folder.fresh());
+    pair.sender.announce();
+    const waiting = pair.receiver.receive(LIMIT);
+    (await waiting)?.release();
+    const next = pair.receiver.receive(LIMIT);
+    let over = false;
+    const ringing = (async () => {
+      for (; !over; await new Promise(setImmediate)) pair.sender.ring();
+    })();
+    await expect(next).rejects.toThrow(MISBEHAVED);
+    over = true;
+    await ringing;
+    await expectAccusation(pair);
+  });
+
+  test('is cut off by a receiver that waits with receiveSync (11.14)', async () => {
+    // Rung anew whenever it was read, as by a thread of the sender's that does nothing else.
+    const one = new Uint8Array(new BigUint64Array([1n]).buffer);
+    const binding = {
+      ...calls,
+      read: (...words: Parameters<typeof calls.read>) => {
+        const result = calls.read(...words);
+        calls.write(words[0], one, 0, 8);
+        return result;
+      },
+    };
+    await using pair = await connectTo(calls, folder.fresh(), {}, { binding });
+    pair.sender.ring();
+    expect(() => pair.receiver.receiveSync(LIMIT)).toThrow(MISBEHAVED);
+    await expectAccusation(pair);
   });
 });
 

@@ -1,13 +1,10 @@
 import { SENDER } from '@pageferry/connection';
-import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../../connection/test/support/folder.js';
 import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { connect, DIED, LIMIT, MISBEHAVED } from './support/hostile-pair.js';
 
-const calls = loadLinuxCalls();
 const folder = temporaryFolder();
-const EFD_SEMAPHORE = 1;
 
 describe('a receiver whose sender', () => {
   expectNothingLeft();
@@ -75,15 +72,17 @@ describe('a receiver whose sender', () => {
     await expect(pair.receiver.receive(LIMIT)).rejects.toThrow(DIED);
   });
 
-  test('rings without end still has its turns of the event loop', async () => {
-    const bell = calls.eventfd(0xffffffff, EFD_SEMAPHORE); // Each read takes one ring of many.
-    await using pair = await connect(folder.fresh(), { instead: { receiverBell: bell } });
-    calls.close(bell);
+  test('rings without end is cut off, and every call says so (11.14)', async () => {
+    await using pair = await connect(folder.fresh());
     const waiting = pair.receiver.receive(LIMIT);
-    for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
-    await new Promise((resolve) => setTimeout(resolve, 1));
-    pair.sender.sendHonestly(3);
-    expect((await waiting)?.bytes.length).toBe(3);
+    let over = false;
+    const ringing = (async () => {
+      for (; !over; await new Promise(setImmediate)) pair.sender.ring();
+    })();
+    await expect(waiting).rejects.toThrow(MISBEHAVED);
+    over = true;
+    await ringing;
+    await expect(pair.receiver.receive(LIMIT)).rejects.toThrow(MISBEHAVED);
   });
 
   test('lies leaves another receiver of this process alone', async () => {

@@ -3,6 +3,7 @@ import { controlByteLength } from '@pageferry/connection';
 import { createPipe, MFD_ALLOW_SEALING } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { describe, expect, test } from 'vitest';
+import { FALSE_BELLS } from '../../connection/test/support/false-bells.js';
 import { temporaryFolder } from '../../connection/test/support/folder.js';
 import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { connect, MISBEHAVED } from './support/hostile-pair.js';
@@ -75,5 +76,14 @@ describe('a receiver refuses a sender that passes', () => {
   test.each(['senderBell', 'receiverBell'] as const)('a file as the %s', async (bell) => {
     const fd = regularFile(8);
     await expect(connectWith(fd, () => ({ instead: { [bell]: fd } }))).rejects.toThrow(MISBEHAVED);
+  });
+
+  test.each(Object.entries(FALSE_BELLS))('%s for a doorbell (11.14)', async (_, open) => {
+    for (const bell of ['senderBell', 'receiverBell'] as const) {
+      const fd = open(calls);
+      await expect(connectWith(fd, () => ({ instead: { [bell]: fd } }))).rejects.toThrow(
+        MISBEHAVED,
+      );
+    }
   });
 });

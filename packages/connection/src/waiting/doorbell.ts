@@ -12,6 +12,7 @@ import {
   STAT_FIELD,
   systemCallError,
 } from '@pageferry/linux';
+import { mayBeDoorbell } from './may-be-doorbell.js';
 
 const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);
 
@@ -43,13 +44,14 @@ export class Doorbell implements Disposable {
   /**
    * Takes over a descriptor that a peer has passed.
    *
-   * @throws `PEER_MISBEHAVED` if it is a file, a pipe or the like: writing to it could block.
+   * @throws `PEER_MISBEHAVED` if it is a file, a pipe or the like: writing to it could block. Or if it is
+   *   known to be something else that cannot be silenced by reading it.
    */
   static fromPeer(calls: LinuxCalls, fd: OwnedFd): Doorbell {
     const status = new BigInt64Array(6);
     checkResult(calls.fstat(fd.fd, status), 'fstat');
     // What the kernel makes without a file system, as eventfds, has no type.
-    if ((Number(status[STAT_FIELD.mode]) & S_IFMT) !== 0) {
+    if ((Number(status[STAT_FIELD.mode]) & S_IFMT) !== 0 || !mayBeDoorbell(fd.fd)) {
       throw new PageferryError('PEER_MISBEHAVED', 'the peer passed something else for a doorbell');
     }
     return new Doorbell(calls, fd);
@@ -85,10 +87,15 @@ export class Doorbell implements Disposable {
       this.#calls.read(fd, this.#counter, 0, 8);
   }
 
-  /** Stops listening and closes the descriptor. Harmless the second time. */
-  close(): void {
+  /** Stops listening. Harmless the second time. */
+  ignore(): void {
     this.#watcher?.close();
     this.#watcher = undefined;
+  }
+
+  /** Stops listening and closes the descriptor. Harmless the second time. */
+  close(): void {
+    this.ignore();
     this.fd.close();
   }
 

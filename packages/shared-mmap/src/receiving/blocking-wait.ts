@@ -42,6 +42,9 @@ export function blockUntilNews(
     ready = calls.pollMany(entries, 2, Math.ceil(Math.min(left, SLICE)));
   } while (ready === 0 && performance.now() < deadline);
   if (ready < 0 && ready !== -EINTR) throw systemCallError('poll', ready);
-  bell.drain();
+  if ((entries[1] as number) >>> 16 !== 0) {
+    bell.drain();
+    connection.believeRing();
+  }
   connection.checkPeer();
 }

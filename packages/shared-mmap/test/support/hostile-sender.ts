@@ -104,6 +104,11 @@ export class HostileSender implements Disposable {
     this.#connection?.wakeReceiver();
   }
 
+  /** Rings the receiver, parked or not, whether there is anything new or not. */
+  ring(): void {
+    this.#bells.receiverBell.ring();
+  }
+
   /** Goes on as if it had announced so many messages and dropped them all. */
   goOnAfter(count: number): void {
     this.#claimable = new ClaimableProducer(this.words, this.#memory.deliveries, count);

@@ -78,7 +78,7 @@ export class Inlet {
     const rest = message.byteLength - message.taken;
     const available = Math.min(connection.bytesAvailable(), rest, this.#pieceBytes);
     if (available >= least) return available;
-    if (gone && rest > 0) throw senderDied('in the middle of a message');
+    if (gone && rest > 0) throw connection.endedBy('in the middle of a message');
     return 0;
   }
 

@@ -56,6 +56,11 @@ export class HostileSender implements Disposable {
     return this.#memory.words;
   }
 
+  /** Rings the receiver, parked or not, whether there is anything new or not. */
+  ring(): void {
+    this.#receiverBell.ring();
+  }
+
   /** Waits for a receiver and welcomes it. */
   async welcome(lies: Lies = {}): Promise<void> {
     await waitUntilReady(this.#calls, this.#listener.fd, POLLIN, 0);
