@@ -1,4 +1,4 @@
-import type { PageferryError } from '@pageferry/core';
+import { setImmediate } from 'node:timers';
 import {
   type DescriptorWatcher,
   type LinuxCalls,
@@ -40,7 +40,7 @@ export interface ConnectionParts {
 export interface ConnectionEvents {
   /** The peer has rung: something may have changed. */
   readonly onRing: () => void;
-  /** The peer has hung up or died. Called once. */
+  /** The peer has hung up or died, or the connection has failed. Called once. */
   readonly onHangUp: () => void;
 }
 
@@ -50,11 +50,13 @@ abstract class Connection implements Disposable {
   readonly #parts: ConnectionParts;
   readonly #ownBell: Doorbell;
   #socketWatcher: DescriptorWatcher | undefined;
+  #onHangUp: (() => void) | undefined;
   #peerGone = false;
   #countersAtRing = 0;
   #emptyRings = 0;
   /** True if the peer was cut off because it rang and rang, and had nothing to say. */
   protected ringsInVain = false;
+  #failure: unknown;
 
   protected constructor(parts: ConnectionParts, ownBell: Doorbell) {
     this.#parts = parts;
@@ -67,36 +69,61 @@ abstract class Connection implements Disposable {
     return this.#parts.memory.capacity;
   }
 
-  /** True once the peer has hung up or died. */
+  /** True once the peer has hung up or died, or the connection has failed on this side. */
   get peerGone(): boolean {
     return this.#peerGone;
   }
 
+  /** What failed on this side, mostly `SYSTEM_CALL_FAILED`; `undefined` if nothing did. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
   /**
-   * Starts to watch for rings and for the peer's end.
+   * Ends the connection, as far as this side is concerned, because of what failed here: where nobody
+   * would catch it, as in a callback of the event loop, or once a message was announced. The first
+   * failure counts.
+   */
+  fail(error: unknown): void {
+    this.#failure ??= error;
+    this.#peerGone = true;
+    this.unwatch();
+    // Not here: it may be in the middle of what its owner does.
+    setImmediate(() => this.#hangUp());
+  }
+
+  /**
+   * Starts to watch for rings and for the peer's end. The events must not throw: nobody is there to
+   * catch it.
    *
    * @throws `SYSTEM_CALL_FAILED`.
    */
   watch(calls: LinuxCalls, events: ConnectionEvents): void {
-    this.#ownBell.listen(() => {
-      const wasGone = this.#peerGone;
-      if (this.believeRing()) events.onRing();
-      else if (!wasGone) events.onHangUp();
-    });
+    this.#ownBell.listen(
+      () => {
+        if (this.believeRing()) events.onRing();
+        else this.#hangUp();
+      },
+      (error) => this.fail(error),
+    );
     const { socket } = this.#parts;
-    const watcher = calls.watch(socket.fd, POLLIN, () => {
-      for (let count = 0; count < MESSAGES_AT_ONCE; count++) {
-        const message = socket.receive(MEMORY_MESSAGE_BYTES);
-        if (message === undefined) return;
-        if (message !== 'end' && this.hear(message)) continue;
-        this.unwatch();
-        this.#peerGone = true;
-        events.onHangUp();
-        return;
+    const watcher = calls.watch(socket.fd, POLLIN, (error) => {
+      try {
+        if (error < 0) throw systemCallError('epoll_wait', error);
+        for (let count = 0; count < MESSAGES_AT_ONCE; count++) {
+          const message = socket.receive(MEMORY_MESSAGE_BYTES);
+          if (message === undefined) return;
+          if (message !== 'end' && this.hear(message)) continue;
+          this.#hangUp();
+          return;
+        }
+      } catch (failure) {
+        this.fail(failure);
       }
     });
     if (typeof watcher === 'number') throw systemCallError('epoll_ctl', watcher);
     this.#socketWatcher = watcher;
+    this.#onHangUp = events.onHangUp;
   }
 
   /** Stops watching the socket. */
@@ -108,10 +135,14 @@ abstract class Connection implements Disposable {
   /** True once the peer has hung up or died, also where the event loop had no turn to notice it. */
   checkPeer(): boolean {
     const { socket } = this.#parts;
-    while (!this.#peerGone) {
-      const message = socket.receive(MEMORY_MESSAGE_BYTES);
-      if (message === undefined) return false;
-      this.#peerGone = message === 'end' || !this.hear(message);
+    try {
+      while (!this.#peerGone) {
+        const message = socket.receive(MEMORY_MESSAGE_BYTES);
+        if (message === undefined) return false;
+        this.#peerGone = message === 'end' || !this.hear(message);
+      }
+    } catch (error) {
+      this.fail(error);
     }
     return true;
   }
@@ -144,6 +175,23 @@ abstract class Connection implements Disposable {
     return { bell: this.#ownBell, socket: this.#parts.socket };
   }
 
+  /** Rings the other side. A bell that does not ring is the end: the other side would sleep on. */
+  protected ring(bell: Doorbell): void {
+    try {
+      bell.ring();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #hangUp(): void {
+    this.#peerGone = true;
+    this.unwatch();
+    const onHangUp = this.#onHangUp;
+    this.#onHangUp = undefined;
+    onHangUp?.();
+  }
+
   /** Takes what the peer says after the handshake. False if it has nothing to say: it is cut off. */
   protected hear(message: SocketMessage): boolean {
     for (const descriptor of message.descriptors) descriptor.close();
@@ -153,6 +201,7 @@ abstract class Connection implements Disposable {
   /** Gives back everything. Harmless the second time. */
   close(): void {
     this.unwatch();
+    this.#onHangUp = undefined;
     this.#parts.senderBell.close();
     this.#parts.receiverBell.close();
     this.#parts.socket.close();
@@ -245,7 +294,7 @@ export class SenderConnection extends Connection {
   /** Rings the receiver if it is parked. Costs one load if it is not. */
   wakeReceiver(): void {
     if (Atomics.load(this.words, PARKED.receiver) === 0) return;
-    if (Atomics.exchange(this.words, PARKED.receiver, 0) !== 0) this.#receiverBell.ring();
+    if (Atomics.exchange(this.words, PARKED.receiver, 0) !== 0) this.ring(this.#receiverBell);
   }
 
   /**
@@ -319,7 +368,8 @@ export class ReceiverConnection extends Connection {
    * What it means that a look for deliveries has found none: 0 if more may come, how many came in
    * between, or `'end'` after an orderly end.
    *
-   * @throws `PEER_DIED` if nothing will come any more, `PEER_MISBEHAVED` if the sender was cut off.
+   * @throws `PEER_DIED` if nothing will come any more, `PEER_MISBEHAVED` if the sender was cut off,
+   *   or what failed on this side.
    */
   lookAgain(): number | 'end' {
     const { finished } = this;
@@ -331,8 +381,12 @@ export class ReceiverConnection extends Connection {
     throw this.endedBy('without an orderly close');
   }
 
-  /** The error for a sender that is gone: it has died, or was cut off for what it did. */
-  endedBy(when: string): PageferryError {
+  /**
+   * The error for a sender that is gone: it has died, or was cut off for what it did, or what failed
+   * on this side.
+   */
+  endedBy(when: string): unknown {
+    if (this.failure !== undefined) return this.failure;
     return this.ringsInVain
       ? senderMisbehaved('its doorbell rings and rings, and there is nothing new')
       : senderDied(when);
@@ -423,6 +477,6 @@ export class ReceiverConnection extends Connection {
   }
 
   #wakeSender(): void {
-    if (Atomics.exchange(this.words, PARKED.sender, 0) !== 0) this.#senderBell.ring();
+    if (Atomics.exchange(this.words, PARKED.sender, 0) !== 0) this.ring(this.#senderBell);
   }
 }

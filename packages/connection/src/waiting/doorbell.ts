@@ -2,7 +2,9 @@ import { PageferryError } from '@pageferry/core';
 import {
   checkResult,
   type DescriptorWatcher,
+  EAGAIN,
   EFD_NONBLOCK,
+  EINVAL,
   type LinuxCalls,
   OwnedFd,
   POLLIN,
@@ -57,34 +59,58 @@ export class Doorbell implements Disposable {
     return new Doorbell(calls, fd);
   }
 
-  /** Wakes the listener. */
+  /**
+   * Wakes the listener.
+   *
+   * @throws `SYSTEM_CALL_FAILED`: the listener may sleep on.
+   */
   ring(): void {
     const { fd } = this.fd;
     // A bell that was rung 2^64 - 2 times takes no more, and will wake its listener anyway. Writing
     // to it would block if the peer has made it blocking, which it can, as both share it.
-    if ((pollNow(this.#calls, fd, POLLOUT) & POLLOUT) !== 0) this.#calls.write(fd, ONE, 0, 8);
+    if ((pollNow(this.#calls, fd, POLLOUT) & POLLOUT) === 0) return;
+    const written = this.#calls.write(fd, ONE, 0, 8);
+    // EINVAL: the peer passed something that is no eventfd, and will not hear this side.
+    if (written < 0 && written !== -EAGAIN && written !== -EINVAL)
+      throw systemCallError('write', written, 'eventfd');
   }
 
   /**
    * Calls `onRing` on the event loop whenever the bell was rung.
    *
+   * @param onRing must not throw.
+   * @param onFailure gets what went wrong, if rings are not heard any more. Called at most once.
    * @throws `SYSTEM_CALL_FAILED`.
    */
-  listen(onRing: () => void): void {
-    const watcher = this.#calls.watch(this.fd.fd, POLLIN, () => {
-      this.drain();
+  listen(onRing: () => void, onFailure: (error: unknown) => void = () => undefined): void {
+    const watcher = this.#calls.watch(this.fd.fd, POLLIN, (error) => {
+      try {
+        if (error < 0) throw systemCallError('epoll_wait', error, 'eventfd');
+        this.drain();
+      } catch (failure) {
+        this.ignore();
+        onFailure(failure);
+        return;
+      }
       onRing();
     });
     if (typeof watcher === 'number') throw systemCallError('epoll_ctl', watcher, 'eventfd');
     this.#watcher = watcher;
   }
 
-  /** Forgets the rings so far. */
+  /**
+   * Forgets the rings so far.
+   *
+   * @throws `SYSTEM_CALL_FAILED`.
+   */
   drain(): void {
     const { fd } = this.fd;
     // Reading a bell that the peer has drained before, and made blocking, would wait for the next ring.
-    if ((pollNow(this.#calls, fd, POLLIN) & POLLIN) !== 0)
-      this.#calls.read(fd, this.#counter, 0, 8);
+    if ((pollNow(this.#calls, fd, POLLIN) & POLLIN) === 0) return;
+    const read = this.#calls.read(fd, this.#counter, 0, 8);
+    if (read >= 0 || read === -EAGAIN) return;
+    // EINVAL: the peer passed something that is no eventfd. Its rings will not be believed for long.
+    if (read !== -EINVAL) throw systemCallError('read', read, 'eventfd');
   }
 
   /** Stops listening. Harmless the second time. */

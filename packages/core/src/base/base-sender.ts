@@ -44,6 +44,8 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   #messagesSent = 0;
   #bytesSent = 0;
   #loansHeld = 0;
+  #connectionsFailed = 0;
+  #connectionFailure: unknown;
 
   protected constructor(settings: BaseSenderSettings) {
     this.endpoint = settings.endpoint;
@@ -65,7 +67,8 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   protected abstract free(memory: M): void;
   /**
    * Takes a message for every connected receiver, or none of them. Whoever answers `sent` owns the
-   * memory from then on.
+   * memory from then on. Once a single receiver may see the message nothing throws any more, in here or
+   * in `hasLeft` and `isFlushed`: what fails then ends that connection ({@link connectionFailed}).
    *
    * @param byteLength how much of `memory.bytes` to send.
    */
@@ -172,8 +175,24 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
       bytesSent: this.#bytesSent,
       loansHeld: this.closed ? 0 : this.#loansHeld,
       bytesOut: this.closed ? 0 : this.bytesOut(),
+      connectionsFailed: this.#connectionsFailed,
+      ...(this.#connectionsFailed === 0 ? {} : { connectionFailure: this.#connectionFailure }),
       ...this.sendMethod(),
     };
+  }
+
+  /**
+   * For backends: notes that a connection is ended by a failure of this process, not of its peer. There
+   * may be no call that it could be thrown from, so that `stats` and a process warning tell of it.
+   */
+  protected connectionFailed(error: unknown): void {
+    this.#connectionsFailed++;
+    this.#connectionFailure = error;
+    process.emitWarning(
+      `the connection to a receiver was ended, because ${messageOf(error)}`,
+      'PageferryWarning',
+      'PAGEFERRY_CONNECTION_FAILED',
+    );
   }
 
   /** For `BaseLoan` only. */
@@ -315,4 +334,8 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   #checkOpen(): void {
     if (this.closed) throw new PageferryError('CLOSED', 'this sender is closed');
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

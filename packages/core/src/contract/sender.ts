@@ -3,8 +3,8 @@ import type { PeerCredentials, WaitOptions } from './transport.js';
 /**
  * What became of a message. Expected outcomes are values:
  *
- * - `sent`: every connected receiver will see the message unless it or this process dies. The loan
- *   is no longer yours.
+ * - `sent`: every connected receiver will see the message unless it or this process dies, or its
+ *   connection breaks. The loan is no longer yours, whatever happens afterwards.
  * - `full`: a receiver is behind and there is no room now (only from `trySend`). The loan is still
  *   yours.
  * - `no-receiver`: nobody is connected. The loan is still yours; see `waitForReceivers`.
@@ -37,6 +37,13 @@ export interface SenderStats {
   readonly method: string;
   /** Why the method is not the transport's best one. Absent when it is. */
   readonly methodReason?: string | undefined;
+  /**
+   * Connections that ended because a system call of this process failed after it had accepted a
+   * message. Their receivers see `PEER_DIED`; the others go on.
+   */
+  readonly connectionsFailed: number;
+  /** What ended the last of them, mostly `SYSTEM_CALL_FAILED`. Absent if there was none. */
+  readonly connectionFailure?: unknown;
 }
 
 /**

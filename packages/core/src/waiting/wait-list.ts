@@ -15,7 +15,8 @@ export class WaitList {
 
   /**
    * @param arm asks the other side to wake this one. Called each time before waiters park;
-   *   conditions are checked once more afterwards, so that a change in between is not missed.
+   *   conditions are checked once more afterwards, so that a change in between is not missed. What it
+   *   throws, those who wait throw.
    */
   constructor(arm?: () => void) {
     this.#arm = arm;
@@ -57,10 +58,7 @@ export class WaitList {
       };
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#waiters.add(waiter);
-      if (this.#arm) {
-        this.#arm();
-        this.#check(waiter);
-      }
+      if (this.#arm && this.#tryToArm(this.#arm)) this.#check(waiter);
     });
   }
 
@@ -73,8 +71,7 @@ export class WaitList {
   /** Checks every waiter's condition; call it after any change that could make one true. */
   wake(): void {
     for (const waiter of this.#waiters) this.#check(waiter);
-    if (this.#waiters.size === 0 || !this.#arm) return;
-    this.#arm();
+    if (this.#waiters.size === 0 || !this.#arm || !this.#tryToArm(this.#arm)) return;
     for (const waiter of this.#waiters) this.#check(waiter);
   }
 
@@ -82,6 +79,17 @@ export class WaitList {
   fail(error: unknown): void {
     this.#failure = error;
     for (const waiter of this.#waiters) waiter.reject(error);
+  }
+
+  /** False if it failed: nobody would wake those who wait, so they learn of it. */
+  #tryToArm(arm: () => void): boolean {
+    try {
+      arm();
+      return true;
+    } catch (error) {
+      for (const waiter of this.#waiters) waiter.reject(error);
+      return false;
+    }
   }
 
   #check(waiter: Waiter): void {

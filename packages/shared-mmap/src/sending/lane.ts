@@ -64,6 +64,11 @@ export class Lane {
     return this.#broken || this.#connection.peerGone;
   }
 
+  /** What failed on this side, if that is why the lane is broken. */
+  get failure(): unknown {
+    return this.#connection.failure;
+  }
+
   /** True once the receiver has given everything back. */
   get idle(): boolean {
     return this.#underWay === 0;

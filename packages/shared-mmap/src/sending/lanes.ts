@@ -4,7 +4,13 @@ import type { Lane } from './lane.js';
 
 /** The lanes of a sender: one for each connected receiver, and the numbers that are free. */
 export class Lanes {
+  readonly #onFailure: (error: unknown) => void;
   #lanes: Lane[] = [];
+
+  /** @param onFailure gets what has failed on this side, for each lane that was closed because of it. */
+  constructor(onFailure: (error: unknown) => void) {
+    this.#onFailure = onFailure;
+  }
 
   get all(): readonly Lane[] {
     return this.#lanes;
@@ -41,7 +47,10 @@ export class Lanes {
     if (!this.#lanes.some((lane) => lane.broken)) return false;
     const broken = this.#lanes.filter((lane) => lane.broken);
     this.#lanes = this.#lanes.filter((lane) => !lane.broken);
-    for (const lane of broken) lane.close(slots);
+    for (const lane of broken) {
+      lane.close(slots);
+      if (lane.failure !== undefined) this.#onFailure(lane.failure);
+    }
     return true;
   }
 

@@ -47,7 +47,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
   readonly #pool: PayloadPool;
   readonly #history: History;
   readonly #waits: AdaptiveWaits;
-  readonly #lanes = new Lanes();
+  readonly #lanes = new Lanes((error) => this.connectionFailed(error));
   readonly #looks: number;
   readonly #exhausted: () => boolean;
   #nextLane = 0;

@@ -69,7 +69,7 @@ export class AttachedSender extends BaseSender<SlotMemory> {
     this.#leaving = { slot: memory.slot, bytes, offset: 0 };
     // What does not fit now leaves when the reader makes room, whether or not anybody waits for it.
     if (!this.hasLeft()) {
-      void this.#readiness.waits.until(() => this.hasLeft()).catch(() => undefined);
+      this.#readiness.waits.until(() => this.hasLeft()).catch((error) => this.#break(error));
     }
     return 'sent';
   }
@@ -78,10 +78,9 @@ export class AttachedSender extends BaseSender<SlotMemory> {
     const leaving = this.#leaving;
     if (leaving === undefined) return true;
     while (leaving.offset < leaving.bytes.length && !this.#broken) {
-      const taken = this.#put(leaving.bytes, leaving.offset);
+      const taken = this.#putOrBreak(leaving.bytes, leaving.offset);
       if (taken === 0) return false;
-      if (taken < 0) this.#broken = true;
-      else leaving.offset += taken;
+      leaving.offset += Math.max(taken, 0);
       this.#readiness.waits.moved();
       if (leaving.offset < leaving.bytes.length && this.budget.exhausted()) {
         this.#readiness.waits.resumeSoon();
@@ -136,6 +135,26 @@ export class AttachedSender extends BaseSender<SlotMemory> {
     this.#readiness.waits.fail(new PageferryError('CLOSED', 'this sender is closed'));
     this.#readiness.close();
     this.#pool.close();
+  }
+
+  /** As {@link #put}; -1, and the pipe is broken, if nothing will go in any more. */
+  #putOrBreak(bytes: Uint8Array, offset: number): number {
+    let taken = -1;
+    try {
+      taken = this.#put(bytes, offset);
+      this.#broken ||= taken < 0;
+    } catch (error) {
+      this.#break(error);
+    }
+    return taken;
+  }
+
+  /** What fails once a message was accepted is the end of the pipe: the message stays accepted. */
+  #break(error: unknown): void {
+    if (this.#broken || this.closed) return;
+    this.#broken = true;
+    this.connectionFailed(error);
+    this.#readiness.waits.resumeSoon();
   }
 
   #put(bytes: Uint8Array, offset: number): number {

@@ -31,10 +31,11 @@ export class ReadinessWaits implements Disposable {
   /** @throws `SYSTEM_CALL_FAILED`, with `EPERM` for a file that is always ready. */
   constructor({ calls, fd, events, budget, spinMicroseconds }: ReadinessWaitsSettings) {
     this.#watched = OwnedFd.duplicateOf(calls, fd);
-    const watcher = calls.watch(this.#watched.fd, 0, () => {
+    const watcher = calls.watch(this.#watched.fd, 0, (error) => {
       // Level-triggered: silent until somebody waits again.
       this.#watcher.update(0);
-      this.waits.wake();
+      if (error < 0) this.waits.fail(systemCallError('epoll_wait', error));
+      else this.waits.wake();
     });
     if (typeof watcher === 'number') {
       this.#watched.close();
@@ -45,7 +46,10 @@ export class ReadinessWaits implements Disposable {
       calls,
       budget,
       spinMicroseconds,
-      arm: () => this.#watcher.update(events),
+      arm: () => {
+        const armed = this.#watcher.update(events);
+        if (armed < 0) throw systemCallError('epoll_ctl', armed);
+      },
     });
   }
 

@@ -70,7 +70,7 @@ export class Inlet {
    * Bytes of the message in progress that can be taken out of the pipe at once.
    *
    * @param least fewer bytes than this count as none.
-   * @throws `PEER_DIED` if there are none and none will come.
+   * @throws `PEER_DIED` if there are none and none will come, or what failed on this side.
    */
   available(message: InboundMessage, least = 1): number {
     const { connection } = this.#settings;

@@ -32,6 +32,7 @@ export class Lane {
   #offset = 0;
   #bytesUnderWay = 0;
   #broken = false;
+  #failure: unknown;
   /** True from when the pipe had no room until half of it is free. */
   #full = false;
 
@@ -62,6 +63,11 @@ export class Lane {
     return this.#broken || this.#settings.connection.peerGone;
   }
 
+  /** What failed on this side, if that is why the lane is broken. */
+  get failure(): unknown {
+    return this.#failure ?? this.#settings.connection.failure;
+  }
+
   /** Announces a message; {@link pump} puts it into the pipe. Only while `hasRoom`. */
   accept(message: OutgoingMessage): void {
     const { length } = message.bytes;
@@ -76,12 +82,13 @@ export class Lane {
 
   /**
    * Puts pages into the pipe until there is no room or nothing left, or `exhausted` says that it
-   * took long enough.
+   * took long enough. Whatever fails breaks the lane: what was announced cannot be taken back, and
+   * there may be no caller who could be told.
    *
    * @returns whether anything moved.
    */
   pump(exhausted: () => boolean): boolean {
-    const { connection, outlet, pipe, pageSize } = this.#settings;
+    const { connection, pipe, pageSize } = this.#settings;
     let moved = false;
     for (;;) {
       const message = this.#leaving[0];
@@ -103,11 +110,8 @@ export class Lane {
         return moved;
       }
       this.#full = false;
-      const taken = outlet.put(pipe.writeEnd.fd, message.bytes, this.#offset, length);
-      if (taken < 0) {
-        this.#broken = true;
-        return moved;
-      }
+      const taken = this.#put(message, length);
+      if (taken < 0) return moved;
       if (taken === 0) return moved;
       this.#advance(message, taken);
       moved = true;
@@ -183,6 +187,19 @@ export class Lane {
       messagesBehind: this.#underWay.length,
       bytesBehind: this.#bytesUnderWay,
     };
+  }
+
+  /** Bytes taken; -1, and the lane is broken, if there will be none any more. */
+  #put({ bytes }: OutgoingMessage, length: number): number {
+    const { outlet, pipe } = this.#settings;
+    let taken = -1;
+    try {
+      taken = outlet.put(pipe.writeEnd.fd, bytes, this.#offset, length);
+    } catch (error) {
+      this.#failure = error;
+    }
+    if (taken < 0) this.#broken = true;
+    return taken;
   }
 
   #advance(message: OutgoingMessage, taken: number): void {

@@ -263,6 +263,7 @@ export class VmspliceSender extends BaseSender<SlotMemory> {
   #drop(lane: Lane): void {
     this.#lanes.delete(lane);
     lane.close();
+    if (lane.failure !== undefined) this.connectionFailed(lane.failure);
     this.#waits.moved();
   }
 }
