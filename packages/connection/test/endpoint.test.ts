@@ -39,7 +39,7 @@ describe('an endpoint', () => {
     using client = UnixSocket.create(calls);
     expect(calls.connectUnix(client.fd, endpoint.path)).toBe(0);
     using accepted = endpoint.socket.accept();
-    expect(accepted?.peerCredentials().pid).toBe(process.pid);
+    expect(accepted?.peerCredentials()?.pid).toBe(process.pid);
   });
 
   test('removes its file when it is closed, and may be closed again', async () => {

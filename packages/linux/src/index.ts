@@ -12,6 +12,7 @@ export * from './calls/linux-calls.js';
 export * from './calls/watcher.js';
 export * from './readiness/poll-now.js';
 export * from './readiness/wait-until-ready.js';
+export * from './resources/credentials.js';
 export * from './resources/mapping.js';
 export * from './resources/owned-fd.js';
 export * from './resources/pipe.js';

@@ -103,15 +103,16 @@ async function shakeHands(
   ownHello: Uint8Array,
   signal: AbortSignal | undefined,
 ): Promise<Welcome | undefined> {
-  if (!isTrusted(socket.peerCredentials())) {
+  const isInherited = inheritedDescriptor(path) !== undefined;
+  // Whoever has inherited a descriptor may use it, whoever has made it.
+  if (!isInherited && !isTrusted(socket.peerCredentials())) {
     throw new PageferryError('ENDPOINT_FORBIDDEN', `the endpoint ${path} belongs to another user`);
   }
   if (!socket.send(ownHello)) return undefined;
+  if (isInherited) socket.passCredentials(false);
   // A sender that inherits its socket may start much later.
-  const patience = withPatience(
-    inheritedDescriptor(path) === undefined ? PATIENCE : undefined,
-    signal,
-    () => notPageferry(path, 'did not answer'),
+  const patience = withPatience(isInherited ? undefined : PATIENCE, signal, () =>
+    notPageferry(path, 'did not answer'),
   );
   try {
     const message = await receiveHello(calls, socket, patience.signal);

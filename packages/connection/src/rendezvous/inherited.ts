@@ -22,7 +22,7 @@ export function openSocketPair(calls: LinuxCalls): SocketPair {
 
 /**
  * Takes over an inherited descriptor: from now on it is closed with the connection, and no further
- * child inherits it.
+ * child inherits it. Its messages tell who sends them, until the handshake is over.
  *
  * @throws `ENDPOINT_INVALID` if it is not a connected Unix socket that keeps message boundaries.
  */
@@ -35,6 +35,8 @@ export function adoptSocket(calls: LinuxCalls, inherited: number): UnixSocket {
     if (!socket.isConnected()) throw unusable(inherited, 'is no connected SOCK_SEQPACKET socket');
     const flags = checkResult(calls.getStatusFlags(fd), 'fcntl', 'F_GETFL');
     checkResult(calls.setStatusFlags(fd, flags | O_NONBLOCK), 'fcntl', 'F_SETFL');
+    // Who has made the pair says nothing of who uses it: the hello shall tell.
+    socket.passCredentials(true);
   } catch (error) {
     socket.close();
     throw error;

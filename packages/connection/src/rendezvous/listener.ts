@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { PageferryError } from '@pageferry/core';
+import { PageferryError, type PeerCredentials } from '@pageferry/core';
 import {
   type DescriptorWatcher,
   type LinuxCalls,
@@ -33,8 +33,15 @@ export interface ListenerSettings {
    * unless it throws.
    *
    * `parameters` are what the receiver's mechanism said. Unchecked.
+   *
+   * `credentials` are the receiver's, where they can be had.
    */
-  readonly admit: (socket: UnixSocket, welcome: WelcomeSender, parameters: Uint32Array) => void;
+  readonly admit: (
+    socket: UnixSocket,
+    welcome: WelcomeSender,
+    parameters: Uint32Array,
+    credentials: PeerCredentials | undefined,
+  ) => void;
 }
 
 /**
@@ -134,14 +141,18 @@ export class Listener implements Disposable {
     }
     const { mechanism, hasRoom, admit } = this.#settings;
     // Only now: a socket that is closed with words unread takes its last answer with it.
-    if (!isTrusted(socket.peerCredentials())) return REFUSAL.credentials;
+    const { inherited } = this.#endpoint;
+    const credentials = inherited ? message?.credentials : socket.peerCredentials();
+    // Whoever has inherited a descriptor may use it.
+    if (inherited) socket.passCredentials(false);
+    else if (!isTrusted(credentials)) return REFUSAL.credentials;
     if (hello.version !== PROTOCOL_VERSION) return REFUSAL.version;
     if (hello.mechanism !== mechanism) return REFUSAL.mechanism;
     if (!hasRoom()) return REFUSAL.noRoom;
     try {
       const welcome: WelcomeSender = (descriptors, parameters = []) =>
         socket.send(encodeHello(HELLO_KIND.welcome, mechanism, 0, parameters), descriptors);
-      admit(socket, welcome, hello.parameters);
+      admit(socket, welcome, hello.parameters, credentials);
       return undefined;
     } catch {
       return REFUSAL.failure;

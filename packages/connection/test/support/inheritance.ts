@@ -1,8 +1,9 @@
-import { fork } from 'node:child_process';
+import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { openSocketPair } from '@pageferry/connection';
 import type { Transport } from '@pageferry/core';
+import { POLLIN } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { describe, expect, test } from 'vitest';
 import { expectNothingLeft } from './process-state.js';
@@ -20,11 +21,24 @@ const PROGRAM = fileURLToPath(new URL('../peers/inheritor.mjs', import.meta.url)
 const FD = 4;
 const LIMIT = { timeout: 10_000 };
 
+/** Who is neither root nor whoever runs the tests. */
+const NOBODY = 65534;
+
+/** True if a child can be started as another user who can read the transport's module. */
+function canActAsNobody(moduleUrl: string): boolean {
+  if (process.getuid?.() !== 0) return false;
+  const script = `await import(${JSON.stringify(moduleUrl)})`;
+  const options = { uid: NOBODY, gid: NOBODY, cwd: '/' };
+  const { status } = spawnSync(process.execPath, ['--input-type=module', '-e', script], options);
+  return status === 0;
+}
+
 /** Starts a child with one end of a pair of sockets; the other is the endpoint. */
-function startFamily(words: readonly string[]) {
+function startFamily(words: readonly string[], user?: number) {
   const { ours, childs } = openSocketPair(calls);
   const child = fork(PROGRAM, [...words, String(FD)], {
     execArgv: [],
+    ...(user === undefined ? {} : { uid: user, gid: user, cwd: '/' }),
     stdio: ['ignore', 'inherit', 'inherit', 'ipc', childs.fd],
   });
   childs.close();
@@ -46,14 +60,21 @@ function startFamily(words: readonly string[]) {
 export function describeInheritance({ transport, moduleUrl, exportName }: Subject): void {
   describe('a child that has inherited a socket', () => {
     expectNothingLeft();
-    const inherit = (role: 'send' | 'receive') => startFamily([moduleUrl, exportName, role]);
+    const inherit = (role: 'send' | 'receive', user?: number) =>
+      startFamily([moduleUrl, exportName, role], user);
+    const forNobody = test.runIf(canActAsNobody(moduleUrl));
 
     test('receives from its parent, without an endpoint path', async () => {
       await using family = inherit('receive');
       const { endpoint } = family;
       await using sender = await transport.createSender({ endpoint });
       await sender.waitForReceivers(1, LIMIT);
-      expect(sender.receivers[0]?.credentials).toMatchObject({ uid: process.getuid?.() });
+      // Of the child, though its parent has made the sockets.
+      expect(sender.receivers[0]?.credentials).toEqual({
+        pid: family.child.pid,
+        uid: process.getuid?.(),
+        gid: process.getgid?.(),
+      });
       for (const text of ['first', 'second']) await sender.send(Buffer.from(text), LIMIT);
       await sender.flush(LIMIT);
       await sender.close();
@@ -73,6 +94,49 @@ export function describeInheritance({ transport, moduleUrl, exportName }: Subjec
       expect(seen).toEqual(['first', 'second']);
       await family.exit;
       expect(family.said).toEqual([[`fd:${FD}`, 'sent']]);
+    });
+
+    forNobody(
+      'receives also as another user: the descriptor is the permission (needs root) (11.26)',
+      async () => {
+        await using family = inherit('receive', NOBODY);
+        const { endpoint } = family;
+        await using sender = await transport.createSender({ endpoint });
+        await sender.waitForReceivers(1, LIMIT);
+        expect(sender.receivers[0]?.credentials).toEqual({
+          pid: family.child.pid,
+          uid: NOBODY,
+          gid: NOBODY,
+        });
+        for (const text of ['first', 'second']) await sender.send(Buffer.from(text), LIMIT);
+        await sender.close(LIMIT);
+        await family.exit;
+        expect(family.said).toEqual(['handed over', [0, 'first'], [1, 'second'], 'end']);
+      },
+    );
+
+    forNobody('sends also as another user (needs root) (11.26)', async () => {
+      await using family = inherit('send', NOBODY);
+      const { endpoint } = family;
+      await using receiver = await transport.createReceiver({ endpoint, ...LIMIT });
+      const seen: string[] = [];
+      for await (const delivery of receiver) {
+        seen.push(delivery.copy().toString());
+        delivery.release();
+      }
+      expect(seen).toEqual(['first', 'second']);
+    });
+
+    test('that said hello before its sender began is known all the same (11.26)', async () => {
+      await using family = inherit('receive');
+      const { endpoint } = family;
+      const [, number] = endpoint.split(':');
+      expect(calls.poll(Number(number), POLLIN, LIMIT.timeout)).toBe(POLLIN);
+      await using sender = await transport.createSender({ endpoint });
+      await sender.waitForReceivers(1, LIMIT);
+      expect(sender.receivers[0]?.credentials?.pid).toBe(family.child.pid);
+      await sender.close(LIMIT);
+      await family.exit;
     });
 
     test('that dies is told from one that ends', async () => {

@@ -2,13 +2,17 @@ import type { Capabilities } from './capabilities.js';
 import type { Receiver } from './receiver.js';
 import type { Sender } from './sender.js';
 
-/** Who is at the other end, as the kernel reports it (`SO_PEERCRED`, socket(7)). */
+/**
+ * Who is at the other end, as the kernel reports it: where a path is the endpoint, who has connected
+ * (`SO_PEERCRED`, unix(7)), with its effective ids; with `fd:N` who has begun to talk (`SCM_CREDENTIALS`),
+ * with its real ones.
+ */
 export interface PeerCredentials {
-  /** Process id of the peer at the time it connected. */
-  readonly pid: number;
-  /** Effective user id of the peer at the time it connected. */
+  /** Process id of the peer; `undefined` for a process that this one's pid namespace does not know. */
+  readonly pid: number | undefined;
+  /** User id of the peer. */
   readonly uid: number;
-  /** Effective group id of the peer at the time it connected. */
+  /** Group id of the peer. */
   readonly gid: number;
 }
 

@@ -17,6 +17,7 @@ import {
   MAX_DESCRIPTORS_PER_MESSAGE,
   MESSAGE_FIELD,
 } from '../calls/linux-calls.js';
+import { toCredentials } from './credentials.js';
 import { OwnedFd } from './owned-fd.js';
 
 /** A message that came over a {@link UnixSocket}. */
@@ -27,6 +28,8 @@ export interface SocketMessage {
   readonly descriptors: readonly OwnedFd[];
   /** True if the message or its descriptors did not fit and were cut off. */
   readonly truncated: boolean;
+  /** Who has sent it, if {@link UnixSocket.passCredentials} was on at either end, and is now at this one. */
+  readonly credentials: PeerCredentials | undefined;
 }
 
 /**
@@ -37,6 +40,7 @@ export interface SocketMessage {
 export class UnixSocket implements Disposable {
   readonly #calls: LinuxCalls;
   readonly #socket: OwnedFd;
+  #passesCredentials = false;
 
   /** Takes over a descriptor, for example an inherited or accepted one. */
   constructor(calls: LinuxCalls, socket: OwnedFd) {
@@ -88,19 +92,26 @@ export class UnixSocket implements Disposable {
   }
 
   /**
-   * Who is at the other end (`SO_PEERCRED`, unix(7)).
+   * Who has connected, or listened (`SO_PEERCRED`, unix(7)). Of a pair of sockets it is who has made it,
+   * and not who uses it. `undefined` for somebody of whom the kernel can tell nothing here.
    *
    * @throws `SYSTEM_CALL_FAILED`.
    */
-  peerCredentials(): PeerCredentials {
+  peerCredentials(): PeerCredentials | undefined {
     const fields = new Int32Array(3);
     checkResult(this.#calls.getPeerCredentials(this.fd, fields), 'getsockopt', 'SO_PEERCRED');
-    // User and group ids are unsigned.
-    return {
-      pid: fields[0] as number,
-      uid: (fields[1] as number) >>> 0,
-      gid: (fields[2] as number) >>> 0,
-    };
+    return toCredentials(fields);
+  }
+
+  /**
+   * Has messages tell who has sent them (`SO_PASSCRED`, unix(7)): those that come, and those that are sent
+   * from here, which the other side sees if it does the same. The kernel vouches for it.
+   *
+   * @throws `SYSTEM_CALL_FAILED`.
+   */
+  passCredentials(on: boolean): void {
+    checkResult(this.#calls.setPassCredentials(this.fd, on), 'setsockopt', 'SO_PASSCRED');
+    this.#passesCredentials = on;
   }
 
   /**
@@ -140,6 +151,9 @@ export class UnixSocket implements Disposable {
       bytes: bytes.subarray(0, received),
       descriptors: Array.from(numbers.subarray(0, count), (fd) => new OwnedFd(this.#calls, fd)),
       truncated: ((info[MESSAGE_FIELD.flags] as number) & (MSG_CTRUNC | MSG_TRUNC)) !== 0,
+      credentials: this.#passesCredentials
+        ? toCredentials(info.subarray(MESSAGE_FIELD.pid))
+        : undefined,
     };
   }
 

@@ -12,7 +12,7 @@ export interface LaneSettings {
   readonly id: number;
   /** Which of the 64 bits in a slot is this lane's. */
   readonly index: number;
-  readonly credentials: PeerCredentials;
+  readonly credentials: PeerCredentials | undefined;
   readonly connection: SenderConnection;
   readonly policy: BehindPolicy;
   readonly queueDepth: number;

@@ -11,6 +11,7 @@ import {
   LoopBudget,
   nextTurn,
   PageferryError,
+  type PeerCredentials,
   type SendMethod,
 } from '@pageferry/core';
 import type { LinuxCalls, UnixSocket } from '@pageferry/linux';
@@ -80,7 +81,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
     this.#listener = new Listener(calls, endpoint, {
       mechanism: MECHANISM,
       hasRoom: () => !this.closed && this.#lanes.size < settings.maxReceivers,
-      admit: (socket, welcome, hello) => this.#admit(socket, welcome, hello),
+      admit: (...receiver) => this.#admit(...receiver),
     });
   }
 
@@ -222,7 +223,12 @@ export class SharedMmapSender extends BaseSender<Slot> {
     this.#waits.fail(new PageferryError('CLOSED', 'this sender is closed'));
   }
 
-  #admit(socket: UnixSocket, welcome: WelcomeSender, hello: Uint32Array): void {
+  #admit(
+    socket: UnixSocket,
+    welcome: WelcomeSender,
+    hello: Uint32Array,
+    credentials: PeerCredentials | undefined,
+  ): void {
     const calls = this.#calls;
     const policy = policyOf(hello[HELLO.policy]);
     const mayDrop = policy !== 'wait';
@@ -233,7 +239,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
       const lane = new Lane({
         id: this.#nextLane++,
         index: this.#lanes.freeIndex(),
-        credentials: socket.peerCredentials(),
+        credentials,
         connection,
         policy,
         queueDepth: queueDepthOf(hello[HELLO.queueDepth]),

@@ -7,7 +7,7 @@ import type { DataPipe, Outlet } from './outlet.js';
 /** What a {@link Lane} needs. It takes the connection and the pipe over. */
 export interface LaneSettings {
   readonly id: number;
-  readonly credentials: PeerCredentials;
+  readonly credentials: PeerCredentials | undefined;
   readonly connection: SenderConnection;
   readonly pipe: DataPipe;
   readonly outlet: Outlet;

@@ -10,6 +10,7 @@ import {
   BaseSender,
   type LoanMemory,
   PageferryError,
+  type PeerCredentials,
   type ReceiverInfo,
   type SendMethod,
 } from '@pageferry/core';
@@ -58,7 +59,7 @@ export class VmspliceSender extends BaseSender<SlotMemory> {
     this.#listener = new Listener(calls, endpoint, {
       mechanism: MECHANISM,
       hasRoom: () => !this.closed && this.#lanes.size < settings.maxReceivers,
-      admit: (socket, welcome) => this.#admit(socket, welcome),
+      admit: (socket, welcome, _, credentials) => this.#admit(socket, welcome, credentials),
     });
   }
 
@@ -161,9 +162,12 @@ export class VmspliceSender extends BaseSender<SlotMemory> {
     this.#waits.fail(new PageferryError('CLOSED', 'this sender is closed'));
   }
 
-  #admit(socket: UnixSocket, welcome: WelcomeSender): void {
+  #admit(
+    socket: UnixSocket,
+    welcome: WelcomeSender,
+    credentials: PeerCredentials | undefined,
+  ): void {
     const calls = this.#calls;
-    const credentials = socket.peerCredentials();
     const { connection, descriptors, passed, abandon } = establish(calls, socket, QUEUE_CAPACITY);
     let writeEnd: OwnedFd | undefined;
     try {

@@ -1,0 +1,83 @@
+import { type ChildProcess, fork, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { openSocketPair } from '@pageferry/connection';
+import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { sharedMmap } from '@pageferry/shared-mmap';
+import { describe, expect, test } from 'vitest';
+import { temporaryFolder } from '../../connection/test/support/folder.js';
+import { LIMIT } from './support/stage.js';
+
+const calls = loadLinuxCalls();
+const folder = temporaryFolder();
+const PROGRAM = fileURLToPath(new URL('./peers/info.mjs', import.meta.url));
+
+/** unshare(1) for a process that knows no process but its own children. */
+const ALONE = ['--pid', '--fork', '--kill-child'];
+/** For one to which every user is 65534, itself as well, which then is said to be itself. */
+const NOBODY = ['--user', '--map-user=65534', '--map-group=65534'];
+
+const canUnshare = (options: readonly string[]): boolean =>
+  spawnSync('unshare', [...options, 'true']).status === 0;
+
+/** Starts the program in namespaces of its own; it is killed at the end. */
+function start(options: readonly string[], words: readonly string[], fd?: number) {
+  const child: ChildProcess = fork(PROGRAM, words, {
+    execPath: 'unshare',
+    execArgv: [...options, process.execPath],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...(fd === undefined ? [] : [fd])],
+  });
+  const exit = once(child, 'exit');
+  return {
+    /** The next thing that it says. */
+    said: async (): Promise<unknown> => (await once(child, 'message'))[0],
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL');
+      await exit;
+    },
+  };
+}
+
+describe.runIf(canUnshare(ALONE))('a sender in a pid namespace of its own (needs root)', () => {
+  const known = { uid: process.getuid?.(), gid: process.getgid?.() };
+
+  test('does not know the process id of a receiver outside of it (11.26)', async () => {
+    const endpoint = folder.fresh();
+    await using sender = start(ALONE, ['sender', endpoint]);
+    expect(await sender.said()).toBe('bound');
+    const told = sender.said();
+    await using _receiver = await sharedMmap.createReceiver({ endpoint, ...LIMIT });
+    expect(await told).toEqual(known);
+  });
+
+  test('does not know it over an inherited socket either (11.26)', async () => {
+    const { ours, childs } = openSocketPair(calls);
+    await using sender = start(ALONE, ['sender', 'fd:4'], childs.fd);
+    childs.close();
+    expect(await sender.said()).toBe('bound');
+    const told = sender.said();
+    const endpoint = `fd:${ours.release()}`;
+    await using _receiver = await sharedMmap.createReceiver({ endpoint, ...LIMIT });
+    expect(await told).toEqual(known);
+  });
+});
+
+describe.runIf(canUnshare(NOBODY))('where every user has the number of nobody (needs root)', () => {
+  test('nobody is trusted: it may be anybody (11.26)', async () => {
+    chmodSync(folder.path, 0o777);
+    await using both = start(NOBODY, ['both', folder.fresh()]);
+    expect(await both.said()).toBe('ENDPOINT_FORBIDDEN');
+  });
+
+  test('an inherited socket is permission enough (11.26)', async () => {
+    const { ours, childs } = openSocketPair(calls);
+    await using sender = start(NOBODY, ['sender', 'fd:4'], childs.fd);
+    childs.close();
+    expect(await sender.said()).toBe('bound');
+    const told = sender.said();
+    const endpoint = `fd:${ours.release()}`;
+    await using _receiver = await sharedMmap.createReceiver({ endpoint, ...LIMIT });
+    expect(await told).toMatchObject({ pid: process.pid, uid: 65534 });
+  });
+});
