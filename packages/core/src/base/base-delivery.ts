@@ -13,7 +13,8 @@ export interface DeliveryOwner<M extends DeliveryMemory> {
 /** The one implementation of {@link Delivery}: it knows who owns the memory, and nothing of transports. */
 export class BaseDelivery<M extends DeliveryMemory> implements Delivery {
   readonly #owner: DeliveryOwner<M>;
-  #released = false;
+  /** How often it is still to be released. */
+  #holds = 1;
   /** For `DropReports` only. */
   registered = false;
   /** The backend's memory behind the delivery. For `BaseReceiver` and backends only. */
@@ -28,16 +29,11 @@ export class BaseDelivery<M extends DeliveryMemory> implements Delivery {
 
   /** True until it is released. */
   get held(): boolean {
-    return !this.#released;
+    return this.#holds > 0;
   }
 
   get bytes(): Uint8Array {
-    if (this.released) {
-      throw new PageferryError(
-        'DELIVERY_RELEASED',
-        'this delivery was released: its memory may hold another message by now',
-      );
-    }
+    this.#checkHeld();
     return this.memory.bytes;
   }
 
@@ -50,21 +46,34 @@ export class BaseDelivery<M extends DeliveryMemory> implements Delivery {
   }
 
   get released(): boolean {
-    return this.#released || this.#owner.closed;
+    return this.#holds === 0 || this.#owner.closed;
   }
 
   copy(): Buffer {
     return Buffer.from(this.bytes);
   }
 
+  retain(): this {
+    this.#checkHeld();
+    this.#holds++;
+    return this;
+  }
+
   release(): void {
-    if (this.#released) return;
-    this.#released = true;
+    if (this.#holds === 0 || --this.#holds > 0) return;
     if (this.registered) this.#owner.deliveryReturned(this);
     this.#owner.releaseDelivery(this);
   }
 
   [Symbol.dispose](): void {
     this.release();
+  }
+
+  #checkHeld(): void {
+    if (!this.released) return;
+    throw new PageferryError(
+      'DELIVERY_RELEASED',
+      'this delivery was released: its memory may hold another message by now',
+    );
   }
 }

@@ -4,8 +4,10 @@ import type { WaitOptions } from './transport.js';
  * One received message.
  *
  * Ownership: the caller may read `bytes` until `release`; then the memory holds other messages, or
- * goes back to the sender. A delivery releases itself at the end of a `using` block. Unreleased
- * deliveries hold the sender up: nothing is lost, but nothing moves either.
+ * goes back to the sender. Whoever reads on after the call that got the bytes (a response that is being
+ * sent, a compression on the thread pool) needs a hold of its own: see {@link retain}. A delivery
+ * releases itself at the end of a `using` block. Unreleased deliveries hold the sender up: nothing is
+ * lost, but nothing moves either.
  */
 export interface Delivery extends Disposable {
   /**
@@ -20,11 +22,24 @@ export interface Delivery extends Disposable {
   readonly sequence: number;
   /** Bytes of the message that an interrupted `spliceTo` moved on before. 0 otherwise. */
   readonly offset: number;
-  /** True once `release` was called. */
+  /** True once nobody holds it any more, or its receiver was closed. */
   readonly released: boolean;
   /** The message in memory of its own, which stays valid for ever. One copy. */
   copy(): Buffer;
-  /** Gives the memory back. Does nothing the second time. */
+  /**
+   * Adds a hold: the memory goes back when `release` was called once for each hold. A delivery begins
+   * with one. `receiver.close()` ends all of them.
+   *
+   * @returns the delivery itself.
+   * @throws `DELIVERY_RELEASED` after the last release.
+   * @example
+   * for await (using delivery of receiver) {
+   *   // The response reads until its callback, which may be long after this turn of the loop.
+   *   response.write(delivery.retain().bytes, () => delivery.release());
+   * }
+   */
+  retain(): this;
+  /** Ends one hold, and gives the memory back with the last. Does nothing after that. */
   release(): void;
 }
 

@@ -56,6 +56,47 @@ export function describeOwnership(subject: Subject): void {
       await churn(sender, receiver, 608);
     });
 
+    test('a delivery goes back when it was released as often as it is held (11.4)', async () => {
+      const { sender, receiver } = await stage.incoming();
+      const sent = sender.sendMany(1, PIPE_SIZE);
+      const delivery = await receiveOne(receiver);
+      await sent;
+      expect(delivery.retain()).toBe(delivery);
+      delivery.retain();
+      delivery.release();
+      delivery.release();
+      expect(delivery.released).toBe(false);
+      expect(receiver.stats()).toMatchObject({ deliveriesHeld: 1, bytesHeld: PIPE_SIZE });
+      await churn(sender, receiver, 1);
+      expectIntact(delivery);
+      delivery.release();
+      expect(delivery.released).toBe(true);
+      expect(receiver.stats()).toMatchObject({ deliveriesHeld: 0, bytesHeld: 0 });
+      delivery.release();
+      expect(receiver.stats()).toMatchObject({ deliveriesHeld: 0, bytesHeld: 0 });
+      expect(() => delivery.retain()).toThrow(
+        expect.objectContaining({ code: 'DELIVERY_RELEASED' }),
+      );
+      await churn(sender, receiver, 601);
+    });
+
+    test('the end of a block takes one hold, and close takes all of them (11.4)', async () => {
+      const { sender, receiver } = await stage.incoming();
+      const sent = sender.sendMany(1, PIPE_SIZE);
+      let kept: Delivery;
+      {
+        using delivery = await receiveOne(receiver);
+        kept = delivery.retain();
+      }
+      await sent;
+      expectIntact(kept);
+      await receiver.close();
+      expect(kept.released).toBe(true);
+      expect(() => kept.retain()).toThrow(expect.objectContaining({ code: 'DELIVERY_RELEASED' }));
+      kept.release();
+      expect(receiver.stats()).toMatchObject({ deliveriesHeld: 0, bytesHeld: 0 });
+    });
+
     test('deliveries that the peer holds do not change while this sender goes on', async () => {
       const { sender, receiver } = await stage.outgoing();
       const held = receiver.hold(8);
