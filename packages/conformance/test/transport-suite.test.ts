@@ -151,7 +151,6 @@ const EXPECTATIONS: readonly Expectation[] = [
       'back-pressure > a receiver that keeps everything stops the sender, and nothing is lost',
     ],
     caughtBy: [
-      'ownership > a delivery goes back when it was released as often as it is held (11.4)',
       'ownership > deliveries that are held do not change while the sender goes on',
       'ownership > deliveries that the peer holds do not change while this sender goes on',
     ],
