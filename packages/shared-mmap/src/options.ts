@@ -59,7 +59,7 @@ export interface SharedMmapReceiverOptions extends ReceiverOptions {
   /**
    * `'read-write'` to change deliveries in place, where the sender allows it with `receiverAccess`.
    * Default: `'read-only'`: writing to a delivery ends the process, with a line on standard error
-   * that says which message it was.
+   * that says which message it was. Over FFI without the line.
    */
   readonly access?: Access | undefined;
   /** As {@link SharedMmapSenderOptions.guard}, for `delivery.bytes` after `release`. */

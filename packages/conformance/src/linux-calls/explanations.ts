@@ -81,6 +81,15 @@ export function describeExplanations(context: SuiteContext): void {
         expect(stderr).toMatch(line(': byte 5 of message 12'));
       });
 
+      test('end the process, with one line, though it listens to SIGSEGV (11.27)', async () => {
+        expect(await crash('beside-listener')).toMatch(line(': byte 7 of message 3'));
+      });
+
+      test('end it with one line if several threads write at once, beside a listener (11.27)', async () => {
+        const stderr = await crash('in-workers-beside-listener');
+        expect(stderr).toMatch(line(': byte 2 of message 10[0-3]'));
+      });
+
       test('end the process even if nobody takes the line', async () => {
         expect(await crash('closed-output')).toBe('');
       });

@@ -101,6 +101,19 @@ async function sendSignal(calls: LinuxCalls): Promise<void> {
   await new Promise(() => setInterval(() => explained, 1000));
 }
 
+/** Node's own listener returns to where the fault was, which then happens once more, and so on. */
+function writeBesideListener(calls: LinuxCalls): void {
+  process.on('SIGSEGV', () => undefined);
+  write(mapExplained(calls, 0, 100, 3), 7);
+}
+
+async function writeInWorkersBesideListener(): Promise<void> {
+  process.on('SIGSEGV', () => undefined);
+  const workers = await Promise.all([100, 101, 102, 103].map((n) => begin('write-when-told', n)));
+  for (const worker of workers) worker.postMessage('write');
+  await new Promise(() => {});
+}
+
 /** `(func (export "load") (param i32) (result i32) (i32.load (local.get 0)))`, and a page of memory. */
 const MODULE = Uint8Array.of(
   ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 6, 1, 0x60, 1, 0x7f, 1, 0x7f, 3, 2, 1, 0, 5, 3, 1, 0, 1],
@@ -246,6 +259,8 @@ if (!isMainThread) {
     'write-elsewhere': writeElsewhere,
     unmapped: unmapAndWrite,
     'sent-signal': sendSignal,
+    'beside-listener': writeBesideListener,
+    'in-workers-beside-listener': writeInWorkersBesideListener,
     trap: (calls) => {
       mapExplained(calls, 0, 100, 1);
       trap();
