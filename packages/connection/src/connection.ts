@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers';
+import { clock } from '@pageferry/core';
 import {
   type DescriptorWatcher,
   type LinuxCalls,
@@ -89,7 +89,7 @@ abstract class Connection implements Disposable {
     this.#peerGone = true;
     this.unwatch();
     // Not here: it may be in the middle of what its owner does.
-    setImmediate(() => this.#hangUp());
+    clock.setImmediate(() => this.#hangUp());
   }
 
   /**

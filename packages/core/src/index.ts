@@ -27,6 +27,7 @@ export type * from './contract/sender.js';
 export type * from './contract/transport.js';
 export * from './errors.js';
 export { retryWithBackoff } from './waiting/backoff.js';
+export { clock } from './waiting/clock.js';
 export { abortedError, checkWaitOptions, withDeadline } from './waiting/deadline.js';
 export { LoopBudget, nextTurn } from './waiting/loop-budget.js';
 export { WaitList } from './waiting/wait-list.js';

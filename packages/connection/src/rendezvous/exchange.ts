@@ -1,4 +1,4 @@
-import { PageferryError } from '@pageferry/core';
+import { clock, PageferryError } from '@pageferry/core';
 import {
   type LinuxCalls,
   POLLIN,
@@ -38,14 +38,14 @@ export function withPatience(
 ): { readonly signal: AbortSignal; readonly done: () => void } {
   const controller = new AbortController();
   const giveUp = () => controller.abort(error());
-  const timer = milliseconds === undefined ? undefined : setTimeout(giveUp, milliseconds);
+  const timer = milliseconds === undefined ? undefined : clock.setTimeout(giveUp, milliseconds);
   const onAbort = (): void => controller.abort(signal?.reason);
   if (signal?.aborted) onAbort();
   signal?.addEventListener('abort', onAbort, { once: true });
   return {
     signal: controller.signal,
     done: () => {
-      clearTimeout(timer);
+      clock.clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
     },
   };

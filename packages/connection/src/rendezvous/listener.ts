@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { PageferryError, type PeerCredentials } from '@pageferry/core';
+import { clock, PageferryError, type PeerCredentials } from '@pageferry/core';
 import {
   type DescriptorWatcher,
   type LinuxCalls,
@@ -100,7 +100,7 @@ export class Listener implements Disposable {
       // EMFILE and its like: the receiver stays in the backlog, and the socket stays ready. Looking
       // again at once would hold the event loop for as long as descriptors are short.
       this.#watcher?.update(0);
-      setTimeout(() => this.#resume(), PAUSE).unref();
+      clock.setTimeout(() => this.#resume(), PAUSE).unref();
     }
   }
 

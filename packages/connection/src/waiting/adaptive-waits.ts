@@ -1,4 +1,4 @@
-import { type LoopBudget, nextTurn, WaitList } from '@pageferry/core';
+import { clock, type LoopBudget, nextTurn, WaitList } from '@pageferry/core';
 import type { LinuxCalls } from '@pageferry/linux';
 import { yieldProcessor } from './yield-processor.js';
 
@@ -46,14 +46,14 @@ export class AdaptiveWaits {
    */
   async until(ready: () => boolean, signal?: AbortSignal): Promise<void> {
     const { calls, budget, spinMicroseconds } = this.#settings;
-    let idleSince = performance.now();
+    let idleSince = clock.now();
     for (let contended = false; ; ) {
       this.#parked.throwIfOver(signal);
       do {
         const before = this.#progress;
         for (let look = 0; look < LOOKS && this.#progress === before; look++) if (ready()) return;
         if (this.#progress !== before) {
-          idleSince = performance.now();
+          idleSince = clock.now();
           contended = false;
         } else if (contended) {
           break;
@@ -61,7 +61,7 @@ export class AdaptiveWaits {
           contended = yieldProcessor(calls);
         }
       } while (!budget.exhausted());
-      if (contended || (performance.now() - idleSince) * 1000 >= spinMicroseconds) break;
+      if (contended || (clock.now() - idleSince) * 1000 >= spinMicroseconds) break;
       await nextTurn();
     }
     await this.#parked.wait(ready, signal);
@@ -84,7 +84,7 @@ export class AdaptiveWaits {
   resumeSoon(): void {
     if (this.#resuming) return;
     this.#resuming = true;
-    setImmediate(() => {
+    clock.setImmediate(() => {
       this.#resuming = false;
       this.#parked.wake();
     });

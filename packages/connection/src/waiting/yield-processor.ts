@@ -1,3 +1,4 @@
+import { clock } from '@pageferry/core';
 import type { LinuxCalls } from '@pageferry/linux';
 
 /** A yield that takes longer, in milliseconds, gave the processor away: by itself it takes 0.3 us. */
@@ -13,7 +14,7 @@ const CONTENDED = 0.02;
  *   processor from others and gets it back late: park instead.
  */
 export function yieldProcessor(calls: LinuxCalls): boolean {
-  const before = performance.now();
+  const before = clock.now();
   calls.schedYield();
-  return performance.now() - before > CONTENDED;
+  return clock.now() - before > CONTENDED;
 }

@@ -1,3 +1,4 @@
+import { clock } from '../waiting/clock.js';
 /** What a {@link DropReports} looks after: a loan or a delivery. */
 export interface Borrowed {
   readonly byteLength: number;
@@ -48,7 +49,7 @@ export class DropReports {
     if (last?.held) this.#keep(last);
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(this.#look).unref();
+    clock.setImmediate(this.#look).unref();
   }
 
   /** Notes that something registered was given back. */

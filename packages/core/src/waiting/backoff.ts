@@ -1,3 +1,4 @@
+import { clock } from './clock.js';
 /**
  * Repeats `attempt` until it returns something, with growing pauses in between (1 ms doubling to
  * `longestPause`). For what nobody announces, such as a socket file that is about to appear.
@@ -22,10 +23,10 @@ export async function retryWithBackoff<T>(
 function pauseFor(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => {
-      clearTimeout(timer);
+      clock.clearTimeout(timer);
       reject(signal?.reason);
     };
-    const timer = setTimeout(() => {
+    const timer = clock.setTimeout(() => {
       signal?.removeEventListener('abort', onAbort);
       resolve();
     }, milliseconds);

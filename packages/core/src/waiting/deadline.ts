@@ -1,6 +1,7 @@
 import { checkInteger, checkOptions, invalidArgument } from '../checks.js';
 import type { WaitOptions } from '../contract/transport.js';
 import { PageferryError } from '../errors.js';
+import { clock } from './clock.js';
 
 /** The error of a wait that an AbortSignal ended. */
 export function abortedError(reason: unknown): PageferryError {
@@ -53,13 +54,13 @@ export async function withDeadline<T>(
   const timer =
     timeout === undefined
       ? undefined
-      : setTimeout(() => {
+      : clock.setTimeout(() => {
           controller.abort(new PageferryError('TIMEOUT', `nothing happened for ${timeout} ms`));
         }, timeout);
   try {
     return await run(controller.signal);
   } finally {
-    clearTimeout(timer);
+    clock.clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);
   }
 }

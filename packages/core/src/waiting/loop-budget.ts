@@ -1,3 +1,4 @@
+import { clock } from './clock.js';
 /**
  * Watches how long a transport has held the event loop.
  *
@@ -22,15 +23,15 @@ export class LoopBudget {
   exhausted(): boolean {
     if (!this.#turnHasStarted) {
       this.#turnHasStarted = true;
-      this.#turnStarted = performance.now();
-      setImmediate(this.#startTurn);
+      this.#turnStarted = clock.now();
+      clock.setImmediate(this.#startTurn);
       return false;
     }
-    return performance.now() - this.#turnStarted >= this.#milliseconds;
+    return clock.now() - this.#turnStarted >= this.#milliseconds;
   }
 }
 
 /** Lets the event loop turn once: timers and I/O that are due get their chance. */
 export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => clock.setImmediate(resolve));
 }

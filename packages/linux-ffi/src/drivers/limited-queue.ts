@@ -1,3 +1,4 @@
+import { clock } from '@pageferry/core';
 /** Starts something that is done when `settle` is called. May throw if it cannot be started now. */
 export type Task = (settle: (result: number) => void) => void;
 
@@ -49,7 +50,7 @@ export class LimitedQueue {
   #retryLater(): void {
     if (this.#retrying) return;
     this.#retrying = true;
-    setTimeout(() => {
+    clock.setTimeout(() => {
       this.#retrying = false;
       this.#startMore();
     }, 1);

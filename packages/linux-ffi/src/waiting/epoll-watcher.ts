@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
+import { clock } from '@pageferry/core';
 import { type DescriptorWatcher, EBADF, EINVAL, type WatchCallback } from '@pageferry/linux';
 import { expectInt } from '../calls/arguments.js';
 
@@ -84,7 +85,7 @@ export class EpollWatcher implements DescriptorWatcher {
   schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => this.#deliver());
+    clock.setImmediate(() => this.#deliver());
   }
 
   #deliver(): void {

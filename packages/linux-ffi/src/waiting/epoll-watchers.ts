@@ -1,3 +1,4 @@
+import { clock } from '@pageferry/core';
 import {
   type DescriptorWatcher,
   EEXIST,
@@ -121,7 +122,7 @@ export class EpollWatchers implements WatcherOwner {
   /** Gives the epoll instance up, but not at once: who waits again and again has no watcher in between. */
   #stopSoon(): void {
     if (this.#byToken.size > 0) return;
-    setImmediate(() => {
+    clock.setImmediate(() => {
       if (this.#byToken.size > 0) return;
       this.#handle?.close();
       this.#handle = undefined;

@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import { clock } from '@pageferry/core';
 
 /** What is used of the object behind a `net.Socket`: a libuv stream, which Node owns. */
 interface StreamHandle {
@@ -38,7 +39,7 @@ export class EventLoopHandle {
     this.#handle.onread = () => {
       listener();
       // Not here: libuv has not finished with the failed attempt.
-      setImmediate(() => this.#arm(fd));
+      clock.setImmediate(() => this.#arm(fd));
     };
     this.#arm(fd);
     this.#handle.unref();

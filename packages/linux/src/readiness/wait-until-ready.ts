@@ -1,3 +1,4 @@
+import { clock } from '@pageferry/core';
 import { EBADF, POLLNVAL } from '../calls/constants.js';
 import { systemCallError } from '../calls/errors.js';
 import type { LinuxCalls } from '../calls/linux-calls.js';
@@ -23,12 +24,12 @@ export async function waitUntilReady(
   signal?: AbortSignal,
 ): Promise<number> {
   if (signal?.aborted) throw signal.reason;
-  const started = performance.now();
+  const started = clock.now();
   do {
     const revents = pollNow(calls, fd, events);
     if ((revents & POLLNVAL) !== 0) throw systemCallError('poll', -EBADF);
     if (revents !== 0) return revents;
-  } while ((performance.now() - started) * 1000 < spinMicroseconds);
+  } while ((clock.now() - started) * 1000 < spinMicroseconds);
 
   using watched = OwnedFd.duplicateOf(calls, fd);
   return await nextEvent(calls, watched.fd, events, signal);

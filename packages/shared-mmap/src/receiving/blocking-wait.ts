@@ -1,4 +1,5 @@
 import { type ReceiverConnection, yieldProcessor } from '@pageferry/connection';
+import { clock } from '@pageferry/core';
 import { EINTR, type LinuxCalls, POLLIN, systemCallError } from '@pageferry/linux';
 
 /** How many looks fit between two looks at the clock: a microsecond or so. */
@@ -15,7 +16,7 @@ const SLICE = 50;
 
 /**
  * Blocks this thread until something may have happened on a connection: a message, the end, or the
- * sender's death; or until `deadline`, in milliseconds of `performance.now()`.
+ * sender's death; or until `deadline`, in milliseconds of the clock.
  *
  * @throws `SYSTEM_CALL_FAILED`.
  */
@@ -26,9 +27,9 @@ export function blockUntilNews(
   deadline: number,
 ): void {
   const hasNews = (): boolean => connection.deliveriesKnown() !== 0 || connection.finished;
-  const start = performance.now();
+  const start = clock.now();
   const spinEnd = Math.min(start + spinMicroseconds / 1000, deadline);
-  for (let now = start; now < spinEnd; now = performance.now()) {
+  for (let now = start; now < spinEnd; now = clock.now()) {
     for (let look = 0; look < LOOKS; look++) if (hasNews()) return;
     if (now - start > EAGER && yieldProcessor(calls)) break;
   }
@@ -38,9 +39,9 @@ export function blockUntilNews(
   const entries = new Int32Array([bell.fd.fd, POLLIN, socket.fd, POLLIN]);
   let ready: number;
   do {
-    const left = Math.max(deadline - performance.now(), 0);
+    const left = Math.max(deadline - clock.now(), 0);
     ready = calls.pollMany(entries, 2, Math.ceil(Math.min(left, SLICE)));
-  } while (ready === 0 && performance.now() < deadline);
+  } while (ready === 0 && clock.now() < deadline);
   if (ready < 0 && ready !== -EINTR) throw systemCallError('poll', ready);
   if ((entries[1] as number) >>> 16 !== 0) {
     bell.drain();

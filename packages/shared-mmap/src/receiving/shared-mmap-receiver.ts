@@ -9,6 +9,7 @@ import {
 import {
   BaseReceiver,
   checkWaitOptions,
+  clock,
   type Delivery,
   type DeliveryMemory,
   isPageferryError,
@@ -149,14 +150,14 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
 
   receiveSync(options: { readonly timeout?: number | undefined } = {}): Delivery | undefined {
     const { timeout = Number.POSITIVE_INFINITY } = checkWaitOptions(options);
-    const deadline = performance.now() + timeout;
+    const deadline = clock.now() + timeout;
     for (;;) {
       const delivery = this.tryReceive();
       if (delivery !== undefined) return delivery;
       if (this.#ended) return undefined;
       if (this.callsWait) throw stuck('another call of this receiver waits');
       if (this.#isFull()) throw stuck('this receiver holds as much as it may');
-      if (performance.now() >= deadline) {
+      if (clock.now() >= deadline) {
         throw new PageferryError('TIMEOUT', `nothing happened for ${timeout} ms`);
       }
       blockUntilNews(this.#calls, this.#connection, this.#settings.spinMicroseconds, deadline);

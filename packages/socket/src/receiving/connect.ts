@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { type ErrorCode, PageferryError, retryWithBackoff } from '@pageferry/core';
+import { clock, type ErrorCode, PageferryError, retryWithBackoff } from '@pageferry/core';
 import { NAMED_PIPES, toAddress } from '../endpoint/address.js';
 import { endpointError } from '../endpoint/errors.js';
 import { checkFolder, checkSocketFile } from '../endpoint/file.js';
@@ -59,10 +59,10 @@ function withPatience(
 ): Promise<AnswerOutcome | 'silent'> {
   return new Promise<AnswerOutcome | 'silent'>((resolve, reject) => {
     const onAbort = (): void => reject(signal?.reason);
-    const timer = setTimeout(() => resolve('silent'), patience);
+    const timer = clock.setTimeout(() => resolve('silent'), patience);
     signal?.addEventListener('abort', onAbort, { once: true });
     void answer.then((outcome) => {
-      clearTimeout(timer);
+      clock.clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
       resolve(outcome);
     });

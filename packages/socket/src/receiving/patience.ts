@@ -1,3 +1,5 @@
+import { clock } from '@pageferry/core';
+
 /** How long a write may go on after its call was given up, in milliseconds. */
 const GRACE = 100;
 
@@ -13,12 +15,12 @@ export function settledOrGivenUp(writing: Promise<void>, stop: AbortSignal): Pro
   return new Promise((resolve, reject) => {
     let timer: NodeJS.Timeout | undefined;
     const onStop = (): void => {
-      timer = setTimeout(() => reject(stop.reason), GRACE);
+      timer = clock.setTimeout(() => reject(stop.reason), GRACE);
     };
     if (stop.aborted) onStop();
     else stop.addEventListener('abort', onStop, { once: true });
     const settle = (): void => {
-      clearTimeout(timer);
+      clock.clearTimeout(timer);
       stop.removeEventListener('abort', onStop);
     };
     writing.finally(settle).then(resolve, reject);

@@ -1,3 +1,4 @@
+import { clock } from '@pageferry/core';
 import { FRAME, FRAME_BYTES, MAX_FRAME_VALUE, writeFrame } from '../protocol/frame.js';
 import type { ReceiverSocket } from './receiver-socket.js';
 
@@ -34,7 +35,7 @@ export class Releases {
     }
     if (this.#busy) return;
     this.#busy = true;
-    process.nextTick(this.#send);
+    clock.nextTick(this.#send);
   }
 
   readonly #send = (): void => {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { clock } from '@pageferry/core';
 import {
   decodeHello,
   encodeHello,
@@ -61,9 +62,9 @@ export class Greeter {
 
   #listen(socket: Socket): void {
     let heard: Buffer = Buffer.alloc(0);
-    const timer = setTimeout(() => socket.destroy(), this.#patience);
+    const timer = clock.setTimeout(() => socket.destroy(), this.#patience);
     const leave = (): void => {
-      clearTimeout(timer);
+      clock.clearTimeout(timer);
       this.#guests.delete(socket);
     };
     const onData = (bytes: Buffer): void => {

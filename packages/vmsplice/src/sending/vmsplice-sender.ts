@@ -8,6 +8,7 @@ import {
 import {
   type AcceptOutcome,
   BaseSender,
+  clock,
   type LoanMemory,
   PageferryError,
   type PeerCredentials,
@@ -241,7 +242,7 @@ export class VmspliceSender extends BaseSender<SlotMemory> {
   #pumpInBackground(): void {
     if (this.#backgroundScheduled) return;
     this.#backgroundScheduled = true;
-    setImmediate(() => {
+    clock.setImmediate(() => {
       this.#backgroundScheduled = false;
       if (this.closed && this.#lanes.size === 0) return;
       this.#pump();

@@ -89,6 +89,8 @@ export interface PeerApi {
   /** What the peer has loaded. */
   identity(): Promise<{ readonly name: string; readonly capabilities: Capabilities }>;
   usage(): Promise<UsageReport>;
+  /** Has the peer's clock and timers stand still for good, as those of a test runner would. */
+  stopClock(): Promise<void>;
   /** Destroys and closes everything that is still there. */
   reset(): Promise<void>;
 }

@@ -3,6 +3,7 @@ import type { PeerApi, PeerCommand, SpliceTarget } from './api.js';
 import { ReceiverCommands } from './receiver-commands.js';
 import { Registry } from './registry.js';
 import { repeat, SenderCommands } from './sender-commands.js';
+import { stopClock } from './stopped-clock.js';
 import { measureUsage } from './usage.js';
 
 /** A thread that a peer has started. */
@@ -60,6 +61,7 @@ export class PeerProgram implements PeerApi {
     return { name, capabilities };
   };
   usage = measureUsage;
+  stopClock = async () => stopClock();
 
   reset = async () => {
     await Promise.all([this.#senders.destroyAll(), this.#receivers.closeAll()]);
