@@ -9,9 +9,9 @@ import {
   PROTOCOL_VERSION,
 } from '@pageferry/connection';
 import {
+  createMemoryFile,
   createSealedMemory,
   Mapping,
-  MFD_ALLOW_SEALING,
   OwnedFd,
   PROT_READ,
   PROT_WRITE,
@@ -94,7 +94,7 @@ describe('control memory from a peer is refused', () => {
 
   /** A memfd of the right length whose seals are for the caller to add. */
   function unsealed(byteLength = controlByteLength(CAPACITY)): OwnedFd {
-    const fd = new OwnedFd(calls, calls.memfdCreate('pageferry-control', MFD_ALLOW_SEALING));
+    const fd = createMemoryFile(calls, 'pageferry-control');
     calls.ftruncate(fd.fd, byteLength);
     return fd;
   }

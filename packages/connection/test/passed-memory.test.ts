@@ -1,4 +1,4 @@
-import { MFD_ALLOW_SEALING, OwnedFd, STAT_FIELD, UnixSocket } from '@pageferry/linux';
+import { createMemoryFile, STAT_FIELD, UnixSocket } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MEMORY_MESSAGE_BYTES, PassedMemory, passMemory } from '../dist/control/passed-memory.js';
@@ -26,7 +26,7 @@ describe('memory that is passed for a message', () => {
 
   /** Passes a file of `byteLength` bytes, by which it can be told again. */
   function pass(tag: number, byteLength = tag): boolean {
-    using fd = new OwnedFd(calls, calls.memfdCreate('passed', MFD_ALLOW_SEALING));
+    using fd = createMemoryFile(calls, 'passed');
     calls.ftruncate(fd.fd, byteLength);
     return passMemory(sender, tag, fd);
   }

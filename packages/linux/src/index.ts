@@ -14,6 +14,7 @@ export * from './readiness/poll-now.js';
 export * from './readiness/wait-until-ready.js';
 export * from './resources/credentials.js';
 export * from './resources/mapping.js';
+export * from './resources/memory-file.js';
 export * from './resources/owned-fd.js';
 export * from './resources/pipe.js';
 export * from './resources/unix-socket.js';

@@ -1,6 +1,6 @@
 import { openSync } from 'node:fs';
 import { SENDER } from '@pageferry/connection';
-import { F_SEAL_WRITE, MFD_ALLOW_SEALING, OwnedFd, SIZE_SEALS } from '@pageferry/linux';
+import { createMemoryFile, F_SEAL_WRITE, OwnedFd, SIZE_SEALS } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { describe, expect, test } from 'vitest';
 import { FALSE_BELLS } from '../../connection/test/support/false-bells.js';
@@ -238,7 +238,7 @@ describe('a receiver refuses a sender that passes', () => {
     ['no memory to speak of', 0, SIZE_SEALS],
     ['more memory than there can be', 2 ** 33, SIZE_SEALS],
   ])('%s for the payload', async (_, byteLength, seals) => {
-    const payload = calls.memfdCreate('pageferry-payload', MFD_ALLOW_SEALING);
+    const payload = createMemoryFile(calls, 'pageferry-payload').release();
     calls.ftruncate(payload, byteLength);
     calls.addSeals(payload, seals);
     await refuse({ instead: { payload } });

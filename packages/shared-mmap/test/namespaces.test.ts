@@ -63,6 +63,19 @@ describe.runIf(canUnshare(ALONE))('a sender in a pid namespace of its own (needs
   });
 });
 
+/** For a process that gets no memory file that could be run, which is a setting of a pid namespace. */
+const STRICT = [...ALONE, 'sh', '-c', 'echo 2 > /proc/sys/vm/memfd_noexec && exec "$@"', 'sh'];
+
+describe.runIf(canUnshare(STRICT))(
+  'where no memory file may be run (needs root, Linux 6.3)',
+  () => {
+    test.each([100, 1_000_000])('%i bytes are sent and received (11.22)', async (byteLength) => {
+      await using both = start(STRICT, ['exchange', folder.fresh(), String(byteLength)]);
+      expect(await both.said()).toBe(byteLength);
+    });
+  },
+);
+
 describe.runIf(canUnshare(NOBODY))('where every user has the number of nobody (needs root)', () => {
   test('nobody is trusted: it may be anybody (11.26)', async () => {
     chmodSync(folder.path, 0o777);

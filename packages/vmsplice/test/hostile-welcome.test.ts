@@ -1,6 +1,6 @@
 import { openSync, truncateSync, writeFileSync } from 'node:fs';
 import { controlByteLength } from '@pageferry/connection';
-import { createPipe, MFD_ALLOW_SEALING } from '@pageferry/linux';
+import { createMemoryFile, createPipe } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { describe, expect, test } from 'vitest';
 import { FALSE_BELLS } from '../../connection/test/support/false-bells.js';
@@ -35,7 +35,7 @@ describe('a receiver refuses a sender that passes', () => {
   const byteLength = controlByteLength(8);
 
   test('control memory that is not sealed', async () => {
-    const fd = calls.memfdCreate('pageferry-control', MFD_ALLOW_SEALING);
+    const fd = createMemoryFile(calls, 'pageferry-control').release();
     calls.ftruncate(fd, byteLength);
     await expect(connectWith(fd, (memory) => ({ instead: { memory } }))).rejects.toThrow(
       MISBEHAVED,

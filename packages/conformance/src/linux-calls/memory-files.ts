@@ -4,12 +4,14 @@ import {
   EBUSY,
   EINVAL,
   EPERM,
+  F_SEAL_EXEC,
   F_SEAL_FUTURE_WRITE,
   F_SEAL_GROW,
   F_SEAL_SEAL,
   F_SEAL_SHRINK,
   F_SEAL_WRITE,
   MFD_ALLOW_SEALING,
+  MFD_NOEXEC_SEAL,
   SEEK_END,
   SEEK_SET,
 } from '@pageferry/linux';
@@ -120,6 +122,18 @@ export function describeMemoryFiles({ calls }: SuiteContext): void {
       const unsealable = resources.memory(0);
       expect(calls.getSeals(unsealable)).toBe(F_SEAL_SEAL);
       expect(calls.addSeals(unsealable, F_SEAL_GROW)).toBe(-EPERM);
+    });
+
+    test('MFD_NOEXEC_SEAL makes no program of it, for good, and lets it be sealed (11.22)', ({
+      skip,
+    }) => {
+      const made = calls.memfdCreate(`${NAME_PREFIX}-noexec`, MFD_NOEXEC_SEAL);
+      if (made === -EINVAL) skip('this kernel does not know it: it is older than 6.3');
+      const fd = resources.own(made);
+      expect(fstatSync(fd).mode & 0o111).toBe(0);
+      expect(calls.fchmod(fd, 0o755)).toBe(-EPERM);
+      expect(calls.getSeals(fd)).toBe(F_SEAL_EXEC);
+      expect(calls.addSeals(fd, F_SEAL_GROW)).toBe(0);
     });
 
     test('seals add up', () => {

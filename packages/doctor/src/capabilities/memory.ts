@@ -1,13 +1,13 @@
 import { statfsSync } from 'node:fs';
 import {
+  createMemoryFile,
   F_SEAL_FUTURE_WRITE,
   F_SEAL_GROW,
   F_SEAL_SEAL,
   F_SEAL_SHRINK,
   F_SEAL_WRITE,
   type LinuxCalls,
-  MFD_ALLOW_SEALING,
-  OwnedFd,
+  type OwnedFd,
 } from '@pageferry/linux';
 import { readText } from './proc.js';
 
@@ -43,9 +43,13 @@ function chosen(text: string | undefined): string | undefined {
 const SEALS = { F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_FUTURE_WRITE, F_SEAL_WRITE, F_SEAL_SEAL };
 
 function trySeals(calls: LinuxCalls): string[] {
-  const fd = calls.memfdCreate('pageferry-doctor', MFD_ALLOW_SEALING);
-  if (fd < 0) return [];
-  using memfd = new OwnedFd(calls, fd);
+  let memfd: OwnedFd;
+  try {
+    memfd = createMemoryFile(calls, 'pageferry-doctor');
+  } catch {
+    return []; // There is none to be had: the probes say so better.
+  }
+  using _ = memfd;
   return Object.entries(SEALS).flatMap(([name, seal]) =>
     calls.addSeals(memfd.fd, seal) < 0 ? [] : [name],
   );

@@ -5,13 +5,13 @@ import {
   MAP_ANONYMOUS,
   MAP_PRIVATE,
   MAP_SHARED,
-  MFD_ALLOW_SEALING,
   PROT_READ,
   PROT_WRITE,
 } from '../calls/constants.js';
 import { checkResult, systemCallError } from '../calls/errors.js';
 import type { LinuxCalls } from '../calls/linux-calls.js';
-import { OwnedFd } from './owned-fd.js';
+import { createMemoryFile } from './memory-file.js';
+import type { OwnedFd } from './owned-fd.js';
 
 /**
  * The one owner of a memory mapping. Closing it unmaps the memory and detaches every view of it, so
@@ -109,10 +109,7 @@ export const SIZE_SEALS: number = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
  * @throws `SYSTEM_CALL_FAILED` (`ENOSPC`, `ENOMEM`, `EMFILE`).
  */
 export function createSealedMemory(calls: LinuxCalls, name: string, byteLength: number): OwnedFd {
-  const memory = new OwnedFd(
-    calls,
-    checkResult(calls.memfdCreate(name, MFD_ALLOW_SEALING), 'memfd_create', name),
-  );
+  const memory = createMemoryFile(calls, name);
   try {
     checkResult(calls.ftruncate(memory.fd, byteLength), 'ftruncate', name);
     checkResult(calls.fallocate(memory.fd, 0, 0, byteLength), 'fallocate', name);

@@ -1,10 +1,10 @@
 import {
   checkResult,
+  createMemoryFile,
   type LinuxCalls,
   MADV_POPULATE_WRITE,
   Mapping,
-  MFD_ALLOW_SEALING,
-  OwnedFd,
+  type OwnedFd,
   PROT_READ,
   PROT_WRITE,
 } from '@pageferry/linux';
@@ -32,8 +32,7 @@ export class GrowingMemory implements Disposable {
   constructor(calls: LinuxCalls, name: string, byteLength: number) {
     this.#calls = calls;
     this.byteLength = byteLength;
-    const created = checkResult(calls.memfdCreate(name, MFD_ALLOW_SEALING), 'memfd_create', name);
-    this.fd = new OwnedFd(calls, created);
+    this.fd = createMemoryFile(calls, name);
     try {
       checkResult(calls.ftruncate(this.fd.fd, byteLength), 'ftruncate', `${byteLength} bytes`);
       this.#mapping = Mapping.shared(calls, this.fd.fd, byteLength, PROT_READ | PROT_WRITE);

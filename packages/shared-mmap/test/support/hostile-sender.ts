@@ -1,10 +1,10 @@
 import { ControlMemory, Doorbell, SENDER, SenderConnection } from '@pageferry/connection';
 import {
+  createMemoryFile,
   createSealedMemory,
   F_SEAL_WRITE,
   type LinuxCalls,
-  MFD_ALLOW_SEALING,
-  OwnedFd,
+  type OwnedFd,
   POLLIN,
   SIZE_SEALS,
   UnixSocket,
@@ -122,8 +122,7 @@ export class HostileSender implements Disposable {
 
   /** Passes memory of its own for a message; of `byteLength` bytes, sealed as it should be or not. */
   pass(tag: number, byteLength = 4096, seals: number = SIZE_SEALS | F_SEAL_WRITE): void {
-    const number = this.#calls.memfdCreate('pageferry-message', MFD_ALLOW_SEALING);
-    using fd = new OwnedFd(this.#calls, number);
+    using fd = createMemoryFile(this.#calls, 'pageferry-message');
     this.#calls.ftruncate(fd.fd, byteLength);
     this.#calls.addSeals(fd.fd, seals);
     this.passDescriptor(tag, fd);

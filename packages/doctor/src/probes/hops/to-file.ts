@@ -1,6 +1,6 @@
 import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkResult, MFD_ALLOW_SEALING, O_DIRECT, OwnedFd } from '@pageferry/linux';
+import { checkResult, createMemoryFile, O_DIRECT } from '@pageferry/linux';
 import { findingWithFrames } from '../finding.js';
 import type { Finding } from '../probe.js';
 import { type Bench, type Hop, loadPipe } from './hop.js';
@@ -9,8 +9,7 @@ import { type Bench, type Hop, loadPipe } from './hop.js';
 export const spliceMemfdHop: Hop = {
   name: 'splice-memfd',
   async probe(bench) {
-    const memfd = bench.calls.memfdCreate('pageferry-doctor', MFD_ALLOW_SEALING);
-    using file = new OwnedFd(bench.calls, checkResult(memfd, 'memfd_create'));
+    using file = createMemoryFile(bench.calls, 'pageferry-doctor');
     return throughPageCache(bench, file.fd);
   },
 };
