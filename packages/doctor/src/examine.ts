@@ -1,4 +1,6 @@
+import { tmpdir } from 'node:os';
 import { type BackendReport, judgeBackend } from './backends/judge-backend.js';
+import { folderPlace, inheritedPlace } from './backends/meeting-place.js';
 import { BACKENDS } from './backends/table.js';
 import { loadBindings } from './bindings/bindings.js';
 import { examineCapabilities, type SystemCapabilities } from './capabilities/capabilities.js';
@@ -41,6 +43,11 @@ export async function examine(options: ProbeOptions = {}): Promise<Report> {
       await judgeBackend(entry, {
         probeOf: async (hop) => probes.find((probe) => probe.hop === hop) as Probe,
         pipeBytes: () => capabilities.pipes?.grownBytes,
+        // Without a folder to write in, the socket goes untried: it needs nothing but Node.
+        meetingPlace: async ({ anySystem }) =>
+          anySystem || calls === undefined
+            ? folderPlace(options.folder ?? tmpdir())
+            : inheritedPlace(calls),
       }),
     );
   }

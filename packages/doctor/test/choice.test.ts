@@ -1,10 +1,10 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chooseTransport, openBestReceiver, openBestSender } from '@pageferry/doctor';
+import { chooseTransport, examine, openBestReceiver, openBestSender } from '@pageferry/doctor';
 import { sharedMmap } from '@pageferry/shared-mmap';
 import { socketTransport } from '@pageferry/socket';
 import { vmspliceNapi } from '@pageferry/vmsplice-napi';
@@ -67,6 +67,33 @@ describe('the choice of a transport', () => {
     await chooseTransport();
     expect(countDescriptors()).toBe(before);
     expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test.runIf(process.platform === 'linux').each([
+    ['missing', () => '/nowhere'],
+    ['read-only', () => '/proc'],
+    ['long', () => longFolder()],
+  ])('needs no temporary folder: one that is %s changes nothing (11.19)', async (_, find) => {
+    vi.stubEnv('TMPDIR', find());
+    for (const prefer of [undefined, ['vmsplice-napi'], ['vmsplice-ffi']]) {
+      const { name } = await chooseTransport({ prefer });
+      expect(name).toBe(prefer?.[0] ?? 'shared-mmap');
+    }
+    const { sender, name } = await openBestSender({ endpoint });
+    await using closing = sender;
+    expect(name).toBe('shared-mmap');
+    const met = await openBestReceiver({ endpoint });
+    expect(met.name).toBe('shared-mmap');
+    await met.receiver.close();
+    expect(closing.closed).toBe(false);
+    const report = await examine();
+    expect(report.recommended).toBe('shared-mmap');
+    expect(report.backends.filter(({ usable }) => !usable)).toEqual([]);
+  });
+
+  test('refuses a warning that is neither wanted nor not wanted', async () => {
+    const refusal = { code: 'INVALID_ARGUMENT', argument: 'warn' };
+    await expect(chooseTransport({ warn: 'no' as never })).rejects.toMatchObject(refusal);
   });
 
   test.each([[['nonsense']], [[7]], ['vmsplice-napi']])(
@@ -176,6 +203,13 @@ describe('a receiver that waits for whatever transport comes', () => {
     expect(name).toBe('socket');
   });
 });
+
+/** A folder whose path is longer than the address of a Unix socket. */
+function longFolder(): string {
+  const path = join(folder, 'x'.repeat(120));
+  mkdirSync(path);
+  return path;
+}
 
 /** Descriptors that are open; 0 where `/proc` does not tell. */
 function countDescriptors(): number {

@@ -2,6 +2,7 @@ import type { Transport } from '@pageferry/core';
 import { NotInstalled, reasonOf } from '../bindings/optional-package.js';
 import type { Probe } from '../probes/probe.js';
 import { loadBackend } from './load-backend.js';
+import type { MeetingPlace } from './meeting-place.js';
 import type { BackendEntry } from './table.js';
 import { tryTransport } from './try-transport.js';
 import { judgeZeroCopy } from './zero-copy.js';
@@ -35,6 +36,8 @@ export interface Circumstances {
   readonly probeOf: (hop: Probe['hop']) => Promise<Probe>;
   /** How large a pipe becomes here, in bytes; `undefined` where there is none. */
   readonly pipeBytes: () => number | undefined;
+  /** Where a sender and a receiver can meet for a trial of a backend; `undefined` where they cannot. */
+  readonly meetingPlace: (entry: BackendEntry) => Promise<MeetingPlace | undefined>;
 }
 
 /**
@@ -72,7 +75,8 @@ export async function judgeBackend(
   const good = (zeroCopy.zeroCopySend || zeroCopy.zeroCopyReceive) && reason === undefined;
   if (good || !onlyIfGood) {
     try {
-      await tryTransport(transport);
+      using place = await circumstances.meetingPlace(entry);
+      if (place !== undefined) await tryTransport(transport, place);
     } catch (error) {
       return { report: unusable(name, reasonOf(error)), good: false };
     }

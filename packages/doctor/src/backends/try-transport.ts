@@ -1,7 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Receiver, Sender, Transport } from '@pageferry/core';
+import type { MeetingPlace } from './meeting-place.js';
 
 /** How long a message may take, in milliseconds. It takes about one. */
 const PATIENCE = 5000;
@@ -14,15 +12,17 @@ const MESSAGE = Buffer.from('does it arrive?');
  *
  * @throws what keeps it from working.
  */
-export async function tryTransport(transport: Transport): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'pageferry-doctor-'));
-  const endpoint = join(folder, 'trial');
+export async function tryTransport(transport: Transport, place: MeetingPlace): Promise<void> {
   let sender: Sender | undefined;
   let receiver: Receiver | undefined;
   try {
-    sender = await transport.createSender({ endpoint, maxReceivers: 1, spinMicroseconds: 0 });
+    sender = await transport.createSender({
+      endpoint: place.senderEndpoint,
+      maxReceivers: 1,
+      spinMicroseconds: 0,
+    });
     receiver = await transport.createReceiver({
-      endpoint,
+      endpoint: place.receiverEndpoint,
       timeout: PATIENCE,
       spinMicroseconds: 0,
     });
@@ -35,6 +35,5 @@ export async function tryTransport(transport: Transport): Promise<void> {
   } finally {
     await receiver?.close();
     await sender?.destroy();
-    await rm(folder, { recursive: true, force: true });
   }
 }

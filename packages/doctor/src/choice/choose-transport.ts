@@ -2,12 +2,14 @@ import { invalidArgument, type Transport } from '@pageferry/core';
 import type { LinuxCalls } from '@pageferry/linux';
 import { type BackendReport, type Circumstances, judgeBackend } from '../backends/judge-backend.js';
 import { loadBackend } from '../backends/load-backend.js';
+import { inheritedPlace } from '../backends/meeting-place.js';
 import { BACKENDS, type BackendEntry, backendNamed, FALLBACK } from '../backends/table.js';
 import { loadFirstBinding } from '../bindings/bindings.js';
 import { reasonOf } from '../bindings/optional-package.js';
 import { trialPipe } from '../capabilities/pipes.js';
 import { type Probe, unavailable } from '../probes/probe.js';
 import { probeQuickly } from '../probes/probe-hops.js';
+import { warnOfCopies } from './warn-of-copies.js';
 
 /** What {@link chooseTransport} can be told. */
 export interface ChoiceOptions {
@@ -16,6 +18,11 @@ export interface ChoiceOptions {
    * them. Default: `shared-mmap`, `vmsplice-napi`, `vmsplice-ffi`, `socket`.
    */
   readonly prefer?: readonly string[] | undefined;
+  /**
+   * Whether a process warning (`PAGEFERRY_COPIES`, once in a process) tells that messages are copied
+   * though a backend that does not was asked for, and why. Default: true.
+   */
+  readonly warn?: boolean | undefined;
 }
 
 /** What was chosen, and why. */
@@ -35,6 +42,8 @@ export interface TransportChoice {
  * The answer comes from the kernel, by the doctor's probes, in a few milliseconds. It is for this
  * process: another one may have other limits.
  *
+ * Nothing is written anywhere for that: no temporary folder is needed.
+ *
  * @throws `INVALID_ARGUMENT` for a name that no backend has.
  */
 export async function chooseTransport(options: ChoiceOptions = {}): Promise<TransportChoice> {
@@ -47,12 +56,18 @@ export async function chooseTransport(options: ChoiceOptions = {}): Promise<Tran
     if (good && transport !== undefined) return { name: entry.name, transport, reasons };
   }
   const transport = await loadBackend(FALLBACK);
+  if (reasons.length > 0 && options.warn !== false) {
+    warnOfCopies('Messages are copied: no backend that does not works here', reasons);
+  }
   const reason = `${FALLBACK.name}: works everywhere, and copies`;
   return { name: FALLBACK.name, transport, reasons: [...reasons, reason] };
 }
 
 /** The backends to consider, in their order, with the fallback among them. */
-export function candidates({ prefer }: ChoiceOptions): readonly BackendEntry[] {
+export function candidates({ prefer, warn }: ChoiceOptions): readonly BackendEntry[] {
+  if (warn !== undefined && typeof warn !== 'boolean') {
+    throw invalidArgument('warn', warn, 'true or false');
+  }
   if (prefer === undefined) return BACKENDS;
   if (!Array.isArray(prefer)) throw invalidArgument('prefer', prefer, 'an array of names');
   const entries = prefer.map((name: unknown) => {
@@ -71,11 +86,14 @@ function onDemand(): Circumstances {
   let loading: Promise<LinuxCalls> | undefined;
   let calls: LinuxCalls | undefined;
   const probes = new Map<Probe['hop'], Promise<Probe>>();
+  const load = async (): Promise<LinuxCalls> => {
+    loading ??= loadFirstBinding();
+    calls = await loading;
+    return calls;
+  };
   const find = async (hop: Probe['hop']): Promise<Probe> => {
     try {
-      loading ??= loadFirstBinding();
-      calls = await loading;
-      return await probeQuickly(calls, hop);
+      return await probeQuickly(await load(), hop);
     } catch (error) {
       return { hop, ...unavailable(reasonOf(error)) };
     }
@@ -87,6 +105,7 @@ function onDemand(): Circumstances {
       return probe;
     },
     pipeBytes: () => calls && trialPipe(calls).grownBytes,
+    meetingPlace: async () => inheritedPlace(await load()),
   };
 }
 

@@ -9,7 +9,7 @@ import {
   withDeadline,
 } from '@pageferry/core';
 import { loadBackend } from '../backends/load-backend.js';
-import type { BackendEntry } from '../backends/table.js';
+import { type BackendEntry, FALLBACK } from '../backends/table.js';
 import { reasonOf } from '../bindings/optional-package.js';
 import {
   type ChoiceOptions,
@@ -17,6 +17,7 @@ import {
   chooseTransport,
   type TransportChoice,
 } from './choose-transport.js';
+import { warnOfCopies } from './warn-of-copies.js';
 
 /** A sender over the transport that was chosen. */
 export interface BestSender extends TransportChoice {
@@ -38,8 +39,12 @@ export interface BestReceiver extends TransportChoice {
  *
  * @throws as `chooseTransport` and `Transport.createSender`.
  */
-export async function openBestSender(options: SenderOptions & ChoiceOptions): Promise<BestSender> {
-  const choice = await chooseTransport(options);
+export async function openBestSender({
+  prefer,
+  warn,
+  ...options
+}: SenderOptions & ChoiceOptions): Promise<BestSender> {
+  const choice = await chooseTransport({ prefer, warn });
   return { ...choice, sender: await choice.transport.createSender(options) };
 }
 
@@ -54,16 +59,21 @@ const TRY_THE_NEXT = new Set(['TRANSPORT_MISMATCH', 'NOT_PAGEFERRY', 'BINDING_UN
  * @throws as `Transport.createReceiver`: `NOT_PAGEFERRY` if no backend is answered, and
  *   `TRANSPORT_MISMATCH` if the sender names one that is not installed here.
  */
-export async function openBestReceiver(
-  options: ReceiverOptions & ChoiceOptions,
-): Promise<BestReceiver> {
-  const entries = candidates(options);
+export async function openBestReceiver({
+  prefer,
+  warn,
+  ...options
+}: ReceiverOptions & ChoiceOptions): Promise<BestReceiver> {
+  const entries = candidates({ prefer, warn });
   return withDeadline(options, async (signal) => {
     const reasons: string[] = [];
     const errors: PageferryError[] = [];
     for (const entry of entries) {
       const answer = await knock(entry, options, signal);
       if ('receiver' in answer) {
+        if (entry === FALLBACK && reasons.length > 0 && warn !== false) {
+          warnOfCopies(`Messages are copied: the sender at ${options.endpoint} does so`, reasons);
+        }
         return { ...answer, name: entry.name, reasons: [...reasons, `${entry.name}: it answers`] };
       }
       reasons.push(`${entry.name}: ${reasonOf(answer)}`);
