@@ -10,6 +10,7 @@ export * from './calls/constants.js';
 export * from './calls/errors.js';
 export * from './calls/linux-calls.js';
 export * from './calls/watcher.js';
+export * from './processes/node-child.js';
 export * from './readiness/poll-now.js';
 export * from './readiness/wait-until-ready.js';
 export * from './resources/credentials.js';
