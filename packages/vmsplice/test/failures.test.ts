@@ -6,6 +6,8 @@ import { createPipe, ENOMEM, EPERM, type LinuxCalls } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { createAttachments, createVmspliceTransport } from '@pageferry/vmsplice';
 import { describe, expect, test } from 'vitest';
+import { Child } from '../../connection/test/support/child.js';
+import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { callsWith, expectToCross, openPair, pattern } from './support/pair.js';
 
 const { EIO } = constants.errno;
@@ -155,6 +157,47 @@ describe('an error after a message was accepted', () => {
       expect(loans[0]?.bytes.byteOffset).not.toBe(loans[1]?.bytes.byteOffset);
       for (const each of loans) each.release();
       void readEnd;
+    },
+  );
+});
+
+test('whatever system call fails, when it does: nothing is uncaught, lent twice or left open (11.3)', async () => {
+  await using program = new Child(new URL('./programs/failing-calls.mjs', import.meta.url));
+  expect(await program.exit).toBe(0);
+}, 240_000);
+
+describe('a resource that is refused when others are there already', () => {
+  expectNothingLeft();
+
+  test.each(['getPipeSize', 'duplicate', 'watch', 'fstat', 'mmap', 'setStatusFlags'] as const)(
+    '(%s) leaves none of them open, whatever was being opened (11.14)',
+    async (name) => {
+      const call = real[name] as (...words: unknown[]) => unknown;
+      for (let first = 1; first < 4; first++) {
+        let made = 0;
+        const calls = callsWith({
+          [name]: (...words: unknown[]) => (++made >= first ? -ENOMEM : call(...words)),
+        });
+        const attachments = createAttachments(() => calls);
+        const { readEnd, writeEnd } = createPipe(real);
+        const opened = await Promise.allSettled([
+          attachments.attachSender({ pipe: writeEnd }),
+          attachments.attachReceiver({ pipe: readEnd }),
+        ]);
+        for (const result of opened) {
+          if (result.status === 'fulfilled') await result.value.close();
+          else expect(result.reason).toMatchObject({ code: 'SYSTEM_CALL_FAILED' });
+        }
+        for (const open of [attachments.openPipe, attachments.openSocketPair]) {
+          try {
+            for (const end of Object.values(open())) end.close();
+          } catch (error) {
+            expect(error).toMatchObject({ code: 'SYSTEM_CALL_FAILED' });
+          }
+        }
+        readEnd.close();
+        writeEnd.close();
+      }
     },
   );
 });

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { EINTR } from '@pageferry/linux';
+import { EINTR, EIO } from '@pageferry/linux';
 import type * as Koffi from 'koffi';
 import { openProgram } from './c-library.js';
 import type { ArgumentType, Declare, Driver, NativeFunction, ResultType, Wide } from './driver.js';
@@ -91,9 +91,10 @@ export class KoffiDriver implements Driver {
     for (;;) {
       const result = await this.#splices.add((settle) => {
         this.#splice.async(from, 0n, to, 0n, length, flags, (error, answer) => {
-          if (error) throw error;
+          // Nobody would catch what is thrown here.
+          if (error) settle(-EIO);
           // Of this call only here: koffi puts it into place for the callback.
-          settle(answer === -1 ? -this.#koffi.errno() : answer);
+          else settle(answer === -1 ? -this.#koffi.errno() : answer);
         });
       });
       if (result !== -EINTR) return result;

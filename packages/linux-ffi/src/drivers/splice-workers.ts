@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { EAGAIN, EIO } from '@pageferry/linux';
 
 /** What a worker is asked to do. */
 export interface SpliceRequest {
@@ -38,24 +39,48 @@ export class SpliceWorkers {
     while (this.#waiting.length > 0) {
       const worker = this.#idle.pop() ?? this.#startWorker();
       if (worker === undefined) return;
-      this.#give(worker, this.#waiting.shift() as Job);
+      const job = this.#waiting.shift() as Job;
+      if (worker === 'failed') job.resolve(-EAGAIN);
+      else this.#give(worker, job);
     }
   }
 
-  #startWorker(): Worker | undefined {
+  /** `undefined` if there are as many as there may be; `'failed'` if there is no room for a thread. */
+  #startWorker(): Worker | 'failed' | undefined {
     if (this.#count === MAX_WORKERS) return undefined;
-    this.#count++;
-    return new Worker(new URL('./splice-worker.js', import.meta.url));
+    try {
+      const worker = new Worker(new URL('./splice-worker.js', import.meta.url));
+      this.#count++;
+      worker.once('exit', () => {
+        this.#count--;
+        const at = this.#idle.indexOf(worker);
+        if (at >= 0) this.#idle.splice(at, 1);
+      });
+      // Without a listener it would end the process; what follows from it, 'exit' tells.
+      worker.on('error', () => {});
+      return worker;
+    } catch {
+      return this.#count > 0 ? undefined : 'failed';
+    }
   }
 
   #give(worker: Worker, { request, resolve }: Job): void {
-    worker.ref();
-    worker.once('message', (result: number) => {
-      worker.unref();
-      this.#idle.push(worker);
+    const settle = (result: number): void => {
+      worker.removeListener('message', onMessage);
+      worker.removeListener('exit', onExit);
       resolve(result);
       this.#startMore();
-    });
+    };
+    const onMessage = (result: number): void => {
+      worker.unref();
+      this.#idle.push(worker);
+      settle(result);
+    };
+    // It may have moved some of it: nobody knows, so that it must not be taken for a reason to repeat.
+    const onExit = (): void => settle(-EIO);
+    worker.once('message', onMessage);
+    worker.once('exit', onExit);
+    worker.ref();
     worker.postMessage(request);
   }
 }

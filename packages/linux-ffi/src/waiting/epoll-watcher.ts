@@ -88,6 +88,13 @@ export class EpollWatcher implements DescriptorWatcher {
     clock.setImmediate(() => this.#deliver());
   }
 
+  /** Has the callback called with `-errno`: nothing is noticed any more. */
+  fail(errno: number): void {
+    clock.setImmediate(() => {
+      if (this.#open) this.#context.runInAsyncScope(this.#callback, undefined, errno, 0);
+    });
+  }
+
   #deliver(): void {
     this.#scheduled = false;
     // Another callback may have closed it, paused it, or taken what there was.

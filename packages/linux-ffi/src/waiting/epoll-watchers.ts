@@ -137,13 +137,22 @@ export class EpollWatchers implements WatcherOwner {
     const epoll = new Epoll(driver, errno, this.#epollFunctions);
     if (epoll.fd < 0) return epoll.fd;
     try {
-      this.#handle = new EventLoopHandle(epoll.fd, () => this.#tell(epoll));
+      this.#handle = new EventLoopHandle(
+        epoll.fd,
+        () => this.#tell(epoll),
+        (errno) => this.#fail(errno),
+      );
     } catch (error) {
       this.#services.close(epoll.fd);
       throw error;
     }
     this.#epoll = epoll;
     return epoll;
+  }
+
+  /** Nothing that happens would be noticed any more: every watcher is told, as of a lost descriptor. */
+  #fail(errno: number): void {
+    for (const watcher of this.#byToken.values()) watcher.fail(errno);
   }
 
   #tell(epoll: Epoll): void {

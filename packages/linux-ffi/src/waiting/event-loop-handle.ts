@@ -31,17 +31,22 @@ export class EventLoopHandle {
   /**
    * @param fd an epoll instance. It is Node's from now on, which closes it with this handle, or when the
    *   thread ends.
+   * @param onFailure gets `-errno`, once, if the instance cannot be watched any more.
    * @throws if this Node has no such handles.
    */
-  constructor(fd: number, listener: () => void) {
+  constructor(fd: number, listener: () => void, onFailure: (errno: number) => void) {
     Handle ??= streamHandleClass();
     this.#handle = new Handle(PLAIN_SOCKET);
     this.#handle.onread = () => {
       listener();
       // Not here: libuv has not finished with the failed attempt.
-      clock.setImmediate(() => this.#arm(fd));
+      clock.setImmediate(() => {
+        const failure = this.#arm(fd);
+        if (failure < 0) onFailure(failure);
+      });
     };
-    this.#arm(fd);
+    const failure = this.#arm(fd);
+    if (failure < 0) throw new Error(`Node cannot watch descriptor ${fd}: ${failure}`);
     this.#handle.unref();
   }
 
@@ -57,10 +62,9 @@ export class EventLoopHandle {
     this.#handle.close();
   }
 
-  #arm(fd: number): void {
-    if (!this.#open) return;
-    const failure = this.#handle.open(fd) || this.#handle.readStart();
-    if (failure) throw new Error(`Node cannot watch descriptor ${fd}: ${failure}`);
+  /** 0 or `-errno`. */
+  #arm(fd: number): number {
+    return this.#open ? this.#handle.open(fd) || this.#handle.readStart() : 0;
   }
 }
 

@@ -25,6 +25,26 @@ export function createPipe(calls: LinuxCalls): Pipe {
 }
 
 /**
+ * Makes a pipe as {@link createPipe} does, and grows it as {@link growPipe} does.
+ *
+ * @returns both ends, and the capacity in bytes.
+ * @throws `SYSTEM_CALL_FAILED`; nothing is left open then.
+ */
+export function createGrownPipe(
+  calls: LinuxCalls,
+  wanted: number,
+): Pipe & { readonly byteLength: number } {
+  const pipe = createPipe(calls);
+  try {
+    return { ...pipe, byteLength: growPipe(calls, pipe.writeEnd.fd, wanted) };
+  } catch (error) {
+    pipe.readEnd.close();
+    pipe.writeEnd.close();
+    throw error;
+  }
+}
+
+/**
  * Grows a pipe to `wanted` bytes, or as near as the kernel lets it: past `pipe-user-pages-soft`
  * (pipe(7)) an unprivileged user gets EPERM, and the pipe stays as it is.
  *

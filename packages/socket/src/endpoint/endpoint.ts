@@ -28,8 +28,6 @@ export class Endpoint {
 
   private constructor(server: Server, path: string, identity: FileIdentity | undefined) {
     this.#server = server;
-    // Past this point a failure to accept is no reason to stop listening.
-    server.on('error', () => {});
     this.#path = resolve(path);
     this.#identity = identity;
     this.#forget = removeAtExit(this);
@@ -45,6 +43,9 @@ export class Endpoint {
   static async bind(endpoint: string, onConnection: (socket: Socket) => void): Promise<Endpoint> {
     const address = toAddress(endpoint);
     const server = createServer(onConnection);
+    // A failure to accept is no reason to stop listening, and must not end the process, from the very
+    // first moment on; a failure to listen is told by `listen`.
+    server.on('error', () => {});
     try {
       if (!NAMED_PIPES) return new Endpoint(server, endpoint, await bindFile(server, endpoint));
       await listen(server, address);

@@ -17,6 +17,9 @@ export interface ByteSink {
   gone(): void;
 }
 
+/** Where a socket reads to that is about to be destroyed. */
+const NOWHERE = Buffer.alloc(1);
+
 /**
  * The receiver's end of a connection. It reads straight into the memory that its sink names, and
  * stays readable when writing to it fails: what a dead sender has sent before is still to be had.
@@ -31,7 +34,7 @@ export class ReceiverSocket extends Socket {
   constructor(sink: ByteSink) {
     const options: ConnectOpts = {
       onread: {
-        buffer: () => this.#sink.target(),
+        buffer: () => this.#target(),
         callback: (length, buffer) => this.#arrived(length, buffer as Buffer),
       },
     };
@@ -68,8 +71,23 @@ export class ReceiverSocket extends Socket {
     this.resume();
   }
 
+  /** Node calls this out of the event loop: what is thrown here is the end of the connection alone. */
+  #target(): Buffer {
+    try {
+      return this.#sink.target();
+    } catch (error) {
+      this.destroy(error as Error);
+      return NOWHERE;
+    }
+  }
+
   #arrived(length: number, buffer: Buffer): boolean {
-    this.#reading = this.#sink.arrived(buffer.subarray(0, length));
+    try {
+      this.#reading = this.#sink.arrived(buffer.subarray(0, length));
+    } catch (error) {
+      this.destroy(error as Error);
+      this.#reading = false;
+    }
     return this.#reading;
   }
 

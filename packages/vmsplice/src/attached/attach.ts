@@ -1,12 +1,6 @@
 import { openSocketPair, type SocketPair } from '@pageferry/connection';
 import type { Receiver, Sender } from '@pageferry/core';
-import {
-  createPipe,
-  growPipe,
-  type LinuxCalls,
-  largestPipeSize,
-  type Pipe,
-} from '@pageferry/linux';
+import { createGrownPipe, type LinuxCalls, largestPipeSize, type Pipe } from '@pageferry/linux';
 import { AttachedReceiver } from './attached-receiver.js';
 import { AttachedSender } from './attached-sender.js';
 import { type AttachOptions, checkAttachOptions } from './options.js';
@@ -60,11 +54,10 @@ export function createAttachments(load: () => LinuxCalls): Attachments {
     },
     openPipe() {
       const calls = load();
-      const pipe = createPipe(calls);
-      growPipe(calls, pipe.writeEnd.fd, largestPipeSize());
+      const { readEnd, writeEnd } = createGrownPipe(calls, largestPipeSize());
       // Ordinary programs expect blocking ends; everything here works with either.
-      for (const end of [pipe.readEnd, pipe.writeEnd]) calls.setStatusFlags(end.fd, 0);
-      return pipe;
+      for (const end of [readEnd, writeEnd]) calls.setStatusFlags(end.fd, 0);
+      return { readEnd, writeEnd };
     },
     openSocketPair: () => openSocketPair(load()),
   };

@@ -91,9 +91,10 @@ export class PagePool implements Disposable {
   giveBack(slot: Slot): void {
     if (slot.byteLength === 0 || this.#closed) return;
     const pooled = slot as PooledSlot;
-    if (pooled.referenced) this.#replacePages(pooled);
     pooled.region.lent--;
     this.#bytesOut -= pooled.byteLength;
+    // Where the pages cannot be replaced, the slot is not lent again: they may be somebody's message.
+    if (pooled.referenced && !this.#replacePages(pooled)) return;
     const free = this.#free.get(pooled.byteLength);
     if (free) free.push(pooled);
     else this.#free.set(pooled.byteLength, [pooled]);
@@ -154,10 +155,13 @@ export class PagePool implements Disposable {
     return first;
   }
 
-  #replacePages(slot: PooledSlot): void {
-    slot.referenced = false;
+  #replacePages(slot: PooledSlot): boolean {
     // The old pages live on for whoever still references them; the next touch brings fresh ones.
-    this.#calls.madvise(slot.region.mapping.buffer, slot.offset, slot.byteLength, MADV_DONTNEED);
+    const { mapping } = slot.region;
+    if (this.#calls.madvise(mapping.buffer, slot.offset, slot.byteLength, MADV_DONTNEED) < 0)
+      return false;
+    slot.referenced = false;
+    return true;
   }
 
   /** Unmaps regions that are free, until `wanted` more bytes fit within what is kept. */

@@ -1,15 +1,17 @@
 import { createEntry, type SenderConnection, WAITS_FOR } from '@pageferry/connection';
 import type { PeerCredentials, ReceiverInfo } from '@pageferry/core';
+import type { OwnedFd } from '@pageferry/linux';
 import { DISPOSITION, paddingOf, RETURN } from '../protocol.js';
 import type { OutgoingMessage } from './message.js';
-import type { DataPipe, Outlet } from './outlet.js';
+import type { Outlet } from './outlet.js';
 
 /** What a {@link Lane} needs. It takes the connection and the pipe over. */
 export interface LaneSettings {
   readonly id: number;
   readonly credentials: PeerCredentials | undefined;
   readonly connection: SenderConnection;
-  readonly pipe: DataPipe;
+  /** The end that payload goes into, and what the pipe holds, in bytes. */
+  readonly pipe: { readonly writeEnd: OwnedFd; readonly byteLength: number };
   readonly outlet: Outlet;
   readonly pageSize: number;
   /** Called for each message that the receiver is done with, or that died with it. */

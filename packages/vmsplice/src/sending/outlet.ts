@@ -1,11 +1,8 @@
 import type { SendMethod } from '@pageferry/core';
 import {
-  createPipe,
   EAGAIN,
   EPIPE,
-  growPipe,
   type LinuxCalls,
-  type OwnedFd,
   SPLICE_F_NONBLOCK,
   systemCallError,
 } from '@pageferry/linux';
@@ -58,23 +55,4 @@ function taken(result: number, syscall: string): number {
 /** What `Sender.stats()` says of an outlet. */
 export function sendMethodOf({ method, methodReason }: Outlet): SendMethod {
   return methodReason === undefined ? { method } : { method, methodReason };
-}
-
-/** The pipe to one receiver. */
-export interface DataPipe {
-  readonly readEnd: OwnedFd;
-  readonly writeEnd: OwnedFd;
-  /** Capacity in bytes. */
-  readonly byteLength: number;
-}
-
-/**
- * Makes the pipe to one receiver, as large as the kernel grants.
- *
- * @throws `SYSTEM_CALL_FAILED`.
- */
-export function createDataPipe(calls: LinuxCalls, wantedBytes: number): DataPipe {
-  const pipe = createPipe(calls);
-  const byteLength = growPipe(calls, pipe.writeEnd.fd, wantedBytes);
-  return { ...pipe, byteLength };
 }

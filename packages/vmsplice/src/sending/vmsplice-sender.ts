@@ -15,14 +15,14 @@ import {
   type ReceiverInfo,
   type SendMethod,
 } from '@pageferry/core';
-import type { LinuxCalls, OwnedFd, UnixSocket } from '@pageferry/linux';
+import { createGrownPipe, type LinuxCalls, type OwnedFd, type UnixSocket } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
 import { PagePool, type Slot } from '../memory/page-pool.js';
 import type { SenderSettings } from '../options.js';
 import { MECHANISM, QUEUE_CAPACITY } from '../protocol.js';
 import { Lane } from './lane.js';
 import type { OutgoingMessage } from './message.js';
-import { chooseOutlet, createDataPipe, type Outlet, sendMethodOf } from './outlet.js';
+import { chooseOutlet, type Outlet, sendMethodOf } from './outlet.js';
 
 interface SlotMemory extends LoanMemory {
   readonly slot: Slot;
@@ -172,7 +172,7 @@ export class VmspliceSender extends BaseSender<SlotMemory> {
     const { connection, descriptors, passed, abandon } = establish(calls, socket, QUEUE_CAPACITY);
     let writeEnd: OwnedFd | undefined;
     try {
-      const pipe = createDataPipe(calls, this.#settings.pipeBytes);
+      const pipe = createGrownPipe(calls, this.#settings.pipeBytes);
       writeEnd = pipe.writeEnd;
       // Only the receiver holds the read end, so that the pipe breaks when the receiver dies.
       using readEnd = pipe.readEnd;

@@ -1,0 +1,265 @@
+/**
+ * Lets every system call of a transport fail once, or from some call on, and looks what that does: to be
+ * run in a process of its own, which ends with 0 if nothing went wrong.
+ *
+ * A failure may end a connection, reject a call or lose a message of the broken connection. It must never
+ * be an uncaught exception, give one memory out twice, show wrong bytes, or leave a descriptor open.
+ */
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/**
+ * @typedef {import('@pageferry/core').Transport} Transport
+ * @typedef {import('@pageferry/core').Sender} Sender
+ * @typedef {import('@pageferry/core').Receiver} Receiver
+ * @typedef {import('@pageferry/core').Delivery} Delivery
+ * @typedef {import('@pageferry/linux').LinuxCalls} LinuxCalls
+ * @typedef {Record<string, (...words: unknown[]) => unknown>} AnyCalls
+ */
+
+const { EIO, ENOMEM, EPERM } = constants.errno;
+const ERRNOS = Object.entries({ EIO, ENOMEM, EPERM });
+
+/** Calls that do their work, whatever they answer: what they free is not the transport's any more. */
+const DONE_ALL_THE_SAME = new Set(['close', 'munmap', 'closeAtThreadEnd', 'detach']);
+const NO_CALLS = new Set(['binding', 'pageSize', 'addressOf', 'schedYield']);
+const ON_THREAD = new Set(['writeOnThread', 'spliceOnThread']);
+
+/** What ends a wait that has lost its counterpart, in milliseconds. Nothing is decided by it. */
+const LIMIT = { timeout: 50 };
+const LENGTHS = [100, 0, 5000, 100_000, 100, 700_000, 100];
+
+let where = '';
+let problems = 0;
+
+/** @param {string} what */
+function problem(what) {
+  if (problems++ < 20) console.error(`${where}: ${what}`);
+}
+
+process.on('uncaughtException', (error) => problem(`uncaught: ${error.stack}`));
+process.on('unhandledRejection', (error) => problem(`unhandled: ${describe(error)}`));
+process.on('warning', () => {}); // What ends a connection is told by a warning; here it is no news.
+
+/** @param {unknown} error */
+function describe(error) {
+  return error instanceof Error ? error.stack : String(error);
+}
+
+/**
+ * System calls of which one fails from its `first` call after `arm()` on, `count` times.
+ *
+ * @param {LinuxCalls} real
+ * @param {string} name
+ * @param {number} errno
+ * @param {number} first
+ * @param {number} count
+ */
+function failing(real, name, errno, first, count) {
+  let armed = false;
+  let made = 0;
+  const isDue = () => armed && ++made >= first && made < first + count;
+  const calls = { ...real };
+  if (name === 'watcher.update' || name === 'watcher.callback') {
+    calls.watch = (fd, events, callback) => {
+      const watcher = real.watch(fd, events, (error, revents) => {
+        if (name === 'watcher.callback' && isDue()) callback(-errno, 0);
+        else callback(error, revents);
+      });
+      if (typeof watcher === 'number') return watcher;
+      return {
+        update: (wanted) =>
+          name === 'watcher.update' && isDue() ? -errno : watcher.update(wanted),
+        ref: () => watcher.ref(),
+        unref: () => watcher.unref(),
+        close: () => watcher.close(),
+      };
+    };
+  } else {
+    const call = /** @type {AnyCalls} */ (/** @type {unknown} */ (real))[name];
+    /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (calls))[name] = (
+      /** @type {unknown[]} */ ...words
+    ) => {
+      if (!isDue()) return call?.(...words);
+      if (DONE_ALL_THE_SAME.has(name)) call?.(...words);
+      return ON_THREAD.has(name) ? Promise.resolve(-errno) : -errno;
+    };
+  }
+  return {
+    calls,
+    arm: () => {
+      armed = true;
+    },
+    get due() {
+      return made >= first;
+    },
+  };
+}
+
+function countDescriptors() {
+  return readdirSync('/proc/self/fd').length;
+}
+
+/**
+ * A failed call is a typed error, and nothing else.
+ *
+ * @template T
+ * @param {() => T | Promise<T>} call
+ * @returns {Promise<T | undefined>}
+ */
+async function attempt(call) {
+  try {
+    return await call();
+  } catch (error) {
+    const isTyped = error instanceof Error && /^(Pageferry|Abort)Error$/.test(error.name);
+    if (!isTyped) problem(`no typed error: ${describe(error)}`);
+    return undefined;
+  }
+}
+
+/**
+ * @param {Uint8Array} bytes
+ * @param {number} number
+ */
+function fill(bytes, number) {
+  bytes.fill(1 + (number % 255));
+}
+
+/**
+ * @param {Uint8Array} bytes
+ * @param {number} number
+ * @param {string} when
+ */
+function check(bytes, number, when) {
+  const expected = 1 + (number % 255);
+  const wrong = bytes.findIndex((byte) => byte !== expected);
+  if (wrong >= 0) problem(`${when}: message ${number} has ${bytes[wrong]} at ${wrong}`);
+}
+
+/**
+ * Receives until the end, or until it has failed three times.
+ *
+ * @param {Receiver} receiver
+ * @param {number} file
+ */
+async function receiveAll(receiver, file) {
+  /** @type {Delivery[]} */
+  const held = [];
+  for (let number = 0, failures = 0; failures < 3; number++) {
+    if (number === 3) await attempt(() => receiver.spliceTo(file, LIMIT));
+    const delivery = await attempt(async () => (await receiver.receive(LIMIT)) ?? 'end');
+    if (delivery === 'end') break;
+    if (delivery === undefined) {
+      failures++;
+      continue;
+    }
+    if (delivery.byteLength > 0) check(delivery.bytes, delivery.sequence, 'received');
+    held.push(delivery);
+    if (held.length > 2) release(/** @type {Delivery} */ (held.shift()));
+  }
+  for (const delivery of held) release(delivery);
+}
+
+/** @param {Delivery} delivery */
+function release(delivery) {
+  if (delivery.byteLength > 0) check(delivery.bytes, delivery.sequence, 'held');
+  delivery.release();
+}
+
+/**
+ * Sends messages, and ends; loans that are in hand at the same time must not share memory.
+ *
+ * @param {Sender} sender
+ */
+async function sendAll(sender) {
+  let number = 0;
+  for (const length of LENGTHS) {
+    const loan = await attempt(() => sender.loan(length, LIMIT));
+    if (loan === undefined) continue;
+    const other = length > 0 ? await attempt(() => sender.tryLoan(length)) : undefined;
+    if (other !== undefined) fill(other.bytes, 77);
+    fill(loan.bytes, number);
+    if (other !== undefined) check(other.bytes, 77, 'two loans at once');
+    const outcome = await attempt(() => (number % 3 === 2 ? loan.trySend() : loan.send(LIMIT)));
+    if (!loan.owned) number++;
+    else if (outcome === 'sent') problem('sent, and owned all the same');
+    loan.release();
+    if (other !== undefined) {
+      check(other.bytes, 77, 'a loan in hand');
+      other.release();
+    }
+  }
+  if (sender.stats().loansHeld !== 0) problem(`${sender.stats().loansHeld} loans are held`);
+  await attempt(() => sender.close(LIMIT));
+}
+
+/**
+ * One connection of a sender with two receivers, from the beginning to the end.
+ *
+ * @param {(calls: LinuxCalls) => Transport} transportOf
+ * @param {object} options
+ * @param {ReturnType<typeof failing>} state
+ * @param {boolean} armsFirst
+ */
+async function scenario(transportOf, options, state, armsFirst) {
+  const folder = mkdtempSync(join(tmpdir(), 'pageferry-'));
+  const endpoint = join(folder, 'endpoint');
+  const file = openSync(join(folder, 'file'), 'w');
+  const transport = transportOf(state.calls);
+  if (armsFirst) state.arm();
+  const sender = await attempt(() => transport.createSender({ ...options, endpoint }));
+  /** @type {Receiver[]} */
+  const receivers = [];
+  for (let index = 0; sender !== undefined && index < 2; index++) {
+    const receiver = await attempt(() => transport.createReceiver({ endpoint, ...LIMIT }));
+    if (receiver !== undefined) receivers.push(receiver);
+  }
+  if (sender !== undefined) {
+    await attempt(() => sender.waitForReceivers(receivers.length, LIMIT));
+    state.arm();
+    await Promise.all([
+      sendAll(sender),
+      ...receivers.map((receiver) => receiveAll(receiver, file)),
+    ]);
+  }
+  for (const receiver of receivers) await attempt(() => receiver.close());
+  await attempt(() => sender?.close(LIMIT));
+  await attempt(() => sender?.destroy());
+  closeSync(file);
+  rmSync(folder, { recursive: true });
+}
+
+/**
+ * @param {LinuxCalls} real the system calls, which none of this changes.
+ * @param {(calls: LinuxCalls) => Transport} transportOf makes a transport over given system calls.
+ * @param {object} options for its sender.
+ */
+export async function runWithFailures(real, transportOf, options) {
+  const never = failing(real, 'poll', 0, Number.POSITIVE_INFINITY, 0);
+  await scenario(transportOf, options, never, false); // What stays open for good is open.
+  const names = Object.keys(real).filter((name) => !NO_CALLS.has(name));
+  let scenarios = 0;
+  for (const name of [...names, 'watcher.update', 'watcher.callback']) {
+    for (const armsFirst of [false, true]) {
+      for (const count of [1, Number.POSITIVE_INFINITY]) {
+        for (const first of [1, 2, 6]) {
+          const [errnoName, errno] = ERRNOS[(first + Number(armsFirst)) % ERRNOS.length] ?? ['', 0];
+          where = `${name} ${errnoName}, call ${first}${count === 1 ? '' : ' and later'}, ${armsFirst ? 'opening' : 'open'}`;
+          const before = countDescriptors();
+          const state = failing(real, name, errno, first, count);
+          await scenario(transportOf, options, state, armsFirst);
+          for (let turn = 0; turn < 20 && countDescriptors() !== before; turn++) {
+            await new Promise((resolve) => setTimeout(resolve, 5));
+          }
+          const left = countDescriptors() - before;
+          if (left !== 0) problem(`${left} descriptors are left open`);
+          scenarios++;
+          if (!state.due) break; // It is not called that often.
+        }
+      }
+    }
+  }
+  console.log(`${scenarios} scenarios, ${problems} problems`);
+  process.exit(problems === 0 ? 0 : 1);
+}

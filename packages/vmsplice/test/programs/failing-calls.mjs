@@ -1,0 +1,9 @@
+import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { createVmspliceTransport } from '@pageferry/vmsplice';
+import { runWithFailures } from '../../../connection/test/support/failing-calls.js';
+
+// A pipe that holds one of the larger messages no more than in part.
+await runWithFailures(loadLinuxCalls(), (calls) => createVmspliceTransport('test', () => calls), {
+  poolBytes: 4 * 1024 * 1024,
+  pipeBytes: 65_536,
+});
