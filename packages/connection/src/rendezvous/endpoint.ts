@@ -1,8 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
+  linkSync,
   lstatSync,
   openSync,
+  rmSync,
   type Stats,
   statSync,
   unlinkSync,
@@ -38,8 +41,11 @@ import { adoptSocket } from './inherited.js';
 /** Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`. */
 const BACKLOG = 128;
 
-/** How long two starting senders wait for each other, in milliseconds, before one gives up. */
-const LOCK_PATIENCE = 2000;
+/**
+ * How long to wait for another sender that is starting, in milliseconds: it has the folder locked for
+ * less than one. Whoever keeps it for longer is somebody else.
+ */
+const LOCK_PATIENCE = 250;
 
 /**
  * A bound and listening endpoint, or an inherited one, which has its receiver already. Closing it
@@ -74,7 +80,12 @@ export class Endpoint implements Disposable {
     const inherited = inheritedDescriptor(path);
     if (inherited !== undefined) return new Endpoint(path, adoptSocket(calls, inherited), true);
     // Two senders that find the same stale file must not remove each other's fresh one.
-    const lock = await lockFolder(calls, dirname(path));
+    let lock = await lockFolder(calls, dirname(path), 0);
+    if (lock === undefined) {
+      const endpoint = Endpoint.#bindUnlocked(calls, path);
+      if (endpoint !== undefined) return endpoint;
+      lock = await lockFolder(calls, dirname(path), LOCK_PATIENCE);
+    }
     try {
       return Endpoint.#bindLocked(calls, path);
     } finally {
@@ -100,6 +111,33 @@ export class Endpoint implements Disposable {
       socket.close();
       throw error;
     }
+  }
+
+  /**
+   * Binds where nothing is yet, while somebody else has the folder locked. A sender that has it locked must
+   * not take the new file for a stale one, which refuses connections: so it comes to its path only once it
+   * listens.
+   *
+   * @returns `undefined` if that is not possible, for whatever reason.
+   */
+  static #bindUnlocked(calls: LinuxCalls, path: string): Endpoint | undefined {
+    const hidden = `${path}.${randomBytes(4).toString('hex')}`;
+    const socket = UnixSocket.create(calls);
+    calls.fchmod(socket.fd, 0o600);
+    if (calls.bindUnix(socket.fd, hidden) === 0) {
+      try {
+        if (calls.listen(socket.fd, BACKLOG) === 0) {
+          linkSync(hidden, path);
+          return new Endpoint(path, socket, false);
+        }
+      } catch {
+        // Something is there, or the file system has no links.
+      } finally {
+        rmSync(hidden, { force: true });
+      }
+    }
+    socket.close();
+    return undefined;
   }
 
   close(): void {
@@ -189,24 +227,35 @@ function removeIfStale(calls: LinuxCalls, path: string): void {
   }
 }
 
-/** An open, locked descriptor of the folder; `undefined` where that is not possible. */
-async function lockFolder(calls: LinuxCalls, folder: string): Promise<number | undefined> {
+/**
+ * An open, locked descriptor of the folder; `undefined` where that is not possible.
+ *
+ * @param patience how long to try, in milliseconds; with 0 once.
+ */
+async function lockFolder(
+  calls: LinuxCalls,
+  folder: string,
+  patience: number,
+): Promise<number | undefined> {
   let fd: number;
   try {
     fd = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY);
   } catch {
     return undefined; // The folder is missing or may not be read; bind says so better.
   }
+  const tryLock = async (): Promise<number | undefined> => {
+    const result = calls.flock(fd, LOCK_EX | LOCK_NB);
+    if (result === 0) return fd;
+    if (result !== -EAGAIN) throw systemCallError('flock', result, folder);
+    return undefined;
+  };
   try {
-    return await retryWithBackoff(async () => {
-      const result = calls.flock(fd, LOCK_EX | LOCK_NB);
-      if (result === 0) return fd;
-      if (result !== -EAGAIN) throw systemCallError('flock', result, folder);
-      return undefined;
-    }, AbortSignal.timeout(LOCK_PATIENCE));
+    const locked =
+      patience === 0 ? tryLock() : retryWithBackoff(tryLock, AbortSignal.timeout(patience));
+    if ((await locked) !== undefined) return fd;
   } catch {
     // Somebody else keeps the folder locked for purposes of their own: go on without.
-    closeSync(fd);
-    return undefined;
   }
+  closeSync(fd);
+  return undefined;
 }
