@@ -38,6 +38,7 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
   readonly #drops = new DropReports('delivery', () => this.closed);
   readonly #receiving = new Turnstile();
   #closing: Promise<void> | undefined;
+  #ended = false;
   #messagesReceived = 0;
   #bytesReceived = 0;
   #deliveriesHeld = 0;
@@ -95,6 +96,10 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
     return this.#closing !== undefined;
   }
 
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /** True while calls of this receiver wait for their turn or for a message. */
   protected get callsWait(): boolean {
     return this.#receiving.busy;
@@ -103,7 +108,7 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
   tryReceive(): Delivery | undefined {
     this.#checkOpen();
     if (this.#receiving.busy) return undefined;
-    const message = this.poll();
+    const message = this.#look();
     return typeof message === 'object' ? this.#deliver(message) : undefined;
   }
 
@@ -220,7 +225,7 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
   #atOnce(options: WaitOptions, looks = this.looks): Delivery | 'end' | undefined {
     if (!this.#mayAnswerAtOnce(options)) return undefined;
     for (let look = looks; look >= 0; look--) {
-      const message = this.poll();
+      const message = this.#look();
       if (typeof message === 'object') return this.#deliver(message);
       if (message === 'end') return message;
     }
@@ -238,6 +243,12 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
     }
   }
 
+  #look(): M | 'end' | undefined {
+    const found = this.poll();
+    if (found === 'end') this.#ended = true;
+    return found;
+  }
+
   #inTurn<T>(options: WaitOptions, task: (signal?: AbortSignal) => Promise<T>): Promise<T> {
     return withDeadline(options, (signal) =>
       this.#receiving.pass(async () => {
@@ -251,7 +262,7 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
   async #next(signal: AbortSignal | undefined): Promise<Delivery | undefined> {
     let message: M | 'end' | undefined;
     await this.waitUntil(() => {
-      message = this.poll();
+      message = this.#look();
       return message !== undefined;
     }, signal);
     return message === 'end' ? undefined : this.#deliver(message as M);
@@ -262,7 +273,7 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
     const deliveries = [first];
     try {
       while (deliveries.length < max) {
-        const message = this.poll();
+        const message = this.#look();
         if (typeof message !== 'object') break;
         deliveries.push(this.#deliver(message));
       }
@@ -273,7 +284,10 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
   }
 
   #movedOn(result: SpliceResult | 'end', before = 0): SpliceResult | undefined {
-    if (result === 'end') return undefined;
+    if (result === 'end') {
+      this.#ended = true;
+      return undefined;
+    }
     const byteLength = result.byteLength + before;
     this.#messagesReceived++;
     this.#bytesReceived += byteLength;

@@ -104,6 +104,11 @@ export interface Receiver extends AsyncDisposable, AsyncIterable<Delivery> {
   /** True once `close` was called. */
   readonly closed: boolean;
   /**
+   * True once a call has found the orderly end of the sender: no message will come any more. A loop
+   * over `tryReceive`, which says `undefined` before the end as at the end, looks here.
+   */
+  readonly ended: boolean;
+  /**
    * Waits for the next message. Resolves to `undefined` when the sender has closed in good order
    * and everything is drained.
    *
@@ -112,7 +117,8 @@ export interface Receiver extends AsyncDisposable, AsyncIterable<Delivery> {
    */
   receive(options?: WaitOptions): Promise<Delivery | undefined>;
   /**
-   * The next message if it is here, whole, and no other call waits for it.
+   * The next message if it is here, whole, and no other call waits for it; `undefined` otherwise, and
+   * at the end, which {@link ended} tells.
    *
    * @throws as `receive`, without the waiting.
    */

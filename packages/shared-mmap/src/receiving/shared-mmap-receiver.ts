@@ -64,7 +64,6 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
   #passed: OwnedFd | undefined;
   #held = 0;
   #bytesHeld = 0;
-  #ended = false;
   #failure: PageferryError | undefined;
 
   private constructor(
@@ -154,7 +153,7 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
     for (;;) {
       const delivery = this.tryReceive();
       if (delivery !== undefined) return delivery;
-      if (this.#ended) return undefined;
+      if (this.ended) return undefined;
       if (this.callsWait) throw stuck('another call of this receiver waits');
       if (this.#isFull()) throw stuck('this receiver holds as much as it may');
       if (clock.now() >= deadline) {
@@ -272,7 +271,6 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
         this.#unmapped = false;
         return memory;
       }
-      this.#ended = true;
       return found;
     } catch (error) {
       if (isPageferryError(error, 'PEER_DIED') || isPageferryError(error, 'PEER_MISBEHAVED')) {

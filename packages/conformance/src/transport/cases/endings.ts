@@ -36,6 +36,52 @@ export function describeEndings(subject: Subject): void {
       }
     });
 
+    test('a loop that polls sees the end, and not before it (11.21)', async () => {
+      const { sender, receiver } = await stage.incoming();
+      await sender.send(10, 100_000);
+      await sender.close();
+      const sequences: number[] = [];
+      await stage.until(() => {
+        const delivery = receiver.tryReceive();
+        if (delivery !== undefined) {
+          expect(receiver.ended).toBe(false);
+          sequences.push(delivery.sequence);
+          delivery.release();
+        }
+        return receiver.ended;
+      });
+      expect(sequences).toEqual([0, 1]);
+      await receiver.close();
+      expect(receiver.ended).toBe(true);
+    });
+
+    test.each(['receive', 'receiveMany', 'spliceTo', 'for await'] as const)(
+      '%s that finds the end notes it (11.21)',
+      async (call) => {
+        const { sender, receiver } = await stage.incoming();
+        const fd = openNullDevice(stage);
+        const found = {
+          receive: () => receiver.receive(),
+          receiveMany: () => receiver.receiveMany(2),
+          spliceTo: () => receiver.spliceTo(fd),
+          'for await': async () => {
+            for await (const delivery of receiver) delivery.release();
+          },
+        }[call]();
+        expect(receiver.ended).toBe(false);
+        await sender.close();
+        await found;
+        expect(receiver.ended).toBe(true);
+      },
+    );
+
+    test('a sender that dies has not ended', async () => {
+      const { sender, receiver } = await stage.incoming();
+      await sender.destroy();
+      await expectFailure(() => receiver.receive(), 'PEER_DIED');
+      expect(receiver.ended).toBe(false);
+    });
+
     test('close lets a large message leave first', async () => {
       const { sender, receiver } = await stage.outgoing();
       const loan = await filledLoan(sender, 24 * MIB, 0);
