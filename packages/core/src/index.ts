@@ -30,4 +30,5 @@ export { retryWithBackoff } from './waiting/backoff.js';
 export { clock } from './waiting/clock.js';
 export { abortedError, checkWaitOptions, withDeadline } from './waiting/deadline.js';
 export { LoopBudget, nextTurn } from './waiting/loop-budget.js';
+export { onAbort, withEither } from './waiting/on-abort.js';
 export { WaitList } from './waiting/wait-list.js';

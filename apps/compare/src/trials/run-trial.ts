@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { withEither } from '@pageferry/core';
 import type { SenderReport } from '../peers/sender.js';
 import { endGroup, watchGroup } from './end-group.js';
 import type { Task } from './task.js';
@@ -45,15 +46,16 @@ async function reportOf(child: ChildProcess, signal: AbortSignal): Promise<Sende
     words = (words + text).slice(-2000);
   });
   const limit = AbortSignal.timeout(PATIENCE);
-  const either = AbortSignal.any([signal, limit]);
   try {
-    const [[message]] = (await Promise.race([
-      Promise.all([once(child, 'message', { signal: either })]),
-      once(child, 'exit', { signal: either }).then(([code, name]) => {
-        const last = words.trim().split('\n').at(-1) ?? '';
-        throw new Error(`the sender ended with ${name ?? code}: ${last}`);
-      }),
-    ])) as [[SenderReport]];
+    const [message] = (await withEither(signal, limit, (either) =>
+      Promise.race([
+        once(child, 'message', { signal: either }),
+        once(child, 'exit', { signal: either }).then(([code, name]) => {
+          const last = words.trim().split('\n').at(-1) ?? '';
+          throw new Error(`the sender ended with ${name ?? code}: ${last}`);
+        }),
+      ]),
+    )) as [SenderReport];
     return message;
   } catch (error) {
     signal.throwIfAborted();

@@ -10,6 +10,7 @@ import { describeEndings } from './cases/endings.js';
 import { describeEndpoint } from './cases/endpoint.js';
 import { describeEventLoop } from './cases/event-loop.js';
 import { describeLeftovers } from './cases/leftovers.js';
+import { describeLongLivedSignals } from './cases/long-lived-signals.js';
 import { describeOrder } from './cases/order.js';
 import { describeOwnership } from './cases/ownership.js';
 import { describeReceiverLifecycle } from './cases/receiver-lifecycle.js';
@@ -33,6 +34,7 @@ const TOPICS = {
   users: describeUsers,
   aborts: describeAborts,
   abortsLoseNothing: describeAbortsLoseNothing,
+  longLivedSignals: describeLongLivedSignals,
   backPressure: describeBackPressure,
   endings: describeEndings,
   deaths: describeDeaths,

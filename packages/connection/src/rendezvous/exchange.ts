@@ -1,4 +1,4 @@
-import { clock, PageferryError } from '@pageferry/core';
+import { clock, onAbort, PageferryError } from '@pageferry/core';
 import {
   type LinuxCalls,
   POLLIN,
@@ -39,14 +39,13 @@ export function withPatience(
   const controller = new AbortController();
   const giveUp = () => controller.abort(error());
   const timer = milliseconds === undefined ? undefined : clock.setTimeout(giveUp, milliseconds);
-  const onAbort = (): void => controller.abort(signal?.reason);
-  if (signal?.aborted) onAbort();
-  signal?.addEventListener('abort', onAbort, { once: true });
+  if (signal?.aborted) controller.abort(signal.reason);
+  const forget = onAbort(signal, () => controller.abort(signal?.reason));
   return {
     signal: controller.signal,
     done: () => {
       clock.clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
+      forget();
     },
   };
 }

@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events';
 import { clock, PageferryError, type PeerCredentials } from '@pageferry/core';
 import {
   type DescriptorWatcher,
@@ -67,8 +66,6 @@ export class Listener implements Disposable {
     this.#calls = calls;
     this.#endpoint = endpoint;
     this.#settings = settings;
-    // Each handshake listens; Node takes more than ten listeners for a leak.
-    setMaxListeners(0, this.#closing.signal);
     if (endpoint.inherited) {
       void this.#shakeHands(endpoint.socket);
       return;

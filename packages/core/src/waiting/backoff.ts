@@ -1,4 +1,5 @@
 import { clock } from './clock.js';
+import { onAbort } from './on-abort.js';
 /**
  * Repeats `attempt` until it returns something, with growing pauses in between (1 ms doubling to
  * `longestPause`). For what nobody announces, such as a socket file that is about to appear.
@@ -22,14 +23,13 @@ export async function retryWithBackoff<T>(
 
 function pauseFor(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
+    const forget = onAbort(signal, () => {
       clock.clearTimeout(timer);
       reject(signal?.reason);
-    };
+    });
     const timer = clock.setTimeout(() => {
-      signal?.removeEventListener('abort', onAbort);
+      forget();
       resolve();
     }, milliseconds);
-    signal?.addEventListener('abort', onAbort, { once: true });
   });
 }

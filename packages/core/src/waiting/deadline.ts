@@ -2,6 +2,7 @@ import { checkInteger, checkOptions, invalidArgument } from '../checks.js';
 import type { WaitOptions } from '../contract/transport.js';
 import { PageferryError } from '../errors.js';
 import { clock } from './clock.js';
+import { onAbort } from './on-abort.js';
 
 /** The error of a wait that an AbortSignal ended. */
 export function abortedError(reason: unknown): PageferryError {
@@ -49,8 +50,7 @@ export async function withDeadline<T>(
   if (signal?.aborted) throw abortedError(signal.reason);
 
   const controller = new AbortController();
-  const onAbort = () => controller.abort(abortedError(signal?.reason));
-  signal?.addEventListener('abort', onAbort, { once: true });
+  const forget = onAbort(signal, () => controller.abort(abortedError(signal?.reason)));
   const timer =
     timeout === undefined
       ? undefined
@@ -61,6 +61,6 @@ export async function withDeadline<T>(
     return await run(controller.signal);
   } finally {
     clock.clearTimeout(timer);
-    signal?.removeEventListener('abort', onAbort);
+    forget();
   }
 }

@@ -1,3 +1,5 @@
+import { onAbort } from './on-abort.js';
+
 /**
  * Lets calls through one at a time, in the order in which they came, and without a detour when
  * nobody is before them.
@@ -36,13 +38,12 @@ function afterwards<T>(
   return new Promise((resolve, reject) => {
     if (signal?.aborted) throw signal.reason;
     let left = false;
-    const onAbort = (): void => {
+    const forget = onAbort(signal, () => {
       left = true;
       reject(signal?.reason);
-    };
-    signal?.addEventListener('abort', onAbort, { once: true });
+    });
     void before.then(() => {
-      signal?.removeEventListener('abort', onAbort);
+      forget();
       if (!left) task().then(resolve, reject);
     });
   });

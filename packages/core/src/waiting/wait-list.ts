@@ -1,3 +1,5 @@
+import { onAbort } from './on-abort.js';
+
 interface Waiter {
   readonly ready: () => boolean;
   readonly resolve: () => void;
@@ -42,9 +44,8 @@ export class WaitList {
       }
       const settle = (): void => {
         this.#waiters.delete(waiter);
-        signal?.removeEventListener('abort', onAbort);
+        forget();
       };
-      const onAbort = (): void => waiter.reject(signal?.reason);
       const waiter: Waiter = {
         ready,
         resolve: () => {
@@ -56,7 +57,7 @@ export class WaitList {
           reject(error);
         },
       };
-      signal?.addEventListener('abort', onAbort, { once: true });
+      const forget = onAbort(signal, () => waiter.reject(signal?.reason));
       this.#waiters.add(waiter);
       if (this.#arm && this.#tryToArm(this.#arm)) this.#check(waiter);
     });

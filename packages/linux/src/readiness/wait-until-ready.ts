@@ -1,4 +1,4 @@
-import { clock } from '@pageferry/core';
+import { clock, onAbort } from '@pageferry/core';
 import { EBADF, POLLNVAL } from '../calls/constants.js';
 import { systemCallError } from '../calls/errors.js';
 import type { LinuxCalls } from '../calls/linux-calls.js';
@@ -44,10 +44,9 @@ function nextEvent(
   return new Promise((resolve, reject) => {
     const finish = (settle: () => void): void => {
       watcher.close();
-      signal?.removeEventListener('abort', onAbort);
+      forget();
       settle();
     };
-    const onAbort = (): void => finish(() => reject(signal?.reason));
     const started = calls.watch(fd, events, (error, revents) => {
       finish(() => (error < 0 ? reject(systemCallError('epoll_wait', error)) : resolve(revents)));
     });
@@ -56,6 +55,6 @@ function nextEvent(
       return;
     }
     const watcher: DescriptorWatcher = started;
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const forget = onAbort(signal, () => finish(() => reject(signal?.reason)));
   });
 }

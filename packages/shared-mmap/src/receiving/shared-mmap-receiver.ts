@@ -16,6 +16,7 @@ import {
   PageferryError,
   type SpliceResult,
   withBytesTransferred,
+  withEither,
 } from '@pageferry/core';
 import type { LinuxCalls, OwnedFd } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
@@ -211,10 +212,10 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
     if (pending === 'end') return undefined;
     const { memory } = pending;
     const start = pending.moved;
-    const closing = this.#closing.signal;
     try {
-      const stop = signal ? AbortSignal.any([signal, closing]) : closing;
-      await this.#writer.write(fd, memory.bytes, pending, stop);
+      await withEither(signal, this.#closing.signal, (stop) =>
+        this.#writer.write(fd, memory.bytes, pending, stop),
+      );
     } catch (error) {
       throw withBytesTransferred(error, pending.moved - start);
     }

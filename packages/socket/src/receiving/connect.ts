@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { clock, type ErrorCode, PageferryError, retryWithBackoff } from '@pageferry/core';
+import { clock, type ErrorCode, onAbort, PageferryError, retryWithBackoff } from '@pageferry/core';
 import { NAMED_PIPES, toAddress } from '../endpoint/address.js';
 import { endpointError } from '../endpoint/errors.js';
 import { checkFolder, checkSocketFile } from '../endpoint/file.js';
@@ -58,12 +58,11 @@ function withPatience(
   patience: number,
 ): Promise<AnswerOutcome | 'silent'> {
   return new Promise<AnswerOutcome | 'silent'>((resolve, reject) => {
-    const onAbort = (): void => reject(signal?.reason);
     const timer = clock.setTimeout(() => resolve('silent'), patience);
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const forget = onAbort(signal, () => reject(signal?.reason));
     void answer.then((outcome) => {
       clock.clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
+      forget();
       resolve(outcome);
     });
   });

@@ -1,4 +1,4 @@
-import { clock } from '@pageferry/core';
+import { clock, onAbort } from '@pageferry/core';
 
 /** How long a write may go on after its call was given up, in milliseconds. */
 const GRACE = 100;
@@ -18,10 +18,10 @@ export function settledOrGivenUp(writing: Promise<void>, stop: AbortSignal): Pro
       timer = clock.setTimeout(() => reject(stop.reason), GRACE);
     };
     if (stop.aborted) onStop();
-    else stop.addEventListener('abort', onStop, { once: true });
+    const forget = onAbort(stop, onStop);
     const settle = (): void => {
       clock.clearTimeout(timer);
-      stop.removeEventListener('abort', onStop);
+      forget();
     };
     writing.finally(settle).then(resolve, reject);
   });

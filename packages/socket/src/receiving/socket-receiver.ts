@@ -6,6 +6,7 @@ import {
   type SpliceResult,
   WaitList,
   withBytesTransferred,
+  withEither,
   writeToDescriptor,
 } from '@pageferry/core';
 import { capabilities } from '../capabilities.js';
@@ -100,13 +101,13 @@ export class SocketReceiver extends BaseReceiver<BufferDelivery> {
     const message = next as unknown as InboundMessage | 'end';
     if (message === 'end') return undefined;
     const start = message.moved;
-    const closing = this.#closing.signal;
-    const stop = signal === undefined ? closing : AbortSignal.any([signal, closing]);
     try {
-      while (message.rest > 0) {
-        await this.waitUntil(() => this.#hasPiece(message), signal);
-        await settledOrGivenUp(this.#movePiece(message, fd, stop), stop);
-      }
+      await withEither(signal, this.#closing.signal, async (stop) => {
+        while (message.rest > 0) {
+          await this.waitUntil(() => this.#hasPiece(message), signal);
+          await settledOrGivenUp(this.#movePiece(message, fd, stop), stop);
+        }
+      });
     } catch (error) {
       throw withBytesTransferred(error, message.moved - start);
     }

@@ -4,6 +4,7 @@ import {
   nextTurn,
   PageferryError,
   type SpliceResult,
+  withEither,
 } from '@pageferry/core';
 import {
   EAGAIN,
@@ -92,16 +93,14 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
   protected override async moveTo(
     fd: number,
     _teeFd: number | undefined,
-    givenSignal: AbortSignal | undefined,
+    signal: AbortSignal | undefined,
   ): Promise<SpliceResult | undefined> {
-    const closing = this.#closing.signal;
-    const signal = givenSignal ? AbortSignal.any([givenSignal, closing]) : closing;
     const { kind, alignment } = this.#routes.routeTo(fd, undefined);
     // Chunks of any length do not suit direct I/O, and a rest is in user memory already.
-    if (kind === 'read-write' || alignment > 1 || this.#rest !== undefined) {
-      return this.#copyTo(fd, signal);
-    }
-    return this.#spliceTo(fd, kind === 'splice-on-thread', signal);
+    const copies = kind === 'read-write' || alignment > 1 || this.#rest !== undefined;
+    return withEither(signal, this.#closing.signal, (either) =>
+      copies ? this.#copyTo(fd, either) : this.#spliceTo(fd, kind === 'splice-on-thread', either),
+    );
   }
 
   protected override async hangUp(): Promise<void> {

@@ -14,6 +14,7 @@ import {
   type SpliceDestination,
   type SpliceResult,
   withBytesTransferred,
+  withEither,
 } from '@pageferry/core';
 import type { LinuxCalls, OwnedFd, UnixSocket } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
@@ -178,10 +179,9 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
     const start = inbound.moved - bytesMoved;
     try {
       const route = this.#routeTo(fd, destination);
-      const either = signal
-        ? AbortSignal.any([signal, this.#closing.signal])
-        : this.#closing.signal;
-      const method = await this.#mover.move(inbound, { fd, teeFd, route, signal: either });
+      const method = await withEither(signal, this.#closing.signal, (either) =>
+        this.#mover.move(inbound, { fd, teeFd, route, signal: either }),
+      );
       return this.#finish(inbound, inbound.moved - start, method);
     } catch (error) {
       throw this.#remember(withBytesTransferred(error, inbound.moved - start));
