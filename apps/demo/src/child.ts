@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { nodeChildOptions } from '@pageferry/linux';
 import { codeOf, DemoError, describe } from './errors.js';
 import type { Progress } from './progress.js';
 
@@ -27,6 +28,7 @@ export function startChild<Report>(
 ): Child<Report> {
   const main = fileURLToPath(new URL('./main.js', import.meta.url));
   const child = fork(main, args, {
+    ...nodeChildOptions(), // A debugger of the runner is none of theirs.
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const gone = once(child, 'exit');

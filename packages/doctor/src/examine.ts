@@ -4,6 +4,7 @@ import { folderPlace, inheritedPlace } from './backends/meeting-place.js';
 import { BACKENDS } from './backends/table.js';
 import { loadBindings } from './bindings/bindings.js';
 import { examineCapabilities, type SystemCapabilities } from './capabilities/capabilities.js';
+import { killersAmong } from './capabilities/system-calls.js';
 import type { Probe } from './probes/probe.js';
 import { noProbes, type ProbeOptions, probeHops } from './probes/probe-hops.js';
 import { type Advice, advise } from './verdict/advice.js';
@@ -34,14 +35,16 @@ export interface Report {
  */
 export async function examine(options: ProbeOptions = {}): Promise<Report> {
   const { calls, bindings } = await loadBindings();
-  const capabilities = examineCapabilities(calls, bindings);
+  const capabilities = await examineCapabilities(calls, bindings);
+  const killers = killersAmong(capabilities.systemCalls);
   const probes =
-    calls === undefined ? noProbes(bindings[0]?.reason) : await probeHops(calls, options);
+    calls === undefined ? noProbes(bindings[0]?.reason) : await probeHops(calls, options, killers);
   const judgements = [];
   for (const entry of BACKENDS) {
     judgements.push(
       await judgeBackend(entry, {
         probeOf: async (hop) => probes.find((probe) => probe.hop === hop) as Probe,
+        killers: async () => killers,
         pipeBytes: () => capabilities.pipes?.grownBytes,
         // Without a folder to write in, the socket goes untried: it needs nothing but Node.
         meetingPlace: async ({ anySystem }) =>

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type Probe, probeHops } from '@pageferry/doctor';
 import { EINVAL, EPERM, type LinuxCalls } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { HOPS } from '../dist/probes/hops/index.js';
 import { probeQuickly } from '../dist/probes/probe-hops.js';
 
@@ -129,10 +129,22 @@ describe.runIf(process.platform === 'linux')('the probes', () => {
     expect(resultOf(probes, 'write')).toBe('copies');
   });
 
-  test('say unavailable for everything if the other process cannot be started', async () => {
+  test('look a second time themselves if the other process cannot be started (11.19)', async () => {
     const probes = await probe({ socketpair: () => -EPERM });
-    expect(probes).toHaveLength(HOPS.length);
-    for (const each of probes) expect(each).toMatchObject({ errnoName: 'EPERM' });
+    expect(results(probes)).toMatchObject({ ...ORDINARY, 'splice-unix-socket': 'unavailable' });
+    const evidence = probes.find(({ hop }) => hop === 'vmsplice')?.evidence;
+    expect(evidence).toBe('a second look sees a change made after the hop');
+  });
+
+  test('start a process that does not wait for a debugger (11.19)', async () => {
+    vi.stubEnv('NODE_OPTIONS', '--inspect-brk=127.0.0.1:0');
+    try {
+      for (const { evidence, hop } of await probe()) {
+        if (hop !== 'splice-direct-file') expect(evidence).toContain('the other process');
+      }
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 
   test.each(HOPS.map(({ name }) => name))('see the same within one process: %s', async (name) => {

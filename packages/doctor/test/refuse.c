@@ -1,7 +1,7 @@
 /*
- * Runs a command for which some system calls fail with an errno of one's choice:
+ * Runs a command for which some system calls fail with an errno of one's choice, or kill who makes them:
  *
- *     refuse ERRNO CALL[,CALL...] COMMAND [ARGUMENT...]
+ *     refuse ERRNO|kill-process|kill-thread CALL[,CALL...] COMMAND [ARGUMENT...]
  *
  * ERRNO is a number. A seccomp filter (seccomp(2)) makes the calls fail, as the filter of a container
  * does; the command and all its children have it.
@@ -40,7 +40,13 @@ static int number_of(const char *name) {
   exit(125);
 }
 
-static void install(const int *calls, int count, int error) {
+static unsigned action_of(const char *word) {
+  if (strcmp(word, "kill-process") == 0) return SECCOMP_RET_KILL_PROCESS;
+  if (strcmp(word, "kill-thread") == 0) return SECCOMP_RET_KILL_THREAD;
+  return SECCOMP_RET_ERRNO | (unsigned)atoi(word);
+}
+
+static void install(const int *calls, int count, unsigned action) {
   struct sock_filter program[2 * MAX_CALLS + 5];
   int length = 0;
   program[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
@@ -49,7 +55,7 @@ static void install(const int *calls, int count, int error) {
   program[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
   for (int call = 0; call < count; call++) {
     program[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)calls[call], 0, 1);
-    program[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error);
+    program[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action);
   }
   program[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 
@@ -63,7 +69,7 @@ static void install(const int *calls, int count, int error) {
 
 int main(int argc, char **argv) {
   if (argc < 4) {
-    fprintf(stderr, "usage: refuse ERRNO CALL[,CALL...] COMMAND [ARGUMENT...]\n");
+    fprintf(stderr, "usage: refuse ERRNO|kill-process|kill-thread CALL[,CALL...] COMMAND [ARGUMENT...]\n");
     return 125;
   }
   int calls[MAX_CALLS];
@@ -71,7 +77,7 @@ int main(int argc, char **argv) {
   for (char *name = strtok(argv[2], ","); name != NULL && count < MAX_CALLS; name = strtok(NULL, ",")) {
     calls[count++] = number_of(name);
   }
-  install(calls, count, atoi(argv[1]));
+  install(calls, count, action_of(argv[1]));
   execvp(argv[3], argv + 3);
   perror("refuse: exec");
   return 125;

@@ -24,9 +24,14 @@ const CASES = [...CALLS.map((call) => [call]), [...CALLS]].flatMap((calls) =>
   ERRORS.map((error) => ({ calls, title: calls.join(', '), ...error })),
 );
 
-const refusing = (calls: readonly string[], number: number) => ({
-  prefix: 'path' in helper ? [helper.path, String(number), calls.join(',')] : [],
+const refusing = (calls: readonly string[], action: number | string) => ({
+  prefix: 'path' in helper ? [helper.path, String(action), calls.join(',')] : [],
 });
+
+/** Every set of calls with every way to be killed for them. */
+const KILLS = [...CALLS.map((call) => [call]), [...CALLS]].flatMap((calls) =>
+  ['kill-process', 'kill-thread'].map((action) => ({ calls, title: calls.join(', '), action })),
+);
 
 let file = '';
 
@@ -88,6 +93,46 @@ describe.skipIf(skipped !== '')(`under a seccomp filter${skipped}`, () => {
     expect(ended.code).toBe(0);
     expect(transfer).toMatchObject({ verified: true, backend: report.recommended });
   });
+
+  test.each(KILLS)(
+    'the doctor lives, and says that $title is answered with $action (11.28)',
+    async (each) => {
+      const { report, code } = await runDoctor(refusing(each.calls, each.action));
+      for (const { call, ...answer } of report.capabilities.systemCalls) {
+        const killed = (each.calls as readonly string[]).includes(call);
+        expect({ call, ...answer }).toEqual(
+          killed ? { call, status: 'kills', signal: 'SIGSYS' } : { call, status: 'answers' },
+        );
+        const advice = report.advice.filter(({ finding }) => finding.startsWith(`${call}: `));
+        expect(advice).toHaveLength(killed ? 1 : 0);
+        if (killed) expect(advice[0]?.finding).toMatch(/SIGSYS: the seccomp filter kills/);
+      }
+      expect(
+        report.probes.find(({ hop }) => hop === HOP_OF[each.calls[0] as string]),
+      ).toMatchObject({
+        result: 'unavailable',
+        evidence: expect.stringContaining('a process that makes this call is killed'),
+      });
+      const named = report.backends.find(({ name }) => name === 'vmsplice-napi');
+      expect(named).toMatchObject({ usable: false, reason: expect.stringContaining('is killed') });
+      const memory = each.calls.includes('memfd_create');
+      expect(report.recommended).toBe(memory ? 'socket' : 'shared-mmap');
+      expect(code).toBe(memory ? 1 : 0);
+    },
+  );
+
+  test.each(KILLS)(
+    'the demo brings a file across without $title ($action) (11.28)',
+    async (each) => {
+      const { transfer, ended } = await runDemo(file, refusing(each.calls, each.action));
+      expect(ended.code).toBe(0);
+      const memory = each.calls.includes('memfd_create');
+      expect(transfer).toMatchObject({
+        verified: true,
+        backend: memory ? 'socket' : 'shared-mmap',
+      });
+    },
+  );
 
   test('the demo tells people which way it went, and why', async () => {
     const circumstances = refusing(CALLS, constants.errno.EPERM);

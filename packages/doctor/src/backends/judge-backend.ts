@@ -1,6 +1,8 @@
 import type { Transport } from '@pageferry/core';
 import { NotInstalled, reasonOf } from '../bindings/optional-package.js';
+import type { SystemCall } from '../capabilities/system-calls.js';
 import type { Probe } from '../probes/probe.js';
+import { deadly } from '../probes/sparing.js';
 import { loadBackend } from './load-backend.js';
 import type { MeetingPlace } from './meeting-place.js';
 import type { BackendEntry } from './table.js';
@@ -34,6 +36,8 @@ export interface Judgement {
 /** What is known of this machine when a backend is judged. */
 export interface Circumstances {
   readonly probeOf: (hop: Probe['hop']) => Promise<Probe>;
+  /** Calls that end whoever makes them. */
+  readonly killers: () => Promise<readonly SystemCall[]>;
   /** How large a pipe becomes here, in bytes; `undefined` where there is none. */
   readonly pipeBytes: () => number | undefined;
   /** Where a sender and a receiver can meet for a trial of a backend; `undefined` where they cannot. */
@@ -66,6 +70,9 @@ export async function judgeBackend(
     return { report, good: false, ...(missing ? { missing } : {}) };
   }
 
+  const killers = await circumstances.killers();
+  const killer = entry.calls?.find((call) => killers.includes(call));
+  if (killer !== undefined) return { report: unusable(name, deadly(killer)), good: false };
   const needed = await Promise.all((entry.needs ?? []).map(circumstances.probeOf));
   const lacking = needed.find(({ result }) => result === 'unavailable');
   if (lacking !== undefined) return { report: unusable(name, lacking.evidence), good: false };

@@ -1,3 +1,4 @@
+import type { SystemCall } from '../capabilities/system-calls.js';
 import type { HopName } from '../probes/probe.js';
 
 /** What the doctor has to know of a backend. A new one is a new entry in {@link BACKENDS}. */
@@ -10,6 +11,8 @@ export interface BackendEntry {
   readonly exportName: string;
   /** Without these hops it does not work at all. */
   readonly needs?: readonly HopName[];
+  /** Calls that it makes. One that is refused need not harm it, but none of them may kill. */
+  readonly calls?: readonly SystemCall[];
   /** Sending goes without a copy where this hop references. Never, where it is not given. */
   readonly sendHop?: HopName;
   /** Receiving goes without a copy where this hop references. Never, where it is not given. */
@@ -33,6 +36,9 @@ export const FALLBACK: BackendEntry = {
 /** The control memory that a sender and a receiver share is a memfd. */
 const CONTROL_MEMORY: readonly HopName[] = ['mmap-memfd'];
 
+/** The pipe transport tries each of them, and goes another way where one is refused. */
+const PIPE_CALLS: readonly SystemCall[] = ['vmsplice', 'splice', 'tee'];
+
 /** Every backend, in the order of preference. */
 export const BACKENDS: readonly BackendEntry[] = [
   {
@@ -49,6 +55,7 @@ export const BACKENDS: readonly BackendEntry[] = [
     packageName: '@pageferry/vmsplice-napi',
     exportName: 'vmspliceNapi',
     needs: CONTROL_MEMORY,
+    calls: PIPE_CALLS,
     sendHop: 'vmsplice',
     usesPipes: true,
   },
@@ -57,6 +64,7 @@ export const BACKENDS: readonly BackendEntry[] = [
     packageName: '@pageferry/vmsplice-ffi',
     exportName: 'vmspliceFfi',
     needs: CONTROL_MEMORY,
+    calls: PIPE_CALLS,
     sendHop: 'vmsplice',
     usesPipes: true,
   },

@@ -1,10 +1,12 @@
 import type { LinuxCalls } from '@pageferry/linux';
 import type { BindingReport } from '../bindings/bindings.js';
+import { sparing } from '../probes/sparing.js';
+import { askSystemCalls } from './ask-system-calls.js';
 import { examineLimits, type Limits } from './limits.js';
 import { examineMemory, type Memory } from './memory.js';
 import { examinePipes, type Pipes } from './pipes.js';
 import { examinePlatform, type Platform } from './platform.js';
-import { askSystemCalls, type CallAnswer, type SeccompMode, seccompMode } from './system-calls.js';
+import { type CallAnswer, killersAmong, type SeccompMode, seccompMode } from './system-calls.js';
 
 /** What this machine allows this process. What is `undefined` could not be found out. */
 export interface SystemCapabilities {
@@ -23,16 +25,17 @@ export interface SystemCapabilities {
  * @param calls what makes the calls, where there is a binding.
  * @param bindings what became of each of them.
  */
-export function examineCapabilities(
+export async function examineCapabilities(
   calls: LinuxCalls | undefined,
   bindings: readonly BindingReport[],
-): SystemCapabilities {
+): Promise<SystemCapabilities> {
+  const systemCalls = calls === undefined ? [] : await askSystemCalls(calls);
   return {
     platform: examinePlatform(),
     seccomp: seccompMode(),
-    systemCalls: calls === undefined ? [] : askSystemCalls(calls),
+    systemCalls,
     pipes: calls === undefined ? undefined : examinePipes(calls),
-    memory: examineMemory(calls),
+    memory: examineMemory(calls && sparing(calls, killersAmong(systemCalls))),
     limits: examineLimits(),
     bindings,
   };

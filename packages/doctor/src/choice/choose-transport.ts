@@ -6,9 +6,12 @@ import { inheritedPlace } from '../backends/meeting-place.js';
 import { BACKENDS, type BackendEntry, backendNamed, FALLBACK } from '../backends/table.js';
 import { loadFirstBinding } from '../bindings/bindings.js';
 import { reasonOf } from '../bindings/optional-package.js';
+import { askSystemCalls } from '../capabilities/ask-system-calls.js';
 import { trialPipe } from '../capabilities/pipes.js';
+import { killersAmong, type SystemCall, seccompMode } from '../capabilities/system-calls.js';
 import { type Probe, unavailable } from '../probes/probe.js';
 import { probeQuickly } from '../probes/probe-hops.js';
+import { sparing } from '../probes/sparing.js';
 import { warnOfCopies } from './warn-of-copies.js';
 
 /** What {@link chooseTransport} can be told. */
@@ -39,7 +42,9 @@ export interface TransportChoice {
  * copy on one side at least, has room to work in, and brings a message across. `@pageferry/socket`
  * where there is none, and on every system but Linux.
  *
- * The answer comes from the kernel, by the doctor's probes, in a few milliseconds. It is for this
+ * The answer comes from the kernel, by the doctor's probes, in a few milliseconds. Under a seccomp filter,
+ * which may kill whoever makes a call, another process asks first: once in each process, which takes as
+ * long as Node takes to start. The answer is for this
  * process: another one may have other limits.
  *
  * Nothing is written anywhere for that: no temporary folder is needed.
@@ -87,7 +92,9 @@ function onDemand(): Circumstances {
   let calls: LinuxCalls | undefined;
   const probes = new Map<Probe['hop'], Promise<Probe>>();
   const load = async (): Promise<LinuxCalls> => {
-    loading ??= loadFirstBinding();
+    loading ??= loadFirstBinding().then(async (loaded) =>
+      sparing(loaded, await findKillers(loaded)),
+    );
     calls = await loading;
     return calls;
   };
@@ -104,9 +111,28 @@ function onDemand(): Circumstances {
       probes.set(hop, probe);
       return probe;
     },
+    killers: async () => {
+      try {
+        return await findKillers(await load());
+      } catch {
+        return []; // Without a binding there is nothing that could kill.
+      }
+    },
     pipeBytes: () => calls && trialPipe(calls).grownBytes,
     meetingPlace: async () => inheritedPlace(await load()),
   };
+}
+
+let killers: Promise<readonly SystemCall[]> | undefined;
+
+/**
+ * The calls that end whoever makes them. Only a seccomp filter does that, and where there is one, another
+ * process has to find out, which is not done twice.
+ */
+function findKillers(calls: LinuxCalls): Promise<readonly SystemCall[]> {
+  if (seccompMode() !== 'filter') return Promise.resolve([]);
+  killers ??= askSystemCalls(calls).then(killersAmong);
+  return killers;
 }
 
 function toReason({ name, reason, zeroCopySend, zeroCopyReceive }: BackendReport, good: boolean) {

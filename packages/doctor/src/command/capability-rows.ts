@@ -11,10 +11,10 @@ export function capabilityRows(capabilities: SystemCapabilities): readonly [stri
     ['Node', platform.node + (platform.electron ? `, Electron ${platform.electron}` : '')],
     ['container', platform.container ?? 'no sign of one'],
     ['seccomp', seccomp],
-    ...systemCalls.map(({ call, status, errnoName }): [string, string] => [
-      call,
-      errnoName === undefined ? status : `${status} (${errnoName})`,
-    ]),
+    ...systemCalls.map(({ call, status, errnoName, signal }): [string, string] => {
+      const detail = errnoName ?? signal;
+      return [call, detail === undefined ? status : `${status} (${detail})`];
+    }),
     ...pipeRows(pipes),
     ['huge pages, private', memory.hugePages ?? UNKNOWN],
     ['huge pages, shared', memory.sharedHugePages ?? UNKNOWN],

@@ -15,6 +15,8 @@ export interface Sight {
 export interface Observer extends Disposable {
   /** Who it is, for the evidence. */
   readonly name: string;
+  /** False once it cannot take anything any more. */
+  readonly usable: boolean;
   /** Takes a page out of a pipe or socket with read(2), into memory of its own. */
   read(fd: number): Promise<Sight>;
   /** Takes a page out of a pipe with vmsplice(2). */

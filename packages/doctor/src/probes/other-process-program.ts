@@ -5,15 +5,20 @@
 import { isPageferryError } from '@pageferry/core';
 import { O_NONBLOCK, OwnedFd, type SocketMessage, UnixSocket } from '@pageferry/linux';
 import { type BindingName, loadBinding } from '../bindings/bindings.js';
+import type { SystemCall } from '../capabilities/system-calls.js';
+import { endWithParent } from '../children/end-with-parent.js';
 import type { Sight } from './observer.js';
+import { sparing } from './sparing.js';
 import { Taker } from './taker.js';
 import { type Answer, type Command, decode, encode, MESSAGE_BYTES, SOCKET_FD } from './wire.js';
 
-const calls = await loadBinding(process.argv[2] as BindingName);
+const [binding, ...killers] = endWithParent();
+const calls = sparing(await loadBinding(binding as BindingName), killers as SystemCall[]);
 // There is nothing else to do meanwhile.
 calls.setStatusFlags(SOCKET_FD, calls.getStatusFlags(SOCKET_FD) & ~O_NONBLOCK);
 const socket = new UnixSocket(calls, new OwnedFd(calls, SOCKET_FD));
 const taker = new Taker(calls);
+socket.send(encode({ ready: true }));
 
 for (;;) {
   const message = socket.receive(MESSAGE_BYTES);

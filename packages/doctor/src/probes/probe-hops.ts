@@ -1,9 +1,12 @@
 import { tmpdir } from 'node:os';
 import type { LinuxCalls } from '@pageferry/linux';
+import type { SystemCall } from '../capabilities/system-calls.js';
 import type { Bench, Hop } from './hops/hop.js';
 import { HOPS, hopNamed } from './hops/index.js';
+import type { Observer } from './observer.js';
 import { OtherProcess } from './other-process.js';
 import { type HopName, type Probe, unavailable } from './probe.js';
+import { sparing } from './sparing.js';
 import { ThisProcess } from './this-process.js';
 
 /** What {@link probeHops} can be told. */
@@ -13,7 +16,9 @@ export interface ProbeOptions {
 }
 
 /**
- * Finds out for every hop whether it copies, between this process and one that it starts.
+ * Finds out for every hop whether it copies, between this process and one that it starts. Where the
+ * other one cannot be started, or has ended, this process looks a second time itself: less than a
+ * proof, but pages that are shared or copied within a process are so between two.
  *
  * @param calls makes the calls on this side; the other process loads the binding of that name.
  * @returns one probe for each hop. A hop that cannot be tried is `unavailable`, with the reason.
@@ -21,16 +26,21 @@ export interface ProbeOptions {
 export async function probeHops(
   calls: LinuxCalls,
   { folder = tmpdir() }: ProbeOptions = {},
+  killers: readonly SystemCall[] = [],
 ): Promise<readonly Probe[]> {
-  let observer: OtherProcess;
+  const spared = sparing(calls, killers);
+  let observer: Observer;
   try {
-    observer = await OtherProcess.start(calls, calls.binding);
-  } catch (error) {
-    return noProbes(error);
+    observer = await OtherProcess.start(calls, calls.binding, killers);
+  } catch {
+    observer = new ThisProcess(spared);
   }
   const probes: Probe[] = [];
   try {
-    for (const hop of HOPS) probes.push(await probe(hop, { calls, observer, folder }));
+    for (const hop of HOPS) {
+      probes.push(await probe(hop, { calls: spared, observer, folder }));
+      if (!observer.usable) observer = new ThisProcess(spared);
+    }
   } finally {
     observer[Symbol.dispose]();
   }

@@ -5,6 +5,7 @@ import { Taker } from './taker.js';
 /** Observes within this process: microseconds instead of the start of a second one. */
 export class ThisProcess implements Observer {
   readonly name = 'a second look';
+  readonly usable = true;
   readonly #taker: Taker;
 
   constructor(calls: LinuxCalls) {

@@ -6,8 +6,9 @@ export type Command =
   | { readonly what: 'read' | 'vmsplice' | 'look' }
   | { readonly what: 'map'; readonly byteLength: number };
 
-/** What the other process answers. */
+/** What the other process answers, and that it is ready to. */
 export type Answer =
+  | { readonly ready: true }
   | { readonly sight: Sight }
   | {
       readonly failed: Pick<ErrorDetails, 'syscall' | 'errno' | 'errnoName'> & {

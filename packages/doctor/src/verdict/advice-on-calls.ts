@@ -24,7 +24,10 @@ export function adviseOnCalls(
     ({ call, status }) => call === 'vmsplice' && status === 'answers',
   );
   if (answered && vmsplice !== undefined && vmsplice.result !== 'references') {
-    const how = vmsplice.result === 'copies' ? 'copies' : `fails with ${vmsplice.errnoName}`;
+    const how =
+      vmsplice.result === 'copies'
+        ? 'copies'
+        : `fails (${vmsplice.errnoName ?? vmsplice.evidence})`;
     advice.push({
       finding: `vmsplice ${how} on this kernel: ${CONSEQUENCES.vmsplice}`,
       remedy: 'use @pageferry/shared-mmap, which does not need it',
@@ -34,8 +37,12 @@ export function adviseOnCalls(
   return advice;
 }
 
-function adviseOnCall({ call, status, errnoName }: CallAnswer, seccomp: SeccompMode): Advice {
-  const finding = `${call}: ${errnoName}: ${cause(status, seccomp)}; ${CONSEQUENCES[call]}`;
+function adviseOnCall(
+  { call, status, errnoName, signal }: CallAnswer,
+  seccomp: SeccompMode,
+): Advice {
+  const answer = errnoName ?? signal ?? 'no answer';
+  const finding = `${call}: ${answer}: ${cause(status, seccomp)}; ${CONSEQUENCES[call]}`;
   if (seccomp === 'filter') {
     return {
       finding,
@@ -66,6 +73,8 @@ function cause(status: CallAnswer['status'], seccomp: SeccompMode): string {
       return filtered ? 'missing, or hidden by the seccomp filter' : 'this kernel lacks it';
     case 'unsupported':
       return filtered ? 'not supported, or the seccomp filter says so' : 'not supported here';
+    case 'kills':
+      return filtered ? 'the seccomp filter kills who makes it' : 'who makes it is killed';
     default:
       return 'it fails';
   }

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { nodeChildOptions } from '@pageferry/linux';
 
 /** How a child process ended. */
 export interface Exit {
@@ -39,6 +40,7 @@ export class Peer implements AsyncDisposable {
     const file = fileURLToPath(new URL(`../peers/${program}.js`, import.meta.url));
     this.#child = fork(file, [options.moduleUrl, options.scenario], {
       execArgv: [...(options.nodeOptions ?? [])],
+      env: nodeChildOptions().env,
       stdio: ['ignore', 'inherit', 'pipe', options.descriptor ?? 'ignore', 'ipc'],
     });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {

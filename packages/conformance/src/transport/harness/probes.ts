@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { nodeChildOptions } from '@pageferry/linux';
 
 /** What this machine allows a test to do, beyond what every Linux does. */
 
@@ -12,7 +13,8 @@ export const NOBODY = 65534;
 export function canActAsNobody(moduleUrl: string): boolean {
   if (process.getuid?.() !== 0) return false;
   const script = `await import(${JSON.stringify(moduleUrl)})`;
-  const options = { uid: NOBODY, gid: NOBODY, cwd: '/' };
+  const { env } = nodeChildOptions();
+  const options = { uid: NOBODY, gid: NOBODY, cwd: '/', env };
   const { status } = spawnSync(process.execPath, ['--input-type=module', '-e', script], options);
   return status === 0;
 }

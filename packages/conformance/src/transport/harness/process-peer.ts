@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { nodeChildOptions } from '@pageferry/linux';
 import type { PeerApi, PeerCommand } from '../peers/api.js';
 import type { Response } from '../peers/wire.js';
 import { CallTable, type Peer } from './peer.js';
@@ -36,6 +37,7 @@ export class ProcessPeer implements Peer {
     const child = fork(PROGRAM, [moduleUrl, exportName], {
       serialization: 'advanced',
       execArgv: [],
+      env: nodeChildOptions().env,
       ...(uid === undefined ? {} : { uid, gid: uid, cwd: '/' }),
     });
     const peer = new ProcessPeer(child);
