@@ -4,12 +4,15 @@ import {
   constants,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
   rmSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { writeToDescriptor } from '@pageferry/core';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { stateOf } from './support/turns.js';
@@ -31,6 +34,20 @@ function openFile(path: string, flags: string | number): number {
   const fd = openSync(path, flags);
   opened.push(fd);
   return fd;
+}
+
+/** True if files in the folder for temporary files can be opened with `O_DIRECT`. */
+function opensDirectly(): boolean {
+  const place = mkdtempSync(join(tmpdir(), 'pageferry-core-'));
+  try {
+    const { O_CREAT, O_DIRECT, O_WRONLY } = constants;
+    closeSync(openSync(join(place, 'file'), O_CREAT | O_DIRECT | O_WRONLY));
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync(place, { recursive: true });
+  }
 }
 
 /** The two ends of a pipe; neither blocks. */
@@ -91,3 +108,23 @@ test('an error says which call failed, how, and how much was written before', as
     bytesTransferred: 0,
   });
 });
+
+test.runIf(opensDirectly())(
+  'past the page cache: unaligned bytes go to the position, which moves on, and all stays open (11.30)',
+  async () => {
+    const path = join(folder, 'direct');
+    const { O_CREAT, O_DIRECT, O_WRONLY } = constants;
+    const fd = openFile(path, O_CREAT | O_DIRECT | O_WRONLY);
+    const before = readdirSync('/proc/self/fd').length;
+    const parts = Array.from({ length: 30 }, (_, index) => Buffer.alloc(index * 100 + 1, index));
+    for (const part of parts)
+      expect(await writeToDescriptor(fd, part, undefined)).toBe(part.length);
+    setFlagsFromString('--expose-gc');
+    (runInNewContext('gc') as () => void)();
+    await new Promise(setImmediate);
+    const last = Buffer.from('the end');
+    expect(await writeToDescriptor(fd, last, undefined)).toBe(last.length);
+    expect(readFileSync(path).equals(Buffer.concat([...parts, last]))).toBe(true);
+    expect(readdirSync('/proc/self/fd').length).toBe(before);
+  },
+);

@@ -13,6 +13,7 @@ export * from './calls/watcher.js';
 export * from './processes/node-child.js';
 export * from './readiness/poll-now.js';
 export * from './readiness/wait-until-ready.js';
+export * from './readiness/write-to-file.js';
 export * from './resources/credentials.js';
 export * from './resources/mapping.js';
 export * from './resources/memory-file.js';

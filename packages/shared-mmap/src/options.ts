@@ -29,7 +29,8 @@ export interface SharedMmapSenderOptions extends SenderOptions {
   readonly history?: number | undefined;
   /**
    * What receivers may do with the sender's pages. `'read-write'` is for peers that trust each
-   * other: any of them can change what all the others read. Default: `'read-only'`.
+   * other: any of them can change what all the others read. Default: `'read-only'`, for which a kernel
+   * before 5.1 is too old (`NOT_SUPPORTED`).
    */
   readonly receiverAccess?: Access | undefined;
   /**

@@ -2,13 +2,15 @@ import { write } from 'node:fs';
 import { promisify } from 'node:util';
 import { PageferryError } from '../errors.js';
 import { retryWithBackoff } from '../waiting/backoff.js';
+import { writeBesideDirect } from './direct-file.js';
 
 const writeOnce = promisify(write);
 const PIECE = 1024 * 1024;
 
 /**
  * Writes all of `bytes` to a descriptor on libuv's thread pool. What `spliceTo` comes down to where
- * nothing better is to be had. Waits for room in a non-blocking descriptor.
+ * nothing better is to be had. Waits for room in a non-blocking descriptor. What a descriptor that is
+ * open for direct I/O (`O_DIRECT`) refuses goes through the page cache.
  *
  * @returns how many bytes were written: all of them, or fewer if the signal fired in between.
  * @throws `SYSTEM_CALL_FAILED` with `bytesTransferred`.
@@ -36,19 +38,24 @@ async function writeSome(
   bytes: Uint8Array,
   offset: number,
 ): Promise<number | undefined> {
+  const length = Math.min(PIECE, bytes.length - offset);
   try {
-    const length = Math.min(PIECE, bytes.length - offset);
     return (await writeOnce(fd, bytes, offset, length, null)).bytesWritten;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return undefined;
-    throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EAGAIN') return undefined;
+    // Direct I/O takes whole blocks from aligned memory, and not every file system has it.
+    const mayBeDirect = code === 'EINVAL' || code === 'EOPNOTSUPP' || code === 'ENOTSUP';
+    const written = mayBeDirect ? await writeBesideDirect(fd, bytes, offset, length) : undefined;
+    if (written === undefined) throw error;
+    return written;
   }
 }
 
 function writeError(error: NodeJS.ErrnoException, bytesTransferred: number): PageferryError {
   return new PageferryError('SYSTEM_CALL_FAILED', error.message, {
     cause: error,
-    syscall: 'write',
+    syscall: error.syscall ?? 'write',
     bytesTransferred,
     ...(error.errno === undefined ? {} : { errno: -error.errno }),
     ...(error.code === undefined ? {} : { errnoName: error.code }),

@@ -1,5 +1,7 @@
+import { PageferryError } from '@pageferry/core';
 import {
   checkResult,
+  EINVAL,
   F_SEAL_FUTURE_WRITE,
   type LinuxCalls,
   type OwnedFd,
@@ -64,6 +66,7 @@ export class PayloadPool implements Disposable {
     const sealed = calls.addSeals(this.#memory.fd.fd, seals);
     if (sealed < 0) {
       this.#memory.close();
+      if (sealed === -EINVAL && !writable) throw noSealOnWriting();
       checkResult(sealed, 'fcntl', 'F_ADD_SEALS');
     }
   }
@@ -244,6 +247,16 @@ export class PayloadPool implements Disposable {
     this.#slots[slot.ticket] = undefined;
     this.#freeTickets.push(slot.ticket);
   }
+}
+
+/** The error on a kernel that cannot keep receivers from mapping the memory writable. */
+function noSealOnWriting(): PageferryError {
+  return new PageferryError(
+    'NOT_SUPPORTED',
+    'this kernel cannot keep receivers from writing to the memory (F_SEAL_FUTURE_WRITE, Linux 5.1): ' +
+      "use a newer one, or receiverAccess: 'read-write' if you trust every receiver",
+    { argument: 'receiverAccess', syscall: 'fcntl', errno: EINVAL, errnoName: 'EINVAL' },
+  );
 }
 
 /** What a message takes up: whole cache lines, and whole pages from one page on. */

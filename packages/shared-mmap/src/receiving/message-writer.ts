@@ -2,7 +2,6 @@ import { type LoopBudget, nextTurn } from '@pageferry/core';
 import {
   checkResult,
   EAGAIN,
-  EINVAL,
   type LinuxCalls,
   MSG_DONTWAIT,
   O_DIRECT,
@@ -14,6 +13,7 @@ import {
   STAT_FIELD,
   systemCallError,
   waitUntilReady,
+  writeToFileOnThread,
 } from '@pageferry/linux';
 
 /** What a {@link MessageWriter} needs. It owns none of it. */
@@ -28,6 +28,9 @@ const PIECE_BYTES = 1024 * 1024;
 
 /** What a pipe or a terminal that says it is ready takes without blocking (`PIPE_BUF`, pipe(7)). */
 const SURE_BYTES = 4096;
+
+/** A multiple of every block size in use: direct I/O takes nothing less. */
+const BLOCK_BYTES = 4096;
 
 const NO_DESCRIPTORS = new Int32Array(0);
 
@@ -102,22 +105,13 @@ export class MessageWriter {
   /** A disk may take its time: on a thread. What direct I/O refuses goes the ordinary way. */
   #toFile(fd: number, flags: number): Write {
     const { calls } = this.#settings;
-    const onThread: Write = (bytes, offset, length) => {
-      const writing = calls.writeOnThread(fd, bytes, offset, length);
+    const direct = (flags & O_DIRECT) !== 0;
+    return (bytes, offset, length) => {
+      // Whole blocks first, which go past the page cache; what is left at the end cannot.
+      const blocks = direct ? length - (length % BLOCK_BYTES) : 0;
+      const writing = writeToFileOnThread(calls, fd, bytes, offset, blocks || length);
       this.#onThread = writing;
       return writing;
-    };
-    if ((flags & O_DIRECT) === 0) return onThread;
-    return async (bytes, offset, length) => {
-      const blocks = length - (length % SURE_BYTES);
-      const direct = blocks === 0 ? -EINVAL : await onThread(bytes, offset, blocks);
-      if (direct !== -EINVAL) return direct;
-      calls.setStatusFlags(fd, flags & ~O_DIRECT);
-      try {
-        return await onThread(bytes, offset, length);
-      } finally {
-        calls.setStatusFlags(fd, flags);
-      }
     };
   }
 }

@@ -15,6 +15,7 @@ import {
   SPLICE_F_NONBLOCK,
   systemCallError,
   waitUntilReady,
+  writeToFileOnThread,
 } from '@pageferry/linux';
 import { attachedCapabilities } from '../capabilities.js';
 import { PagePool, type Slot } from '../memory/page-pool.js';
@@ -173,7 +174,7 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
     signal?: AbortSignal,
   ): Promise<number> {
     await waitUntilReady(this.#calls, fd, POLLOUT, this.#spinMicroseconds, signal);
-    const writing = this.#calls.writeOnThread(fd, bytes, offset, bytes.length - offset);
+    const writing = writeToFileOnThread(this.#calls, fd, bytes, offset, bytes.length - offset);
     this.#onThread = writing;
     const count = await writing;
     if (count === -EAGAIN) return 0;

@@ -4,11 +4,11 @@ import {
   EAGAIN,
   EINVAL,
   type LinuxCalls,
-  O_DIRECT,
   POLLOUT,
   SEEK_CUR,
   systemCallError,
   waitUntilReady,
+  writeToFileOnThread,
 } from '@pageferry/linux';
 import { PagePool } from '../memory/page-pool.js';
 import type { Route } from './destination.js';
@@ -123,21 +123,8 @@ export class Mover implements Disposable {
       }
     }
     const spliced = message.taken;
-    if (message.taken < message.byteLength) await this.#writeBuffered(message, move);
+    if (message.taken < message.byteLength) await this.#readAndWrite(message, move);
     return spliced * 2 >= message.byteLength ? 'splice' : 'read-write';
-  }
-
-  /** The ordinary way to a file that is open for direct I/O: unaligned writes need that switched off. */
-  async #writeBuffered(message: InboundMessage, move: Move): Promise<void> {
-    const { calls } = this.#settings;
-    const flags = calls.getStatusFlags(move.fd);
-    const direct = flags >= 0 && (flags & O_DIRECT) !== 0;
-    if (direct) calls.setStatusFlags(move.fd, flags & ~O_DIRECT);
-    try {
-      await this.#readAndWrite(message, move);
-    } finally {
-      if (direct) calls.setStatusFlags(move.fd, flags);
-    }
   }
 
   async #readAndWrite(message: InboundMessage, move: Move): Promise<void> {
@@ -165,11 +152,13 @@ export class Mover implements Disposable {
     const { carry } = message;
     if (carry === undefined) return;
     // A file takes what it is given; anything else might block a thread for as long as it likes.
-    const most = move.route.kind === 'read-write' ? BUFFER_BYTES : SURE_BYTES;
+    const { kind, alignment } = move.route;
+    const most = kind === 'read-write' || alignment > 1 ? BUFFER_BYTES : SURE_BYTES;
     while (carry.start < carry.end) {
       await this.#waitForRoom(move.fd, move.signal);
       const length = Math.min(most, carry.end - carry.start);
-      const writing = calls.writeOnThread(move.fd, carry.slot.bytes, carry.start, length);
+      // What direct I/O refuses, or cannot be spliced to, goes through the page cache.
+      const writing = writeToFileOnThread(calls, move.fd, carry.slot.bytes, carry.start, length);
       const count = await this.#keep(writing);
       if (count === -EAGAIN) continue;
       if (count < 0) throw systemCallError('write', count);

@@ -82,23 +82,39 @@ export function describeSplice(subject: Subject): void {
       expect(content.subarray(6).equals(expected())).toBe(true);
     });
 
-    test.runIf(zeroCopySplice && canOpenDirectly())(
-      'a file opened with O_DIRECT gets messages of any length',
-      async () => {
-        const path = stage.path('file');
-        const flags = constants.O_CREAT | constants.O_WRONLY | constants.O_DIRECT;
-        const fd = openFile(stage, path, flags);
-        const { sender, receiver } = await stage.incoming();
-        const lengths = [2 * MIB, 4096, MIB + 5000, 3, 70_000];
-        const sent = sender.send(...lengths);
-        for (const [sequence, length] of lengths.entries()) {
-          expectMoved(await receiver.spliceTo(fd), length, sequence);
-        }
-        await sent;
-        const parts = lengths.map((length, sequence) => patterned(length, sequence));
-        expect(readFileSync(path).equals(Buffer.concat(parts))).toBe(true);
-      },
-    );
+    describe.runIf(canOpenDirectly())('to a file opened with O_DIRECT', () => {
+      const lengths = [2 * MIB, 0, 4096, 512, 511, 1, 4095, 4097, MIB + 3, 70_000, 4096, 3];
+      const { O_APPEND, O_CREAT, O_DIRECT, O_RDWR, O_WRONLY } = constants;
+
+      test.each([
+        ['writing', O_WRONLY, 0],
+        ['reading and writing', O_RDWR, 0],
+        ['appending to nothing', O_WRONLY | O_APPEND, 0],
+        ['appending to whole blocks', O_WRONLY | O_APPEND, 8192],
+        ['appending to a part of one', O_WRONLY | O_APPEND, 8195],
+      ] as const)(
+        'for %s, messages of any length go, and its flags stay (11.30)',
+        async (...row) => {
+          const [, access, before] = row;
+          const path = stage.path('file');
+          writeFileSync(path, Buffer.alloc(before, 7));
+          const fd = openFile(stage, path, O_CREAT | O_DIRECT | access);
+          const flags = () =>
+            /flags:\s*(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1];
+          const flagsBefore = flags();
+          const { sender, receiver } = await stage.incoming();
+          const sent = sender.send(...lengths);
+          for (const [sequence, length] of lengths.entries()) {
+            expectMoved(await receiver.spliceTo(fd), length, sequence);
+            expect(flags()).toBe(flagsBefore);
+          }
+          await sent;
+          const parts = lengths.map((length, sequence) => patterned(length, sequence));
+          const content = Buffer.concat([Buffer.alloc(before, 7), ...parts]);
+          expect(readFileSync(path).equals(content)).toBe(true);
+        },
+      );
+    });
 
     test('/dev/null takes everything', async () => {
       const methods = await moveAll(openFile(stage, '/dev/null', 'w'));
