@@ -36,7 +36,7 @@ export function establish(
   { mayDrop = false }: ConnectionTerms = {},
 ): NewConnection {
   const { memory, fd } = ControlMemory.create(calls, capacity);
-  const opened: Disposable[] = [memory, fd];
+  const opened: Closable[] = [memory, fd];
   try {
     const senderBell = Doorbell.create(calls);
     opened.push(senderBell);
@@ -51,11 +51,11 @@ export function establish(
       abandon: () => {
         // A watcher that outlived its socket would get in the way of the next one with that number.
         connection.unwatch();
-        disposeAll(opened);
+        closeAll(opened);
       },
     };
   } catch (error) {
-    disposeAll(opened);
+    closeAll(opened);
     throw error;
   }
 }
@@ -100,6 +100,10 @@ export function wrongDescriptors(): PageferryError {
   );
 }
 
-function disposeAll(resources: readonly Disposable[]): void {
-  for (const resource of resources) resource[Symbol.dispose]();
+interface Closable {
+  close(): void;
+}
+
+function closeAll(resources: readonly Closable[]): void {
+  for (const resource of resources) resource.close();
 }

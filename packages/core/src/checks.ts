@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { PageferryError } from './errors.js';
 
 function describe(value: unknown): string {
@@ -5,6 +6,20 @@ function describe(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'bigint') return `${value}`;
   if (value === null || typeof value !== 'object') return String(value);
   return value.constructor?.name ?? 'an object';
+}
+
+/**
+ * True for an AbortSignal, be it one of another realm or of another implementation (jsdom has its own).
+ */
+export function isAbortSignal(value: unknown): value is AbortSignal {
+  const signal = value as Partial<AbortSignal> | null;
+  return (
+    typeof signal === 'object' &&
+    signal !== null &&
+    typeof signal.aborted === 'boolean' &&
+    typeof signal.addEventListener === 'function' &&
+    typeof signal.removeEventListener === 'function'
+  );
 }
 
 /** The error for an unusable argument. */
@@ -74,7 +89,8 @@ export function messageTooLarge(byteLength: number, maximum: number): PageferryE
  * @throws `INVALID_ARGUMENT` for anything else, and for a detached one.
  */
 export function checkBytes(argument: string, value: unknown): Uint8Array {
-  if (!(value instanceof Uint8Array)) throw invalidArgument(argument, value, 'a Uint8Array');
+  // By type, not by `instanceof`: a Uint8Array of another realm (node:vm, Jest, jsdom) is one too.
+  if (!types.isUint8Array(value)) throw invalidArgument(argument, value, 'a Uint8Array');
   return value;
 }
 

@@ -104,12 +104,13 @@ export class PageferryError extends Error {
 /**
  * Tells whether `error` is a {@link PageferryError}, and if `code` is given, one with that code.
  *
- * Works across two copies of this package in one process, where `instanceof` does not.
+ * Works across two copies of this package in one process, and across realms (node:vm, Jest), where
+ * `instanceof` does not.
  */
 export function isPageferryError(error: unknown, code?: ErrorCode): error is PageferryError {
-  if (!(error instanceof Error)) return false;
-  if (error.name !== 'PageferryError' && error.name !== 'AbortError') return false;
-  const actual = (error as Partial<PageferryError>).code;
+  if (typeof error !== 'object' || error === null) return false;
+  const { name, code: actual } = error as Partial<PageferryError>;
+  if (name !== 'PageferryError' && name !== 'AbortError') return false;
   return code === undefined ? typeof actual === 'string' : actual === code;
 }
 

@@ -25,6 +25,7 @@ export type * from './contract/capabilities.js';
 export type * from './contract/receiver.js';
 export type * from './contract/sender.js';
 export type * from './contract/transport.js';
+export { asyncDispose, dispose } from './dispose.js';
 export * from './errors.js';
 export { retryWithBackoff } from './waiting/backoff.js';
 export { clock } from './waiting/clock.js';

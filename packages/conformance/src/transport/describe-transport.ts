@@ -13,6 +13,7 @@ import { describeLeftovers } from './cases/leftovers.js';
 import { describeLongLivedSignals } from './cases/long-lived-signals.js';
 import { describeOrder } from './cases/order.js';
 import { describeOwnership } from './cases/ownership.js';
+import { describeRealms } from './cases/realms.js';
 import { describeReceiverLifecycle } from './cases/receiver-lifecycle.js';
 import { describeReceivers } from './cases/receivers.js';
 import { describeSenderLifecycle } from './cases/sender-lifecycle.js';
@@ -44,6 +45,7 @@ const TOPICS = {
   ownership: describeOwnership,
   threads: describeThreads,
   eventLoop: describeEventLoop,
+  realms: describeRealms,
   leftovers: describeLeftovers,
 };
 

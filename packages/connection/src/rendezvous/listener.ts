@@ -1,4 +1,4 @@
-import { clock, PageferryError, type PeerCredentials } from '@pageferry/core';
+import { clock, dispose, PageferryError, type PeerCredentials } from '@pageferry/core';
 import {
   type DescriptorWatcher,
   type LinuxCalls,
@@ -81,7 +81,7 @@ export class Listener implements Disposable {
     this.#closing.abort(new PageferryError('CLOSED', 'this sender is closed'));
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.close();
   }
 

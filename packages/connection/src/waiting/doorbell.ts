@@ -1,4 +1,4 @@
-import { PageferryError } from '@pageferry/core';
+import { dispose, PageferryError } from '@pageferry/core';
 import {
   checkResult,
   type DescriptorWatcher,
@@ -125,7 +125,7 @@ export class Doorbell implements Disposable {
     this.fd.close();
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.close();
   }
 }

@@ -1,4 +1,5 @@
 import type { Delivery } from '../contract/receiver.js';
+import { dispose } from '../dispose.js';
 import { PageferryError } from '../errors.js';
 import type { DeliveryMemory } from './hooks.js';
 
@@ -65,7 +66,7 @@ export class BaseDelivery<M extends DeliveryMemory> implements Delivery {
     this.#owner.releaseDelivery(this);
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.release();
   }
 

@@ -1,6 +1,7 @@
 import { checkInteger } from '../checks.js';
 import type { Loan, SendOutcome } from '../contract/sender.js';
 import type { WaitOptions } from '../contract/transport.js';
+import { dispose } from '../dispose.js';
 import { PageferryError } from '../errors.js';
 import type { LoanMemory } from './hooks.js';
 
@@ -70,7 +71,7 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
     if (this.#owned) this.#owner.releaseLoan(this);
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.release();
   }
 

@@ -9,6 +9,7 @@ import type {
   SpliceResult,
 } from '../contract/receiver.js';
 import type { WaitOptions } from '../contract/transport.js';
+import { asyncDispose } from '../dispose.js';
 import { PageferryError } from '../errors.js';
 import { checkMayWait, withDeadline } from '../waiting/deadline.js';
 import { LoopBudget, nextTurn } from '../waiting/loop-budget.js';
@@ -164,7 +165,7 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
     return this.#closing;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async [asyncDispose](): Promise<void> {
     await this.close();
   }
 

@@ -2,6 +2,7 @@ import { checkBytes, checkInteger, checkMessageLength } from '../checks.js';
 import type { Capabilities } from '../contract/capabilities.js';
 import type { Loan, ReceiverInfo, Sender, SenderStats, SendOutcome } from '../contract/sender.js';
 import type { WaitOptions } from '../contract/transport.js';
+import { asyncDispose } from '../dispose.js';
 import { PageferryError } from '../errors.js';
 import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { LoopBudget, nextTurn } from '../waiting/loop-budget.js';
@@ -165,7 +166,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     return this.#abandoning;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async [asyncDispose](): Promise<void> {
     await this.close();
   }
 

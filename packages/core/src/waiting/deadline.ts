@@ -1,4 +1,4 @@
-import { checkInteger, checkOptions, invalidArgument } from '../checks.js';
+import { checkInteger, checkOptions, invalidArgument, isAbortSignal } from '../checks.js';
 import type { WaitOptions } from '../contract/transport.js';
 import { PageferryError } from '../errors.js';
 import { clock } from './clock.js';
@@ -17,7 +17,7 @@ export function abortedError(reason: unknown): PageferryError {
 export function checkWaitOptions<T extends WaitOptions>(options: T | undefined): T {
   const given = checkOptions(options);
   const { signal, timeout } = given;
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+  if (signal !== undefined && !isAbortSignal(signal)) {
     throw invalidArgument('signal', signal, 'an AbortSignal');
   }
   if (timeout !== undefined) checkInteger('timeout', timeout, 0, 0x7fffffff);

@@ -31,8 +31,12 @@ export async function waitUntilReady(
     if (revents !== 0) return revents;
   } while ((clock.now() - started) * 1000 < spinMicroseconds);
 
-  using watched = OwnedFd.duplicateOf(calls, fd);
-  return await nextEvent(calls, watched.fd, events, signal);
+  const watched = OwnedFd.duplicateOf(calls, fd);
+  try {
+    return await nextEvent(calls, watched.fd, events, signal);
+  } finally {
+    watched.close();
+  }
 }
 
 function nextEvent(

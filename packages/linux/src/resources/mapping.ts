@@ -1,3 +1,4 @@
+import { dispose } from '@pageferry/core';
 import {
   F_SEAL_GROW,
   F_SEAL_SEAL,
@@ -93,7 +94,7 @@ export class Mapping implements Disposable {
     if (this.buffer.byteLength > 0) this.#calls.munmap(this.buffer);
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.close();
   }
 }

@@ -1,4 +1,4 @@
-import { PageferryError } from '@pageferry/core';
+import { dispose, PageferryError } from '@pageferry/core';
 import { checkResult } from '../calls/errors.js';
 import type { LinuxCalls } from '../calls/linux-calls.js';
 
@@ -58,7 +58,7 @@ export class OwnedFd implements Disposable {
     this.#fd = -1;
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.close();
   }
 

@@ -1,4 +1,5 @@
 import type { PeerCredentials } from '@pageferry/core';
+import { dispose } from '@pageferry/core';
 import {
   AF_UNIX,
   EAGAIN,
@@ -178,7 +179,7 @@ export class UnixSocket implements Disposable {
     this.#socket.close();
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.close();
   }
 }

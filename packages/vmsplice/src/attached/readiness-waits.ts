@@ -1,5 +1,6 @@
 import { AdaptiveWaits } from '@pageferry/connection';
 import type { LoopBudget } from '@pageferry/core';
+import { dispose } from '@pageferry/core';
 import {
   type DescriptorWatcher,
   type LinuxCalls,
@@ -58,7 +59,7 @@ export class ReadinessWaits implements Disposable {
     this.#watched.close();
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.close();
   }
 }

@@ -25,18 +25,31 @@ const AFTER = 2;
  * @throws `SYSTEM_CALL_FAILED` if not even a pipe or a page is to be had.
  */
 export function probeVmsplice(calls: LinuxCalls): VmspliceProbe {
-  const pipe = createPipe(calls);
-  using readEnd = pipe.readEnd;
-  using writeEnd = pipe.writeEnd;
-  using page = Mapping.anonymous(calls, calls.pageSize());
-  const source = new Uint8Array(page.buffer);
-  source[0] = BEFORE;
-  const taken = calls.vmsplice(writeEnd.fd, source, 0, source.length, SPLICE_F_NONBLOCK);
+  const opened: { close(): void }[] = [];
+  try {
+    const { readEnd, writeEnd } = createPipe(calls);
+    opened.push(readEnd, writeEnd);
+    const page = Mapping.anonymous(calls, calls.pageSize());
+    opened.push(page);
+    return probeWith(calls, readEnd.fd, writeEnd.fd, new Uint8Array(page.buffer));
+  } finally {
+    for (const each of opened) each.close();
+  }
+}
+
+function probeWith(
+  calls: LinuxCalls,
+  readFd: number,
+  writeFd: number,
+  page: Uint8Array,
+): VmspliceProbe {
+  page[0] = BEFORE;
+  const taken = calls.vmsplice(writeFd, page, 0, page.length, SPLICE_F_NONBLOCK);
   if (taken <= 0) {
     return { result: 'refused', errno: -taken, errnoName: errnoName(-taken) };
   }
-  source[0] = AFTER;
+  page[0] = AFTER;
   const arrived = new Uint8Array(1);
-  calls.read(readEnd.fd, arrived, 0, 1);
+  calls.read(readFd, arrived, 0, 1);
   return { result: arrived[0] === AFTER ? 'references' : 'copies' };
 }

@@ -1,5 +1,11 @@
 import type { AdaptiveWaits } from '@pageferry/connection';
-import { type LoopBudget, nextTurn, PageferryError, type SpliceMethod } from '@pageferry/core';
+import {
+  dispose,
+  type LoopBudget,
+  nextTurn,
+  PageferryError,
+  type SpliceMethod,
+} from '@pageferry/core';
 import {
   EAGAIN,
   EINVAL,
@@ -85,7 +91,7 @@ export class Mover implements Disposable {
     this.#buffers.close();
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.close();
   }
 

@@ -15,7 +15,7 @@ import {
   type ReceiverInfo,
   type SendMethod,
 } from '@pageferry/core';
-import { createGrownPipe, type LinuxCalls, type OwnedFd, type UnixSocket } from '@pageferry/linux';
+import { createGrownPipe, type LinuxCalls, type UnixSocket } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
 import { PagePool, type Slot } from '../memory/page-pool.js';
 import type { SenderSettings } from '../options.js';
@@ -170,12 +170,10 @@ export class VmspliceSender extends BaseSender<SlotMemory> {
   ): void {
     const calls = this.#calls;
     const { connection, descriptors, passed, abandon } = establish(calls, socket, QUEUE_CAPACITY);
-    let writeEnd: OwnedFd | undefined;
+    let pipe: ReturnType<typeof createGrownPipe> | undefined;
     try {
-      const pipe = createGrownPipe(calls, this.#settings.pipeBytes);
-      writeEnd = pipe.writeEnd;
-      // Only the receiver holds the read end, so that the pipe breaks when the receiver dies.
-      using readEnd = pipe.readEnd;
+      pipe = createGrownPipe(calls, this.#settings.pipeBytes);
+      const { readEnd } = pipe;
       const lane = new Lane({
         id: this.#nextLane++,
         credentials,
@@ -196,9 +194,11 @@ export class VmspliceSender extends BaseSender<SlotMemory> {
       this.#waits.wake();
     } catch (error) {
       abandon();
-      writeEnd?.close();
+      pipe?.writeEnd.close();
       throw error;
     } finally {
+      // Only the receiver holds the read end, so that the pipe breaks when the receiver dies.
+      pipe?.readEnd.close();
       passed();
     }
   }
