@@ -131,16 +131,3 @@ export function inheritedDescriptor(endpoint: string): number | undefined {
   const [, digits] = /^fd:(\d{1,9})$/.exec(endpoint) ?? [];
   return digits === undefined ? undefined : Number(digits);
 }
-
-/**
- * The descriptor number behind a splice destination.
- *
- * @throws `INVALID_ARGUMENT` for anything that is not a descriptor number or an object with one.
- */
-export function checkDescriptor(argument: string, value: unknown): number {
-  const fd = typeof value === 'object' && value !== null ? (value as { fd?: unknown }).fd : value;
-  if (!Number.isInteger(fd) || (fd as number) < 0 || (fd as number) > 0x7fffffff) {
-    throw invalidArgument(argument, value, 'an open descriptor or an object with one in fd');
-  }
-  return fd as number;
-}

@@ -20,6 +20,7 @@ export {
   checkCommonSenderOptions,
 } from './base/settings.js';
 export { writeToDescriptor } from './base/write-to-descriptor.js';
+export { checkDescriptor, type DescriptorAdvice } from './check-descriptor.js';
 export * from './checks.js';
 export type * from './contract/capabilities.js';
 export type * from './contract/receiver.js';

@@ -219,3 +219,55 @@ describe('a receiver attached to the pipe of a foreign program', () => {
     await expect(attachReceiver({ pipe: 99_999 })).rejects.toMatchObject({ errnoName: 'EBADF' });
   });
 });
+
+describe('what is attached to', () => {
+  const { attachSender, attachReceiver, openPipe } = createAttachments(loadLinuxCalls);
+
+  const refused = (message: RegExp): unknown =>
+    expect.objectContaining({
+      code: 'INVALID_ARGUMENT',
+      argument: 'pipe',
+      message: expect.stringMatching(message),
+    });
+
+  test('is no stdio stream of Node: the error says what to pass (11.21)', async () => {
+    const child = spawn('cat', { stdio: ['pipe', 'pipe', 'inherit'] });
+    const ended = once(child, 'exit');
+    const sockets = [child.stdin, child.stdout].map(
+      (stream) => (stream as unknown as { readonly _handle: { readonly fd: number } })._handle.fd,
+    );
+    // @ts-expect-error: a stream has no descriptor.
+    const sending = attachSender({ pipe: child.stdin });
+    await expect(sending).rejects.toThrow(refused(/openPipe\(\).*readEnd in stdio.*writeEnd here/));
+    // @ts-expect-error: a stream has no descriptor.
+    const receiving = attachReceiver({ pipe: child.stdout });
+    await expect(receiving).rejects.toThrow(
+      refused(/openPipe\(\).*writeEnd in stdio.*readEnd here/),
+    );
+    // And as numbers, wherever somebody has got them from.
+    const [input, output] = sockets as [number, number];
+    await expect(attachSender({ pipe: input })).rejects.toThrow(refused(/no socket.*openPipe/));
+    await expect(attachReceiver({ pipe: output })).rejects.toThrow(refused(/no socket.*openPipe/));
+    child.stdin.end();
+    expect(await ended).toEqual([0, null]);
+  });
+
+  test('is one end, and the right one (11.21)', async () => {
+    const pipe = openPipe();
+    const { readEnd, writeEnd } = pipe;
+    // @ts-expect-error: a pipe has two ends.
+    await expect(attachSender({ pipe })).rejects.toThrow(
+      refused(/one end of the pipe \(writeEnd\)/),
+    );
+    // @ts-expect-error: a pipe has two ends.
+    await expect(attachReceiver({ pipe })).rejects.toThrow(
+      refused(/one end of the pipe \(readEnd\)/),
+    );
+    const toRead = attachSender({ pipe: readEnd });
+    await expect(toRead).rejects.toThrow(refused(/that can be written to \(writeEnd\)/));
+    const toWrite = attachReceiver({ pipe: writeEnd });
+    await expect(toWrite).rejects.toThrow(refused(/that can be read from \(readEnd\)/));
+    readEnd.close();
+    writeEnd.close();
+  });
+});

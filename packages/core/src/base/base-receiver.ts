@@ -1,4 +1,5 @@
-import { checkDescriptor, checkInteger, checkOptions } from '../checks.js';
+import { checkDescriptor } from '../check-descriptor.js';
+import { checkInteger, checkOptions } from '../checks.js';
 import type { Capabilities } from '../contract/capabilities.js';
 import type {
   Delivery,

@@ -46,11 +46,11 @@ export function createAttachments(load: () => LinuxCalls): Attachments {
   return {
     async attachSender(options) {
       const calls = load();
-      return new AttachedSender(calls, checkAttachOptions(calls, options));
+      return new AttachedSender(calls, checkAttachOptions(calls, options, 'sender'));
     },
     async attachReceiver(options) {
       const calls = load();
-      return new AttachedReceiver(calls, checkAttachOptions(calls, options));
+      return new AttachedReceiver(calls, checkAttachOptions(calls, options, 'receiver'));
     },
     openPipe() {
       const calls = load();

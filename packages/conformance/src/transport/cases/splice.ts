@@ -1,5 +1,9 @@
-import { constants, readFileSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { constants, createWriteStream, readFileSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
+import { WritableStream } from 'node:stream/web';
 import type { SpliceResult } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
 import { openFifo, openFile, openSocket } from '../harness/destinations.js';
@@ -71,6 +75,47 @@ export function describeSplice(subject: Subject): void {
       await moveAll(file);
       await file.write('!');
       expect(readFileSync(path).equals(Buffer.concat([expected(), Buffer.from('!')]))).toBe(true);
+    });
+
+    test('a stream of a file is one as soon as it is open (11.21)', async () => {
+      const { sender, receiver } = await stage.incoming();
+      const path = stage.path('file');
+      await sender.send(5000);
+      const stream = createWriteStream(path);
+      const { message } = await expectFailure(
+        // @ts-expect-error: it has no descriptor yet.
+        () => receiver.spliceTo(stream),
+        'INVALID_ARGUMENT',
+      );
+      expect(message).toContain("'open'");
+      await once(stream, 'open');
+      expectMoved(await receiver.spliceTo(stream as unknown as { fd: number }), 5000, 0);
+      stream.end('!');
+      await once(stream, 'close');
+      const content = readFileSync(path);
+      expect(content.equals(Buffer.concat([patterned(5000, 0), Buffer.from('!')]))).toBe(true);
+    });
+
+    test('what has no descriptor is none: the error says what to pass (11.21)', async () => {
+      const { sender, receiver } = await stage.incoming();
+      await sender.send(100);
+      const nothing = [new Socket(), new PassThrough(), new WritableStream()];
+      for (const stream of nothing) {
+        const { message } = await expectFailure(
+          // @ts-expect-error: a stream has no descriptor.
+          () => receiver.spliceTo(stream),
+          'INVALID_ARGUMENT',
+        );
+        expect(message).toMatch(/this stream has not \(write the deliveries to the stream/);
+      }
+      const pipe = { readEnd: { fd: 3 }, writeEnd: { fd: 4 } };
+      const { message } = await expectFailure(
+        // @ts-expect-error: a pipe has two ends.
+        () => receiver.spliceTo(pipe),
+        'INVALID_ARGUMENT',
+      );
+      expect(message).toContain('one end of the pipe (writeEnd)');
+      expectReceived(await receiveChecked(receiver, 1), { messages: 1, bytes: 100 });
     });
 
     test('a file in append mode gets them at its end', async () => {
