@@ -1,0 +1,7 @@
+import { expect, test } from 'vitest';
+import { Child } from '../../connection/test/support/child.js';
+
+test('whatever system call fails, when it does: nothing is uncaught, lent twice or left open (11.3)', async () => {
+  await using program = new Child(new URL('./programs/failing-calls.mjs', import.meta.url));
+  expect(await program.exit).toBe(0);
+}, 240_000);
