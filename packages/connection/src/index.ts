@@ -11,6 +11,7 @@ export * from './control/control-memory.js';
 export * from './control/layout.js';
 export * from './control/queue.js';
 export * from './establish.js';
+export { checkPoolFits } from './pool-room.js';
 export { connect, type Welcome } from './rendezvous/connect.js';
 export { Endpoint } from './rendezvous/endpoint.js';
 export { openSocketPair, type SocketPair } from './rendezvous/inherited.js';

@@ -67,6 +67,7 @@ const IDEAL: SystemCapabilities = {
     descriptors: { soft: 1024, hard: 4096 },
     openDescriptors: 20,
     lockedMemory: { soft: 8 * 2 ** 20, hard: 8 * 2 ** 20 },
+    memory: { limitBytes: 2 ** 30, leftBytes: 2 ** 29, file: '/sys/fs/cgroup/app/memory.max' },
   },
   bindings: [{ name: 'napi', loads: true }],
 };
@@ -96,6 +97,11 @@ describe('the advice', () => {
       'few descriptors',
       { limits: { ...limits, descriptors: { soft: 64, hard: 64 } } },
       'ulimit -n',
+    ],
+    [
+      'little memory (11.25)',
+      { limits: { ...limits, memory: { limitBytes: 2 ** 26, leftBytes: 2 ** 22, file: '/max' } } },
+      'raise /max',
     ],
     ['Electron', { platform: { ...platform, electron: '40.0.0' } }, 'child process'],
     [

@@ -17,6 +17,7 @@ export * from './readiness/write-to-file.js';
 export * from './resources/credentials.js';
 export * from './resources/mapping.js';
 export * from './resources/memory-file.js';
+export * from './resources/memory-room.js';
 export * from './resources/owned-fd.js';
 export * from './resources/pipe.js';
 export * from './resources/unix-socket.js';

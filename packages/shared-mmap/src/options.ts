@@ -1,3 +1,4 @@
+import { checkPoolFits } from '@pageferry/connection';
 import {
   type CommonReceiverSettings,
   type CommonSenderSettings,
@@ -99,6 +100,7 @@ export function checkSenderOptions(options: SharedMmapSenderOptions): SenderSett
   const common = checkCommonSenderOptions(options, capabilities);
   const { preallocateBytes, history, receiverAccess, guard } = options;
   const poolBytes = checkOptionalInteger('poolBytes', common.poolBytes, 0, 1, MAX_POOL_BYTES);
+  checkPoolFits(poolBytes);
   const first = Math.min(poolBytes, 2 * MEBIBYTE);
   return {
     ...common,

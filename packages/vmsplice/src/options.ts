@@ -1,3 +1,4 @@
+import { checkPoolFits } from '@pageferry/connection';
 import {
   type CommonReceiverSettings,
   type CommonSenderSettings,
@@ -35,6 +36,7 @@ export function checkSenderOptions(options: VmspliceSenderOptions): SenderSettin
   const common = checkCommonSenderOptions(options, capabilities);
   const { pipeBytes } = options;
   const most = 2 ** 31 - 1;
+  checkPoolFits(common.poolBytes);
   return {
     ...common,
     pipeBytes: checkOptionalInteger('pipeBytes', pipeBytes, largestPipeSize(), 1, most),

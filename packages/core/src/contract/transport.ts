@@ -38,6 +38,9 @@ export interface SenderOptions {
   /**
    * How many bytes may be out on loan or under way at the same time. `loan()` waits when there is
    * no room. One larger message is still possible when nothing else is out. Default: 64 MiB.
+   *
+   * A process that goes beyond the memory limit of its control group is killed. So the transports for
+   * Linux refuse a pool that exceeds the limit, and warn of one that exceeds what is left.
    */
   readonly poolBytes?: number | undefined;
   /** How many receivers may be connected at once. Default: the transport's `maxReceivers`. */

@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import { type MemoryRoom, readMemoryRoom } from '@pageferry/linux';
 import { readText } from './proc.js';
 
 /** A resource limit (getrlimit(2)). `Infinity` is written as `null` in JSON. */
@@ -15,6 +16,11 @@ export interface Limits {
   readonly openDescriptors: number | undefined;
   /** `RLIMIT_MEMLOCK`: bytes of locked memory. */
   readonly lockedMemory: Limit | undefined;
+  /**
+   * What the control groups of this process let it have. `undefined` where they do not limit it. Beyond
+   * the limit a process is killed; no call fails.
+   */
+  readonly memory: MemoryRoom | undefined;
 }
 
 /** Reads `/proc/self/limits`. */
@@ -24,6 +30,7 @@ export function examineLimits(): Limits {
     descriptors: limit(text, 'Max open files'),
     openDescriptors: countDescriptors(),
     lockedMemory: limit(text, 'Max locked memory'),
+    memory: readMemoryRoom(),
   };
 }
 

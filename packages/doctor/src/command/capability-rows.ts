@@ -1,5 +1,5 @@
 import type { SystemCapabilities } from '../capabilities/capabilities.js';
-import type { Limit } from '../capabilities/limits.js';
+import type { Limit, Limits } from '../capabilities/limits.js';
 import type { Pipes } from '../capabilities/pipes.js';
 
 /** What a machine allows, as rows of a name and what is to be said. */
@@ -23,6 +23,7 @@ export function capabilityRows(capabilities: SystemCapabilities): readonly [stri
       memory.memfdSeals.map((seal) => seal.slice(7).toLowerCase()).join(', ') || 'none',
     ],
     ['/dev/shm', memory.devShmBytes === undefined ? 'none' : formatBytes(memory.devShmBytes)],
+    ['memory limit', memoryLimit(limits)],
     ['locked memory', formatLimit(limits.lockedMemory, formatBytes)],
     [
       'descriptors',
@@ -50,6 +51,12 @@ function pipeRows(pipes: Pipes | undefined): [string, string][] {
       `${pipes.openPipes} pipes, ${pipes.estimatedPages} pages if none was grown`,
     ],
   ];
+}
+
+function memoryLimit({ memory }: Limits): string {
+  if (memory === undefined) return 'none';
+  const left = formatBytes(Math.max(0, memory.leftBytes));
+  return `${formatBytes(memory.limitBytes)} for its control group, ${left} left`;
 }
 
 function formatLimit(limit: Limit | undefined, format: (value: number) => string): string {

@@ -25,6 +25,7 @@ export function advise(
     ...adviseOnCalls(capabilities, probes),
     ...adviseOnPipes(capabilities),
     ...adviseOnLimits(capabilities),
+    ...adviseOnMemory(capabilities),
     ...adviseOnHugePages(capabilities),
     ...adviseOnPackages(judgements),
   ];
@@ -92,6 +93,22 @@ function adviseOnLimits({ limits }: SystemCapabilities): Advice[] {
       finding: `a process may have no more than ${descriptors.soft} descriptors`,
       remedy: 'ulimit -n 1024 (in a container: --ulimit nofile=1024)',
       risk: 'none up to 1024; select(2) fails above that',
+    },
+  ];
+}
+
+/** What a sender's pool may become unless it is told otherwise. */
+const DEFAULT_POOL_BYTES = 64 << 20;
+
+function adviseOnMemory({ limits }: SystemCapabilities): Advice[] {
+  const { memory } = limits;
+  if (memory === undefined || memory.leftBytes >= DEFAULT_POOL_BYTES) return [];
+  const left = kibibytes(Math.max(0, Math.floor(memory.leftBytes / 1024) * 1024));
+  return [
+    {
+      finding: `${left} are left below the memory limit of this process: a full pool has it killed`,
+      remedy: `give senders fewer poolBytes, or raise ${memory.file} (docker: --memory)`,
+      risk: 'fewer poolBytes: senders wait earlier for receivers',
     },
   ];
 }

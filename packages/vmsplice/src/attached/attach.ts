@@ -1,4 +1,4 @@
-import { openSocketPair, type SocketPair } from '@pageferry/connection';
+import { checkPoolFits, openSocketPair, type SocketPair } from '@pageferry/connection';
 import type { Receiver, Sender } from '@pageferry/core';
 import { createGrownPipe, type LinuxCalls, largestPipeSize, type Pipe } from '@pageferry/linux';
 import { AttachedReceiver } from './attached-receiver.js';
@@ -46,7 +46,9 @@ export function createAttachments(load: () => LinuxCalls): Attachments {
   return {
     async attachSender(options) {
       const calls = load();
-      return new AttachedSender(calls, checkAttachOptions(calls, options, 'sender'));
+      const settings = checkAttachOptions(calls, options, 'sender');
+      checkPoolFits(settings.poolBytes);
+      return new AttachedSender(calls, settings);
     },
     async attachReceiver(options) {
       const calls = load();
