@@ -7,7 +7,9 @@ export default defineConfig({
     include: [
       '{packages,apps}/*/test/**/*.test.ts',
       'benchmarks/test/**/*.test.ts',
+      'docs/examples/test/*.test.ts',
       'test/*.test.ts',
+      'test/surroundings/*.test.ts',
     ],
     pool: 'forks',
     // Ends a test that hangs; on a busy machine a good one may take several seconds.

@@ -1,0 +1,20 @@
+// Sends what arrives to a program that listens on a Unix socket: node net.mjs ENDPOINT SOCKET
+import { createConnection } from 'node:net';
+import { sharedMmap } from '@pageferry/shared-mmap';
+
+const here = process.env.XDG_RUNTIME_DIR ?? '.';
+const [endpoint = `${here}/ferry.sock`, path = `${here}/log.sock`] = process.argv.slice(2);
+
+const socket = createConnection(path);
+const receiver = await sharedMmap.createReceiver({ endpoint });
+let written;
+for await (const delivery of receiver) {
+  written = new Promise((resolve) => {
+    socket.write(delivery.bytes, resolve); // Calls back in the end, also if it fails.
+  });
+  void written.then(() => delivery.release());
+  if (socket.writableNeedDrain) await written;
+}
+await written; // The last one: closing the receiver takes away what is still held.
+socket.end();
+await receiver.close();

@@ -1,0 +1,3 @@
+import { chosenTransport } from './transports.js';
+
+export const sharedMmap = chosenTransport();
