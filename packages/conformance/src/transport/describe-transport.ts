@@ -20,6 +20,7 @@ import { describeSenderLifecycle } from './cases/sender-lifecycle.js';
 import { describeSizes } from './cases/sizes.js';
 import { describeSplice } from './cases/splice.js';
 import { describeSpliceFailures } from './cases/splice-failures.js';
+import { describeSymlinks } from './cases/symlinks.js';
 import { describeThreads } from './cases/threads.js';
 import { describeUsers } from './cases/users.js';
 import { type TransportRegistration, toSubject } from './registration.js';
@@ -43,6 +44,7 @@ const TOPICS = {
   splice: describeSplice,
   spliceFailures: describeSpliceFailures,
   ownership: describeOwnership,
+  symlinks: describeSymlinks,
   threads: describeThreads,
   eventLoop: describeEventLoop,
   realms: describeRealms,

@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import {
+  type BigIntStats,
   closeSync,
   constants,
   linkSync,
   lstatSync,
   openSync,
-  rmSync,
-  type Stats,
   statSync,
   unlinkSync,
 } from 'node:fs';
@@ -133,7 +132,7 @@ export class Endpoint implements Disposable {
       } catch {
         // Something is there, or the file system has no links.
       } finally {
-        rmSync(hidden, { force: true });
+        unlinkSync(hidden);
       }
     }
     socket.close();
@@ -194,7 +193,7 @@ export function endpointError(syscall: string, result: number, path: string): Pa
  * @throws `ENDPOINT_INVALID` if it is something other than a socket, `ENDPOINT_FORBIDDEN` if this
  *   user may not look.
  */
-export function checkIsSocket(path: string): Stats | undefined {
+export function checkIsSocket(path: string): BigIntStats | undefined {
   const found = statOf(path);
   if (found && !found.isSocket()) {
     throw new PageferryError('ENDPOINT_INVALID', `the endpoint exists and is no socket: ${path}`);
@@ -202,9 +201,9 @@ export function checkIsSocket(path: string): Stats | undefined {
   return found;
 }
 
-function statOf(path: string): Stats | undefined {
+function statOf(path: string): BigIntStats | undefined {
   try {
-    return statSync(path, { throwIfNoEntry: false });
+    return statSync(path, { bigint: true, throwIfNoEntry: false });
   } catch (error) {
     throw endpointError('stat', (error as NodeJS.ErrnoException).errno ?? -EACCES, path);
   }
@@ -219,7 +218,8 @@ function removeIfStale(calls: LinuxCalls, path: string): void {
   }
   if (answer === -ENOENT) return;
   if (answer !== -ECONNREFUSED) throw endpointError('connect', answer, path);
-  if (found && found.uid !== process.geteuid?.()) throw endpointError('unlink', -EPERM, path);
+  if (found && Number(found.uid) !== process.geteuid?.())
+    throw endpointError('unlink', -EPERM, path);
   try {
     unlinkSync(path);
   } catch (error) {

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, mkdtempSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LinuxCalls, UnixSocket } from '@pageferry/linux';
 
@@ -44,7 +44,11 @@ export function folderPlace(parent: string): MeetingPlace | undefined {
   return {
     senderEndpoint: endpoint,
     receiverEndpoint: endpoint,
-    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+    [Symbol.dispose]() {
+      // Not rmSync: on Node 20 it spoils later imports once it has looked at a socket.
+      if (existsSync(endpoint)) unlinkSync(endpoint);
+      rmdirSync(folder);
+    },
   };
 }
 

@@ -62,7 +62,7 @@ function countPipes(): number {
     if (!/^\d+$/.test(entry)) continue;
     const folder = `/proc/${entry}`;
     try {
-      if (statSync(folder).uid !== user) continue;
+      if (Number(statSync(folder, { bigint: true }).uid) !== user) continue;
     } catch {
       continue; // It has ended meanwhile.
     }

@@ -1,6 +1,6 @@
-import { rmSync } from 'node:fs';
+import { unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { removeAtExit } from '@pageferry/core';
 import { NAMED_PIPES, toAddress } from './address.js';
 import { endpointError } from './errors.js';
@@ -73,7 +73,7 @@ export class Endpoint {
   removeFile(): void {
     if (this.#identity === undefined) return;
     try {
-      if (isSame(this.#identity, identify(this.#path))) rmSync(this.#path);
+      if (isSame(this.#identity, identify(this.#path))) unlinkSync(this.#path);
     } catch {
       // It is out of reach by now.
     }
@@ -95,11 +95,10 @@ async function bindFile(server: Server, endpoint: string): Promise<FileIdentity 
 
 /** Moves the socket file to its endpoint, where only one of several senders can succeed. */
 async function publish(hidden: HiddenSocket, endpoint: string): Promise<void> {
-  const aside = join(hidden.folder, 'stale');
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if (moveIfFree(hidden.file, endpoint)) return;
     const stale = await findStale(endpoint);
-    if (stale !== undefined) removeStale(endpoint, stale, aside);
+    if (stale !== undefined) removeStale(endpoint, stale, hidden.aside);
   }
   throw endpointError({ code: 'EADDRINUSE' }, endpoint);
 }

@@ -1,4 +1,4 @@
-import { linkSync, lstatSync, renameSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { linkSync, lstatSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { endpointError, foreignEndpoint, invalidEndpoint } from './errors.js';
 
@@ -32,10 +32,13 @@ export function isSame(one: FileIdentity, other: FileIdentity | undefined): bool
  */
 export function checkSocketFile(path: string, follow: boolean): boolean {
   try {
-    const found = (follow ? statSync : lstatSync)(path, { throwIfNoEntry: false });
+    const found = follow
+      ? statSync(path, { bigint: true, throwIfNoEntry: false })
+      : lstatSync(path, { bigint: true, throwIfNoEntry: false });
     if (found === undefined) return false;
     if (!found.isSocket()) throw invalidEndpoint(path);
-    if (found.uid !== process.geteuid?.() && found.uid !== 0) throw foreignEndpoint(path);
+    const owner = Number(found.uid);
+    if (owner !== process.geteuid?.() && owner !== 0) throw foreignEndpoint(path);
     return true;
   } catch (error) {
     throw endpointError(error, path);
@@ -46,7 +49,7 @@ export function checkSocketFile(path: string, follow: boolean): boolean {
 export function checkFolder(folder: string, endpoint: string): void {
   let isFolder: boolean;
   try {
-    isFolder = statSync(folder).isDirectory();
+    isFolder = statSync(folder, { bigint: true }).isDirectory();
   } catch (error) {
     throw endpointError(error, endpoint);
   }
@@ -93,7 +96,7 @@ export function removeStale(path: string, stale: FileIdentity, aside: string): v
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
     throw endpointError(error, path);
   }
-  if (isSame(stale, identify(aside))) rmSync(aside);
+  if (isSame(stale, identify(aside))) unlinkSync(aside);
   else moveIfFree(aside, path);
 }
 

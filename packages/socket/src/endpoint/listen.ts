@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, mkdtempSync, openSync, rmdirSync, unlinkSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { PageferryError } from '@pageferry/core';
@@ -11,6 +11,16 @@ export interface HiddenSocket {
   readonly folder: string;
   /** Path of the socket file. Whoever moves it away makes it public. */
   readonly file: string;
+  /** A path in the folder to move a stale socket file to. */
+  readonly aside: string;
+}
+
+function unlinkIfThere(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // It is not.
+  }
 }
 
 /**
@@ -28,6 +38,7 @@ export async function listenHidden(server: Server, endpoint: string): Promise<Hi
     throw endpointError(error, endpoint);
   }
   let file = join(folder, 's');
+  const aside = join(folder, 'stale');
   let address = file;
   let folderFd: number | undefined;
   try {
@@ -41,9 +52,9 @@ export async function listenHidden(server: Server, endpoint: string): Promise<Hi
     checkLength(address, endpoint);
     await listen(server, address);
     chmodSync(file, 0o600);
-    return { folder, file };
+    return { folder, file, aside };
   } catch (error) {
-    removeHidden({ folder, file });
+    removeHidden({ folder, file, aside });
     throw endpointError(error, endpoint);
   } finally {
     if (folderFd !== undefined) closeSync(folderFd);
@@ -51,8 +62,14 @@ export async function listenHidden(server: Server, endpoint: string): Promise<Hi
 }
 
 /** Removes what is left in place of a hidden socket. */
-export function removeHidden({ folder }: HiddenSocket): void {
-  rmSync(folder, { recursive: true, force: true });
+export function removeHidden({ folder, file, aside }: HiddenSocket): void {
+  // By name: to list a folder takes a descriptor, of which there may be none.
+  for (const path of [file, aside]) unlinkIfThere(path);
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Somebody has removed it.
+  }
 }
 
 /** Has `server` listen at `address`. */

@@ -1,4 +1,4 @@
-import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkResult, createMemoryFile, O_DIRECT } from '@pageferry/linux';
 import { findingWithFrames } from '../finding.js';
@@ -62,15 +62,17 @@ async function withFile(
   use: (fd: number) => Promise<Finding>,
 ): Promise<Finding> {
   const folder = mkdtempSync(join(parent, 'pageferry-doctor-'));
+  const file = join(folder, 'probe');
   try {
     const { O_RDWR, O_CREAT } = constants;
-    const fd = openSync(join(folder, 'probe'), O_RDWR | O_CREAT | flags, 0o600);
+    const fd = openSync(file, O_RDWR | O_CREAT | flags, 0o600);
     try {
       return await use(fd);
     } finally {
       closeSync(fd);
+      unlinkSync(file);
     }
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    rmdirSync(folder);
   }
 }
