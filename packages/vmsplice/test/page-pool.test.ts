@@ -115,3 +115,22 @@ describe('a page pool', () => {
     expect(kept.bytes.length).toBe(0);
   });
 });
+
+test('pages that cannot be replaced are not lent again, and their room is given back (11.3)', () => {
+  const calls = callsWith({
+    madvise: (buffer, offset, length, advice) =>
+      advice === MADV_DONTNEED ? -5 : real.madvise(buffer, offset, length, advice),
+  });
+  using pool = new PagePool(calls, MEBIBYTE);
+  const lent = new Set<string>();
+  for (let time = 0; time < 500; time++) {
+    const slot = take(pool, 4096);
+    const { buffer, byteOffset } = slot.bytes;
+    const place = `${real.addressOf(buffer as ArrayBuffer)}+${byteOffset}`;
+    expect(lent.has(place)).toBe(false);
+    lent.add(place);
+    slot.referenced = true;
+    pool.giveBack(slot);
+    expect(pool.bytesOut).toBe(0);
+  }
+});
