@@ -2,7 +2,7 @@ import { clock } from '@pageferry/core';
 import {
   type DescriptorWatcher,
   type LinuxCalls,
-  type OwnedFd,
+  OwnedFd,
   POLLIN,
   type SocketMessage,
   systemCallError,
@@ -50,6 +50,7 @@ abstract class Connection implements Disposable {
   readonly #parts: ConnectionParts;
   readonly #ownBell: Doorbell;
   #socketWatcher: DescriptorWatcher | undefined;
+  #process: { readonly fd: OwnedFd; readonly watcher: DescriptorWatcher } | undefined;
   #onHangUp: (() => void) | undefined;
   #peerGone = false;
   #countersAtRing = 0;
@@ -126,10 +127,37 @@ abstract class Connection implements Disposable {
     this.#onHangUp = events.onHangUp;
   }
 
-  /** Stops watching the socket. */
+  /**
+   * Takes the end of the peer's process for the peer's end: a child that it has forked (without a program of
+   * its own) has the socket, too, and would hold it open for as long as it lives.
+   *
+   * Where there is nothing to watch (before Linux 5.3, in a sandbox, short of descriptors, or if the pid is
+   * not known) the socket alone tells, as ever. Only after {@link watch}.
+   *
+   * @param pid of the peer, as the kernel has named it. If it has ended by now and the number is another
+   *   process's, then that one's end comes too late at worst.
+   */
+  watchProcess(calls: LinuxCalls, pid: number | undefined): void {
+    if (pid === undefined || pid === process.pid) return;
+    const number = calls.pidfdOpen(pid, 0);
+    if (number < 0) return;
+    const fd = new OwnedFd(calls, number);
+    const watcher = calls.watch(number, POLLIN, () => this.#hangUp());
+    if (typeof watcher === 'number') {
+      fd.close();
+      return;
+    }
+    watcher.unref();
+    this.#process = { fd, watcher };
+  }
+
+  /** Stops watching for the peer's end. */
   unwatch(): void {
     this.#socketWatcher?.close();
     this.#socketWatcher = undefined;
+    this.#process?.watcher.close();
+    this.#process?.fd.close();
+    this.#process = undefined;
   }
 
   /** True once the peer has hung up or died, also where the event loop had no turn to notice it. */

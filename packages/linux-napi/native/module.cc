@@ -58,6 +58,7 @@ constexpr napi_property_descriptor kExports[] = {
     Method<&PollMany>("pollMany"),
     Method<&SchedYield>("schedYield"),
     Method<&EventFd>("eventfd"),
+    Method<&PidFdOpen>("pidfdOpen"),
     Method<&Watch>("watch"),
 
     Method<&Socket>("socket"),

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <bit>
 #include <climits>
@@ -39,6 +40,12 @@ Result EventFd(std::int64_t initial_value, int flags) {
   if (initial_value < 0 || initial_value > UINT_MAX) return -EINVAL;
   const auto value = static_cast<unsigned>(initial_value);
   return Repeat([&] { return eventfd(value, flags | EFD_CLOEXEC); });
+}
+
+Result PidFdOpen(int pid, int flags) {
+  // Neither older C libraries nor their headers know of it. The number is the same on every processor.
+  constexpr long kPidFdOpen = 434;
+  return Repeat([&] { return syscall(kPidFdOpen, pid, flags); });
 }
 
 }  // namespace pageferry

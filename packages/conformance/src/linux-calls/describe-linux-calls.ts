@@ -13,6 +13,7 @@ import { describeMemoryFiles } from './memory-files.js';
 import { describeMessages } from './messages.js';
 import { describePipes } from './pipes.js';
 import { describePolling } from './polling.js';
+import { describeProcesses } from './processes.js';
 import type { LinuxCallsRegistration, SuiteContext } from './registration.js';
 import { describeSockets } from './sockets.js';
 import { describeSplicing } from './splicing.js';
@@ -54,6 +55,7 @@ export function describeLinuxCalls(registration: LinuxCallsRegistration): void {
     describeMessages(context);
     describeWatching(context);
     describeWatchers(context);
+    describeProcesses(context);
     describeEventLoop(context);
     describeThreads(context);
     describeInterrupts(context);

@@ -2,12 +2,20 @@ import { EFAULT, EINVAL, type LinuxCalls, O_CLOEXEC } from '@pageferry/linux';
 import { expectFunction, expectInt, expectInt32Array, expectSafeInteger } from './arguments.js';
 import type { CallContext } from './context.js';
 
-type WaitingCalls = Pick<LinuxCalls, 'poll' | 'pollMany' | 'schedYield' | 'eventfd' | 'watch'>;
+type WaitingCalls = Pick<
+  LinuxCalls,
+  'poll' | 'pollMany' | 'schedYield' | 'eventfd' | 'pidfdOpen' | 'watch'
+>;
+
+/** Number of pidfd_open(2), the same on every processor: older C libraries have no function for it. */
+const SYS_PIDFD_OPEN = 434;
 
 /** Waiting and waking. */
 export function waitingCalls({ driver, errno, poll, watchers }: CallContext): WaitingCalls {
   const schedYield = driver.declare('sched_yield', 'int', []);
   const eventfd = driver.declare('eventfd', 'int', ['uint', 'int']);
+  // Variadic in C: see fcntl.ts. What comes back is a descriptor, or -1.
+  const syscall = driver.declare('syscall', 'int', ['wide', 'int', 'int']);
 
   return {
     poll(fd, events, timeout) {
@@ -33,6 +41,12 @@ export function waitingCalls({ driver, errno, poll, watchers }: CallContext): Wa
       expectInt(flags, 2);
       if (initialValue < 0 || initialValue >= 2 ** 32) return -EINVAL;
       return errno.repeat(() => eventfd(initialValue, flags | O_CLOEXEC));
+    },
+
+    pidfdOpen(pid, flags) {
+      expectInt(pid, 1);
+      expectInt(flags, 2);
+      return errno.repeat(() => syscall(driver.wide(SYS_PIDFD_OPEN), pid, flags));
     },
 
     watch(fd, events, callback) {

@@ -86,6 +86,7 @@ export const S_IFIFO = 0o010000;
 // asm-generic/errno-base.h and errno.h
 export const EPERM = 1;
 export const ENOENT = 2;
+export const ESRCH = 3;
 export const EINTR = 4;
 export const EIO = 5;
 export const EBADF = 9;

@@ -181,6 +181,11 @@ export interface LinuxCalls {
   /** eventfd(2). */
   eventfd(initialValue: number, flags: number): number;
   /**
+   * pidfd_open(2): a descriptor of a process, ready for reading (`POLLIN`) once the process has ended. Always
+   * close-on-exec. `-ESRCH` if there is no such process, `-ENOSYS` before Linux 5.3.
+   */
+  pidfdOpen(pid: number, flags: number): number;
+  /**
    * Calls `callback` on this thread's event loop whenever `fd` is ready for `events`, level-
    * triggered, until the watcher is closed. One watcher per descriptor and thread at a time.
    *

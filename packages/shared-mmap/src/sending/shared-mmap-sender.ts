@@ -250,6 +250,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
         onRing: () => this.#onRing(),
         onHangUp: () => this.#onRing(),
       });
+      connection.watchProcess(calls, credentials?.pid);
       const earlier = lane.lastOf(this.#history.slots);
       const first = earlier[0]?.sequence ?? this.#sequence;
       const words = [first % 2 ** 32, Math.floor(first / 2 ** 32)];

@@ -187,6 +187,7 @@ export class VmspliceSender extends BaseSender<SlotMemory> {
         onRing: () => this.#onRing(),
         onHangUp: () => this.#onRing(),
       });
+      connection.watchProcess(calls, credentials?.pid);
       if (!welcome([...descriptors, readEnd])) {
         throw new PageferryError('PEER_DIED', 'the receiver left during the handshake');
       }

@@ -47,6 +47,7 @@ export const HARMLESS_ARGUMENTS: Readonly<Record<Method, readonly unknown[]>> = 
   explainWrites: [new ArrayBuffer(16), new Float64Array(3), 'advice'],
   schedYield: [],
   eventfd: [-1, 0],
+  pidfdOpen: [-1, 0],
   watch: [noFile, 1, () => {}],
   socket: [-1, 0, 0],
   socketpair: [-1, 0, 0, numbers],
