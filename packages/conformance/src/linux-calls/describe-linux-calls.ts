@@ -1,4 +1,4 @@
-import { describe } from 'vitest';
+import { afterAll, describe } from 'vitest';
 import { describeAliases } from './aliases.js';
 import { describeArguments } from './arguments.js';
 import { describeDescriptors } from './descriptors.js';
@@ -17,6 +17,7 @@ import { describeProcesses } from './processes.js';
 import type { LinuxCallsRegistration, SuiteContext } from './registration.js';
 import { describeSockets } from './sockets.js';
 import { describeSplicing } from './splicing.js';
+import { Peer } from './support/peer.js';
 import { describeThreads } from './threads.js';
 import { describeWatchers } from './watchers.js';
 import { describeWatching } from './watching.js';
@@ -41,6 +42,7 @@ export function describeLinuxCalls(registration: LinuxCallsRegistration): void {
 
   describe(name, { timeout: TIME_LIMIT }, () => {
     const baseline = useBaseline(context);
+    afterAll(() => Peer.killAll());
     describeArguments(context);
     describePipes(context);
     describeSplicing(context);

@@ -23,7 +23,7 @@ async function main() {
 
   for (let message = 0; message < Number(messages); message++) {
     await sender.send(new Uint8Array(10));
-    if (message % 10 === 0) await sender.flush();
+    if (message % 500 === 0) await sender.flush();
   }
   await sender.flush();
   const sleeps = () =>

@@ -27,7 +27,7 @@ export const PEER_DESCRIPTOR = 3;
 
 /** A child process that runs one of the programs in `peers/`. Killed on disposal if it still runs. */
 export class Peer implements AsyncDisposable {
-  static #running = 0;
+  static readonly #running = new Set<Peer>();
 
   readonly #child: ChildProcess;
   readonly #messages: unknown[] = [];
@@ -50,9 +50,9 @@ export class Peer implements AsyncDisposable {
       this.#messages.push(message);
       this.#waiting?.();
     });
-    Peer.#running++;
+    Peer.#running.add(this);
     this.exit = once(this.#child, 'close').then(([code, signal]) => {
-      Peer.#running--;
+      Peer.#running.delete(this);
       this.#waiting?.();
       return { code, signal, stderr: this.#stderr };
     });
@@ -65,7 +65,12 @@ export class Peer implements AsyncDisposable {
 
   /** How many of them have not ended yet. */
   static running(): number {
-    return Peer.#running;
+    return Peer.#running.size;
+  }
+
+  /** Ends those that still run: a test that has timed out never comes to its disposals. */
+  static killAll(): void {
+    for (const peer of Peer.#running) peer.signal('SIGKILL');
   }
 
   /** Process id. */
