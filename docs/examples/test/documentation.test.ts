@@ -1,0 +1,108 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { programsOf } from './harness/programs.js';
+
+// Every program in the READMEs and the docs is compiled, and all but these are run, as the processes
+// that they are. Blocks without an import are fragments, and left alone.
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const EXAMPLES = fileURLToPath(new URL('..', import.meta.url));
+const HARNESS = fileURLToPath(new URL('harness/', import.meta.url));
+const OWN = new URL('harness/readers-own.js', import.meta.url).href;
+
+/** Vitest files, a library, a child that its parent starts; and node:ffi, which not every Node has. */
+const ONLY_COMPILED =
+  /^(CONTRIBUTING|conformance|core)\/|^adding-a-backend\/(toy-transport|program-3|program-5)$|\/child$|^vmsplice-ffi\/program|^keeping-messages\//;
+
+/** Programs that two terminals run. All others run alone. */
+const TOGETHER = [
+  ['README/sender', 'README/receiver'],
+  ['README-2/sender', 'README-2/receiver'],
+  ['shared-mmap/sender', 'shared-mmap/receiver'],
+  ['shared-mmap/sender', 'shared-mmap/worker'],
+  ['shared-mmap/sender', 'shared-mmap/save'],
+  ['vmsplice-napi/sender', 'vmsplice-napi/receiver'],
+  ['vmsplice-napi/sender', 'vmsplice-napi/save'],
+  ['vmsplice-ffi/sender', 'vmsplice-ffi/receiver'],
+  ['doctor/sender', 'doctor/receiver'],
+  ['socket/sender', 'socket/receiver'],
+];
+
+const programs = programsOf(ROOT);
+const alone = programs
+  .map(({ name }) => [name])
+  .filter(([name = '']) => !ONLY_COMPILED.test(name) && !TOGETHER.flat().includes(name));
+
+describe('the programs of the READMEs and the docs (11.11)', () => {
+  let folder = '';
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'pf-documentation-'));
+    symlinkSync(join(EXAMPLES, 'node_modules'), join(folder, 'node_modules'));
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+    for (const { file, source } of programs) {
+      mkdirSync(dirname(join(folder, 'src', file)), { recursive: true });
+      writeFileSync(join(folder, 'src', file), source);
+    }
+    copyFileSync(join(HARNESS, 'readers-own.d.ts'), join(folder, 'src', 'readers-own.d.ts'));
+    const config = {
+      extends: join(ROOT, 'tsconfig.base.json'),
+      compilerOptions: {
+        rootDir: 'src',
+        outDir: 'dist',
+        composite: false,
+        declaration: false,
+        declarationMap: false,
+        allowJs: true,
+        checkJs: true,
+        noUnusedLocals: false, // They show what there is, and leave it to the reader.
+        noPropertyAccessFromIndexSignature: false,
+        typeRoots: [join(ROOT, 'node_modules/@types')],
+      },
+      include: ['src'],
+    };
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
+  });
+
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('there are many', () => {
+    expect(programs.length).toBeGreaterThan(40);
+  });
+
+  test('all compile', { timeout: 60_000 }, () => {
+    const tsc = join(ROOT, 'node_modules/.bin/tsc');
+    const { stdout, status } = spawnSync(tsc, ['-p', folder], { encoding: 'utf8' });
+    expect({ stdout, status }).toEqual({ stdout: '', status: 0 });
+  });
+
+  const runs = [...TOGETHER, ...alone].map((names) => ({ names, title: names.join(' and ') }));
+  test.for(runs)('$title', { timeout: 60_000 }, async ({ names }, { signal }) => {
+    const env = { ...process.env, XDG_RUNTIME_DIR: folder };
+    const ends = names.map(async (name) => {
+      const path = join(folder, 'dist', `${name}.js`);
+      const program = spawn(process.execPath, ['--import', OWN, path], {
+        env,
+        cwd: dirname(path),
+        stdio: ['ignore', 'pipe', 'pipe'],
+        signal,
+        killSignal: 'SIGKILL',
+      });
+      const output = text(program.stdout);
+      const errors = text(program.stderr);
+      const [status] = await once(program, 'close');
+      await output;
+      return {
+        name,
+        status,
+        errors: (await errors).replace(/^.*ExperimentalWarning.*\n.*\n/gm, ''),
+      };
+    });
+    expect(await Promise.all(ends)).toEqual(names.map((name) => ({ name, status: 0, errors: '' })));
+  });
+});
