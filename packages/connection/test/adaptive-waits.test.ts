@@ -1,5 +1,5 @@
 import { AdaptiveWaits } from '@pageferry/connection';
-import { LoopBudget } from '@pageferry/core';
+import { clock, LoopBudget } from '@pageferry/core';
 import type { LinuxCalls } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -9,7 +9,7 @@ const calls = loadLinuxCalls();
 // A clock that goes on by a microsecond at each look: how busy the machine is makes no difference.
 let now = 0;
 beforeEach(() => {
-  vi.spyOn(performance, 'now').mockImplementation(() => {
+  vi.spyOn(clock, 'now').mockImplementation(() => {
     now += 0.001;
     return now;
   });

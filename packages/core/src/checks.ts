@@ -95,19 +95,6 @@ export function checkBytes(argument: string, value: unknown): Uint8Array {
 }
 
 /**
- * Passes an options object, or `{}` for `undefined`.
- *
- * @throws `INVALID_ARGUMENT` for anything that is not an object.
- */
-export function checkOptions<T extends object>(value: T | undefined): T {
-  if (value === undefined) return {} as T;
-  if (value === null || typeof value !== 'object') {
-    throw invalidArgument('options', value, 'an object');
-  }
-  return value;
-}
-
-/**
  * Passes an endpoint path.
  *
  * @throws `INVALID_ARGUMENT` for another type, `ENDPOINT_INVALID` for an empty path or one with a

@@ -28,6 +28,7 @@ export type * from './contract/sender.js';
 export type * from './contract/transport.js';
 export { asyncDispose, dispose } from './dispose.js';
 export * from './errors.js';
+export { checkOptions } from './options.js';
 export { retryWithBackoff } from './waiting/backoff.js';
 export { clock } from './waiting/clock.js';
 export { abortedError, checkWaitOptions, withDeadline } from './waiting/deadline.js';

@@ -1,4 +1,5 @@
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { useFakeClock } from './support/fake-clock.js';
 import { FakeSender } from './support/fake-sender.js';
 import { stateOf, turns } from './support/turns.js';
 
@@ -206,10 +207,7 @@ describe('send of bytes', () => {
   });
 
   test('has one time limit for all of it: the wait for memory, and the way out', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    onTestFinished(() => {
-      vi.useRealTimers();
-    });
+    useFakeClock();
     const sender = new FakeSender();
     Object.assign(sender, { room: 0, outcome: 'full' });
     const sending = sender.send(BYTES, { timeout: 1000 });

@@ -58,13 +58,22 @@ test('checkBytes passes Uint8Array and Buffer, and nothing like them', () => {
   }
 });
 
-test('checkOptions passes objects, and nothing for undefined', () => {
+test('checkOptions passes objects with known names, and nothing for undefined', () => {
   const options = { a: 1 };
-  expect(checkOptions(options)).toBe(options);
-  expect(checkOptions(undefined)).toEqual({});
+  expect(checkOptions(options, ['a'])).toBe(options);
+  expect(checkOptions(undefined, ['a' as never])).toEqual({});
   for (const bad of [null, 5, 'x', true]) {
-    expect(thrownBy(() => checkOptions(bad as never))).toEqual(['INVALID_ARGUMENT', 'options']);
+    expect(thrownBy(() => checkOptions(bad as never, []))).toEqual(['INVALID_ARGUMENT', 'options']);
   }
+});
+
+test('an option that does not exist is refused with the nearest name (11.21)', () => {
+  const known = ['poolBytes', 'endpoint', 'spinMicroseconds'] as never[];
+  const refuse = (name: string) => () => checkOptions({ [name]: 5 }, known);
+  expect(thrownBy(refuse('poolByte'))).toEqual(['INVALID_ARGUMENT', 'poolByte']);
+  expect(refuse('poolByte')).toThrow("there is no option 'poolByte': did you mean 'poolBytes'?");
+  expect(refuse('endPoint')).toThrow("did you mean 'endpoint'?");
+  expect(refuse('colour')).toThrow('there are poolBytes, endpoint, spinMicroseconds');
 });
 
 test('checkEndpoint passes paths', () => {

@@ -1,4 +1,5 @@
 import {
+  clock,
   LoopBudget,
   nextTurn,
   PageferryError,
@@ -6,6 +7,7 @@ import {
   withDeadline,
 } from '@pageferry/core';
 import { describe, expect, test, vi } from 'vitest';
+import { useFakeClock } from './support/fake-clock.js';
 
 const FOREVER = (signal?: AbortSignal): Promise<never> =>
   new Promise((_resolve, reject) => {
@@ -54,7 +56,7 @@ describe('withDeadline', () => {
   });
 
   test('leaves no timer and no listener behind', async () => {
-    vi.useFakeTimers();
+    useFakeClock();
     const { signal } = new AbortController();
     const remove = vi.spyOn(signal, 'removeEventListener');
     await withDeadline({ signal, timeout: 1000 }, async () => {});
@@ -63,13 +65,12 @@ describe('withDeadline', () => {
     ).rejects.toThrow('no');
     expect(vi.getTimerCount()).toBe(0);
     expect(remove).toHaveBeenCalledTimes(2);
-    vi.useRealTimers();
   });
 });
 
 describe('retryWithBackoff', () => {
   test('asks again with longer pauses until there is an answer', async () => {
-    vi.useFakeTimers();
+    useFakeClock();
     let attempts = 0;
     const answer = retryWithBackoff(
       async () => (++attempts === 6 ? 'here' : undefined),
@@ -84,7 +85,6 @@ describe('retryWithBackoff', () => {
     expect(seen).toEqual([1, 2, 3, 4, 5, 6]);
     expect(await answer).toBe('here');
     expect(vi.getTimerCount()).toBe(0);
-    vi.useRealTimers();
   });
 
   test('an answer may be anything but undefined', async () => {
@@ -107,7 +107,7 @@ describe('retryWithBackoff', () => {
 
 describe('LoopBudget', () => {
   test('is used up after its time, and whole again in the next turn of the event loop', async () => {
-    const now = vi.spyOn(performance, 'now');
+    const now = vi.spyOn(clock, 'now');
     now.mockReturnValue(1000);
     const budget = new LoopBudget(500);
     expect(budget.exhausted()).toBe(false);

@@ -97,7 +97,13 @@ const MAX_POOL_BYTES = capabilities.maxMessageBytes;
 
 /** @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`. */
 export function checkSenderOptions(options: SharedMmapSenderOptions): SenderSettings {
-  const common = checkCommonSenderOptions(options, capabilities);
+  const common = checkCommonSenderOptions(options, capabilities, [
+    'binding',
+    'preallocateBytes',
+    'history',
+    'receiverAccess',
+    'guard',
+  ]);
   const { preallocateBytes, history, receiverAccess, guard } = options;
   const poolBytes = checkOptionalInteger('poolBytes', common.poolBytes, 0, 1, MAX_POOL_BYTES);
   checkPoolFits(poolBytes);
@@ -120,7 +126,14 @@ export function checkSenderOptions(options: SharedMmapSenderOptions): SenderSett
 
 /** @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`. */
 export function checkReceiverOptions(options: SharedMmapReceiverOptions): ReceiverSettings {
-  const common = checkCommonReceiverOptions(options, capabilities);
+  const common = checkCommonReceiverOptions(options, capabilities, [
+    'binding',
+    'maxBorrowed',
+    'whenBehind',
+    'queueDepth',
+    'access',
+    'guard',
+  ]);
   const { maxBorrowed, whenBehind, queueDepth, access, guard } = options;
   return {
     ...common,

@@ -16,10 +16,10 @@ export type ReceiverSettings = CommonReceiverSettings;
 
 /** @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`, `NOT_SUPPORTED`. */
 export function checkSenderOptions(options: SenderOptions): SenderSettings {
-  return checkCommonSenderOptions(options, capabilities);
+  return checkCommonSenderOptions(options, capabilities, []);
 }
 
 /** @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`, `NOT_SUPPORTED`. */
 export function checkReceiverOptions(options: ReceiverOptions): ReceiverSettings {
-  return checkCommonReceiverOptions(options, capabilities);
+  return checkCommonReceiverOptions(options, capabilities, []);
 }

@@ -33,7 +33,7 @@ export type ReceiverSettings = CommonReceiverSettings;
 
 /** @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`. */
 export function checkSenderOptions(options: VmspliceSenderOptions): SenderSettings {
-  const common = checkCommonSenderOptions(options, capabilities);
+  const common = checkCommonSenderOptions(options, capabilities, ['pipeBytes']);
   const { pipeBytes } = options;
   const most = 2 ** 31 - 1;
   checkPoolFits(common.poolBytes);
@@ -45,5 +45,5 @@ export function checkSenderOptions(options: VmspliceSenderOptions): SenderSettin
 
 /** @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`. */
 export function checkReceiverOptions(options: VmspliceReceiverOptions): ReceiverSettings {
-  return checkCommonReceiverOptions(options, capabilities);
+  return checkCommonReceiverOptions(options, capabilities, []);
 }

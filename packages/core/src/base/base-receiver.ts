@@ -1,5 +1,5 @@
 import { checkDescriptor } from '../check-descriptor.js';
-import { checkInteger, checkOptions } from '../checks.js';
+import { checkInteger } from '../checks.js';
 import type { Capabilities } from '../contract/capabilities.js';
 import type {
   Delivery,
@@ -12,7 +12,7 @@ import type {
 import type { WaitOptions } from '../contract/transport.js';
 import { asyncDispose } from '../dispose.js';
 import { PageferryError } from '../errors.js';
-import { checkMayWait, withDeadline } from '../waiting/deadline.js';
+import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { LoopBudget, nextTurn } from '../waiting/loop-budget.js';
 import { Turnstile } from '../waiting/turnstile.js';
 import { BaseDelivery } from './base-delivery.js';
@@ -27,6 +27,7 @@ export interface BaseReceiverSettings {
 }
 
 const NOTHING: WaitOptions = {};
+const SPLICE_OPTIONS = ['signal', 'timeout', 'tee'] as const;
 const END: IteratorReturnResult<undefined> = { value: undefined, done: true };
 
 /**
@@ -138,13 +139,13 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
   ): Promise<SpliceResult | undefined> {
     this.#checkOpen();
     const fd = checkDescriptor('destination', destination);
-    const { tee } = checkOptions(options);
+    const { tee } = checkWaitOptions(options, SPLICE_OPTIONS);
     const teeFd = tee === undefined ? undefined : checkDescriptor('tee', tee);
     if (teeFd !== undefined && !this.#capabilities.tee) {
       throw new PageferryError('NOT_SUPPORTED', 'this transport cannot tee', { argument: 'tee' });
     }
     let moved = 0;
-    if (teeFd === undefined && this.#mayAnswerAtOnce(options)) {
+    if (teeFd === undefined && this.#mayAnswerAtOnce(options, SPLICE_OPTIONS)) {
       // The usual case without a detour: the message is here, and its destination takes it.
       const outcome = this.tryMoveTo(fd, destination);
       if (typeof outcome !== 'number') return this.#movedOn(outcome);
@@ -218,8 +219,11 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
    *
    * @throws `INVALID_ARGUMENT`, and `ABORTED` for a signal that has fired.
    */
-  #mayAnswerAtOnce(options: WaitOptions): boolean {
-    if (options !== NOTHING) checkMayWait(options);
+  #mayAnswerAtOnce<T extends WaitOptions>(
+    options: T,
+    known?: readonly (keyof T & string)[],
+  ): boolean {
+    if (options !== NOTHING) checkMayWait(options, known);
     return !this.#receiving.busy && !this.budget.exhausted();
   }
 

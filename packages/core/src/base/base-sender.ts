@@ -123,6 +123,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
 
   async send(bytes: Uint8Array, options: WaitOptions = NOTHING): Promise<SendOutcome> {
     checkBytes('bytes', bytes);
+    checkWaitOptions(options);
     // One limit for all of it: the wait for memory, the copy, and the way out.
     return withDeadline(options, async (signal) => {
       const atOnce = this.budget.exhausted() ? undefined : this.tryLoan(bytes.length);
@@ -141,6 +142,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   async waitForReceivers(count = 1, options: WaitOptions = NOTHING): Promise<void> {
     this.#checkOpen();
     checkInteger('count', count, 0, this.#capabilities.maxReceivers);
+    checkWaitOptions(options);
     await withDeadline(options, (signal) =>
       this.waitUntil(() => this.countReceivers() >= count, signal),
     );
@@ -148,6 +150,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
 
   async flush(options: WaitOptions = NOTHING): Promise<void> {
     this.#checkOpen();
+    checkWaitOptions(options);
     await withDeadline(options, (signal) => this.waitUntil(() => this.isFlushed(), signal));
   }
 

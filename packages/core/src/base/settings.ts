@@ -1,12 +1,8 @@
-import {
-  checkEndpoint,
-  checkOptionalInteger,
-  checkOptions,
-  inheritedDescriptor,
-} from '../checks.js';
+import { checkEndpoint, checkOptionalInteger, inheritedDescriptor } from '../checks.js';
 import type { Capabilities } from '../contract/capabilities.js';
 import type { ReceiverOptions, SenderOptions } from '../contract/transport.js';
 import { PageferryError } from '../errors.js';
+import { checkOptions } from '../options.js';
 
 /** {@link SenderOptions} with every default filled in. */
 export interface CommonSenderSettings {
@@ -23,6 +19,14 @@ export interface CommonReceiverSettings {
   readonly spinMicroseconds: number;
 }
 
+const SENDER_OPTIONS = ['endpoint', 'poolBytes', 'maxReceivers', 'spinMicroseconds'] as const;
+const RECEIVER_OPTIONS = [
+  'endpoint',
+  'maxBorrowedBytes',
+  'spinMicroseconds',
+  'signal',
+  'timeout',
+] as const;
 const DEFAULT_BYTES = 64 * 1024 * 1024;
 const DEFAULT_SPIN = 100;
 const LONGEST_SPIN = 1_000_000;
@@ -30,14 +34,17 @@ const LONGEST_SPIN = 1_000_000;
 /**
  * Passes what every transport's sender takes.
  *
+ * @param more the names of the options that this transport has besides.
  * @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`, `NOT_SUPPORTED` for an inherited endpoint where the
  *   transport has none.
  */
-export function checkCommonSenderOptions(
-  options: SenderOptions,
+export function checkCommonSenderOptions<T extends SenderOptions>(
+  options: T,
   capabilities: Capabilities,
+  more: readonly Exclude<keyof T & string, keyof SenderOptions>[],
 ): CommonSenderSettings {
-  const { endpoint, poolBytes, maxReceivers, spinMicroseconds } = checkOptions(options);
+  const known = [...SENDER_OPTIONS, ...more];
+  const { endpoint, poolBytes, maxReceivers, spinMicroseconds } = checkOptions(options, known);
   const most = capabilities.maxReceivers;
   return {
     endpoint: checkEndpointFor(endpoint, capabilities),
@@ -48,11 +55,13 @@ export function checkCommonSenderOptions(
 }
 
 /** Passes what every transport's receiver takes. @throws as {@link checkCommonSenderOptions}. */
-export function checkCommonReceiverOptions(
-  options: ReceiverOptions,
+export function checkCommonReceiverOptions<T extends ReceiverOptions>(
+  options: T,
   capabilities: Capabilities,
+  more: readonly Exclude<keyof T & string, keyof ReceiverOptions>[],
 ): CommonReceiverSettings {
-  const { endpoint, maxBorrowedBytes, spinMicroseconds } = checkOptions(options);
+  const known = [...RECEIVER_OPTIONS, ...more];
+  const { endpoint, maxBorrowedBytes, spinMicroseconds } = checkOptions(options, known);
   return {
     endpoint: checkEndpointFor(endpoint, capabilities),
     maxBorrowedBytes: checkOptionalInteger('maxBorrowedBytes', maxBorrowedBytes, DEFAULT_BYTES, 1),

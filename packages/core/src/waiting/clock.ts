@@ -9,7 +9,7 @@ import * as timers from 'node:timers';
  * `mock.timers` of `node:test`): in the global object, in `node:timers`, or in both. Their clock stands
  * still until a test moves it, while the other process goes on. A wait that asked it would never end.
  */
-export const clock = Object.freeze({
+export const clock = {
   /** Milliseconds since this process or thread began (performance.now). */
   now: performance.now.bind(performance) as () => number,
   setTimeout: timers.setTimeout,
@@ -19,4 +19,4 @@ export const clock = Object.freeze({
   setImmediate: timers.setImmediate,
   clearImmediate: timers.clearImmediate,
   nextTick: process.nextTick.bind(process) as typeof process.nextTick,
-});
+};

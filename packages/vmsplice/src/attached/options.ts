@@ -39,6 +39,8 @@ export interface AttachSettings {
   readonly spinMicroseconds: number;
 }
 
+const OPTIONS = ['pipe', 'poolBytes', 'spinMicroseconds'] as const;
+
 /** Which end of a pipe a sender or a receiver attaches to, and what else to tell who passes another. */
 const ENDS = {
   sender: { end: 'writeEnd', others: 'readEnd', wrong: O_RDONLY, what: 'that can be written to' },
@@ -55,7 +57,7 @@ export function checkAttachOptions(
   options: AttachOptions,
   role: keyof typeof ENDS,
 ): AttachSettings {
-  const { pipe, poolBytes, spinMicroseconds } = checkOptions(options);
+  const { pipe, poolBytes, spinMicroseconds } = checkOptions(options, OPTIONS);
   const { end, others, wrong, what } = ENDS[role];
   const instead =
     `the stdio pipes of Node are sockets: make one with openPipe(), give the child its ${others} in ` +

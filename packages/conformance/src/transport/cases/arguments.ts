@@ -114,6 +114,42 @@ export function describeArguments(subject: Subject): void {
       await expectPairWorks(sender, () => receiver.receive(1));
     });
 
+    test('options that do not exist are refused, with the nearest name (11.21)', async () => {
+      const { sender, receiver } = await stage.outgoing();
+      const near = await stage.incoming();
+      const fd = openNullDevice(stage);
+      const late = { timeOut: 5 } as never;
+      const calls: Record<string, () => unknown> = {
+        loan: () => sender.loan(1, late),
+        send: () => sender.send(new Uint8Array(1), late),
+        waitForReceivers: () => sender.waitForReceivers(1, late),
+        flush: () => sender.flush(late),
+        close: () => sender.close(late),
+        receive: () => near.receiver.receive(late),
+        receiveMany: () => near.receiver.receiveMany(1, late),
+        spliceTo: () => near.receiver.spliceTo(fd, late),
+      };
+      for (const [name, call] of Object.entries(calls)) {
+        const error = await expectFailure(call, 'INVALID_ARGUMENT');
+        expect(`${name}: ${error.message}`).toBe(
+          `${name}: there is no option 'timeOut': did you mean 'timeout'?`,
+        );
+      }
+      const endpoint = stage.path();
+      const wide = { endpoint, poolByte: 5 } as never;
+      const created = await expectFailure(
+        () => subject.transport.createSender(wide),
+        'INVALID_ARGUMENT',
+      );
+      expect(created.message).toContain("did you mean 'poolBytes'?");
+      const joined = await expectFailure(
+        () => subject.transport.createReceiver({ endpoint, maxBorowedBytes: 5 } as never),
+        'INVALID_ARGUMENT',
+      );
+      expect(joined.message).toContain("did you mean 'maxBorrowedBytes'?");
+      await expectPairWorks(sender, () => receiver.receive(1));
+    });
+
     test('a loan refuses an unusable length to truncate to, and stays as it is', async () => {
       const { sender, receiver } = await stage.outgoing();
       const loan = await sender.loan(100);
