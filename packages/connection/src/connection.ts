@@ -4,16 +4,17 @@ import {
   type LinuxCalls,
   OwnedFd,
   POLLIN,
+  POLLRDHUP,
   type SocketMessage,
   systemCallError,
   type UnixSocket,
 } from '@pageferry/linux';
 import { ClaimableConsumer, ClaimableProducer } from './control/claimable-queue.js';
 import type { ControlMemory } from './control/control-memory.js';
-import { PARKED, RECEIVER, SENDER, TAG_WORD, WAITS_FOR } from './control/layout.js';
+import { END, PARKED, RECEIVER, SENDER, TAG_WORD, WAITS_FOR } from './control/layout.js';
 import { MEMORY_MESSAGE_BYTES, PassedMemory, passMemory } from './control/passed-memory.js';
 import { type Entry, QueueConsumer, QueueProducer } from './control/queue.js';
-import { senderDied, senderMisbehaved } from './sender-errors.js';
+import { cutOffBySender, senderDied, senderMisbehaved } from './sender-errors.js';
 import type { Doorbell } from './waiting/doorbell.js';
 
 /** How many messages of the peer to take before others have their turn of the event loop. */
@@ -53,6 +54,7 @@ abstract class Connection implements Disposable {
   #process: { readonly fd: OwnedFd; readonly watcher: DescriptorWatcher } | undefined;
   #onHangUp: (() => void) | undefined;
   #peerGone = false;
+  #peerEnded = false;
   #countersAtRing = 0;
   #emptyRings = 0;
   /** True if the peer was cut off because it rang and rang, and had nothing to say. */
@@ -75,6 +77,14 @@ abstract class Connection implements Disposable {
     return this.#peerGone;
   }
 
+  /**
+   * True once the peer's end of the socket was seen to have closed: it is gone for certain, where
+   * {@link peerGone} may also say that this side has given it up.
+   */
+  get peerEnded(): boolean {
+    return this.#peerEnded;
+  }
+
   /** What failed on this side, mostly `SYSTEM_CALL_FAILED`; `undefined` if nothing did. */
   get failure(): unknown {
     return this.#failure;
@@ -87,7 +97,7 @@ abstract class Connection implements Disposable {
    */
   fail(error: unknown): void {
     this.#failure ??= error;
-    this.#peerGone = true;
+    this.#giveUp();
     this.unwatch();
     // Not here: it may be in the middle of what its owner does.
     clock.setImmediate(() => this.#hangUp());
@@ -114,7 +124,7 @@ abstract class Connection implements Disposable {
         for (let count = 0; count < MESSAGES_AT_ONCE; count++) {
           const message = socket.receive(MEMORY_MESSAGE_BYTES);
           if (message === undefined) return;
-          if (message !== 'end' && this.hear(message)) continue;
+          if (this.#take(message)) continue;
           this.#hangUp();
           return;
         }
@@ -160,19 +170,22 @@ abstract class Connection implements Disposable {
     this.#process = undefined;
   }
 
-  /** True once the peer has hung up or died, also where the event loop had no turn to notice it. */
+  /**
+   * True once the peer has hung up or died, also where the event loop had no turn to notice it. What is
+   * behind more messages than an honest peer has under way is seen at the next call.
+   */
   checkPeer(): boolean {
     const { socket } = this.#parts;
     try {
-      while (!this.#peerGone) {
+      for (let count = 0; count < MESSAGES_AT_ONCE && !this.#peerGone; count++) {
         const message = socket.receive(MEMORY_MESSAGE_BYTES);
         if (message === undefined) return false;
-        this.#peerGone = message === 'end' || !this.hear(message);
+        if (!this.#take(message)) this.#giveUp();
       }
     } catch (error) {
       this.fail(error);
     }
-    return true;
+    return this.#peerGone;
   }
 
   /**
@@ -191,7 +204,7 @@ abstract class Connection implements Disposable {
     this.#ownBell.ignore();
     this.unwatch();
     this.ringsInVain = !this.#peerGone;
-    this.#peerGone = true;
+    this.#giveUp();
     return false;
   }
 
@@ -212,8 +225,32 @@ abstract class Connection implements Disposable {
     }
   }
 
-  #hangUp(): void {
+  /** Takes what came on the socket. False if it was the end, or should not have come. */
+  #take(message: SocketMessage | 'end'): boolean {
+    if (message !== 'end') return this.hear(message);
+    this.#peerEnded = true;
+    return false;
+  }
+
+  #giveUp(): void {
     this.#peerGone = true;
+    this.peerLeft();
+  }
+
+  /** Called when the peer is gone, or was given up. */
+  protected peerLeft(): void {
+    // Nothing to do here.
+  }
+
+  /** Nothing that happens on this connection is told any more. */
+  protected silence(): void {
+    this.unwatch();
+    this.#ownBell.ignore();
+    this.#onHangUp = undefined;
+  }
+
+  #hangUp(): void {
+    if (!this.#peerGone) this.#giveUp();
     this.unwatch();
     const onHangUp = this.#onHangUp;
     this.#onHangUp = undefined;
@@ -250,6 +287,7 @@ export class SenderConnection extends Connection {
   readonly #socket: UnixSocket;
   #bytesProduced = 0;
   #memoriesPassed = 0;
+  #endWatcher: DescriptorWatcher | undefined;
 
   /** @param mayDrop whether messages that the receiver has not taken may be taken back. */
   constructor(parts: ConnectionParts, mayDrop = false) {
@@ -340,8 +378,54 @@ export class SenderConnection extends Connection {
 
   /** Publishes that nothing more will be delivered, in good order. */
   finish(): void {
-    Atomics.store(this.words, SENDER.finished, 1);
+    Atomics.store(this.words, SENDER.finished, END.closed);
     this.wakeReceiver();
+  }
+
+  /**
+   * Gives up a receiver that may be alive, and tells it: it takes nothing more from here. What it holds, or
+   * is about to take, it may read until it {@link receiverHasEnded}.
+   *
+   * @param isAccused whether that is because of what the receiver did, and not of what failed here.
+   */
+  cutOff(isAccused: boolean): void {
+    this.silence();
+    Atomics.store(this.words, SENDER.finished, isAccused ? END.accused : END.failed);
+    this.wakeReceiver();
+    try {
+      // Only this direction: otherwise nobody could tell when the other one ends.
+      this.#socket.endSending();
+    } catch {
+      // It is told by the word alone, then.
+    }
+  }
+
+  /**
+   * Has `onEnd` called on the event loop when the receiver that was cut off has closed its end. Nothing
+   * else that it does wakes this side. Where that cannot be watched, {@link receiverHasEnded} tells.
+   */
+  awaitEnd(calls: LinuxCalls, onEnd: () => void): void {
+    const watcher = calls.watch(this.#socket.fd, POLLRDHUP, () => {
+      this.#endWatcher?.close();
+      this.#endWatcher = undefined;
+      onEnd();
+    });
+    if (typeof watcher !== 'number') this.#endWatcher = watcher;
+  }
+
+  /** True once the receiver's end of the socket has closed: nobody reads any more what it was given. */
+  receiverHasEnded(): boolean {
+    try {
+      return this.peerEnded || this.#socket.peerHasEnded();
+    } catch {
+      return false;
+    }
+  }
+
+  override close(): void {
+    this.#endWatcher?.close();
+    this.#endWatcher = undefined;
+    super.close();
   }
 }
 
@@ -397,24 +481,27 @@ export class ReceiverConnection extends Connection {
    * between, or `'end'` after an orderly end.
    *
    * @throws `PEER_DIED` if nothing will come any more, `PEER_MISBEHAVED` if the sender was cut off,
-   *   or what failed on this side.
+   *   `PEER_REJECTED` if it has cut this receiver off, or what failed on this side.
    */
   lookAgain(): number | 'end' {
-    const { finished } = this;
-    if (!finished && !this.peerGone) return 0;
+    const end = this.#end();
+    if (end === 0 && !this.peerGone) return 0;
+    if (isCut(end)) this.#deliveries.stop();
     // What was published before the end is there by now, and still to be taken.
     const available = this.deliveriesAvailable();
     if (available !== 0) return available;
-    if (finished) return 'end';
+    if (end === END.closed) return 'end';
     throw this.endedBy('without an orderly close');
   }
 
   /**
-   * The error for a sender that is gone: it has died, or was cut off for what it did, or what failed
-   * on this side.
+   * The error for a sender that is gone: it has died, or was cut off for what it did, or has cut this
+   * side off, or what failed on this side.
    */
   endedBy(when: string): unknown {
     if (this.failure !== undefined) return this.failure;
+    const end = this.#end();
+    if (isCut(end)) return cutOffBySender(end === END.accused);
     return this.ringsInVain
       ? senderMisbehaved('its doorbell rings and rings, and there is nothing new')
       : senderDied(when);
@@ -462,13 +549,25 @@ export class ReceiverConnection extends Connection {
   }
 
   /**
-   * True once the sender has said that nothing more comes, in good order. Ask after a look for
-   * deliveries, and look once more: some may have come in between.
+   * True once the sender has said that nothing more comes. Ask after a look for deliveries, and look once
+   * more: some may have come in between.
    */
   get finished(): boolean {
+    return this.#end() !== 0;
+  }
+
+  /** One of `END`, or 0. */
+  #end(): number {
     // A plain load first: whoever polls asks each time, and `Atomics.load` is a call. The look for
     // deliveries before it is no plain one, so that it is neither kept nor moved to the front.
-    return this.words[SENDER.finished] === 1 && Atomics.load(this.words, SENDER.finished) === 1;
+    if (this.words[SENDER.finished] === 0) return 0;
+    const end = Atomics.load(this.words, SENDER.finished);
+    return end === END.closed || isCut(end) ? end : 0;
+  }
+
+  protected override peerLeft(): void {
+    // Nothing is taken from a sender that has cut this side off, though some may wait.
+    if (isCut(this.#end())) this.#deliveries.stop();
   }
 
   /** Says that this side parks. Look once more before parking. */
@@ -507,4 +606,9 @@ export class ReceiverConnection extends Connection {
   #wakeSender(): void {
     if (Atomics.exchange(this.words, PARKED.sender, 0) !== 0) this.ring(this.#senderBell);
   }
+}
+
+/** Whether a sender that ends so has cut its receiver off. */
+function isCut(end: number): boolean {
+  return end === END.failed || end === END.accused;
 }

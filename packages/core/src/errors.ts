@@ -35,7 +35,10 @@ export type ErrorCode =
   | 'VERSION_MISMATCH'
   /** The program at the other end uses another transport. */
   | 'TRANSPORT_MISMATCH'
-  /** The other end refused this process: its user is not allowed, or it has no room left. */
+  /**
+   * The other end lives and refuses this process: its user is not allowed, there is no room left, or a
+   * connection was cut off by the sender.
+   */
   | 'PEER_REJECTED'
   /** The other process ended, or hung up, without an orderly close. */
   | 'PEER_DIED'

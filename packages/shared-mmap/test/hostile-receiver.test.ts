@@ -47,12 +47,13 @@ async function open(
   };
 }
 
-/** The sender drops the liar, has all its memory back, and lends none of it twice. */
+/** The sender drops the liar, has all its memory back when that has ended, and lends none of it twice. */
 async function expectLiarToBeDropped(stage: HostileStage): Promise<void> {
   await until(() => stage.sender.receivers.length === 1);
   stage.exchange();
   await stage.sender.flush(LIMIT);
-  expect(stage.sender.stats().bytesOut).toBe(0);
+  stage.liar.socket.close();
+  await until(() => stage.sender.stats().bytesOut === 0);
   const loans = Array.from({ length: 8 }, (_, index) => {
     const loan = stage.sender.tryLoan(5000);
     loan?.bytes.fill(index);
@@ -183,7 +184,8 @@ describe.each([
     for (let message = 0; message < 6; message++) stage.exchange(100);
     // Everything that can be dropped is, and it is still not enough.
     expect(stage.sender.tryLoan(128 * KIB)).toBeUndefined();
-    expect(stage.sender.stats().bytesOut).toBe(8 * KIB);
+    // The liar may still read what it was given since: nobody else gets that either.
+    expect(stage.sender.stats().bytesOut).toBeGreaterThanOrEqual(8 * KIB);
     held?.bytes.fill(99);
     const others = [stage.sender.tryLoan(5000), stage.sender.tryLoan(5000)];
     for (const other of others) other?.bytes.fill(1);
@@ -273,6 +275,9 @@ describe('a sender that waits for a receiver which lies is not left waiting', ()
     const waiting = stage.sender.loan(8 * KIB, LIMIT);
     await until(() => stage.liar.senderWaits);
     stage.liar.giveBack(NONSENSE);
+    // It may read from that memory until it has ended.
+    await until(() => stage.sender.receivers.length === 1);
+    stage.liar.socket.close();
     (await waiting).release();
   });
 

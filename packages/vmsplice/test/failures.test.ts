@@ -75,7 +75,10 @@ describe('an error after a message was accepted', () => {
         using delivery = await lasting.receive(LIMIT);
         expect(delivery?.copy().equals(pattern(4 * KIB, seed))).toBe(true);
       }
-      await expect(failing.receive(LIMIT)).rejects.toMatchObject({ code: 'PEER_DIED' });
+      await expect(failing.receive(LIMIT)).rejects.toMatchObject({
+        code: 'PEER_REJECTED',
+        message: expect.stringContaining('the sender lives'),
+      });
       await sender.flush(LIMIT);
       expect(sender.receivers).toHaveLength(1);
       expect(sender.stats()).toMatchObject({
@@ -103,7 +106,7 @@ describe('an error after a message was accepted', () => {
     loan.bytes.set(pattern(8_000_000, 5));
     expect(loan.trySend()).toBe('sent');
     state.failure = -EIO;
-    await expect(pair.receiver.receive(LIMIT)).rejects.toMatchObject({ code: 'PEER_DIED' });
+    await expect(pair.receiver.receive(LIMIT)).rejects.toMatchObject({ code: 'PEER_REJECTED' });
     await pair.sender.flush(LIMIT);
     expect(pair.sender.stats()).toMatchObject({ bytesOut: 0, connectionsFailed: 1 });
     expect(await pair.sender.send(Buffer.from('more'))).toBe('no-receiver');
@@ -124,7 +127,7 @@ describe('an error after a message was accepted', () => {
       (delivery) => delivery?.byteLength,
       (error) => error.code,
     );
-    expect([0, 'PEER_DIED', 'SYSTEM_CALL_FAILED']).toContain(outcome);
+    expect([0, 'PEER_REJECTED', 'SYSTEM_CALL_FAILED']).toContain(outcome);
     await pair.sender.flush(LIMIT);
     expect(pair.sender.stats()).toMatchObject({ bytesOut: 0, loansHeld: 0 });
   });

@@ -28,10 +28,20 @@ export const SENDER = {
   delivered: 32,
   /** Bytes of payload ever put into the data plane, where it is a stream (the pipe transport's). */
   bytesProduced: 33,
-  /** 1 once the sender has closed in good order and delivers nothing more. */
+  /** One of {@link END} once the sender delivers nothing more; 0 before. */
   finished: 34,
   /** Memories ever passed over the socket, each for one message. */
   memoriesPassed: 35,
+} as const;
+
+/** Why a sender delivers nothing more. */
+export const END = {
+  /** It has closed in good order. */
+  closed: 1,
+  /** It lives, and has cut this receiver off because something failed on its side. */
+  failed: 2,
+  /** It lives, and has cut this receiver off because that broke the protocol, as the sender sees it. */
+  accused: 3,
 } as const;
 
 /** Written by the receiver. */

@@ -77,7 +77,8 @@ export class PassedMemory {
    */
   take(tag: number): OwnedFd | undefined {
     // It was passed before the message was published: it is here, or in the socket.
-    while (!this.#waiting.has(tag)) {
+    for (let looks = 0; !this.#waiting.has(tag); looks++) {
+      if (looks > MAX_WAITING) return undefined;
       const message = this.#socket.receive(MEMORY_MESSAGE_BYTES);
       if (message === undefined || message === 'end' || !this.keep(message)) return undefined;
     }

@@ -90,13 +90,20 @@ export class QueueProducer extends QueueEnd {
 export class QueueConsumer extends QueueEnd {
   /** The producer's counter, when it was last looked at. */
   #seen = this.count;
+  #stopped = false;
 
   /**
    * How many entries wait. The producer may lie: check the number before trusting it.
    */
   available(): number {
-    this.#seen = Atomics.load(this.words, this.counter);
+    this.#seen = this.#stopped ? this.count : Atomics.load(this.words, this.counter);
     return (this.#seen - this.count) | 0;
+  }
+
+  /** From now on no entry waits, whatever the producer says. */
+  stop(): void {
+    this.#stopped = true;
+    this.#seen = this.count;
   }
 
   /**

@@ -113,7 +113,8 @@ export interface Receiver extends AsyncDisposable, AsyncIterable<Delivery> {
    * and everything is drained.
    *
    * @throws `CLOSED`, `ABORTED`, `TIMEOUT` (no message is lost by either), `PEER_DIED` (after
-   *   everything that had arrived whole was delivered), `PEER_MISBEHAVED`, `SYSTEM_CALL_FAILED`.
+   *   everything that had arrived whole was delivered), `PEER_REJECTED` (cut off by a sender that lives),
+   *   `PEER_MISBEHAVED`, `SYSTEM_CALL_FAILED`.
    */
   receive(options?: WaitOptions): Promise<Delivery | undefined>;
   /**

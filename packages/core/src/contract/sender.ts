@@ -39,7 +39,8 @@ export interface SenderStats {
   readonly methodReason?: string | undefined;
   /**
    * Connections that ended because a system call of this process failed after it had accepted a
-   * message. Their receivers see `PEER_DIED`; the others go on.
+   * message. Their receivers see `PEER_REJECTED`, or `PEER_DIED` where a transport cannot
+   * tell them that the sender lives; the others go on.
    */
   readonly connectionsFailed: number;
   /** What ended the last of them, mostly `SYSTEM_CALL_FAILED`. Absent if there was none. */

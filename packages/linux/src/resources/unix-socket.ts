@@ -4,11 +4,15 @@ import {
   AF_UNIX,
   EAGAIN,
   ECONNRESET,
+  ENOTCONN,
   EPIPE,
   MSG_CTRUNC,
   MSG_DONTWAIT,
   MSG_PEEK,
   MSG_TRUNC,
+  POLLHUP,
+  POLLRDHUP,
+  SHUT_WR,
   SOCK_NONBLOCK,
   SOCK_SEQPACKET,
 } from '../calls/constants.js';
@@ -18,6 +22,7 @@ import {
   MAX_DESCRIPTORS_PER_MESSAGE,
   MESSAGE_FIELD,
 } from '../calls/linux-calls.js';
+import { pollNow } from '../readiness/poll-now.js';
 import { toCredentials } from './credentials.js';
 import { OwnedFd } from './owned-fd.js';
 
@@ -156,6 +161,26 @@ export class UnixSocket implements Disposable {
         ? toCredentials(info.subarray(MESSAGE_FIELD.pid))
         : undefined,
     };
+  }
+
+  /**
+   * Says that nothing more will be sent (shutdown(2)): the peer sees the end after what was sent, while
+   * its own end stays noticeable here ({@link peerHasEnded}). Harmless if the peer is gone.
+   *
+   * @throws `SYSTEM_CALL_FAILED`.
+   */
+  endSending(): void {
+    const ended = this.#calls.shutdown(this.fd, SHUT_WR);
+    if (ended !== -ENOTCONN) checkResult(ended, 'shutdown');
+  }
+
+  /**
+   * True once the peer's end is closed, or sends nothing more. Takes nothing off the socket.
+   *
+   * @throws `SYSTEM_CALL_FAILED`.
+   */
+  peerHasEnded(): boolean {
+    return (pollNow(this.#calls, this.fd, POLLRDHUP) & (POLLRDHUP | POLLHUP)) !== 0;
   }
 
   /** True if it is connected, and of the type that keeps message boundaries. */

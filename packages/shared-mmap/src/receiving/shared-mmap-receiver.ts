@@ -274,9 +274,8 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
       }
       return found;
     } catch (error) {
-      if (isPageferryError(error, 'PEER_DIED') || isPageferryError(error, 'PEER_MISBEHAVED')) {
-        this.#failure = error;
-      }
+      // What ends the connection ends it for good.
+      if (isPageferryError(error) && error.code.startsWith('PEER_')) this.#failure = error;
       throw error;
     }
   }

@@ -1,5 +1,6 @@
 import { createEntry, type SenderConnection, WAITS_FOR } from '@pageferry/connection';
 import type { PeerCredentials } from '@pageferry/core';
+import type { LinuxCalls } from '@pageferry/linux';
 import type { OwnMemory } from '../memory/own-memory.js';
 import type { Slot } from '../memory/slot.js';
 import { type BehindPolicy, PLACE_UNIT, RETURN, TICKET_OWN_MEMORY } from '../protocol.js';
@@ -59,9 +60,14 @@ export class Lane {
     return this.#settings.index;
   }
 
-  /** True if the receiver is gone or breaks the protocol: the lane must be closed. */
+  /** True if the receiver is gone or breaks the protocol: the lane must be closed, or cut off. */
   get broken(): boolean {
     return this.#broken || this.#connection.peerGone;
+  }
+
+  /** True once nobody reads any more what the receiver was given. */
+  get receiverHasEnded(): boolean {
+    return this.#connection.receiverHasEnded();
   }
 
   /** What failed on this side, if that is why the lane is broken. */
@@ -166,7 +172,21 @@ export class Lane {
     this.#connection.finish();
   }
 
-  /** Closes the connection; the receiver holds nothing any more. */
+  /**
+   * Gives up a receiver that may be alive. It keeps whatever it was given, because it may read that:
+   * until it has ended, and the lane is closed.
+   *
+   * @param onEnd called when the receiver has ended.
+   */
+  cutOff(calls: LinuxCalls, onEnd: () => void): void {
+    if (!this.#broken) this.collect();
+    this.#broken = true;
+    const connection = this.#connection;
+    connection.cutOff(this.failure === undefined);
+    connection.awaitEnd(calls, onEnd);
+  }
+
+  /** Closes the connection; the receiver holds nothing any more. Only once nobody reads from it. */
   close(slots: readonly (Slot | undefined)[]): void {
     if (!this.#broken) this.collect();
     this.#broken = true;

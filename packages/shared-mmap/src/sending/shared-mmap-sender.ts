@@ -48,7 +48,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
   readonly #pool: PayloadPool;
   readonly #history: History;
   readonly #waits: AdaptiveWaits;
-  readonly #lanes = new Lanes((error) => this.connectionFailed(error));
+  readonly #lanes: Lanes;
   readonly #looks: number;
   readonly #exhausted: () => boolean;
   #nextLane = 0;
@@ -69,6 +69,11 @@ export class SharedMmapSender extends BaseSender<Slot> {
     this.#pool = pool;
     this.#looks = settings.spinMicroseconds === 0 ? 0 : LOOKS;
     this.#exhausted = () => this.budget.exhausted();
+    this.#lanes = new Lanes({
+      calls,
+      onFailure: (error) => this.connectionFailed(error),
+      onEnd: () => this.#onEnd(),
+    });
     this.#history = new History(settings.history, (slot) => this.#takeBack(slot));
     this.#waits = new AdaptiveWaits({
       calls,
@@ -80,7 +85,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
     });
     this.#listener = new Listener(calls, endpoint, {
       mechanism: MECHANISM,
-      hasRoom: () => !this.closed && this.#lanes.size < settings.maxReceivers,
+      hasRoom: () => !this.closed && this.#hasRoom(settings.maxReceivers),
       admit: (...receiver) => this.#admit(...receiver),
     });
   }
@@ -268,6 +273,18 @@ export class SharedMmapSender extends BaseSender<Slot> {
     }
   }
 
+  /** Whether one more receiver can be served. One that was cut off takes up room until it has ended. */
+  #hasRoom(maxReceivers: number): boolean {
+    if (this.#lanes.taken >= maxReceivers) this.#lanes.closeEnded(this.#pool.slots());
+    return this.#lanes.taken < maxReceivers;
+  }
+
+  /** A receiver that was cut off has ended. */
+  #onEnd(): void {
+    this.#lanes.closeEnded(this.#pool.slots());
+    this.#waits.wake();
+  }
+
   #onRing(): void {
     this.#collect();
     this.#waits.wake();
@@ -283,6 +300,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
 
   /** Makes room in the pool at the cost of whoever can do without: false if there is nobody. */
   #relieve(): boolean {
+    if (this.#lanes.closeEnded(this.#pool.slots())) return true;
     if (this.#history.forgetUnheld()) return true;
     let relieved = false;
     for (const lane of this.#lanes.all) if (lane.dropOne()) relieved = true;

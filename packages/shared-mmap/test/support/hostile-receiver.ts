@@ -67,6 +67,12 @@ export class HostileReceiver implements Disposable {
     return this.#connection.deliveriesAvailable();
   }
 
+  /** What it means that nothing comes. */
+  lookAgain(): number | 'end' {
+    this.#connection.checkPeer();
+    return this.#connection.lookAgain();
+  }
+
   /** Reads the next message's entry, and goes past it, without a claim to it. */
   take(): Taken {
     this.#connection.takeDelivery(this.#entry);

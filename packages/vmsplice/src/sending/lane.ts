@@ -172,6 +172,10 @@ export class Lane {
   close(): void {
     const { connection, pipe, onReturn } = this.#settings;
     if (!this.#broken) this.collect();
+    // One that lives learns who has ended the connection, and why. Its pipe keeps its pages: see below.
+    if (this.broken && !connection.receiverHasEnded()) {
+      connection.cutOff(this.failure === undefined);
+    }
     connection.close();
     pipe.writeEnd.close();
     // The receiver may have spliced pages onward before it ended: nobody can tell.
