@@ -40,7 +40,7 @@ QUEUE_DEPTH = 1024
 
 # Control memory, in 32-bit words
 CONTROL_MAGIC = 0x59464750
-DELIVERED, FINISHED = 32, 34
+DELIVERED, FINISHED, CUT_OFF = 32, 34, 36
 RETURNED = 64
 SENDER_PARKED, RECEIVER_PARKED = 96, 128
 WAITS_FOR_RETURNS = 1
@@ -60,6 +60,10 @@ MASK = 0xFFFFFFFF
 
 class Misbehaved(Exception):
     """The sender breaks the protocol."""
+
+
+class WasCutOff(Exception):
+    """The sender lives, and has given this receiver up."""
 
 
 class SenderDied(Exception):
@@ -155,6 +159,8 @@ class Receiver:
             # Looked at before the counter: what was published before the end is still to be taken.
             finished = self._words[FINISHED] == 1
             gone = self._gone
+            if self._words[CUT_OFF] in (1, 2):
+                raise WasCutOff("the sender lives, and has cut this receiver off")
             available = (self._words[DELIVERED] - self._taken) & MASK
             check(available <= self._capacity, "its queue overflows")
             if available > 0:
@@ -291,7 +297,7 @@ def main():
             digest = hashlib.sha256(message.bytes).hexdigest()
             print(message.sequence, len(message.bytes), digest, flush=True)
             message.release()
-    except (Misbehaved, SenderDied, OSError) as error:
+    except (Misbehaved, WasCutOff, SenderDied, OSError) as error:
         sys.exit(f"receiver.py: {error}")
     print("end", flush=True)
 

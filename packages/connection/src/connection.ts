@@ -11,7 +11,7 @@ import {
 } from '@pageferry/linux';
 import { ClaimableConsumer, ClaimableProducer } from './control/claimable-queue.js';
 import type { ControlMemory } from './control/control-memory.js';
-import { END, PARKED, RECEIVER, SENDER, TAG_WORD, WAITS_FOR } from './control/layout.js';
+import { CUT_OFF, PARKED, RECEIVER, SENDER, TAG_WORD, WAITS_FOR } from './control/layout.js';
 import { MEMORY_MESSAGE_BYTES, PassedMemory, passMemory } from './control/passed-memory.js';
 import { type Entry, QueueConsumer, QueueProducer } from './control/queue.js';
 import { cutOffBySender, senderDied, senderMisbehaved } from './sender-errors.js';
@@ -378,7 +378,7 @@ export class SenderConnection extends Connection {
 
   /** Publishes that nothing more will be delivered, in good order. */
   finish(): void {
-    Atomics.store(this.words, SENDER.finished, END.closed);
+    Atomics.store(this.words, SENDER.finished, 1);
     this.wakeReceiver();
   }
 
@@ -390,7 +390,8 @@ export class SenderConnection extends Connection {
    */
   cutOff(isAccused: boolean): void {
     this.silence();
-    Atomics.store(this.words, SENDER.finished, isAccused ? END.accused : END.failed);
+    const { accused, failed } = CUT_OFF;
+    Atomics.store(this.words, SENDER.cutOff, isAccused ? accused : failed);
     this.wakeReceiver();
     try {
       // Only this direction: otherwise nobody could tell when the other one ends.
@@ -484,13 +485,13 @@ export class ReceiverConnection extends Connection {
    *   `PEER_REJECTED` if it has cut this receiver off, or what failed on this side.
    */
   lookAgain(): number | 'end' {
-    const end = this.#end();
-    if (end === 0 && !this.peerGone) return 0;
-    if (isCut(end)) this.#deliveries.stop();
+    const { finished, isCutOff } = this;
+    if (!finished && !isCutOff && !this.peerGone) return 0;
+    if (isCutOff) this.#deliveries.stop();
     // What was published before the end is there by now, and still to be taken.
     const available = this.deliveriesAvailable();
     if (available !== 0) return available;
-    if (end === END.closed) return 'end';
+    if (finished && !isCutOff) return 'end';
     throw this.endedBy('without an orderly close');
   }
 
@@ -500,8 +501,8 @@ export class ReceiverConnection extends Connection {
    */
   endedBy(when: string): unknown {
     if (this.failure !== undefined) return this.failure;
-    const end = this.#end();
-    if (isCut(end)) return cutOffBySender(end === END.accused);
+    const cutOff = Atomics.load(this.words, SENDER.cutOff);
+    if (this.isCutOff) return cutOffBySender(cutOff === CUT_OFF.accused);
     return this.ringsInVain
       ? senderMisbehaved('its doorbell rings and rings, and there is nothing new')
       : senderDied(when);
@@ -549,25 +550,25 @@ export class ReceiverConnection extends Connection {
   }
 
   /**
-   * True once the sender has said that nothing more comes. Ask after a look for deliveries, and look once
-   * more: some may have come in between.
+   * True once the sender has said that nothing more comes, in good order. Ask after a look for
+   * deliveries, and look once more: some may have come in between.
    */
   get finished(): boolean {
-    return this.#end() !== 0;
-  }
-
-  /** One of `END`, or 0. */
-  #end(): number {
     // A plain load first: whoever polls asks each time, and `Atomics.load` is a call. The look for
     // deliveries before it is no plain one, so that it is neither kept nor moved to the front.
-    if (this.words[SENDER.finished] === 0) return 0;
-    const end = Atomics.load(this.words, SENDER.finished);
-    return end === END.closed || isCut(end) ? end : 0;
+    return this.words[SENDER.finished] === 1 && Atomics.load(this.words, SENDER.finished) === 1;
+  }
+
+  /** True once the sender, which lives, has given this side up. */
+  get isCutOff(): boolean {
+    if (this.words[SENDER.cutOff] === 0) return false;
+    const why = Atomics.load(this.words, SENDER.cutOff);
+    return why === CUT_OFF.failed || why === CUT_OFF.accused;
   }
 
   protected override peerLeft(): void {
     // Nothing is taken from a sender that has cut this side off, though some may wait.
-    if (isCut(this.#end())) this.#deliveries.stop();
+    if (this.isCutOff) this.#deliveries.stop();
   }
 
   /** Says that this side parks. Look once more before parking. */
@@ -606,9 +607,4 @@ export class ReceiverConnection extends Connection {
   #wakeSender(): void {
     if (Atomics.exchange(this.words, PARKED.sender, 0) !== 0) this.ring(this.#senderBell);
   }
-}
-
-/** Whether a sender that ends so has cut its receiver off. */
-function isCut(end: number): boolean {
-  return end === END.failed || end === END.accused;
 }

@@ -120,7 +120,7 @@ describe('a receiver that is told that it was cut off', () => {
     expect(() => ends.receiver.lookAgain()).toThrow(why);
     // It is told of what is published no more, and its sender has no way back.
     ends.sender.deliver(0, 0, 0, 3);
-    Atomics.store(ends.words, SENDER.finished, 0);
+    Atomics.store(ends.words, SENDER.cutOff, 0);
     expect(ends.receiver.deliveriesAvailable()).toBe(0);
   });
 
@@ -138,10 +138,10 @@ describe('a receiver that is told that it was cut off', () => {
     expect(ended).toBe(1);
   });
 
-  test.each([4, -1, 0x7fffffff])('hears nothing in other words (%i)', (word) => {
+  test.each([3, -1, 0x7fffffff])('hears nothing in other words (%i)', (word) => {
     using ends = open(false, { look: () => undefined });
-    Atomics.store(ends.words, SENDER.finished, word);
+    Atomics.store(ends.words, SENDER.cutOff, word);
     expect(ends.receiver.lookAgain()).toBe(0);
-    expect(ends.receiver.finished).toBe(false);
+    expect(ends.receiver.isCutOff).toBe(false);
   });
 });

@@ -28,20 +28,20 @@ export const SENDER = {
   delivered: 32,
   /** Bytes of payload ever put into the data plane, where it is a stream (the pipe transport's). */
   bytesProduced: 33,
-  /** One of {@link END} once the sender delivers nothing more; 0 before. */
+  /** 1 once the sender has closed in good order and delivers nothing more. */
   finished: 34,
   /** Memories ever passed over the socket, each for one message. */
   memoriesPassed: 35,
+  /** One of {@link CUT_OFF} once the sender, which lives, has given this receiver up; 0 before. */
+  cutOff: 36,
 } as const;
 
-/** Why a sender delivers nothing more. */
-export const END = {
-  /** It has closed in good order. */
-  closed: 1,
-  /** It lives, and has cut this receiver off because something failed on its side. */
-  failed: 2,
-  /** It lives, and has cut this receiver off because that broke the protocol, as the sender sees it. */
-  accused: 3,
+/** Why a sender has cut a receiver off. */
+export const CUT_OFF = {
+  /** Something failed on its side. */
+  failed: 1,
+  /** The receiver broke the protocol, as the sender sees it. */
+  accused: 2,
 } as const;
 
 /** Written by the receiver. */

@@ -26,7 +26,8 @@ export function blockUntilNews(
   spinMicroseconds: number,
   deadline: number,
 ): void {
-  const hasNews = (): boolean => connection.deliveriesKnown() !== 0 || connection.finished;
+  const hasNews = (): boolean =>
+    connection.deliveriesKnown() !== 0 || connection.finished || connection.isCutOff;
   const start = clock.now();
   const spinEnd = Math.min(start + spinMicroseconds / 1000, deadline);
   for (let now = start; now < spinEnd; now = clock.now()) {
