@@ -60,6 +60,8 @@ abstract class Connection implements Disposable {
   /** True if the peer was cut off because it rang and rang, and had nothing to say. */
   protected ringsInVain = false;
   #failure: unknown;
+  /** Called when the peer's process has ended, where that is watched, whatever was given up before. */
+  protected onProcessEnd: (() => void) | undefined;
 
   protected constructor(parts: ConnectionParts, ownBell: Doorbell) {
     this.#parts = parts;
@@ -98,7 +100,7 @@ abstract class Connection implements Disposable {
   fail(error: unknown): void {
     this.#failure ??= error;
     this.#giveUp();
-    this.unwatch();
+    this.#unwatchSocket();
     // Not here: it may be in the middle of what its owner does.
     clock.setImmediate(() => this.#hangUp());
   }
@@ -152,7 +154,7 @@ abstract class Connection implements Disposable {
     const number = calls.pidfdOpen(pid, 0);
     if (number < 0) return;
     const fd = new OwnedFd(calls, number);
-    const watcher = calls.watch(number, POLLIN, () => this.#hangUp());
+    const watcher = calls.watch(number, POLLIN, () => this.#processEnded());
     if (typeof watcher === 'number') {
       fd.close();
       return;
@@ -163,8 +165,16 @@ abstract class Connection implements Disposable {
 
   /** Stops watching for the peer's end. */
   unwatch(): void {
+    this.#unwatchSocket();
+    this.#unwatchProcess();
+  }
+
+  #unwatchSocket(): void {
     this.#socketWatcher?.close();
     this.#socketWatcher = undefined;
+  }
+
+  #unwatchProcess(): void {
     this.#process?.watcher.close();
     this.#process?.fd.close();
     this.#process = undefined;
@@ -202,7 +212,7 @@ abstract class Connection implements Disposable {
     }
     if (++this.#emptyRings <= MAX_EMPTY_RINGS) return true;
     this.#ownBell.ignore();
-    this.unwatch();
+    this.#unwatchSocket();
     this.ringsInVain = !this.#peerGone;
     this.#giveUp();
     return false;
@@ -232,6 +242,13 @@ abstract class Connection implements Disposable {
     return false;
   }
 
+  #processEnded(): void {
+    this.#unwatchProcess();
+    this.#peerEnded = true;
+    this.#hangUp();
+    this.onProcessEnd?.();
+  }
+
   #giveUp(): void {
     this.#peerGone = true;
     this.peerLeft();
@@ -242,16 +259,16 @@ abstract class Connection implements Disposable {
     // Nothing to do here.
   }
 
-  /** Nothing that happens on this connection is told any more. */
+  /** Nothing that happens on this connection is told any more, but the end of the peer's process. */
   protected silence(): void {
-    this.unwatch();
+    this.#unwatchSocket();
     this.#ownBell.ignore();
     this.#onHangUp = undefined;
   }
 
   #hangUp(): void {
     if (!this.#peerGone) this.#giveUp();
-    this.unwatch();
+    this.#unwatchSocket();
     const onHangUp = this.#onHangUp;
     this.#onHangUp = undefined;
     onHangUp?.();
@@ -406,6 +423,7 @@ export class SenderConnection extends Connection {
    * else that it does wakes this side. Where that cannot be watched, {@link receiverHasEnded} tells.
    */
   awaitEnd(calls: LinuxCalls, onEnd: () => void): void {
+    this.onProcessEnd = onEnd;
     const watcher = calls.watch(this.#socket.fd, POLLRDHUP, () => {
       this.#endWatcher?.close();
       this.#endWatcher = undefined;
