@@ -1,4 +1,5 @@
-import { Command } from 'commander';
+import { constants } from 'node:os';
+import { Command, CommanderError } from 'commander';
 import { measureBindings } from './bindings.js';
 import { measureDestinations } from './destinations.js';
 import { collectNumbers, positiveInteger } from './options.js';
@@ -14,7 +15,9 @@ const log = (line: string) => process.stderr.write(`${line}\n`);
 /** `pnpm bench`: the framed API beside the same loop in C, round by round. */
 const program = new Command('bench')
   .enablePositionalOptions()
-  .addCommand(sharedCommand(log))
+  .exitOverride()
+  .showHelpAfterError()
+  .addCommand(sharedCommand(log).exitOverride().showHelpAfterError())
   .description('Throughput of the pipe transport beside the same loop in C, round by round.')
   .option('--rounds <n>', 'rounds; every subject runs once in each', positiveInteger, 7)
   .option('--gib <n>', 'GiB that each trial moves', positiveInteger, 16)
@@ -62,4 +65,15 @@ const program = new Command('bench')
     },
   );
 
-await program.parseAsync();
+// Whoever asked for the results has not got them. `pnpm bench | head -1` is no failure of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exitCode = error.code === 'EPIPE' ? 128 + constants.signals.SIGPIPE : 1;
+  if (error.code !== 'EPIPE') process.stderr.write(`bench: ${error.message}\n`);
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? 0 : 2; // It has said what is wrong, or helped.
+}

@@ -1,8 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseSize } from '../dist/options.js';
 import { checkResults } from '../dist/results/schema.js';
-import { compare, inFolder, start } from './compare.js';
+import { compare, folder, inFolder, MAIN, start } from './compare.js';
 import { sampleResults } from './sample-results.js';
 
 const SMALL = ['--scenario', 'handoff', '--size', '64', '--runs', '1', '--quick'];
@@ -110,6 +111,19 @@ describe('a run', () => {
   });
 });
 
+describe.runIf(process.platform === 'linux')('results that cannot be written', () => {
+  it('are a failure, with one line that says why (11.31)', () => {
+    writeFileSync(inFolder('now.json'), JSON.stringify(sampleResults(['work'])));
+    for (const args of [['--from', 'now.json', '--json'], ['--help']]) {
+      const command = ['-c', '"$0" "$@" > /dev/full', process.execPath, MAIN, ...args];
+      const { status, stderr } = spawnSync('sh', command, { cwd: folder });
+      expect(status).toBe(1);
+      expect(stderr.toString()).toMatch(/^compare: ENOSPC: .*$/m);
+      expect(stderr.toString()).not.toMatch(/^ +at /m);
+    }
+  });
+});
+
 describe('a command line that makes no sense', () => {
   it.each([
     ['an unknown option', ['--nonsense']],
@@ -126,6 +140,7 @@ describe('a command line that makes no sense', () => {
     expect(code).toBe(2);
     expect(stdout).toBe('');
     expect(stderr).toMatch(/^error: .+$/m);
+    expect(stderr).toMatch(/^Usage: compare/m);
   });
 
   it.each([

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, vi } from 'vitest';
 vi.setConfig({ testTimeout: 60_000 });
 
 /** The built command line. */
-const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
 /** What is left of a run. */
 export interface Ended {

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
-import { open, rename, rm, stat } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
+import { dirname, resolve } from 'node:path';
 import type { SpliceDestination } from '@pageferry/core';
 import { DemoError } from './errors.js';
 
@@ -19,8 +21,22 @@ export async function openDestination(out: string, signal: AbortSignal): Promise
   if (address !== undefined) return openConnection(address, signal);
   const existing = await stat(out).catch(() => undefined);
   if (existing?.isDirectory()) throw new DemoError('EISDIR', `${out} is a directory`);
-  return existing === undefined || existing.isFile() ? openFile(out) : openDevice(out);
+  if (existing !== undefined && !existing.isFile()) return openDevice(out);
+  return openFile(out, existing);
 }
+
+/** The file that a symbolic link stands for, be it there or not: the link stays. */
+async function targetOf(path: string): Promise<string> {
+  for (let target = path, links = 0; links < MOST_LINKS; links++) {
+    const next = await readlink(target).catch(() => undefined);
+    if (next === undefined) return target;
+    target = resolve(await realpath(dirname(target)), next);
+  }
+  throw new DemoError('ELOOP', `${path} is a symbolic link that leads in a circle`);
+}
+
+/** As many as the kernel follows (path_resolution(7)). */
+const MOST_LINKS = 40;
 
 /**
  * Host and port of `tcp://host:port`; `undefined` for anything that does not start with `tcp:`.
@@ -41,13 +57,21 @@ function standardOutput(): Destination {
   return { descriptor: 1, async finish() {}, async [Symbol.asyncDispose]() {} };
 }
 
-/** A new file gets its name when it is whole, so that nobody takes a part for the whole. */
-async function openFile(path: string): Promise<Destination> {
+/**
+ * A file gets its name when it is whole, so that nobody takes a part for the whole. It replaces what is
+ * there, and takes its mode and, as far as it may, its owner over.
+ */
+async function openFile(out: string, existing: Stats | undefined): Promise<Destination> {
+  const path = await targetOf(out);
   const partial = `${path}.${process.pid}.part`;
   const file = await open(partial, 'wx');
   return {
     descriptor: file,
     async finish() {
+      if (existing !== undefined) {
+        await file.chown(existing.uid, existing.gid).catch(() => {}); // Only root gives files away.
+        await file.chmod(existing.mode & 0o7777);
+      }
       await file.close();
       await rename(partial, path);
     },

@@ -10,12 +10,12 @@ export class DemoError extends Error {
 
 /** A reason to end that needs no words, because whoever caused it knows. */
 export class QuietEnd extends Error {
-  /** The exit status by which shells know this reason: 128 and the number of a signal. */
+  /** The exit status by which shells know this reason: 128 and the number of a signal, say. */
   readonly status: number;
 
-  constructor(reason: string, signalNumber: number) {
+  constructor(reason: string, status: number) {
     super(reason);
-    this.status = 128 + signalNumber;
+    this.status = status;
   }
 }
 

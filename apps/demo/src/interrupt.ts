@@ -19,7 +19,7 @@ export function untilInterrupted(): AbortSignal {
     }, PATIENCE).unref();
   };
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => end(new QuietEnd(signal, constants.signals[signal]), signal));
+    process.once(signal, () => end(new QuietEnd(signal, 128 + constants.signals[signal]), signal));
   }
   if (process.connected) {
     process.once('disconnect', () =>

@@ -13,11 +13,13 @@ import {
   endpointOption,
   messageBytesOption,
   outOption,
+  roundsOption,
   timeoutOption,
 } from './options.js';
 import { perform, performSide } from './perform.js';
 import { receive } from './receive.js';
 import { send } from './send.js';
+import { watchStdout } from './stdout.js';
 import { tellReceived, tellSent } from './summary.js';
 
 const program = new Command('demo')
@@ -25,18 +27,31 @@ const program = new Command('demo')
   .option('--file <path>', 'the file to send', process.execPath)
   .addOption(backendsOption())
   .addOption(messageBytesOption())
+  .addOption(roundsOption())
   .option('--json', 'print one JSON object instead of a table')
   .enablePositionalOptions() // In `demo send --backend`, the option belongs to `send`.
   .exitOverride()
+  .showHelpAfterError()
   .allowExcessArguments() // Which are misspelt commands.
   .action((options, command: Command) => {
     const [word] = command.args;
     if (word !== undefined) command.error(`error: unknown command '${word}'`);
     return perform('demo', (signal) => runAndReport(options, signal));
+  })
+  .hook('preSubcommand', (demo, sub) => {
+    const given = demo.options.find(
+      (option) => demo.getOptionValueSource(option.attributeName()) === 'cli',
+    );
+    if (given === undefined) return;
+    const name = sub.name();
+    demo.error(
+      `error: ${given.long} does nothing before ${name}: options of ${name} come behind it`,
+    );
   });
 
 program
   .command('send')
+  .allowExcessArguments(false)
   .description('Send a file to one receiver. Either side may start first.')
   .argument('<file>', 'the file to send, or - for stdin')
   .addOption(backendOption())
@@ -49,6 +64,7 @@ program
 
 program
   .command('receive')
+  .allowExcessArguments(false)
   .description('Receive a file from a sender. Either side may start first.')
   .addOption(outOption())
   .addOption(new Option('--sha256', 'look at the bytes, and print their digest').conflicts('out'))
@@ -60,6 +76,7 @@ program
     return performSide('receive', (...context) => receive(options, ...context), tellReceived);
   });
 
+watchStdout('demo');
 try {
   // `pnpm demo -- --json` is `pnpm demo --json`, as with npm.
   const args = process.argv.slice(process.argv[2] === '--' ? 3 : 2);

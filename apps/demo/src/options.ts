@@ -1,4 +1,4 @@
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import { AUTOMATIC, backendNames } from './backends.js';
@@ -22,7 +22,7 @@ const { XDG_RUNTIME_DIR } = process.env;
 /** `--endpoint`: where the two processes meet. One for each user. */
 export const endpointOption = () =>
   new Option('--endpoint <path>', 'the Unix socket where the two meet').default(
-    join(XDG_RUNTIME_DIR || tmpdir(), `pageferry-demo-${userInfo().uid}.sock`),
+    join(XDG_RUNTIME_DIR || tmpdir(), `pageferry-demo-${process.getuid?.() ?? 'user'}.sock`),
   );
 
 /** `--timeout`, in milliseconds once parsed. */
@@ -36,14 +36,22 @@ export const timeoutOption = () =>
     throw new InvalidArgumentError('Not a number of seconds.');
   });
 
+/** `--rounds`. */
+export const roundsOption = () =>
+  new Option('--rounds <n>', 'how often each backend brings the file across; the median counts')
+    .default(3)
+    .argParser(positiveInteger);
+
 /** `--message-bytes`. Measured: 1 MiB does best by every backend, half or twice as much nearly so. */
 export const messageBytesOption = () =>
   new Option('--message-bytes <bytes>', 'send the file in messages of this size')
     .default(1024 * 1024, '1 MiB')
-    .argParser((text) => {
-      if (/^[1-9]\d*$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
-      throw new InvalidArgumentError('Not a positive integer.');
-    });
+    .argParser(positiveInteger);
+
+function positiveInteger(text: string): number {
+  if (/^[1-9]\d*$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
+  throw new InvalidArgumentError('Not a positive integer.');
+}
 
 /** `--out`: where the receiver puts the bytes. */
 export const outOption = () =>

@@ -36,12 +36,12 @@ export async function perform(
 export function performSide<Report>(
   name: string,
   side: (progress: Progress, signal: AbortSignal) => Promise<Report>,
-  tell: (report: Report) => void,
+  tell: (report: Report) => void | Promise<void>,
 ): Promise<void> {
   return perform(`demo ${name}`, async (signal) => {
     const report = await side(hasRunner ? progressToRunner() : createProgress(name), signal);
     if (hasRunner) await reportToRunner(report);
-    else tell(report);
+    else await tell(report);
     return true;
   });
 }

@@ -13,26 +13,34 @@ export interface Progress {
   stop(): void;
 }
 
-/** A bar on a terminal, plain lines elsewhere. */
-export function createProgress(label: string): Progress {
-  return process.stderr.isTTY ? createBar(label) : createLines(label);
+/**
+ * A bar on a terminal, plain lines elsewhere.
+ *
+ * @param label what the line begins with.
+ * @param passing true if the bar goes away at the end, because many are to come.
+ */
+export function createProgress(label: string, { passing = false } = {}): Progress {
+  return process.stderr.isTTY ? createBar(label, passing) : createLines(label);
 }
 
-function createBar(label: string): Progress {
+function createBar(label: string, passing: boolean): Progress {
   let bar: SingleBar | undefined;
   return {
     note: (line) => console.error(line),
     start(total) {
+      const columns = process.stderr.columns || 80;
+      const width = Math.max(0, Math.min(BAR_WIDTH, columns - label.length - BESIDE));
       bar = new SingleBar({
         // An unknown total leaves nothing to draw a bar of.
         format: (_options, { progress, value }) => {
-          const filled = Math.round(progress * BAR_WIDTH);
-          const drawn = `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)}`;
+          const filled = Math.round(progress * width);
+          const drawn = `${'█'.repeat(filled)}${'░'.repeat(width - filled)}`;
           const share = `${Math.floor(progress * 100)}%`.padStart(4);
           const known = total === undefined ? '' : `${drawn} ${share}  `;
           return `${label}  ${known}${formatBytes(value)}`;
         },
         hideCursor: true,
+        clearOnComplete: passing,
         gracefulExit: false, // `stop` is called on every way out.
       });
       bar.start(total ?? 0, 0);
@@ -43,6 +51,9 @@ function createBar(label: string): Progress {
 }
 
 const BAR_WIDTH = 40;
+
+/** Columns of what stands beside bar and label: blanks, the share and the bytes. */
+const BESIDE = 2 + 6 + 2 + 9;
 const BETWEEN_LINES = 2000;
 
 /** A line every other second: enough for a log, and none at all for a short transfer. */

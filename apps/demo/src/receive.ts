@@ -62,7 +62,7 @@ async function passOn(
   } catch (error) {
     const closed = isPageferryError(error, 'SYSTEM_CALL_FAILED') && error.errnoName === 'EPIPE';
     // `demo receive --out - | head -c 1` is no failure of ours.
-    if (closed && out === '-') throw new QuietEnd('output closed', constants.signals.SIGPIPE);
+    if (closed && out === '-') throw new QuietEnd('output closed', 128 + constants.signals.SIGPIPE);
     throw error;
   } finally {
     progress.stop();

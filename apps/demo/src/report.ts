@@ -1,8 +1,9 @@
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
 import { formatBytes } from './units.js';
+import { wrap } from './wrap.js';
 
-/** One transfer by one backend. */
+/** What one backend does: one transfer of several. */
 export interface Result {
   /** Name of the backend that was used. */
   readonly backend: string;
@@ -41,7 +42,7 @@ export function isResult(outcome: Outcome): outcome is Result {
 /** One line about an outcome. */
 export function toLine(outcome: Outcome): string {
   if (!isResult(outcome)) {
-    return `${outcome.backend}: ${outcome.usable ? 'failed' : 'not available'}: ${outcome.reason}`;
+    return `${outcome.backend}: ${failureText(outcome)}`;
   }
   const { backend, bytes, seconds, gibPerSecond, verified } = outcome;
   const speed = `${formatBytes(bytes)} in ${seconds.toFixed(3)} s, ${gibPerSecond.toFixed(2)} GiB/s`;
@@ -64,8 +65,25 @@ const HEAD = [
   'SHA-256\nverified',
 ];
 
-/** The closing table, at most 80 columns wide. */
-export function toTable(outcomes: readonly Outcome[], colors: boolean): string {
+/** What came of it, for people, in lines of at most `columns` columns. */
+export function toText(outcomes: readonly Outcome[], colors: boolean, columns: number): string {
+  const width = Math.min(columns, TABLE_WIDTH);
+  const lines = columns < TABLE_WIDTH ? toList(outcomes, colors, width) : toTable(outcomes, colors);
+  const notes = outcomes.flatMap(notesOf).map((note) => wrap(note, width));
+  return [lines, ...notes, '', wrap(LEGEND, width)].join('\n');
+}
+
+const LEGEND =
+  'Medians, after one round for warming up. The time is that from the first read of the file to the ' +
+  'last write of the copy. Most of it goes into these two ends, which are the same for all: reading ' +
+  'into the loan, and filling the page cache with the output file. What is in between is what the ' +
+  'backends differ in: user-space copies says how often each byte is copied there into or out of user ' +
+  'memory. CPU time is that of both processes.';
+
+/** Columns of the table. */
+const TABLE_WIDTH = 80;
+
+function toTable(outcomes: readonly Outcome[], colors: boolean): string {
   const table = new Table({
     head: HEAD,
     colWidths: [15, 10, 9, 7, 9, 12, 10],
@@ -80,13 +98,24 @@ export function toTable(outcomes: readonly Outcome[], colors: boolean): string {
   for (const outcome of outcomes) {
     table.push(isResult(outcome) ? toRow(outcome, colors) : failureToRow(outcome));
   }
-  return [table.toString(), ...outcomes.flatMap(notesOf), LEGEND].join('\n');
+  return table.toString();
 }
 
-const LEGEND = `
-From the sender's first read to the receiver's last write; CPU time is that of
-both processes. User-space copies: how often each byte was copied into or out of
-user memory on its way from the sender's loan to the receiver's file.`;
+/** The same where a table would not fit: one paragraph for each backend. */
+function toList(outcomes: readonly Outcome[], colors: boolean, width: number): string {
+  return outcomes
+    .flatMap((outcome) => {
+      const name = colors ? styleText('bold', outcome.backend) : outcome.backend;
+      if (!isResult(outcome)) return [name, wrap(failureText(outcome), width, '  ')];
+      const [, bytes, seconds, rate, cpu, copies, verified] = toRow(outcome, colors);
+      return [
+        name,
+        wrap(`${bytes} in ${seconds} s, ${rate} GiB/s, ${cpu} CPU s per GiB`, width, '  '),
+        wrap(`user-space copies: ${copies}; SHA-256 verified: ${verified}`, width, '  '),
+      ];
+    })
+    .join('\n');
+}
 
 function toRow(result: Result, colors: boolean) {
   const paint = (color: 'green' | 'red', text: string) => (colors ? styleText(color, text) : text);
@@ -101,9 +130,13 @@ function toRow(result: Result, colors: boolean) {
   ];
 }
 
-function failureToRow({ backend, usable, reason }: Failure) {
-  const content = `${usable ? 'failed' : 'not available'}: ${reason}`;
-  return [backend, { colSpan: HEAD.length - 1, content, hAlign: 'left' as const }];
+function failureText({ usable, reason }: Failure): string {
+  return `${usable ? 'failed' : 'not available'}: ${reason}`;
+}
+
+function failureToRow(failure: Failure) {
+  const content = failureText(failure);
+  return [failure.backend, { colSpan: HEAD.length - 1, content, hAlign: 'left' as const }];
 }
 
 function notesOf(outcome: Outcome): string[] {

@@ -6,7 +6,7 @@ import { type Child, startChild } from './child.js';
 import { codeOf, DemoError, describe } from './errors.js';
 import type { Progress } from './progress.js';
 import type { ReceiveReport } from './receive.js';
-import type { Outcome, Result } from './report.js';
+import type { Failure, Outcome, Result } from './report.js';
 import type { SendReport } from './send.js';
 import { GIBIBYTE, ratio } from './units.js';
 import { sha256OfFile } from './verify.js';
@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly file: string;
   readonly backends: readonly BackendChoice[];
   readonly messageBytes: number;
+  /** How often each backend brings the file across, once for warming up not counted. */
+  readonly rounds: number;
 }
 
 /** The file that every backend has to bring across. */
@@ -25,36 +27,56 @@ interface Original {
   readonly sha256: string;
 }
 
-/** Sends one file through each backend in turn, from one process to another, and checks it. */
-export async function* run(
+/**
+ * Sends one file through every backend, from one process to another, and checks it. A first round warms
+ * the machine up, and does not count: whatever comes first in it pays for reading programs from the disk.
+ * The others are interleaved, so that what disturbs the machine for a while disturbs all backends alike.
+ *
+ * @returns for each backend the median of its rounds, or why it failed.
+ */
+export async function run(
   options: RunOptions,
-  progressFor: (backend: BackendChoice) => Progress,
+  progressFor: (backend: BackendChoice, round: number) => Progress,
   signal: AbortSignal,
-): AsyncGenerator<Outcome> {
+): Promise<readonly Outcome[]> {
   const original = await examine(options.file, signal);
   const folder = await mkdtemp(join(tmpdir(), 'pageferry-demo-'));
+  const results = new Map(options.backends.map((backend) => [backend, [] as Result[]]));
+  const failures = new Map<BackendChoice, Failure>();
   try {
-    for (const backend of options.backends) {
-      const progress = progressFor(backend);
-      progress.start(original.bytes);
-      let outcome: Outcome;
-      try {
-        outcome = await transfer(backend, original, folder, options, progress, signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        outcome = {
-          backend,
-          usable: !isUnavailable(error),
-          reason: describe(error),
-        };
-      } finally {
-        progress.stop();
+    for (let round = 0; round <= options.rounds; round++) {
+      for (const backend of options.backends) {
+        if (failures.has(backend)) continue;
+        const progress = progressFor(backend, round);
+        progress.start(original.bytes);
+        try {
+          const result = await transfer(backend, original, folder, options, progress, signal);
+          if (round > WARM_UP) results.get(backend)?.push(result);
+        } catch (error) {
+          signal.throwIfAborted();
+          const usable = !isUnavailable(error);
+          failures.set(backend, { backend, usable, reason: describe(error) });
+        } finally {
+          progress.stop();
+        }
       }
-      yield outcome;
     }
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+  return options.backends.map(
+    (backend) => failures.get(backend) ?? median(results.get(backend) ?? []),
+  );
+}
+
+/** The round that does not count. */
+export const WARM_UP = 0;
+
+/** The middle one of several results. It counts as verified only if all of them are. */
+export function median(results: readonly Result[]): Result {
+  const sorted = [...results].sort((one, other) => one.seconds - other.seconds);
+  const middle = sorted[(sorted.length - 1) >> 1] as Result;
+  return results.find(({ verified }) => !verified) ?? middle;
 }
 
 /** Digests the file; which also brings it into the page cache, for all backends alike. */
@@ -122,7 +144,8 @@ async function both<A, B>(first: Child<A>, second: Child<B>, signal: AbortSignal
   };
   const fail = (error: unknown) => {
     failures.push(error);
-    stop();
+    // Who says that the other one has left need not end it: that would keep it from saying why.
+    if (codeOf(error) !== 'PEER_DIED') stop();
   };
   signal.addEventListener('abort', stop);
   if (signal.aborted) stop();

@@ -87,6 +87,7 @@ async function ferry(
     bytes += length;
     progress.moved(bytes);
   }
+  checkWhole(bytes, source.byteLength);
   await sender.flush();
   checkReceiver();
   const span = endSpan();
@@ -99,6 +100,13 @@ async function ferry(
     methodReason,
     userSpaceCopies: senderCopies(method),
   };
+}
+
+/** A part of a file must not pass for the whole. */
+function checkWhole(bytes: number, expected: number | undefined): void {
+  if (expected === undefined || bytes >= expected) return;
+  const words = `the file shrank while it was sent: ${bytes} of ${expected} bytes were left`;
+  throw new DemoError('FILE_SHRANK', words);
 }
 
 function receiverLeft(): DemoError {

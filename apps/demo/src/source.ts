@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { addAbortSignal } from 'node:stream';
 import { DemoError } from './errors.js';
@@ -12,8 +13,14 @@ export interface Source extends AsyncDisposable {
 
 /** Opens a file, or standard input for `-`. */
 export function openSource(path: string, signal: AbortSignal): Promise<Source> | Source {
-  return path === '-' ? openStdin(signal) : openFile(path);
+  if (path !== '-') return openFile(path);
+  const stats = fstatSync(STDIN);
+  if (stats.isDirectory()) throw new DemoError('EISDIR', 'standard input is a directory');
+  // Node knows no stream for a disk: it would have nothing in it.
+  return stats.isBlockDevice() ? openFile('/dev/stdin') : openStdin(signal);
 }
+
+const STDIN = 0;
 
 async function openFile(path: string): Promise<Source> {
   const file = await open(path);

@@ -1,6 +1,7 @@
 import type { ReceiveReport } from './receive.js';
 import type { SendReport } from './send.js';
 import type { Span } from './span.js';
+import { print } from './stdout.js';
 import { formatBytes, GIBIBYTE, ratio } from './units.js';
 
 /** Tells people what one sender did. On stderr, as all words are. */
@@ -10,8 +11,13 @@ export function tellSent({ bytes, span, method, methodReason, userSpaceCopies }:
 }
 
 /** Tells people what one receiver did. A digest goes to stdout, in the format of sha256sum(1). */
-export function tellReceived({ bytes, span, userSpaceCopies, sha256 }: ReceiveReport): void {
-  if (sha256 !== undefined) console.log(`${sha256}  -`);
+export async function tellReceived({
+  bytes,
+  span,
+  userSpaceCopies,
+  sha256,
+}: ReceiveReport): Promise<void> {
+  if (sha256 !== undefined) await print(`${sha256}  -`);
   console.error(`Received ${speed(bytes, span)}, ${copies(userSpaceCopies)}`);
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, vi } from 'vitest';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 /** The built command line. */
 export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
@@ -106,6 +106,9 @@ export function start(env: NodeJS.ProcessEnv, command: string, ...args: string[]
 /** Starts the demo. */
 export const demo = (...args: string[]): Demo => start({}, process.execPath, MAIN, ...args);
 
+/** Starts the runner. Where the figures do not matter, one round after the warm-up is enough. */
+export const once = (...args: string[]): Demo => demo('--rounds', '1', ...args);
+
 /** Starts the demo where the package of one backend does not load. */
 export function demoWithout(backend: string, ...args: string[]): Demo {
   const hook = `export async function resolve(name, context, next) {
@@ -113,7 +116,8 @@ export function demoWithout(backend: string, ...args: string[]): Demo {
     return next(name, context);
   }`;
   const program = `import { register } from 'node:module'; register(\`${toUrl(hook)}\`);`;
-  return start({ NODE_OPTIONS: `--import ${toUrl(program)}` }, process.execPath, MAIN, ...args);
+  const words = args[0] === 'send' ? args : ['--rounds', '1', ...args];
+  return start({ NODE_OPTIONS: `--import ${toUrl(program)}` }, process.execPath, MAIN, ...words);
 }
 
 const toUrl = (program: string) => `data:text/javascript,${encodeURIComponent(program)}`;

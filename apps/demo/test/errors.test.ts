@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { BACKENDS, demo, type Ended, inFolder, left, MAIN, start } from './cli.js';
@@ -33,6 +33,20 @@ describe('a file that cannot be sent', () => {
     chmodSync(inFolder('secret'), 0);
     expectError(await demo('send', inFolder('secret')).ended, 'EACCES');
     expectError(await demo('--file', inFolder('secret')).ended, 'EACCES');
+  });
+
+  it('is a folder as standard input (11.31)', async () => {
+    mkdirSync(inFolder('folder'));
+    const sending = start(
+      {},
+      'sh',
+      '-c',
+      '"$0" "$1" send - < "$2"',
+      process.execPath,
+      MAIN,
+      inFolder('folder'),
+    );
+    expectError(await sending.ended, 'EISDIR');
   });
 
   it('leaves stdout empty, even with --json', async () => {
@@ -151,6 +165,31 @@ describe.each(BACKENDS)('over $backend', ({ backend, possible }) => {
     expectError(ended, 'ENOSPC');
     expect(ended.stderr).not.toContain('.part');
     expectError(await sending.ended, 'PEER_DIED');
+  });
+
+  it.skipIf(!possible)('a full disk is what the runner tells of (11.31)', async ({ skip }) => {
+    mkdirSync(inFolder('small'));
+    writeFileSync(inFolder('in'), randomBytes(8 * 1024 * 1024));
+    const script =
+      'mount -t tmpfs -o size=1m none "$0" && echo mounted >&2 || exit 77; TMPDIR=$0 exec "$@"';
+    const runner = ['--json', '--backend', backend, '--file', inFolder('in')];
+    const command = [process.execPath, MAIN, ...runner];
+    const running = start({}, 'unshare', '-rm', 'sh', '-c', script, inFolder('small'), ...command);
+    const ended = await running.ended;
+    if (!ended.stderr.includes('mounted')) skip('this machine lets nobody mount a file system');
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toMatch(new RegExp(`^${backend}: failed: .*ENOSPC.*$`, 'm'));
+  });
+
+  it.skipIf(!possible)('a file that shrinks is no whole one (11.31)', async () => {
+    writeFileSync(inFolder('in'), randomBytes(1024 * 1024));
+    const sending = sender(inFolder('in'));
+    await sending.said('Waiting for a receiver');
+    truncateSync(inFolder('in'), 5000);
+    const receiving = receiver('--out', inFolder('out'));
+    expectError(await sending.ended, 'FILE_SHRANK');
+    expectError(await receiving.ended, 'PEER_DIED');
+    expect(left()).toEqual(['in']);
   });
 
   it.skipIf(!possible)('output that is closed early ends the receiver quietly', async () => {

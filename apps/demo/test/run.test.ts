@@ -1,7 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { BACKENDS, demo, demoWithout, inFolder, left } from './cli.js';
+import type { BackendChoice } from '../dist/backends.js';
+import type { Progress } from '../dist/progress.js';
+import type { Result } from '../dist/report.js';
+import { median, run } from '../dist/run.js';
+import { BACKENDS, demo, demoWithout, folder, inFolder, left, MAIN, once, start } from './cli.js';
 
 const POSSIBLE = BACKENDS.filter(({ possible }) => possible).map(({ backend }) => backend);
 
@@ -9,7 +13,7 @@ describe('demo', () => {
   it.each([0, 1, 3 * 1024 * 1024 + 4097])('verifies %i bytes by every backend', async (size) => {
     const content = randomBytes(size);
     writeFileSync(inFolder('in'), content);
-    const { code, stdout } = await demo('--json', '--file', inFolder('in')).ended;
+    const { code, stdout } = await once('--json', '--file', inFolder('in')).ended;
     expect(code).toBe(0);
     const { results, ...rest } = JSON.parse(stdout.toString());
     expect(rest).toEqual({});
@@ -33,7 +37,7 @@ describe('demo', () => {
   });
 
   it('sends the Node executable by default', async () => {
-    const { code, stdout, stderr } = await demo('--backend', 'socket').ended;
+    const { code, stdout, stderr } = await once('--backend', 'socket').ended;
     expect(code).toBe(0);
     expect(stderr).toContain(process.execPath);
     expect(stderr).toMatch(/^socket: .* SHA-256 verified$/m);
@@ -42,7 +46,7 @@ describe('demo', () => {
 
   it('prints a table that fits 80 columns, without colors where no terminal is', async () => {
     writeFileSync(inFolder('in'), 'hello');
-    const { stdout } = await demo('--file', inFolder('in')).ended;
+    const { stdout } = await once('--file', inFolder('in')).ended;
     const lines = stdout.toString().split('\n');
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
     expect(stdout.toString()).not.toContain('\x1b');
@@ -51,7 +55,7 @@ describe('demo', () => {
   it('runs the backends that were asked for, each once', async () => {
     writeFileSync(inFolder('in'), 'hello');
     const twice = ['--backend', 'socket', '--backend', 'socket'];
-    const { stdout } = await demo('--json', '--file', inFolder('in'), ...twice).ended;
+    const { stdout } = await once('--json', '--file', inFolder('in'), ...twice).ended;
     expect(JSON.parse(stdout.toString()).results).toHaveLength(1);
   });
 
@@ -76,7 +80,7 @@ describe('demo', () => {
   it('chooses the best backend itself when asked to, and says why', async () => {
     writeFileSync(inFolder('in'), 'hello');
     const args = ['--file', inFolder('in'), '--backend', 'auto'];
-    const { code, stdout } = await demo(...args).ended;
+    const { code, stdout } = await once(...args).ended;
     expect(code).toBe(0);
     const [, chosen] = /^auto took (.+):$/m.exec(stdout.toString()) ?? [];
     expect(POSSIBLE).toContain(chosen);
@@ -102,12 +106,115 @@ describe('demo', () => {
     ['a time-out that is no number', ['send', 'file', '--timeout', 'soon']],
     ['receive without a destination', ['receive']],
     ['receive with two purposes', ['receive', '--sha256', '--out', '-']],
+    ['a second file (11.31)', ['send', 'one', 'two']],
+    ['a word behind receive (11.31)', ['receive', '--sha256', 'word']],
+    ['an unknown option of receive (11.31)', ['receive', '--sha256', '--nonsense']],
+    ['an option that would do nothing (11.31)', ['--json', 'send', 'file']],
+    ['no rounds (11.31)', ['--rounds', '0']],
     ['a TCP address without a port', ['receive', '--out', 'tcp://localhost']],
   ])('exits with 2 for %s', async (_what, args) => {
     const { code, stdout, stderr } = await demo(...args).ended;
     expect(code).toBe(2);
     expect(stdout.toString()).toBe('');
     expect(stderr).toMatch(/^error: .+$/m);
+    expect(stderr).toMatch(/^Usage: demo/m);
+  });
+
+  const obstacle = process.getuid?.() === 0 ? '' : ' (not here: it needs root)';
+
+  it.skipIf(obstacle !== '')(
+    `works for a user without a name${obstacle} (11.31)`,
+    async ({ skip }) => {
+      chmodSync(folder, 0o777);
+      writeFileSync(inFolder('in'), 'hello');
+      const nameless = (...args: string[]) =>
+        start({}, 'setpriv', '--reuid=54321', '--regid=54321', '--clear-groups', ...args);
+      const readable = await nameless('test', '-r', MAIN).ended;
+      if (readable.code !== 0) skip('another user cannot read this folder');
+      const help = await nameless(process.execPath, MAIN, '--help').ended;
+      expect(help).toMatchObject({ code: 0, stderr: '' });
+      const args = ['--rounds', '1', '--json', '--backend', 'socket', '--file', inFolder('in')];
+      expect(await nameless(process.execPath, MAIN, ...args).ended).toMatchObject({ code: 0 });
+    },
+  );
+
+  it.skipIf(process.platform !== 'linux')('fails when stdout is full (11.31)', async () => {
+    writeFileSync(inFolder('in'), 'hello');
+    const runner = ['--rounds', '1', '--json', '--backend', 'socket', '--file', inFolder('in')];
+    for (const args of [runner, ['--help']]) {
+      const full = start({}, 'sh', '-c', '"$0" "$@" > /dev/full', process.execPath, MAIN, ...args);
+      const { code, stderr } = await full.ended;
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/^demo: ENOSPC: .*$/m);
+    }
+  });
+
+  it.skipIf(process.platform === 'win32')('ends quietly when nobody reads (11.31)', async () => {
+    writeFileSync(inFolder('in'), 'hello');
+    const running = once('--json', '--backend', 'socket', '--file', inFolder('in'));
+    running.process.stdout.destroy();
+    const { code, stderr } = await running.ended;
+    expect(code).toBe(141);
+    expect(stderr).not.toMatch(/EPIPE|^ +at /m);
+  });
+
+  it.skipIf(process.platform !== 'linux')(
+    'prints no table that wraps (11.31)',
+    async ({ skip }) => {
+      writeFileSync(inFolder('in'), 'hello');
+      const run = `'${process.execPath}' '${MAIN}' --rounds 1 --backend shared-mmap socket --file '${inFolder('in')}' 2> /dev/null`;
+      const on = (columns: number) =>
+        start(
+          { NO_COLOR: '1', TERM: 'xterm' },
+          'script',
+          '-qec',
+          `stty cols ${columns}; ${run}`,
+          '/dev/null',
+        );
+      if ((await start({}, 'script', '--version').ended).code !== 0) skip('there is no script(1)');
+      for (const columns of [60, 40]) {
+        const { code, stdout } = await on(columns).ended;
+        const lines = stdout.toString().split('\r\n');
+        expect(code).toBe(0);
+        expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(columns);
+        expect(lines).toEqual(expect.arrayContaining(['socket', 'shared-mmap']));
+        expect(stdout.toString().match(/verified:\s+yes/g)).toHaveLength(2);
+      }
+    },
+  );
+
+  it('warms up, and tells the median of interleaved rounds (11.31)', async () => {
+    writeFileSync(inFolder('in'), 'hello');
+    const names = ['socket', 'shared-mmap'].filter((name) => POSSIBLE.includes(name));
+    const backends = names.flatMap((name) => ['--backend', name]);
+    const order: string[] = [];
+    const passing = (backend: BackendChoice, round: number): Progress => ({
+      note() {},
+      start: () => void order.push(`${backend} ${round}`),
+      moved() {},
+      stop() {},
+    });
+    const { signal } = new AbortController();
+    const given = { file: inFolder('in'), backends: names as BackendChoice[], messageBytes: 4096 };
+    const outcomes = await run({ ...given, rounds: 3 }, passing, signal);
+    expect(order).toEqual([0, 1, 2, 3].flatMap((round) => names.map((name) => `${name} ${round}`)));
+    expect(outcomes).toEqual(
+      names.map((backend) => expect.objectContaining({ backend, verified: true })),
+    );
+    const { stdout } = await once('--file', inFolder('in'), ...backends).ended;
+    expect(stdout.toString()).toMatch(/Medians, after one round for warming up/);
+    expect(stdout.toString()).toMatch(/Most of it goes into/);
+  });
+
+  it.each([
+    [[3, 1, 2], 2],
+    [[5], 5],
+    [[4, 1], 1],
+  ])('takes of %j seconds the middle (11.31)', (seconds, expected) => {
+    const results = seconds.map((each) => ({ seconds: each, verified: true }) as Result);
+    expect(median(results)).toMatchObject({ seconds: expected });
+    const bad = { seconds: 9, verified: false } as Result;
+    expect(median([...results, bad])).toBe(bad);
   });
 
   it('explains itself', async () => {
@@ -119,6 +226,6 @@ describe('demo', () => {
   it('accepts the two dashes that npm users type', async () => {
     writeFileSync(inFolder('in'), 'hello');
     const args = ['--json', '--file', inFolder('in'), '--backend', 'socket'];
-    expect(await demo('--', ...args).ended).toMatchObject({ code: 0 });
+    expect(await demo('--', '--rounds', '1', ...args).ended).toMatchObject({ code: 0 });
   });
 });

@@ -1,6 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
@@ -134,6 +142,34 @@ describe.each(BACKENDS)('demo send and demo receive over $backend', ({ backend, 
     expect(await sending.ended).toMatchObject({ code: 0 });
     expect(readFileSync(inFolder('out'), 'utf8')).toBe('new');
   });
+
+  it.skipIf(!possible)('keep the mode of a file that is there (11.31)', async () => {
+    writeFileSync(inFolder('in'), 'new');
+    writeFileSync(inFolder('out'), 'old');
+    chmodSync(inFolder('out'), 0o751);
+    const sending = sender(inFolder('in'));
+    expect(await receiver('--out', inFolder('out')).ended).toMatchObject({ code: 0 });
+    expect(await sending.ended).toMatchObject({ code: 0 });
+    expect(readFileSync(inFolder('out'), 'utf8')).toBe('new');
+    expect(statSync(inFolder('out')).mode & 0o7777).toBe(0o751);
+  });
+
+  it.skipIf(!possible).for(['old', undefined])(
+    'write to where a symbolic link leads, be it there (%s) or not (11.31)',
+    async (content) => {
+      writeFileSync(inFolder('in'), 'new');
+      mkdirSync(inFolder('folder'));
+      if (content !== undefined) writeFileSync(inFolder('folder/target'), content);
+      symlinkSync('folder/target', inFolder('second'));
+      symlinkSync('second', inFolder('out'));
+      const sending = sender(inFolder('in'));
+      expect(await receiver('--out', inFolder('out')).ended).toMatchObject({ code: 0 });
+      expect(await sending.ended).toMatchObject({ code: 0 });
+      expect(readFileSync(inFolder('folder/target'), 'utf8')).toBe('new');
+      expect(readlinkSync(inFolder('out'))).toBe('second');
+      expect(left()).toEqual(['folder', 'in', 'out', 'second']);
+    },
+  );
 
   it.skipIf(!possible)('write to /dev/null, and leave it in its place', async () => {
     writeFileSync(inFolder('in'), randomBytes(ODD));

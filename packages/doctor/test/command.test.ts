@@ -9,10 +9,10 @@ const ESCAPE = '\u001b';
 const hasScript = spawnSync('script', ['--version']).status === 0;
 
 /** What the doctor prints on a terminal of its own, which script(1) makes. */
-function onTerminal(given: NodeJS.ProcessEnv): string {
+function onTerminal(given: NodeJS.ProcessEnv, columns = 80): string {
   const { NO_COLOR, FORCE_COLOR, CI, ...inherited } = process.env;
   const env = { ...inherited, TERM: 'xterm-256color', ...given };
-  const command = `'${process.execPath}' '${DOCTOR}'`;
+  const command = `stty cols ${columns}; '${process.execPath}' '${DOCTOR}'`;
   return spawnSync('script', ['-qec', command, '/dev/null'], { env }).stdout.toString();
 }
 
@@ -60,6 +60,12 @@ describe('pageferry-doctor', () => {
     expect(plain).not.toContain(ESCAPE);
   });
 
+  test.skipIf(!hasScript)('prints no table that wraps on a narrow terminal (11.31)', () => {
+    const lines = onTerminal({ NO_COLOR: '1' }, 60).split('\r\n');
+    expect(lines.at(-2)).toMatch(/^Recommended: /);
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(60);
+  });
+
   test.skipIf(process.platform !== 'linux')('probes the folder that it is given', async () => {
     const { stdout } = await runNode(DOCTOR, ['--json', '--folder', '/dev/shm']);
     const { probes } = JSON.parse(stdout) as Report;
@@ -77,6 +83,7 @@ describe('pageferry-doctor', () => {
     expect(code).toBe(2);
     expect(stdout).toBe('');
     expect(stderr).toMatch(/^error: .+$/m);
+    expect(stderr).toMatch(/^Usage: pageferry-doctor/m);
   });
 
   test('explains itself', async () => {
@@ -88,6 +95,15 @@ describe('pageferry-doctor', () => {
   test('accepts the two dashes that npm users type', async () => {
     const { stdout } = await runNode(DOCTOR, ['--', '--json']);
     expect(JSON.parse(stdout)).toMatchObject({ schema: 1 });
+  });
+
+  test.skipIf(process.platform !== 'linux')('fails when stdout is full (11.31)', () => {
+    for (const option of ['--json', '--help']) {
+      const command = ['-c', '"$0" "$1" "$2" > /dev/full', process.execPath, DOCTOR, option];
+      const { status, stderr } = spawnSync('sh', command);
+      expect(status).toBe(3);
+      expect(stderr.toString()).toMatch(/^pageferry-doctor: ENOSPC: .*\n$/);
+    }
   });
 
   test('ends quietly when nobody reads its output', () => {

@@ -3,10 +3,10 @@
  * `pageferry-doctor`: says what works here, and what really copies.
  *
  * Exit status: 0 if some zero-copy backend is usable, 1 if only fallbacks are, 2 for a command line
- * that makes no sense.
+ * that makes no sense, 3 if the report cannot be written.
  */
 import { accessSync, constants } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants as osConstants, tmpdir } from 'node:os';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { examine, hasZeroCopy } from '../examine.js';
 import { toText } from './text.js';
@@ -17,16 +17,19 @@ const program = new Command('pageferry-doctor')
   .option('--folder <path>', 'probe the file system of this folder', usableFolder, tmpdir())
   .addHelpText(
     'after',
-    '\nExit status: 0 if a zero-copy backend is usable, 1 if not, 2 for bad usage.',
+    '\nExit status: 0 if a zero-copy backend is usable, 1 if not, 2 for bad usage,\n3 if the report cannot be written.',
   )
   .allowExcessArguments(false)
+  .showHelpAfterError()
   .exitOverride()
   .action(async ({ json, folder }: { readonly json?: boolean; readonly folder: string }) => {
     const report = await examine({ folder });
     // hasColors respects NO_COLOR.
     const colors = process.stdout.isTTY && process.stdout.hasColors();
-    console.log(json ? JSON.stringify(report, null, 2) : toText(report, colors));
     process.exitCode = hasZeroCopy(report) ? 0 : 1;
+    process.stdout.write(
+      `${json ? JSON.stringify(report, null, 2) : toText(report, colors, process.stdout.columns)}\n`,
+    );
   });
 
 function usableFolder(path: string): string {
@@ -38,9 +41,10 @@ function usableFolder(path: string): string {
   }
 }
 
-// `pageferry-doctor | head -1` is no failure of ours.
+// Whoever asked for the report has not got it. `pageferry-doctor | head -1` is no failure of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
+  process.exitCode = error.code === 'EPIPE' ? 128 + osConstants.signals.SIGPIPE : 3;
+  if (error.code !== 'EPIPE') console.error(`pageferry-doctor: ${error.message}`);
 });
 
 try {

@@ -1,12 +1,10 @@
-const WIDTH = 80;
-
-/** A text in lines of at most 80 columns, the first after `lead`, the others below its beginning. */
-export function indented(lead: string, text: string): string {
+/** A text in lines of at most `width` columns, the first after `lead`, the others below its beginning. */
+export function indented(lead: string, text: string, width: number): string {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {
     const longer = line === '' ? word : `${line} ${word}`;
-    if (lead.length + longer.length <= WIDTH) line = longer;
+    if (lead.length + longer.length <= width) line = longer;
     else {
       lines.push(line);
       line = word;

@@ -69,7 +69,7 @@ export async function runDemo(
   circumstances?: Circumstances,
   backend = 'auto',
 ): Promise<{ readonly transfer: Transfer | undefined; readonly ended: Ended }> {
-  const args = ['--json', '--file', file, '--backend', backend];
+  const args = ['--json', '--rounds', '1', '--file', file, '--backend', backend];
   const ended = await runNode(DEMO, args, circumstances);
   const { results } = JSON.parse(ended.stdout || '{"results":[]}') as { results: Transfer[] };
   return { transfer: results[0], ended };
