@@ -20,4 +20,5 @@ export * from './resources/memory-file.js';
 export * from './resources/memory-room.js';
 export * from './resources/owned-fd.js';
 export * from './resources/pipe.js';
+export * from './resources/scope.js';
 export * from './resources/unix-socket.js';

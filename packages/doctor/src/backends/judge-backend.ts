@@ -1,4 +1,4 @@
-import type { Transport } from '@pageferry/core';
+import { dispose, type Transport } from '@pageferry/core';
 import { NotInstalled, reasonOf } from '../bindings/optional-package.js';
 import type { SystemCall } from '../capabilities/system-calls.js';
 import type { Probe } from '../probes/probe.js';
@@ -81,11 +81,14 @@ export async function judgeBackend(
   const reason = obstacle ?? (entry.usesPipes ? cramped(circumstances.pipeBytes()) : undefined);
   const good = (zeroCopy.zeroCopySend || zeroCopy.zeroCopyReceive) && reason === undefined;
   if (good || !onlyIfGood) {
+    let place: MeetingPlace | undefined;
     try {
-      using place = await circumstances.meetingPlace(entry);
+      place = await circumstances.meetingPlace(entry);
       if (place !== undefined) await tryTransport(transport, place);
     } catch (error) {
       return { report: unusable(name, reasonOf(error)), good: false };
+    } finally {
+      place?.[dispose]();
     }
   }
   const because = reason === undefined ? {} : { reason };

@@ -1,5 +1,6 @@
 import { closeSync, existsSync, fstatSync, mkdtempSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { dispose } from '@pageferry/core';
 import { type LinuxCalls, UnixSocket } from '@pageferry/linux';
 
 /** Where a sender and a receiver of one process meet for a trial. Disposing of it leaves nothing behind. */
@@ -19,7 +20,7 @@ export function inheritedPlace(calls: LinuxCalls): MeetingPlace {
   return {
     senderEndpoint: `fd:${first.fd}`,
     receiverEndpoint: `fd:${second.fd}`,
-    [Symbol.dispose]() {
+    [dispose]() {
       for (const end of ends) end.takeBack();
     },
   };
@@ -44,7 +45,7 @@ export function folderPlace(parent: string): MeetingPlace | undefined {
   return {
     senderEndpoint: endpoint,
     receiverEndpoint: endpoint,
-    [Symbol.dispose]() {
+    [dispose]() {
       // Not rmSync: on Node 20 it spoils later imports once it has looked at a socket.
       if (existsSync(endpoint)) unlinkSync(endpoint);
       rmdirSync(folder);

@@ -49,10 +49,11 @@ function trySeals(calls: LinuxCalls): string[] {
   } catch {
     return []; // There is none to be had: the probes say so better.
   }
-  using _ = memfd;
-  return Object.entries(SEALS).flatMap(([name, seal]) =>
+  const taken = Object.entries(SEALS).flatMap(([name, seal]) =>
     calls.addSeals(memfd.fd, seal) < 0 ? [] : [name],
   );
+  memfd.close();
+  return taken;
 }
 
 function sizeOf(folder: string): number | undefined {

@@ -1,5 +1,6 @@
 import { readdirSync, readlinkSync, statSync } from 'node:fs';
-import { createPipe, growPipe, type LinuxCalls, largestPipeSize } from '@pageferry/linux';
+import { dispose } from '@pageferry/core';
+import { createPipe, growPipe, type LinuxCalls, largestPipeSize, Scope } from '@pageferry/linux';
 import { isPrivileged, readNumber } from './proc.js';
 
 /** What pipes may be like here (pipe(7)). */
@@ -43,14 +44,17 @@ const PAGES_IN_A_NEW_PIPE = 16;
 
 /** How large a new pipe is, and becomes. */
 export function trialPipe(calls: LinuxCalls): Pick<Pipes, 'newBytes' | 'grownBytes'> {
+  const scope = new Scope();
   try {
     const pipe = createPipe(calls);
-    using readEnd = pipe.readEnd;
-    using writeEnd = pipe.writeEnd;
+    const readEnd = scope.own(pipe.readEnd);
+    const writeEnd = scope.own(pipe.writeEnd);
     const newBytes = calls.getPipeSize(readEnd.fd);
     return { newBytes, grownBytes: growPipe(calls, writeEnd.fd, largestPipeSize()) };
   } catch {
     return { newBytes: undefined, grownBytes: undefined };
+  } finally {
+    scope[dispose]();
   }
 }
 

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { PageferryError } from '@pageferry/core';
+import { dispose, PageferryError } from '@pageferry/core';
 import { type LinuxCalls, POLLIN, UnixSocket, waitUntilReady } from '@pageferry/linux';
 import type { SystemCall } from '../capabilities/system-calls.js';
 import { startProgram } from '../children/start-program.js';
@@ -76,7 +76,7 @@ export class OtherProcess implements Observer {
     return this.#ask({ what: 'look' });
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.#socket.close();
     this.#child.kill('SIGKILL'); // It has nothing to put in order, and may hang.
   }
@@ -97,10 +97,10 @@ export class OtherProcess implements Observer {
       const message = this.#socket.receive(MESSAGE_BYTES);
       if (message !== undefined && message !== 'end') return decode<Answer>(message.bytes);
     } catch (error) {
-      this[Symbol.dispose]();
+      this[dispose]();
       throw error;
     }
-    this[Symbol.dispose]();
+    this[dispose]();
     throw new PageferryError('PEER_DIED', `the other process was ended by ${await this.#ended}`);
   }
 

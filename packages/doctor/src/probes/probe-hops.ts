@@ -1,4 +1,5 @@
 import { tmpdir } from 'node:os';
+import { dispose } from '@pageferry/core';
 import type { LinuxCalls } from '@pageferry/linux';
 import type { SystemCall } from '../capabilities/system-calls.js';
 import type { Bench, Hop } from './hops/hop.js';
@@ -42,15 +43,19 @@ export async function probeHops(
       if (!observer.usable) observer = new ThisProcess(spared);
     }
   } finally {
-    observer[Symbol.dispose]();
+    observer[dispose]();
   }
   return probes;
 }
 
 /** Finds out about one hop within this process, which takes microseconds. */
 export async function probeQuickly(calls: LinuxCalls, name: HopName): Promise<Probe> {
-  using observer = new ThisProcess(calls);
-  return await probe(hopNamed(name), { calls, observer, folder: tmpdir() });
+  const observer = new ThisProcess(calls);
+  try {
+    return await probe(hopNamed(name), { calls, observer, folder: tmpdir() });
+  } finally {
+    observer[dispose]();
+  }
 }
 
 /** The probes where none can be made, for one reason. */

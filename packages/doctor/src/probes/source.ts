@@ -1,4 +1,4 @@
-import { isPageferryError, PageferryError } from '@pageferry/core';
+import { dispose, isPageferryError, PageferryError } from '@pageferry/core';
 import {
   checkResult,
   createPipe,
@@ -7,6 +7,7 @@ import {
   Mapping,
   PROT_READ,
   PROT_WRITE,
+  Scope,
 } from '@pageferry/linux';
 import { firstFrame } from './page-frames.js';
 
@@ -44,7 +45,7 @@ export class TestedPages implements Disposable {
     return firstFrame(this.#calls, this.#memory.buffer);
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.#memory.close();
   }
 }
@@ -60,7 +61,7 @@ const byVmsplice: PageSource = {
   put(calls, writeEnd, byteLength) {
     const pages = TestedPages.anonymous(calls, byteLength);
     const taken = calls.vmsplice(writeEnd, pages.bytes, 0, byteLength, 0);
-    if (taken < 0) pages[Symbol.dispose]();
+    if (taken < 0) pages[dispose]();
     checkResult(taken, 'vmsplice');
     return pages;
   },
@@ -69,13 +70,18 @@ const byVmsplice: PageSource = {
 /** splice(2) out of a memfd that this process has mapped: for kernels that refuse vmsplice. */
 const bySplice: PageSource = {
   put(calls, writeEnd, byteLength) {
-    using memfd = createSealedMemory(calls, 'pageferry-doctor', byteLength);
-    const memory = Mapping.shared(calls, memfd.fd, byteLength, PROT_READ | PROT_WRITE);
-    const pages = new TestedPages(calls, memory);
-    const moved = calls.splice(memfd.fd, writeEnd, byteLength, 0);
-    if (moved < 0) pages[Symbol.dispose]();
-    checkResult(moved, 'splice');
-    return pages;
+    const scope = new Scope();
+    try {
+      const memfd = scope.own(createSealedMemory(calls, 'pageferry-doctor', byteLength));
+      const memory = Mapping.shared(calls, memfd.fd, byteLength, PROT_READ | PROT_WRITE);
+      const pages = new TestedPages(calls, memory);
+      const moved = calls.splice(memfd.fd, writeEnd, byteLength, 0);
+      if (moved < 0) pages[dispose]();
+      checkResult(moved, 'splice');
+      return pages;
+    } finally {
+      scope[dispose]();
+    }
   },
 };
 
@@ -109,12 +115,17 @@ function noSource(cause: unknown): Error {
 }
 
 function putsReferences(calls: LinuxCalls, source: PageSource): boolean {
-  const pipe = createPipe(calls);
-  using readEnd = pipe.readEnd;
-  using writeEnd = pipe.writeEnd;
-  using pages = source.put(calls, writeEnd.fd, calls.pageSize());
-  pages.change();
-  const arrived = new Uint8Array(1);
-  checkResult(calls.read(readEnd.fd, arrived, 0, 1), 'read');
-  return arrived[0] === AFTER;
+  const scope = new Scope();
+  try {
+    const pipe = createPipe(calls);
+    const readEnd = scope.own(pipe.readEnd);
+    const writeEnd = scope.own(pipe.writeEnd);
+    const pages = scope.own(source.put(calls, writeEnd.fd, calls.pageSize()));
+    pages.change();
+    const arrived = new Uint8Array(1);
+    checkResult(calls.read(readEnd.fd, arrived, 0, 1), 'read');
+    return arrived[0] === AFTER;
+  } finally {
+    scope[dispose]();
+  }
 }

@@ -1,3 +1,4 @@
+import { dispose } from '@pageferry/core';
 import { checkResult, type LinuxCalls, Mapping, POLLIN, PROT_READ } from '@pageferry/linux';
 import type { Sight } from './observer.js';
 import { firstFrame, pageEntries } from './page-frames.js';
@@ -44,7 +45,7 @@ export class Taker implements Disposable {
     return { value, frame: firstFrame(this.#calls, buffer) };
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.#memory?.close();
   }
 

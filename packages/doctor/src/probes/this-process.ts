@@ -1,3 +1,4 @@
+import { dispose } from '@pageferry/core';
 import type { LinuxCalls } from '@pageferry/linux';
 import type { Observer, Sight } from './observer.js';
 import { Taker } from './taker.js';
@@ -28,7 +29,7 @@ export class ThisProcess implements Observer {
     return this.#taker.look();
   }
 
-  [Symbol.dispose](): void {
-    this.#taker[Symbol.dispose]();
+  [dispose](): void {
+    this.#taker[dispose]();
   }
 }

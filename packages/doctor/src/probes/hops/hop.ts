@@ -1,3 +1,4 @@
+import { dispose } from '@pageferry/core';
 import type { LinuxCalls, OwnedFd, Pipe } from '@pageferry/linux';
 import { createPipe } from '@pageferry/linux';
 import type { Observer } from '../observer.js';
@@ -38,8 +39,8 @@ export function loadPipe(calls: LinuxCalls, byteLength = calls.pageSize()): Load
     return {
       readEnd: pipe.readEnd,
       pages,
-      [Symbol.dispose]() {
-        pages[Symbol.dispose]();
+      [dispose]() {
+        pages[dispose]();
         closePipe(pipe);
       },
     };

@@ -1,4 +1,5 @@
-import { checkResult, createPipe, type LinuxCalls } from '@pageferry/linux';
+import { dispose } from '@pageferry/core';
+import { checkResult, createPipe, type LinuxCalls, Scope } from '@pageferry/linux';
 import { findingOf } from '../finding.js';
 import { TestedPages } from '../source.js';
 import type { Bench, Hop } from './hop.js';
@@ -20,11 +21,16 @@ export const writeHop: Hop = {
 };
 
 async function probe({ calls, observer }: Bench, name: string, put: Put) {
-  const pipe = createPipe(calls);
-  using readEnd = pipe.readEnd;
-  using writeEnd = pipe.writeEnd;
-  using pages = TestedPages.anonymous(calls);
-  checkResult(put(calls, writeEnd.fd, pages.bytes), name);
-  pages.change();
-  return findingOf(observer, await observer.read(readEnd.fd));
+  const scope = new Scope();
+  try {
+    const pipe = createPipe(calls);
+    const readEnd = scope.own(pipe.readEnd);
+    const writeEnd = scope.own(pipe.writeEnd);
+    const pages = scope.own(TestedPages.anonymous(calls));
+    checkResult(put(calls, writeEnd.fd, pages.bytes), name);
+    pages.change();
+    return findingOf(observer, await observer.read(readEnd.fd));
+  } finally {
+    scope[dispose]();
+  }
 }

@@ -1,3 +1,5 @@
+import { dispose } from '@pageferry/core';
+import { Scope } from '@pageferry/linux';
 import { findingWithFrames } from '../finding.js';
 import type { Observer } from '../observer.js';
 import { type Bench, type Hop, loadPipe } from './hop.js';
@@ -19,8 +21,13 @@ async function probe(
   { calls, observer }: Bench,
   take: (observer: Observer, fd: number) => Promise<unknown>,
 ) {
-  using pipe = loadPipe(calls);
-  await take(observer, pipe.readEnd.fd);
-  pipe.pages.change();
-  return findingWithFrames(observer, pipe.pages, await observer.look());
+  const scope = new Scope();
+  try {
+    const pipe = scope.own(loadPipe(calls));
+    await take(observer, pipe.readEnd.fd);
+    pipe.pages.change();
+    return findingWithFrames(observer, pipe.pages, await observer.look());
+  } finally {
+    scope[dispose]();
+  }
 }

@@ -1,6 +1,7 @@
 import { closeSync, constants, mkdtempSync, openSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkResult, createMemoryFile, O_DIRECT } from '@pageferry/linux';
+import { dispose } from '@pageferry/core';
+import { checkResult, createMemoryFile, O_DIRECT, Scope } from '@pageferry/linux';
 import { findingWithFrames } from '../finding.js';
 import type { Finding } from '../probe.js';
 import { type Bench, type Hop, loadPipe } from './hop.js';
@@ -9,8 +10,13 @@ import { type Bench, type Hop, loadPipe } from './hop.js';
 export const spliceMemfdHop: Hop = {
   name: 'splice-memfd',
   async probe(bench) {
-    using file = createMemoryFile(bench.calls, 'pageferry-doctor');
-    return throughPageCache(bench, file.fd);
+    const scope = new Scope();
+    try {
+      const file = scope.own(createMemoryFile(bench.calls, 'pageferry-doctor'));
+      return await throughPageCache(bench, file.fd);
+    } finally {
+      scope[dispose]();
+    }
   },
 };
 
@@ -27,10 +33,15 @@ export const spliceDirectFileHop: Hop = {
 };
 
 async function throughPageCache({ calls, observer }: Bench, fd: number): Promise<Finding> {
-  using pipe = loadPipe(calls);
-  checkResult(calls.splice(pipe.readEnd.fd, fd, calls.pageSize(), 0), 'splice');
-  pipe.pages.change();
-  return findingWithFrames(observer, pipe.pages, await observer.map(fd, calls.pageSize()));
+  const scope = new Scope();
+  try {
+    const pipe = scope.own(loadPipe(calls));
+    checkResult(calls.splice(pipe.readEnd.fd, fd, calls.pageSize(), 0), 'splice');
+    pipe.pages.change();
+    return findingWithFrames(observer, pipe.pages, await observer.map(fd, calls.pageSize()));
+  } finally {
+    scope[dispose]();
+  }
 }
 
 /** The kernel maps this many cached pages along with the one that is touched (`fault_around_bytes`). */
@@ -43,17 +54,23 @@ const PAGES = 16;
  */
 async function toDevice({ calls, observer }: Bench, fd: number): Promise<Finding> {
   const byteLength = PAGES * calls.pageSize();
-  using pipe = loadPipe(calls, byteLength);
-  checkResult(calls.splice(pipe.readEnd.fd, fd, byteLength, 0), 'splice');
-  pipe.pages.change();
-  const { presentPages } = await observer.map(fd, byteLength);
-  if (presentPages === undefined) throw new Error('/proc/self/pagemap cannot be read');
-  if (presentPages > 1) {
-    const cached = `${presentPages} of ${PAGES} pages were in the page cache afterwards`;
-    return { result: 'copies', evidence: `${cached}: they were copied there` };
+  const scope = new Scope();
+  try {
+    const pipe = scope.own(loadPipe(calls, byteLength));
+    checkResult(calls.splice(pipe.readEnd.fd, fd, byteLength, 0), 'splice');
+    pipe.pages.change();
+    const { presentPages } = await observer.map(fd, byteLength);
+    if (presentPages === undefined) throw new Error('/proc/self/pagemap cannot be read');
+    if (presentPages > 1) {
+      const cached = `${presentPages} of ${PAGES} pages were in the page cache afterwards`;
+      return { result: 'copies', evidence: `${cached}: they were copied there` };
+    }
+    const evidence =
+      'nothing was in the page cache afterwards: the device has read the pages itself';
+    return { result: 'references', evidence };
+  } finally {
+    scope[dispose]();
   }
-  const evidence = 'nothing was in the page cache afterwards: the device has read the pages itself';
-  return { result: 'references', evidence };
 }
 
 async function withFile(

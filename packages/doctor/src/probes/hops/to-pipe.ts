@@ -1,4 +1,5 @@
-import { checkResult, createPipe, type LinuxCalls } from '@pageferry/linux';
+import { dispose } from '@pageferry/core';
+import { checkResult, createPipe, type LinuxCalls, Scope } from '@pageferry/linux';
 import { findingOf } from '../finding.js';
 import { type Bench, type Hop, loadPipe } from './hop.js';
 
@@ -17,11 +18,16 @@ export const teeHop: Hop = {
 };
 
 async function probe({ calls, observer }: Bench, name: string, move: Move) {
-  using first = loadPipe(calls);
-  const second = createPipe(calls);
-  using readEnd = second.readEnd;
-  using writeEnd = second.writeEnd;
-  checkResult(move(calls, first.readEnd.fd, writeEnd.fd, calls.pageSize()), name);
-  first.pages.change();
-  return findingOf(observer, await observer.read(readEnd.fd));
+  const scope = new Scope();
+  try {
+    const first = scope.own(loadPipe(calls));
+    const second = createPipe(calls);
+    const readEnd = scope.own(second.readEnd);
+    const writeEnd = scope.own(second.writeEnd);
+    checkResult(move(calls, first.readEnd.fd, writeEnd.fd, calls.pageSize()), name);
+    first.pages.change();
+    return findingOf(observer, await observer.read(readEnd.fd));
+  } finally {
+    scope[dispose]();
+  }
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { AF_UNIX, checkResult, OwnedFd, SOCK_NONBLOCK, SOCK_STREAM } from '@pageferry/linux';
+import { dispose } from '@pageferry/core';
+import { AF_UNIX, checkResult, OwnedFd, Scope, SOCK_NONBLOCK, SOCK_STREAM } from '@pageferry/linux';
 import { findingOf } from '../finding.js';
 import { type Bench, type Hop, loadPipe } from './hop.js';
 
@@ -11,9 +12,14 @@ export const spliceUnixSocketHop: Hop = {
     const ends = new Int32Array(2);
     const type = SOCK_STREAM | SOCK_NONBLOCK;
     checkResult(bench.calls.socketpair(AF_UNIX, type, 0, ends), 'socketpair');
-    using near = new OwnedFd(bench.calls, ends[0] as number);
-    using far = new OwnedFd(bench.calls, ends[1] as number);
-    return probe(bench, near.fd, far.fd);
+    const scope = new Scope();
+    try {
+      const near = scope.own(new OwnedFd(bench.calls, ends[0] as number));
+      const far = scope.own(new OwnedFd(bench.calls, ends[1] as number));
+      return await probe(bench, near.fd, far.fd);
+    } finally {
+      scope[dispose]();
+    }
   },
 };
 
@@ -41,10 +47,15 @@ export const spliceTcpLoopbackHop: Hop = {
 };
 
 async function probe({ calls, observer }: Bench, near: number, far: number) {
-  using pipe = loadPipe(calls);
-  checkResult(calls.splice(pipe.readEnd.fd, near, calls.pageSize(), 0), 'splice');
-  pipe.pages.change();
-  return findingOf(observer, await observer.read(far));
+  const scope = new Scope();
+  try {
+    const pipe = scope.own(loadPipe(calls));
+    checkResult(calls.splice(pipe.readEnd.fd, near, calls.pageSize(), 0), 'splice');
+    pipe.pages.change();
+    return findingOf(observer, await observer.read(far));
+  } finally {
+    scope[dispose]();
+  }
 }
 
 function portOf(server: Server): number {
