@@ -17,6 +17,7 @@ import {
   PageferryError,
   removeAtExit,
   retryWithBackoff,
+  withDeadline,
 } from '@pageferry/core';
 import {
   EACCES,
@@ -251,7 +252,9 @@ async function lockFolder(
   };
   try {
     const locked =
-      patience === 0 ? tryLock() : retryWithBackoff(tryLock, AbortSignal.timeout(patience));
+      patience === 0
+        ? tryLock()
+        : withDeadline({ timeout: patience }, (signal) => retryWithBackoff(tryLock, signal));
     if ((await locked) !== undefined) return fd;
   } catch {
     // Somebody else keeps the folder locked for purposes of their own: go on without.

@@ -1,3 +1,5 @@
+import { type ReadableByteStreamController, ReadableStream } from 'node:stream/web';
+
 /**
  * Takes the memory away from a buffer and from every view of it, without copying it: they have length
  * 0 from then on. For buffers over foreign memory, which `structuredClone` copies (Node 20) or refuses.
@@ -10,7 +12,7 @@ function detachByTransfer(buffer: ArrayBuffer): void {
   (buffer as ArrayBuffer & { transfer(byteLength: number): ArrayBuffer }).transfer(0);
 }
 
-/** A stream of bytes takes over the memory of what is put into it (Streams standard, `enqueue`). */
+/** A stream of bytes takes over the memory of what is put into it (Streams standard, `enqueue`). Node's own: jsdom has none. */
 function detachByStream(buffer: ArrayBuffer): void {
   let controller: ReadableByteStreamController | undefined;
   new ReadableStream({
