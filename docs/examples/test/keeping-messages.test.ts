@@ -8,7 +8,7 @@ import {
   WRONG_PATTERNS,
   WRONG_SENDER,
 } from './harness/patterns.js';
-import { runPattern, runSender } from './harness/run-pattern.js';
+import { runLeavingClient, runPattern, runSender } from './harness/run-pattern.js';
 
 // The examples of docs/keeping-messages.md, as real processes, before a far end that is slow. The pool
 // is small, so that the memory of a message that was released too early holds another one at once.
@@ -38,6 +38,12 @@ describe('what an asynchronous consumer reads is what was sent (11.4)', { timeou
     const { sent, got } = await runSender(new URL(SENDER, RIGHT), transport, MESSAGES, signal);
     expect(got).toEqual([sent]);
   });
+});
+
+test('a client that leaves gives back what was queued for it (11.4)', {
+  timeout: 60_000,
+}, async ({ signal }) => {
+  await runLeavingClient(new URL('http.mjs', RIGHT), 'shared-mmap', MESSAGES, signal);
 });
 
 describe('a consumer that releases too early is noticed (11.4)', { timeout: 60_000 }, () => {

@@ -1,6 +1,7 @@
 import { execFileSync, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -204,6 +205,37 @@ export async function runPattern(pattern, folder, transport, messages, signal) {
     const digests = await stage.unlessFailed(got);
     await stage.unlessFailed(example.exit);
     return { sent: digest, got: digests, heldUpAt, waits };
+  } finally {
+    await stage.end();
+  }
+}
+
+/**
+ * A client leaves in the middle, and the next one takes the rest.
+ *
+ * @param {URL} program an example that serves one client after the other.
+ * @param {string} transport
+ * @param {number} messages
+ * @param {AbortSignal} [signal] ends it, and its processes.
+ */
+export async function runLeavingClient(program, transport, messages, signal) {
+  const stage = new Stage(transport, false, signal);
+  try {
+    const endpoint = join(stage.folder, 'ferry.sock');
+    const sender = stage.fork(SENDER, [endpoint, String(messages)]);
+    const sent = messageOf(sender, 'sent');
+    const example = stage.example(program, [endpoint, '0']);
+    const { value = '' } = await example.line();
+    const port = Number(/port: (\d+)/.exec(value)?.[1]);
+
+    const [leaving] = await once(get({ host: 'localhost', port, agent: false }), 'response');
+    await stage.unlessFailed(heldUp(sender, sent)); // It reads nothing: everything is full.
+    leaving.on('error', () => {});
+    leaving.destroy();
+    const [staying] = await once(get({ host: 'localhost', port, agent: false }), 'response');
+    staying.resume();
+    sender.send('close');
+    await stage.unlessFailed(Promise.all([sent, once(staying, 'end'), example.exit]));
   } finally {
     await stage.end();
   }
