@@ -14,7 +14,7 @@ export interface Source extends AsyncDisposable {
 /** Opens a file, or standard input for `-`. */
 export function openSource(path: string, signal: AbortSignal): Promise<Source> | Source {
   if (path !== '-') return openFile(path);
-  const stats = fstatSync(STDIN);
+  const stats = fstatSync(STDIN, { bigint: true });
   if (stats.isDirectory()) throw new DemoError('EISDIR', 'standard input is a directory');
   // Node knows no stream for a disk: it would have nothing in it.
   return stats.isBlockDevice() ? openFile('/dev/stdin') : openStdin(signal);
