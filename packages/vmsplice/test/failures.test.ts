@@ -193,7 +193,7 @@ describe('a resource that is refused when others are there already', () => {
         }
         for (const open of [attachments.openPipe, attachments.openSocketPair]) {
           try {
-            for (const end of Object.values(open())) end.close();
+            for (const end of Object.values(await open())) end.close();
           } catch (error) {
             expect(error).toMatchObject({ code: 'SYSTEM_CALL_FAILED' });
           }

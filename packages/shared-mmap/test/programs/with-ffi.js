@@ -1,6 +1,8 @@
 // @ts-check
 // The shared-memory transport with the calls over FFI as its default.
-import { sharedMmap } from '@pageferry/shared-mmap';
+import * as backend from '@pageferry/shared-mmap';
+
+const { sharedMmap } = backend;
 
 /** @type {typeof sharedMmap} */
 export const sharedMmapWithFfi = {
@@ -8,3 +10,5 @@ export const sharedMmapWithFfi = {
   createSender: (options) => sharedMmap.createSender({ binding: 'ffi', ...options }),
   createReceiver: (options) => sharedMmap.createReceiver({ binding: 'ffi', ...options }),
 };
+
+export const openSocketPair = () => backend.openSocketPair('ffi');

@@ -38,7 +38,7 @@ export interface Attachments {
    *
    * @throws `SYSTEM_CALL_FAILED`, `BINDING_UNAVAILABLE`.
    */
-  openSocketPair(): SocketPair;
+  openSocketPair(): Promise<SocketPair>;
 }
 
 /** {@link Attachments} over a binding. `load` is called at each use. */
@@ -61,6 +61,6 @@ export function createAttachments(load: () => LinuxCalls): Attachments {
       for (const end of [readEnd, writeEnd]) calls.setStatusFlags(end.fd, 0);
       return { readEnd, writeEnd };
     },
-    openSocketPair: () => openSocketPair(load()),
+    openSocketPair: async () => openSocketPair(load()),
   };
 }
