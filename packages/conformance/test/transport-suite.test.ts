@@ -121,6 +121,7 @@ const EXPECTATIONS: readonly Expectation[] = [
       'abort and time limit > a signal that has fired already ends send of a loan that nobody takes',
       'abort and time limit > a time limit ends send of a loan that nobody takes',
       'abort and time limit > the earlier of signal and time limit ends send of a loan that nobody takes',
+      'abort and time limit > given up, it is said why and from where: send of a loan that nobody takes (11.17)',
       'after an abort > a loan that was not accepted stays with the caller, and can be sent again',
       'back-pressure > what trySend refuses as full stays with the caller, and can be sent later',
     ],

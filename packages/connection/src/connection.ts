@@ -1,4 +1,4 @@
-import { clock } from '@pageferry/core';
+import { clock, inheritedDescriptor, senderAt } from '@pageferry/core';
 import {
   type DescriptorWatcher,
   type LinuxCalls,
@@ -180,6 +180,13 @@ abstract class Connection implements Disposable {
     this.#process = undefined;
   }
 
+  /** Whether the watchers keep the event loop alive. They do until this is called. */
+  keepAlive(on: boolean): void {
+    this.#ownBell.keepAlive(on);
+    if (on) this.#socketWatcher?.ref();
+    else this.#socketWatcher?.unref();
+  }
+
   /**
    * True once the peer has hung up or died, also where the event loop had no turn to notice it. What is
    * behind more messages than an honest peer has under way is seen at the next call.
@@ -269,6 +276,8 @@ abstract class Connection implements Disposable {
   #hangUp(): void {
     if (!this.#peerGone) this.#giveUp();
     this.#unwatchSocket();
+    // Nobody is left who could ring: an idle receiver must not keep its process alive for that.
+    this.#ownBell.ignore();
     const onHangUp = this.#onHangUp;
     this.#onHangUp = undefined;
     onHangUp?.();
@@ -429,7 +438,10 @@ export class SenderConnection extends Connection {
       this.#endWatcher = undefined;
       onEnd();
     });
-    if (typeof watcher !== 'number') this.#endWatcher = watcher;
+    if (typeof watcher === 'number') return;
+    // It frees memory at most: no reason to keep a process alive.
+    watcher.unref();
+    this.#endWatcher = watcher;
   }
 
   /** True once the receiver's end of the socket has closed: nobody reads any more what it was given. */
@@ -453,6 +465,7 @@ export class ReceiverConnection extends Connection {
   readonly #deliveries: QueueConsumer;
   readonly #claimable: ClaimableConsumer | undefined;
   readonly #returns: QueueProducer;
+  readonly #socket: UnixSocket;
   readonly #senderBell: Doorbell;
   readonly #memory: PassedMemory | undefined;
   /** Tag of the message that was claimed last: its entry does not wait any more, its memory may. */
@@ -472,6 +485,7 @@ export class ReceiverConnection extends Connection {
     if (mayDrop) this.#claimable = new ClaimableConsumer(this.words, deliveries);
     this.#deliveries = this.#claimable ?? new QueueConsumer(this.words, deliveries);
     this.#returns = new QueueProducer(this.words, parts.memory.returns);
+    this.#socket = parts.socket;
     this.#senderBell = parts.senderBell;
   }
 
@@ -483,6 +497,12 @@ export class ReceiverConnection extends Connection {
         Atomics.load(this.words, SENDER.finished)) |
       0
     );
+  }
+
+  /** The sender in words, for errors. Who has made a pair of sockets need not be who uses it. */
+  senderAt(endpoint: string): string {
+    const inherited = inheritedDescriptor(endpoint) !== undefined;
+    return senderAt(endpoint, inherited ? undefined : this.#socket.peerCredentials());
   }
 
   /** How many messages wait. Unchecked: the sender may lie. */

@@ -26,6 +26,8 @@ function eventFd(): number {
   return calls.eventfd(0, 0);
 }
 
+const WHY = (): string => 'no sender';
+
 describe('a receiver that connects', () => {
   expectNothingLeft();
 
@@ -132,7 +134,11 @@ describe('a receiver that connects', () => {
     const path = folder.fresh();
     using sender = new FakeSender(calls, path);
     const controller = new AbortController();
-    const connecting = withDeadline({ signal: controller.signal }, (signal) => call(path, signal));
+    const connecting = withDeadline(
+      { signal: controller.signal },
+      (signal) => call(path, signal),
+      WHY,
+    );
     await sender.meet();
     controller.abort();
     await expect(connecting).rejects.toThrow(withCode('ABORTED'));
@@ -152,7 +158,7 @@ describe('a receiver that connects', () => {
     const path = folder.fresh();
     using sender = new FakeSender(calls, path);
     sender.hangUpOnEverybody();
-    const connecting = withDeadline({ timeout: 100 }, (signal) => call(path, signal));
+    const connecting = withDeadline({ timeout: 100 }, (signal) => call(path, signal), WHY);
     await expect(connecting).rejects.toThrow(withCode('TIMEOUT'));
     expect(sender.hungUpOn).toBeGreaterThan(1);
   });

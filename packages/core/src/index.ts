@@ -19,6 +19,7 @@ export {
   checkCommonReceiverOptions,
   checkCommonSenderOptions,
 } from './base/settings.js';
+export { noSenderAt, senderAt } from './base/words.js';
 export { writeToDescriptor } from './base/write-to-descriptor.js';
 export { checkDescriptor, type DescriptorAdvice } from './check-descriptor.js';
 export * from './checks.js';
@@ -31,7 +32,7 @@ export * from './errors.js';
 export { checkOptions } from './options.js';
 export { retryWithBackoff } from './waiting/backoff.js';
 export { clock } from './waiting/clock.js';
-export { abortedError, checkWaitOptions, withDeadline } from './waiting/deadline.js';
+export { abortedError, checkWaitOptions, timeoutError, withDeadline } from './waiting/deadline.js';
 export { LoopBudget, nextTurn } from './waiting/loop-budget.js';
 export { onAbort, withEither } from './waiting/on-abort.js';
 export { WaitList } from './waiting/wait-list.js';

@@ -78,7 +78,7 @@ describe('an iteration over a receiver', () => {
     const receiver = new FakeReceiver();
     const next = receiver[Symbol.asyncIterator]().next();
     receiver.end(DIED);
-    await expect(next).rejects.toBe(DIED);
+    await expect(next).rejects.toMatchObject({ code: DIED.code, message: DIED.message });
   });
 
   test('fails with CLOSED when its receiver is closed, be it before or meanwhile', async () => {

@@ -14,16 +14,22 @@ const FOREVER = (signal?: AbortSignal): Promise<never> =>
     signal?.addEventListener('abort', () => reject(signal.reason));
   });
 
+const WHY = (): string => 'no answer';
+
 describe('withDeadline', () => {
   test('gives no signal where none is needed', async () => {
-    expect(await withDeadline({}, async (signal) => signal)).toBeUndefined();
-    expect(await withDeadline({ signal: undefined }, async (signal) => signal)).toBeUndefined();
+    expect(await withDeadline({}, async (signal) => signal, WHY)).toBeUndefined();
+    expect(
+      await withDeadline({ signal: undefined }, async (signal) => signal, WHY),
+    ).toBeUndefined();
   });
 
   test('turns a time limit into TIMEOUT and an abort into ABORTED', async () => {
-    await expect(withDeadline({ timeout: 5 }, FOREVER)).rejects.toMatchObject({ code: 'TIMEOUT' });
+    await expect(withDeadline({ timeout: 5 }, FOREVER, WHY)).rejects.toMatchObject({
+      code: 'TIMEOUT',
+    });
     const controller = new AbortController();
-    const waiting = withDeadline({ signal: controller.signal, timeout: 60_000 }, FOREVER);
+    const waiting = withDeadline({ signal: controller.signal, timeout: 60_000 }, FOREVER, WHY);
     controller.abort('why');
     await expect(waiting).rejects.toMatchObject({
       code: 'ABORTED',
@@ -32,10 +38,64 @@ describe('withDeadline', () => {
     });
   });
 
+  test('says what was waited for, once it is given up (11.17)', async () => {
+    const why = vi.fn(WHY);
+    await expect(withDeadline({ timeout: 5 }, FOREVER, why)).rejects.toThrow(
+      'timed out after 5 ms: no answer',
+    );
+    const controller = new AbortController();
+    const waiting = withDeadline({ signal: controller.signal, timeout: 60_000 }, FOREVER, why);
+    controller.abort();
+    await expect(waiting).rejects.toThrow('the operation was aborted: no answer');
+    expect(why).toHaveBeenCalledTimes(2);
+    await withDeadline({ timeout: 60_000 }, async () => 1, why);
+    expect(why).toHaveBeenCalledTimes(2);
+    const unable = (): never => {
+      throw new Error('the sender is gone');
+    };
+    await expect(withDeadline({ timeout: 5 }, FOREVER, unable)).rejects.toThrow(
+      'timed out after 5 ms: nothing happened',
+    );
+  });
+
+  test('gives each wait an error of its own, which shows who called (11.17)', async () => {
+    const shared = new PageferryError('SYSTEM_CALL_FAILED', 'it broke', {
+      syscall: 'read',
+      errno: 5,
+      errnoName: 'EIO',
+      bytesTransferred: 3,
+      cause: 'a cause',
+    });
+    shared.stack = 'of a timer';
+    const fail = async (): Promise<never> => {
+      await nextTurn();
+      throw shared;
+    };
+    async function firstCaller(): Promise<unknown> {
+      return await withDeadline({}, fail, WHY);
+    }
+    function secondCaller(): Promise<unknown> {
+      return withDeadline({ timeout: 60_000 }, fail, WHY);
+    }
+    const [one, other] = await Promise.all([
+      firstCaller().catch((error: unknown) => error as PageferryError),
+      secondCaller().catch((error: unknown) => error as PageferryError),
+    ]);
+    expect((one as Error).stack).toMatch(/^PageferryError: it broke\n[\s\S]*firstCaller/);
+    expect((other as Error).stack).toMatch(/^PageferryError: it broke\n[\s\S]*secondCaller/);
+    const { code, message, syscall, errno, errnoName, bytesTransferred, cause } = shared;
+    for (const told of [one, other]) {
+      const same = { code, message, syscall, errno, errnoName, bytesTransferred, cause };
+      expect(told).toMatchObject(same);
+      expect(Object.keys(told as Error)).toEqual(Object.keys(shared));
+    }
+    await expect(withDeadline({}, () => Promise.reject(7), WHY)).rejects.toBe(7);
+  });
+
   test('does not begin with a signal that has fired', async () => {
     const run = vi.fn(async () => {});
     const options = { signal: AbortSignal.abort('early') };
-    await expect(withDeadline(options, run)).rejects.toMatchObject({ cause: 'early' });
+    await expect(withDeadline(options, run, WHY)).rejects.toMatchObject({ cause: 'early' });
     expect(run).not.toHaveBeenCalled();
   });
 
@@ -50,7 +110,7 @@ describe('withDeadline', () => {
       [{ timeout: 2 ** 31 }, 'timeout'],
       [{ timeout: '5' }, 'timeout'],
     ] as const) {
-      await expect(withDeadline(options as never, run)).rejects.toMatchObject({ argument });
+      await expect(withDeadline(options as never, run, WHY)).rejects.toMatchObject({ argument });
     }
     expect(run).not.toHaveBeenCalled();
   });
@@ -59,9 +119,9 @@ describe('withDeadline', () => {
     useFakeClock();
     const { signal } = new AbortController();
     const remove = vi.spyOn(signal, 'removeEventListener');
-    await withDeadline({ signal, timeout: 1000 }, async () => {});
+    await withDeadline({ signal, timeout: 1000 }, async () => {}, WHY);
     await expect(
-      withDeadline({ signal, timeout: 1000 }, () => Promise.reject(new Error('no'))),
+      withDeadline({ signal, timeout: 1000 }, () => Promise.reject(new Error('no')), WHY),
     ).rejects.toThrow('no');
     expect(vi.getTimerCount()).toBe(0);
     expect(remove).toHaveBeenCalledTimes(2);

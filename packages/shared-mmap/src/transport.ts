@@ -1,5 +1,5 @@
 import { openSocketPair as openPair, type SocketPair } from '@pageferry/connection';
-import { type Sender, type Transport, withDeadline } from '@pageferry/core';
+import { noSenderAt, type Sender, type Transport, withDeadline } from '@pageferry/core';
 import { type Binding, loadBinding } from './binding.js';
 import { capabilities } from './capabilities.js';
 import {
@@ -35,8 +35,11 @@ export const sharedMmap: SharedMmapTransport = {
   },
   async createReceiver(options) {
     const settings = checkReceiverOptions(options);
-    return withDeadline(options, async (signal) =>
-      SharedMmapReceiver.create(await loadBinding(options.binding), settings, signal),
+    return await withDeadline(
+      options,
+      async (signal) =>
+        SharedMmapReceiver.create(await loadBinding(options.binding), settings, signal),
+      () => noSenderAt(settings.endpoint),
     );
   },
 };

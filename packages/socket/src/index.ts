@@ -8,6 +8,7 @@
  * @packageDocumentation
  */
 import {
+  noSenderAt,
   type ReceiverOptions,
   type SenderOptions,
   type Transport,
@@ -39,6 +40,10 @@ export const socketTransport: Transport<SenderOptions, ReceiverOptions> = {
   },
   async createReceiver(options) {
     const settings = checkReceiverOptions(options);
-    return withDeadline(options, (signal) => SocketReceiver.create(settings, signal));
+    return await withDeadline(
+      options,
+      (signal) => SocketReceiver.create(settings, signal),
+      () => noSenderAt(settings.endpoint),
+    );
   },
 };

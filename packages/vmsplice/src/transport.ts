@@ -1,4 +1,4 @@
-import { type Transport, withDeadline } from '@pageferry/core';
+import { noSenderAt, type Transport, withDeadline } from '@pageferry/core';
 import type { LinuxCalls } from '@pageferry/linux';
 import { capabilities } from './capabilities.js';
 import {
@@ -30,7 +30,11 @@ export function createVmspliceTransport(
     },
     async createReceiver(options) {
       const settings = checkReceiverOptions(options);
-      return withDeadline(options, (signal) => VmspliceReceiver.create(load(), settings, signal));
+      return await withDeadline(
+        options,
+        (signal) => VmspliceReceiver.create(load(), settings, signal),
+        () => noSenderAt(settings.endpoint),
+      );
     },
   };
 }

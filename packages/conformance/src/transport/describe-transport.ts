@@ -9,6 +9,7 @@ import { describeDeaths } from './cases/deaths.js';
 import { describeEndings } from './cases/endings.js';
 import { describeEndpoint } from './cases/endpoint.js';
 import { describeEventLoop } from './cases/event-loop.js';
+import { describeLasting } from './cases/lasting.js';
 import { describeLeftovers } from './cases/leftovers.js';
 import { describeLongLivedSignals } from './cases/long-lived-signals.js';
 import { describeOrder } from './cases/order.js';
@@ -48,6 +49,7 @@ const TOPICS = {
   threads: describeThreads,
   eventLoop: describeEventLoop,
   realms: describeRealms,
+  lasting: describeLasting,
   leftovers: describeLeftovers,
 };
 

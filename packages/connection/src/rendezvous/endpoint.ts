@@ -250,11 +250,10 @@ async function lockFolder(
     if (result !== -EAGAIN) throw systemCallError('flock', result, folder);
     return undefined;
   };
+  const tryLonger = (signal?: AbortSignal): Promise<number> => retryWithBackoff(tryLock, signal);
+  const why = (): string => `somebody else keeps ${folder} locked`;
   try {
-    const locked =
-      patience === 0
-        ? tryLock()
-        : withDeadline({ timeout: patience }, (signal) => retryWithBackoff(tryLock, signal));
+    const locked = patience === 0 ? tryLock() : withDeadline({ timeout: patience }, tryLonger, why);
     if ((await locked) !== undefined) return fd;
   } catch {
     // Somebody else keeps the folder locked for purposes of their own: go on without.

@@ -41,6 +41,8 @@ export interface ListenerSettings {
     parameters: Uint32Array,
     credentials: PeerCredentials | undefined,
   ) => void;
+  /** An inherited endpoint has no receiver, and will have none. Called at most once. */
+  readonly onOver?: () => void;
 }
 
 /**
@@ -60,6 +62,11 @@ export class Listener implements Disposable {
   readonly #watcher: DescriptorWatcher | undefined;
   readonly #closing = new AbortController();
   #handshakes = 0;
+  /** True once nobody can come any more who has not come: of an inherited endpoint. */
+  #over = false;
+  #keepsAlive = true;
+  /** Waits for what the one at the other end of an inherited endpoint says. */
+  #inheritedWatcher: DescriptorWatcher | undefined;
 
   /** @throws `SYSTEM_CALL_FAILED` if the endpoint cannot be watched. */
   constructor(calls: LinuxCalls, endpoint: Endpoint, settings: ListenerSettings) {
@@ -67,7 +74,10 @@ export class Listener implements Disposable {
     this.#endpoint = endpoint;
     this.#settings = settings;
     if (endpoint.inherited) {
-      void this.#shakeHands(endpoint.socket);
+      void this.#shakeHands(endpoint.socket).finally(() => {
+        this.#over = true;
+        if (!this.#closing.signal.aborted) settings.onOver?.();
+      });
       return;
     }
     const watcher = calls.watch(endpoint.socket.fd, POLLIN, () => this.#acceptAll());
@@ -79,6 +89,29 @@ export class Listener implements Disposable {
   close(): void {
     this.#watcher?.close();
     this.#closing.abort(new PageferryError('CLOSED', 'this sender is closed'));
+  }
+
+  /**
+   * To be asked while no receiver is connected.
+   *
+   * @throws `PEER_DIED` if the only one that there can be has left, or never came.
+   */
+  checkMayCome(): void {
+    if (!this.#over) return;
+    const { path } = this.#endpoint;
+    throw new PageferryError(
+      'PEER_DIED',
+      `the receiver at the other end of ${path} is gone, and no other can come`,
+    );
+  }
+
+  /** Whether waiting for receivers keeps the event loop alive. It does until this is called. */
+  keepAlive(on: boolean): void {
+    this.#keepsAlive = on;
+    for (const watcher of [this.#watcher, this.#inheritedWatcher]) {
+      if (on) watcher?.ref();
+      else watcher?.unref();
+    }
   }
 
   [dispose](): void {
@@ -129,7 +162,15 @@ export class Listener implements Disposable {
 
   /** Shakes hands with one receiver. Returns the reason for a refusal. */
   async #greet(socket: UnixSocket, signal: AbortSignal): Promise<number | undefined> {
-    const message = await receiveHello(this.#calls, socket, signal);
+    const { inherited } = this.#endpoint;
+    const onWatch = (watcher: DescriptorWatcher): void => {
+      // Others have so little time that they need not be looked after.
+      if (!inherited) return;
+      this.#inheritedWatcher = watcher;
+      if (!this.#keepsAlive) watcher.unref();
+    };
+    const message = await receiveHello(this.#calls, socket, signal, onWatch);
+    this.#inheritedWatcher = undefined;
     for (const descriptor of message?.descriptors ?? []) descriptor.close();
     const hello = message && decodeHello(message.bytes);
     if (hello?.kind !== HELLO_KIND.hello) {
@@ -138,7 +179,6 @@ export class Listener implements Disposable {
     }
     const { mechanism, hasRoom, admit } = this.#settings;
     // Only now: a socket that is closed with words unread takes its last answer with it.
-    const { inherited } = this.#endpoint;
     const credentials = inherited ? message?.credentials : socket.peerCredentials();
     // Whoever has inherited a descriptor may use it.
     if (inherited) socket.passCredentials(false);

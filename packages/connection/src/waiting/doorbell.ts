@@ -113,6 +113,12 @@ export class Doorbell implements Disposable {
     if (read !== -EINVAL) throw systemCallError('read', read, 'eventfd');
   }
 
+  /** Whether listening keeps the event loop alive. It does until this is called. */
+  keepAlive(on: boolean): void {
+    if (on) this.#watcher?.ref();
+    else this.#watcher?.unref();
+  }
+
   /** Stops listening. Harmless the second time. */
   ignore(): void {
     this.#watcher?.close();

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { openSocketPair } from '@pageferry/connection';
 import type { Transport } from '@pageferry/core';
-import { POLLIN } from '@pageferry/linux';
+import { type OwnedFd, POLLIN } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { describe, expect, test } from 'vitest';
 import { expectNothingLeft } from './process-state.js';
@@ -149,6 +149,53 @@ export function describeInheritance({ transport, moduleUrl, exportName }: Subjec
       await family.exit;
       while (sender.receivers.length > 0) await new Promise(setImmediate);
       expect(sender.stats().bytesOut).toBe(0);
+    });
+
+    test("may have a pair that the transport's own package opens, as any does (11.21)", async () => {
+      type Opens = {
+        openSocketPair(): Promise<{ readonly ours: OwnedFd; readonly childs: OwnedFd }>;
+      };
+      const opens = (await import(moduleUrl)) as Opens;
+      const opening = opens.openSocketPair();
+      expect(opening).toBeInstanceOf(Promise);
+      const { ours, childs } = await opening;
+      await using sender = await transport.createSender({ endpoint: `fd:${ours.release()}` });
+      const endpoint = `fd:${childs.release()}`;
+      await using receiver = await transport.createReceiver({ endpoint, ...LIMIT });
+      await sender.send(Buffer.from('hello'), LIMIT);
+      expect((await receiver.receive(LIMIT))?.copy().toString()).toBe('hello');
+    });
+
+    test('that is gone is no receiver to wait for (11.11)', async () => {
+      await using family = inherit('receive');
+      const { endpoint } = family;
+      await using sender = await transport.createSender({ endpoint });
+      await sender.waitForReceivers(1, LIMIT);
+      family.child.kill('SIGKILL');
+      await family.exit;
+      while (sender.receivers.length > 0) await new Promise(setImmediate);
+      const died = expect.objectContaining({ code: 'PEER_DIED' });
+      await expect(sender.waitForReceivers(1, LIMIT)).rejects.toThrow(died);
+      await sender.waitForReceivers(0, LIMIT);
+      expect(await sender.send(Buffer.from('nobody'), LIMIT)).toBe('no-receiver');
+      await sender.flush(LIMIT);
+    });
+
+    test('that goes without a word ends the wait for it (11.11)', async () => {
+      const { ours, childs } = openSocketPair(calls);
+      await using sender = await transport.createSender({ endpoint: `fd:${ours.release()}` });
+      const waiting = sender.waitForReceivers(1, LIMIT);
+      childs.close();
+      await expect(waiting).rejects.toThrow(expect.objectContaining({ code: 'PEER_DIED' }));
+    });
+
+    test('is the only receiver that can be waited for (11.11)', async () => {
+      const { ours, childs } = openSocketPair(calls);
+      await using sender = await transport.createSender({ endpoint: `fd:${ours.release()}` });
+      await expect(sender.waitForReceivers(2, LIMIT)).rejects.toThrow(
+        expect.objectContaining({ code: 'INVALID_ARGUMENT', argument: 'count' }),
+      );
+      childs.close();
     });
 
     test('may not begin, as neither may its parent: the other side learns of it', async () => {

@@ -13,15 +13,20 @@ import type { WaitOptions } from '../contract/transport.js';
 import { asyncDispose } from '../dispose.js';
 import { PageferryError } from '../errors.js';
 import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
+import { eachSecond } from '../waiting/each-second.js';
 import { LoopBudget, nextTurn } from '../waiting/loop-budget.js';
 import { Turnstile } from '../waiting/turnstile.js';
 import { BaseDelivery } from './base-delivery.js';
 import { DropReports } from './drop-reports.js';
 import type { DeliveryMemory } from './hooks.js';
+import { LoopHold } from './loop-hold.js';
+import { counted, inBytes } from './words.js';
 
 /** What every backend tells {@link BaseReceiver}. */
 export interface BaseReceiverSettings {
   readonly capabilities: Capabilities;
+  /** The other side in words, for errors: `senderAt(endpoint)`. */
+  readonly sender?: string;
   /** How long the event loop may be held, in microseconds. */
   readonly spinMicroseconds: number;
 }
@@ -36,6 +41,8 @@ const END: IteratorReturnResult<undefined> = { value: undefined, done: true };
  */
 export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver {
   readonly #capabilities: Capabilities;
+  readonly #sender: string;
+  readonly #hold = new LoopHold('pageferry:Receiver', (on) => this.keepAlive(on));
   /** Watches how long this receiver holds the event loop. */
   protected readonly budget: LoopBudget;
   readonly #drops = new DropReports('delivery', () => this.closed);
@@ -46,9 +53,11 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
   #bytesReceived = 0;
   #deliveriesHeld = 0;
   #bytesHeld = 0;
+  #warnedOfDeliveries = false;
 
   protected constructor(settings: BaseReceiverSettings) {
     this.#capabilities = settings.capabilities;
+    this.#sender = settings.sender ?? 'the sender';
     this.budget = new LoopBudget(settings.spinMicroseconds);
   }
 
@@ -92,6 +101,15 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
   protected tryMoveTo(_fd: number, _destination: SpliceDestination): SpliceResult | 'end' | number {
     return 0;
   }
+  /**
+   * What a call that waits waits for: a message; the rest of the one that has begun to come; or, though
+   * one is here, that the caller releases deliveries. For the words of errors and warnings.
+   */
+  protected waitsFor(): 'message' | 'rest' | 'release' {
+    return 'message';
+  }
+  /** Whether what this receiver watches keeps the event loop alive. It does until this is called. */
+  protected keepAlive(_on: boolean): void {}
   /** Frees everything. Pending waits must reject with `CLOSED`. Called once. */
   protected abstract hangUp(): Promise<void>;
 
@@ -119,7 +137,11 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
     this.#checkOpen();
     const found = this.#atOnce(options);
     if (found !== undefined) return found === 'end' ? undefined : found;
-    return this.#inTurn(options, (signal) => this.#next(signal));
+    return await this.#inTurn(
+      options,
+      (signal) => this.#next(signal),
+      () => this.whyNothing(),
+    );
   }
 
   async receiveMany(max: number, options: WaitOptions = NOTHING): Promise<readonly Delivery[]> {
@@ -127,10 +149,11 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
     checkInteger('max', max, 1);
     const found = this.#atOnce(options);
     if (found !== undefined) return found === 'end' ? [] : this.#withMore(found, max);
-    return this.#inTurn(options, async (signal) => {
+    const takeMany = async (signal?: AbortSignal): Promise<readonly Delivery[]> => {
       const first = await this.#next(signal);
       return first === undefined ? [] : this.#withMore(first, max);
-    });
+    };
+    return await this.#inTurn(options, takeMany, () => this.whyNothing());
   }
 
   async spliceTo(
@@ -151,7 +174,7 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
       if (typeof outcome !== 'number') return this.#movedOn(outcome);
       moved = outcome;
     }
-    return this.#inTurn(options, async (signal) => {
+    const move = async (signal?: AbortSignal): Promise<SpliceResult | undefined> => {
       if (teeFd === undefined) {
         const outcome = this.tryMoveTo(fd, destination);
         if (typeof outcome !== 'number') return this.#movedOn(outcome, moved);
@@ -159,12 +182,26 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
       }
       const result = await this.moveTo(fd, teeFd, signal, moved, destination);
       return this.#movedOn(result ?? 'end');
-    });
+    };
+    return await this.#inTurn(options, move, () => this.#whyNotMoved(fd, teeFd));
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.hangUp();
+    if (this.#closing === undefined) {
+      this.#closing = this.hangUp();
+      this.#hold.end();
+    }
     return this.#closing;
+  }
+
+  ref(): this {
+    this.#hold.set(true);
+    return this;
+  }
+
+  unref(): this {
+    this.#hold.set(false);
+    return this;
   }
 
   async [asyncDispose](): Promise<void> {
@@ -251,27 +288,93 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
 
   #look(): M | 'end' | undefined {
     const found = this.poll();
-    if (found === 'end') this.#ended = true;
+    if (found === 'end') this.#sawEnd();
     return found;
   }
 
-  #inTurn<T>(options: WaitOptions, task: (signal?: AbortSignal) => Promise<T>): Promise<T> {
-    return withDeadline(options, (signal) =>
+  #sawEnd(): void {
+    this.#ended = true;
+    this.#hold.end();
+  }
+
+  #inTurn<T>(
+    options: WaitOptions,
+    task: (signal?: AbortSignal) => Promise<T>,
+    why: () => string,
+  ): Promise<T> {
+    const inTurn = (signal: AbortSignal | undefined): Promise<T> =>
       this.#receiving.pass(async () => {
         if (this.budget.exhausted()) await nextTurn();
         this.#checkOpen();
-        return task(signal);
-      }, signal),
-    );
+        return await task(signal);
+      }, signal);
+    return withDeadline(options, inTurn, why);
   }
 
   async #next(signal: AbortSignal | undefined): Promise<Delivery | undefined> {
     let message: M | 'end' | undefined;
-    await this.waitUntil(() => {
-      message = this.#look();
-      return message !== undefined;
-    }, signal);
+    // Who holds nothing cannot wait for itself.
+    const forget =
+      this.#deliveriesHeld === 0 ? undefined : eachSecond(() => this.#warnOfDeliveries());
+    try {
+      await this.waitUntil(() => {
+        message = this.#look();
+        return message !== undefined;
+      }, signal);
+    } finally {
+      forget?.();
+    }
     return message === 'end' ? undefined : this.#deliver(message as M);
+  }
+
+  /** Why there is no delivery now, in words. */
+  protected whyNothing(): string {
+    const held = `${this.#heldInWords()} unreleased`;
+    switch (this.waitsFor()) {
+      case 'release':
+        return `this receiver holds all it may: ${held}`;
+      case 'rest':
+        return `a message from ${this.#sender} has not come whole`;
+      default: {
+        const none = `no message from ${this.#sender}`;
+        return this.#deliveriesHeld === 0 ? none : `${none}; this receiver holds ${held}`;
+      }
+    }
+  }
+
+  #whyNotMoved(fd: number, teeFd: number | undefined): string {
+    const none = `no message from ${this.#sender}`;
+    const waitsFor = this.waitsFor();
+    if (waitsFor === 'message') return none;
+    const fds = teeFd === undefined ? `descriptor ${fd}` : `descriptors ${fd} and ${teeFd}`;
+    // Of a receiver that holds all it may it is not known whether there is one.
+    if (waitsFor === 'release') return `${none}, or ${fds} did not take it whole`;
+    return `${fds} did not take a message from ${this.#sender} whole`;
+  }
+
+  #heldInWords(): string {
+    const deliveries = counted(this.#deliveriesHeld, 'delivery', 'deliveries');
+    return `${deliveries} (${inBytes(this.#bytesHeld)})`;
+  }
+
+  /** Says it once if a receive waits for what nobody but this program can do. */
+  #warnOfDeliveries(): void {
+    if (this.#warnedOfDeliveries || this.closed || !this.#holdsAll()) return;
+    this.#warnedOfDeliveries = true;
+    process.emitWarning(
+      `a receive waits for this program itself: its receiver holds all it may, ${this.#heldInWords()} ` +
+        'that were not released. release() them, or hold them with `using`; maxBorrowedBytes is the limit.',
+      'PageferryWarning',
+      'PAGEFERRY_DELIVERIES_HELD',
+    );
+  }
+
+  #holdsAll(): boolean {
+    try {
+      return this.waitsFor() === 'release';
+    } catch {
+      return false; // It is the wait that tells of a sender that is gone.
+    }
   }
 
   /** The first delivery and those that can be had at once after it, `max` in all. */
@@ -291,7 +394,7 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
 
   #movedOn(result: SpliceResult | 'end', before = 0): SpliceResult | undefined {
     if (result === 'end') {
-      this.#ended = true;
+      this.#sawEnd();
       return undefined;
     }
     const byteLength = result.byteLength + before;

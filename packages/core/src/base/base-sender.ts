@@ -1,21 +1,28 @@
-import { checkBytes, checkInteger, checkMessageLength } from '../checks.js';
+import { checkBytes, checkInteger, checkMessageLength, inheritedDescriptor } from '../checks.js';
 import type { Capabilities } from '../contract/capabilities.js';
 import type { Loan, ReceiverInfo, Sender, SenderStats, SendOutcome } from '../contract/sender.js';
 import type { WaitOptions } from '../contract/transport.js';
 import { asyncDispose } from '../dispose.js';
 import { PageferryError } from '../errors.js';
 import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
+import { eachSecond } from '../waiting/each-second.js';
 import { LoopBudget, nextTurn } from '../waiting/loop-budget.js';
 import { Turnstile } from '../waiting/turnstile.js';
 import { BaseLoan } from './base-loan.js';
 import { copyInPieces } from './copy.js';
 import { DropReports } from './drop-reports.js';
 import type { AcceptOutcome, LoanMemory, SendMethod } from './hooks.js';
+import { LoopHold } from './loop-hold.js';
+import { counted, inBytes, whoIsBehind } from './words.js';
 
 /** What every backend tells {@link BaseSender}. */
 export interface BaseSenderSettings {
   readonly endpoint: string;
   readonly capabilities: Capabilities;
+  /** How many bytes may be out, for the words of errors. Unknown by default. */
+  readonly poolBytes?: number;
+  /** How many receivers there can be. Default: as many as the transport can serve. */
+  readonly maxReceivers?: number;
   /** How long the event loop may be held, in microseconds. */
   readonly spinMicroseconds: number;
 }
@@ -35,6 +42,9 @@ type Offered = AcceptOutcome | 'left';
 export abstract class BaseSender<M extends LoanMemory> implements Sender {
   readonly endpoint: string;
   readonly #capabilities: Capabilities;
+  readonly #poolBytes: number | undefined;
+  readonly #maxReceivers: number;
+  readonly #hold = new LoopHold('pageferry:Sender', (on) => this.keepAlive(on));
   /** Watches how long this sender holds the event loop. */
   protected readonly budget: LoopBudget;
   readonly #drops = new DropReports('loan', () => this.closed);
@@ -47,10 +57,15 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   #loansHeld = 0;
   #connectionsFailed = 0;
   #connectionFailure: unknown;
+  #warnedOfLoans = false;
 
   protected constructor(settings: BaseSenderSettings) {
     this.endpoint = settings.endpoint;
-    this.#capabilities = settings.capabilities;
+    const { capabilities, maxReceivers = capabilities.maxReceivers } = settings;
+    this.#capabilities = capabilities;
+    this.#poolBytes = settings.poolBytes;
+    // Nobody but the one at the other end can come.
+    this.#maxReceivers = inheritedDescriptor(settings.endpoint) === undefined ? maxReceivers : 1;
     this.budget = new LoopBudget(settings.spinMicroseconds);
   }
 
@@ -84,7 +99,11 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   protected abstract recheck(): void;
   /** Snapshot for {@link Sender.receivers}. */
   protected abstract listReceivers(): readonly ReceiverInfo[];
-  /** How many receivers are connected; cheaper than the list. */
+  /**
+   * How many receivers are connected; cheaper than the list.
+   *
+   * @throws `PEER_DIED` if there is none and none can come any more.
+   */
   protected abstract countReceivers(): number;
   /** Bytes in the caller's hands or not yet given back. */
   protected abstract bytesOut(): number;
@@ -96,6 +115,8 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   protected abstract finish(): Promise<void>;
   /** Immediate end, called at most once, possibly after or while `finish` runs. */
   protected abstract abandon(): Promise<void>;
+  /** Whether what this sender watches keeps the event loop alive. It does until this is called. */
+  protected keepAlive(_on: boolean): void {}
 
   get closed(): boolean {
     return this.#closing !== undefined || this.#abandoning !== undefined;
@@ -118,16 +139,21 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
         if (loan) return loan;
       }
     }
-    return withDeadline(options, (signal) => this.#borrowInTurn(byteLength, signal));
+    return await withDeadline(
+      options,
+      (signal) => this.#borrowInTurn(byteLength, signal),
+      () => this.#whyNoRoom(byteLength),
+    );
   }
 
   async send(bytes: Uint8Array, options: WaitOptions = NOTHING): Promise<SendOutcome> {
     checkBytes('bytes', bytes);
     checkWaitOptions(options);
-    // One limit for all of it: the wait for memory, the copy, and the way out.
-    return withDeadline(options, async (signal) => {
+    let lent: BaseLoan<M> | undefined;
+    const sendCopy = async (signal: AbortSignal | undefined): Promise<SendOutcome> => {
       const atOnce = this.budget.exhausted() ? undefined : this.tryLoan(bytes.length);
       const loan = (atOnce ?? (await this.#borrowInTurn(bytes.length, signal))) as BaseLoan<M>;
+      lent = loan;
       try {
         await copyInPieces(loan, bytes, this.budget);
         if (signal?.aborted) throw signal.reason;
@@ -136,22 +162,32 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
       } finally {
         loan.release();
       }
-    });
+    };
+    // One limit for all of it: the wait for memory, the copy, and the way out.
+    return await withDeadline(options, sendCopy, () =>
+      lent === undefined ? this.#whyNoRoom(bytes.length) : this.#whyNotSent(lent),
+    );
   }
 
   async waitForReceivers(count = 1, options: WaitOptions = NOTHING): Promise<void> {
     this.#checkOpen();
-    checkInteger('count', count, 0, this.#capabilities.maxReceivers);
+    checkInteger('count', count, 0, this.#maxReceivers);
     checkWaitOptions(options);
-    await withDeadline(options, (signal) =>
-      this.waitUntil(() => this.countReceivers() >= count, signal),
+    await withDeadline(
+      options,
+      (signal) => this.waitUntil(() => count === 0 || this.countReceivers() >= count, signal),
+      () => `${this.countReceivers()} of ${counted(count, 'receiver')} connected${this.#place()}`,
     );
   }
 
   async flush(options: WaitOptions = NOTHING): Promise<void> {
     this.#checkOpen();
     checkWaitOptions(options);
-    await withDeadline(options, (signal) => this.waitUntil(() => this.isFlushed(), signal));
+    await withDeadline(
+      options,
+      (signal) => this.waitUntil(() => this.isFlushed(), signal),
+      () => `not everything has come back: ${whoIsBehind(this.listReceivers())}`,
+    );
   }
 
   async close(options: WaitOptions = NOTHING): Promise<void> {
@@ -165,8 +201,21 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   }
 
   destroy(): Promise<void> {
-    this.#abandoning ??= this.abandon();
+    if (this.#abandoning === undefined) {
+      this.#abandoning = this.abandon();
+      this.#hold.end();
+    }
     return this.#abandoning;
+  }
+
+  ref(): this {
+    this.#hold.set(true);
+    return this;
+  }
+
+  unref(): this {
+    this.#hold.set(false);
+    return this;
   }
 
   async [asyncDispose](): Promise<void> {
@@ -210,7 +259,11 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     }
     if (offered === 'left') return SENT;
     const outcome = offered;
-    return withDeadline(options, (signal) => this.#sendInTurn(loan, outcome, signal));
+    return withDeadline(
+      options,
+      (signal) => this.#sendInTurn(loan, outcome, signal),
+      () => this.#whyNotSent(loan),
+    );
   }
 
   /** For `BaseLoan` only. */
@@ -264,12 +317,59 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
 
   async #borrow(byteLength: number, signal: AbortSignal | undefined): Promise<Loan> {
     let loan: Loan | undefined;
-    await this.waitUntil(() => {
-      this.#checkOpen();
-      loan = this.#lend(byteLength);
-      return loan !== undefined;
-    }, signal);
+    // Who has lent nothing out cannot wait for itself.
+    const forget = this.#loansHeld === 0 ? undefined : eachSecond(() => this.#warnOfLoans());
+    try {
+      await this.waitUntil(() => {
+        this.#checkOpen();
+        loan = this.#lend(byteLength);
+        return loan !== undefined;
+      }, signal);
+    } finally {
+      forget?.();
+    }
     return loan as Loan;
+  }
+
+  /** Says it once if a loan waits for room that nobody but this program can give. */
+  #warnOfLoans(): void {
+    if (this.#warnedOfLoans || this.closed || this.#loansHeld === 0) return;
+    if (whoIsBehind(this.listReceivers()) !== '') return;
+    this.#warnedOfLoans = true;
+    process.emitWarning(
+      `a loan waits for room that only this program can give: no receiver holds anything, and ` +
+        `${counted(this.#loansHeld, 'loan')} (${this.#poolInWords()}) ` +
+        "were neither sent nor released. A loan whose send() said 'no-receiver' is still yours: " +
+        'release() it, or hold it with `using`.',
+      'PageferryWarning',
+      'PAGEFERRY_LOANS_HELD',
+    );
+  }
+
+  #place(): string {
+    return this.endpoint === '' ? '' : ` at ${this.endpoint}`;
+  }
+
+  /** `1 MiB out of a pool of 1 MiB`. */
+  #poolInWords(): string {
+    const out = inBytes(this.bytesOut());
+    return this.#poolBytes === undefined ? out : `${out} of a pool of ${inBytes(this.#poolBytes)}`;
+  }
+
+  #whyNoRoom(byteLength: number): string {
+    const loans =
+      this.#loansHeld === 0
+        ? ''
+        : `${counted(this.#loansHeld, 'loan')} of this program, neither sent nor released`;
+    const holders = [whoIsBehind(this.listReceivers()), loans].filter((who) => who !== '');
+    const out = `no room for ${inBytes(byteLength)}: ${this.#poolInWords()} are out`;
+    return holders.length === 0 ? out : `${out} (${holders.join('; ')})`;
+  }
+
+  #whyNotSent(loan: BaseLoan<M>): string {
+    const behind = whoIsBehind(this.listReceivers());
+    const what = loan.held ? 'the message was not accepted' : 'the message has not left whole';
+    return behind === '' ? what : `${what}: it waits for ${behind}`;
   }
 
   #offer(loan: BaseLoan<M>): AcceptOutcome {
@@ -324,15 +424,20 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   async #closeInOrder(options: WaitOptions): Promise<void> {
     await null; // From here on `closed` is true: `hasLeft` may say goodbye too, and wait for that.
     try {
-      await withDeadline(options, (signal) => this.waitUntil(() => this.hasLeft(), signal));
+      await withDeadline(
+        options,
+        (signal) => this.waitUntil(() => this.hasLeft(), signal),
+        () => `not everything has left: ${whoIsBehind(this.listReceivers())}`,
+      );
     } catch (error) {
       const alreadyDestroyed = this.#abandoning !== undefined;
       await this.destroy();
       if (alreadyDestroyed) return;
       throw error;
     }
-    if (this.#abandoning === undefined) await this.finish();
-    else await this.#abandoning;
+    if (this.#abandoning !== undefined) return await this.#abandoning;
+    this.#hold.end();
+    await this.finish();
   }
 
   #checkOpen(): void {

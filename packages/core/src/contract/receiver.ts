@@ -149,6 +149,16 @@ export interface Receiver extends AsyncDisposable, AsyncIterable<Delivery> {
    * Calling it again is harmless.
    */
   close(): Promise<void>;
+  /**
+   * Has this receiver keep its process alive until it is closed or has seen the end, as it does unless
+   * told otherwise.
+   */
+  ref(): this;
+  /**
+   * Lets the process end although this receiver is open; also while calls of it wait, as with a socket of
+   * `node:net`.
+   */
+  unref(): this;
   /** Counters since the receiver was created. */
   stats(): ReceiverStats;
 }

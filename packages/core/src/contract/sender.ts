@@ -122,7 +122,9 @@ export interface Sender extends AsyncDisposable {
   /**
    * Waits until at least `count` receivers are connected.
    *
-   * @throws `INVALID_ARGUMENT`, `CLOSED`, `ABORTED`, `TIMEOUT`.
+   * @param count at most `maxReceivers`; 1 with an inherited endpoint. Default: 1.
+   * @throws `INVALID_ARGUMENT`, `CLOSED`, `ABORTED`, `TIMEOUT`, `PEER_DIED` if the process at the other
+   *   end of an inherited endpoint (`fd:N`) is gone: nobody else can come.
    */
   waitForReceivers(count?: number, options?: WaitOptions): Promise<void>;
   /**
@@ -142,6 +144,13 @@ export interface Sender extends AsyncDisposable {
   close(options?: WaitOptions): Promise<void>;
   /** Ends at once, without waiting for anybody. Receivers see `PEER_DIED`. */
   destroy(): Promise<void>;
+  /** Has this sender keep its process alive until it is closed, as it does unless told otherwise. */
+  ref(): this;
+  /**
+   * Lets the process end although this sender is open; also while calls of it wait, as with a socket of
+   * `node:net`.
+   */
+  unref(): this;
   /** Counters since the sender was created. */
   stats(): SenderStats;
 }

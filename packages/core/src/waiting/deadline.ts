@@ -4,10 +4,17 @@ import { PageferryError } from '../errors.js';
 import { checkOptions } from '../options.js';
 import { clock } from './clock.js';
 import { onAbort } from './on-abort.js';
+import { Caller, toldToCaller } from './told-to-caller.js';
 
-/** The error of a wait that an AbortSignal ended. */
-export function abortedError(reason: unknown): PageferryError {
-  return new PageferryError('ABORTED', 'the operation was aborted', { cause: reason });
+/** The error of a wait that an AbortSignal ended. `why` says what had not come until then. */
+export function abortedError(reason: unknown, why?: string): PageferryError {
+  const message = `the operation was aborted${why === undefined ? '' : `: ${why}`}`;
+  return new PageferryError('ABORTED', message, { cause: reason });
+}
+
+/** The error of a wait whose time limit passed. `why` says what has not come, and what is known of it. */
+export function timeoutError(milliseconds: number, why: string): PageferryError {
+  return new PageferryError('TIMEOUT', `timed out after ${milliseconds} ms: ${why}`);
 }
 
 /** The options of a call that waits and has no others. */
@@ -50,33 +57,54 @@ function checkLimits<T extends WaitOptions>(options: T): T {
 }
 
 /**
- * Runs a wait under the caller's AbortSignal and time limit.
+ * Runs a wait under the caller's AbortSignal and time limit. What it throws carries the caller's stack.
  *
  * @param options may have others than these two: their names are the caller's to check.
  * @param run gets one signal for both, or `undefined` where neither was given. The reason of that
  *   signal is the typed error to throw: `ABORTED` or `TIMEOUT`.
+ * @param why says what was waited for and why it has not come, for the message of that error. Called
+ *   when the wait is given up, and only then.
  * @throws `INVALID_ARGUMENT` for unusable options, `ABORTED` at once for a signal that has fired.
  */
 export async function withDeadline<T>(
   options: WaitOptions,
   run: (signal: AbortSignal | undefined) => Promise<T>,
+  why: () => string,
 ): Promise<T> {
   const { signal, timeout } = checkLimits(checkOptions(options));
-  if (signal === undefined && timeout === undefined) return run(undefined);
   if (signal?.aborted) throw abortedError(signal.reason);
+  if (signal === undefined && timeout === undefined) {
+    try {
+      return await run(undefined);
+    } catch (error) {
+      throw toldToCaller(error, undefined, withDeadline);
+    }
+  }
 
+  const caller = new Caller(withDeadline);
   const controller = new AbortController();
-  const forget = onAbort(signal, () => controller.abort(abortedError(signal?.reason)));
+  const forget = onAbort(signal, () => {
+    controller.abort(abortedError(signal?.reason, inWords(why)));
+  });
   const timer =
     timeout === undefined
       ? undefined
-      : clock.setTimeout(() => {
-          controller.abort(new PageferryError('TIMEOUT', `nothing happened for ${timeout} ms`));
-        }, timeout);
+      : clock.setTimeout(() => controller.abort(timeoutError(timeout, inWords(why))), timeout);
   try {
     return await run(controller.signal);
+  } catch (error) {
+    throw toldToCaller(error, caller, withDeadline);
   } finally {
     clock.clearTimeout(timer);
     forget();
+  }
+}
+
+/** What is to be said must not keep from being said that the time is over. */
+function inWords(why: () => string): string {
+  try {
+    return why();
+  } catch {
+    return 'nothing happened';
   }
 }

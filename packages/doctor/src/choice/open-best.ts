@@ -1,5 +1,6 @@
 import {
   isPageferryError,
+  noSenderAt,
   type PageferryError,
   type Receiver,
   type ReceiverOptions,
@@ -65,7 +66,7 @@ export async function openBestReceiver({
   ...options
 }: ReceiverOptions & ChoiceOptions): Promise<BestReceiver> {
   const entries = candidates({ prefer, warn });
-  return withDeadline(options, async (signal) => {
+  const search = async (signal: AbortSignal | undefined): Promise<BestReceiver> => {
     const reasons: string[] = [];
     const errors: PageferryError[] = [];
     for (const entry of entries) {
@@ -80,7 +81,8 @@ export async function openBestReceiver({
       if (isPageferryError(answer)) errors.push(answer);
     }
     throw mostTelling(errors);
-  });
+  };
+  return await withDeadline(options, search, () => noSenderAt(options.endpoint));
 }
 
 /** What kept a backend from being tried comes first; then a sender that names its transport. */

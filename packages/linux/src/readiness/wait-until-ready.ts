@@ -13,6 +13,8 @@ import { pollNow } from './poll-now.js';
  * Works for descriptors that Node or another wait watches already: it watches a duplicate.
  *
  * @param spinMicroseconds how long to look before parking; the event loop is held for that long.
+ * @param onWatch gets the watcher, should it come to that: for who decides whether it keeps the event
+ *   loop alive.
  * @returns the events that hold; `POLLERR` and `POLLHUP` may be among them unasked.
  * @throws `signal.reason`, `SYSTEM_CALL_FAILED` (`EPERM` for regular files, which are always ready).
  */
@@ -22,6 +24,7 @@ export async function waitUntilReady(
   events: number,
   spinMicroseconds: number,
   signal?: AbortSignal,
+  onWatch?: (watcher: DescriptorWatcher) => void,
 ): Promise<number> {
   if (signal?.aborted) throw signal.reason;
   const started = clock.now();
@@ -33,7 +36,7 @@ export async function waitUntilReady(
 
   const watched = OwnedFd.duplicateOf(calls, fd);
   try {
-    return await nextEvent(calls, watched.fd, events, signal);
+    return await nextEvent(calls, watched.fd, events, signal, onWatch);
   } finally {
     watched.close();
   }
@@ -44,6 +47,7 @@ function nextEvent(
   fd: number,
   events: number,
   signal: AbortSignal | undefined,
+  onWatch: ((watcher: DescriptorWatcher) => void) | undefined,
 ): Promise<number> {
   return new Promise((resolve, reject) => {
     const finish = (settle: () => void): void => {
@@ -59,6 +63,7 @@ function nextEvent(
       return;
     }
     const watcher: DescriptorWatcher = started;
+    onWatch?.(watcher);
     const forget = onAbort(signal, () => finish(() => reject(signal?.reason)));
   });
 }

@@ -15,6 +15,7 @@ import {
   isPageferryError,
   PageferryError,
   type SpliceResult,
+  timeoutError,
   withBytesTransferred,
   withEither,
 } from '@pageferry/core';
@@ -74,7 +75,8 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
     payload: PayloadView,
     firstSequence: number,
   ) {
-    super({ ...settings, capabilities });
+    const sender = connection.senderAt(settings.endpoint);
+    super({ ...settings, capabilities, sender });
     this.#calls = calls;
     this.#settings = settings;
     this.#connection = connection;
@@ -158,7 +160,7 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
       if (this.callsWait) throw stuck('another call of this receiver waits');
       if (this.#isFull()) throw stuck('this receiver holds as much as it may');
       if (clock.now() >= deadline) {
-        throw new PageferryError('TIMEOUT', `nothing happened for ${timeout} ms`);
+        throw timeoutError(timeout, this.whyNothing());
       }
       blockUntilNews(this.#calls, this.#connection, this.#settings.spinMicroseconds, deadline);
     }
@@ -223,6 +225,15 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
     this.#return(memory);
     const byteLength = pending.moved - start;
     return { byteLength, sequence: memory.sequence, method: 'write', userSpaceCopies: 1 };
+  }
+
+  protected override waitsFor(): 'message' | 'rest' | 'release' {
+    if (this.#isFull()) return 'release';
+    return this.#pending === undefined ? 'message' : 'rest';
+  }
+
+  protected override keepAlive(on: boolean): void {
+    this.#connection.keepAlive(on);
   }
 
   protected override async hangUp(): Promise<void> {

@@ -75,6 +75,11 @@ export class Lane {
     return this.#connection.failure;
   }
 
+  /** Whether the connection keeps the event loop alive. */
+  keepAlive(on: boolean): void {
+    this.#connection.keepAlive(on);
+  }
+
   /** True once the receiver has given everything back. */
   get idle(): boolean {
     return this.#underWay === 0;

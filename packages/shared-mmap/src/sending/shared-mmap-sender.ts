@@ -51,6 +51,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
   readonly #lanes: Lanes;
   readonly #looks: number;
   readonly #exhausted: () => boolean;
+  #keepsAlive = true;
   #nextLane = 0;
   #sequence = 0;
   /** Loans since the last look at what has come back, and their bytes. */
@@ -87,6 +88,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
       mechanism: MECHANISM,
       hasRoom: () => !this.closed && this.#hasRoom(settings.maxReceivers),
       admit: (...receiver) => this.#admit(...receiver),
+      onOver: () => this.#waits.wake(),
     });
   }
 
@@ -199,6 +201,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
 
   protected override countReceivers(): number {
     this.#dropBroken();
+    if (this.#lanes.size === 0) this.#listener.checkMayCome();
     return this.#lanes.size;
   }
 
@@ -209,6 +212,12 @@ export class SharedMmapSender extends BaseSender<Slot> {
 
   protected override sendMethod(): SendMethod {
     return SEND_METHOD;
+  }
+
+  protected override keepAlive(on: boolean): void {
+    this.#keepsAlive = on;
+    this.#listener.keepAlive(on);
+    for (const lane of this.#lanes.all) lane.keepAlive(on);
   }
 
   protected override async finish(): Promise<void> {
@@ -256,6 +265,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
         onHangUp: () => this.#onRing(),
       });
       connection.watchProcess(calls, credentials?.pid);
+      lane.keepAlive(this.#keepsAlive);
       const earlier = lane.lastOf(this.#history.slots);
       const first = earlier[0]?.sequence ?? this.#sequence;
       const words = [first % 2 ** 32, Math.floor(first / 2 ** 32)];

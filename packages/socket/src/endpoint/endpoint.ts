@@ -56,6 +56,12 @@ export class Endpoint {
     }
   }
 
+  /** Whether listening keeps the event loop alive. It does until this is called. */
+  keepAlive(on: boolean): void {
+    if (on) this.#server.ref();
+    else this.#server.unref();
+  }
+
   /**
    * Stops listening and removes the socket file, both at once. Resolves when all connections have
    * ended too: on Windows the name is free only then. Harmless the second time.

@@ -4,6 +4,7 @@ import {
   isPageferryError,
   PageferryError,
   type SpliceResult,
+  senderAt,
   WaitList,
   withBytesTransferred,
   withEither,
@@ -43,7 +44,7 @@ export class SocketReceiver extends BaseReceiver<BufferDelivery> {
 
   /** @param socket on which frames come next. The receiver takes it over. */
   constructor(settings: ReceiverSettings, socket: ReceiverSocket) {
-    super({ ...settings, capabilities });
+    super({ ...settings, capabilities, sender: senderAt(settings.endpoint) });
     this.#socket = socket;
     this.#maxBorrowedBytes = settings.maxBorrowedBytes;
     this.#pool = new BufferPool(settings.maxBorrowedBytes);
@@ -120,6 +121,17 @@ export class SocketReceiver extends BaseReceiver<BufferDelivery> {
       method: 'read-write',
       userSpaceCopies: 2,
     };
+  }
+
+  protected override waitsFor(): 'message' | 'rest' | 'release' {
+    const message = this.#inbox.next();
+    if (message === undefined || message === 'end') return 'message';
+    return this.#mayHold(message.rest) ? 'rest' : 'release';
+  }
+
+  protected override keepAlive(on: boolean): void {
+    if (on) this.#socket.ref();
+    else this.#socket.unref();
   }
 
   protected override async hangUp(): Promise<void> {

@@ -52,6 +52,12 @@ export class Lane {
     return this.#underWay.size < MAX_UNDER_WAY;
   }
 
+  /** Whether the connection keeps the event loop alive. */
+  keepAlive(on: boolean): void {
+    if (on) this.#socket.ref();
+    else this.#socket.unref();
+  }
+
   /** True if the receiver is done with everything. */
   get idle(): boolean {
     return this.#underWay.size === 0;

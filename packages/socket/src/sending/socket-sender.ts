@@ -35,6 +35,7 @@ export class SocketSender extends BaseSender<BufferLoan> {
   readonly #waits = new WaitList();
   #endpoint: Endpoint | undefined;
   #bytesOut = 0;
+  #keepsAlive = true;
   #nextLane = 0;
   #nextSequence = 0;
 
@@ -127,6 +128,12 @@ export class SocketSender extends BaseSender<BufferLoan> {
     return { method: 'write' };
   }
 
+  protected override keepAlive(on: boolean): void {
+    this.#keepsAlive = on;
+    this.#endpoint?.keepAlive(on);
+    for (const lane of this.#lanes) lane.keepAlive(on);
+  }
+
   protected override async finish(): Promise<void> {
     this.#announceEnd();
     await Promise.all(Array.from(this.#lanes, (lane) => lane.end()));
@@ -164,6 +171,7 @@ export class SocketSender extends BaseSender<BufferLoan> {
         this.#waits.wake();
       },
     });
+    lane.keepAlive(this.#keepsAlive);
     this.#lanes.add(lane);
     if (rest.length > 0) lane.receive(rest);
     this.#waits.wake();

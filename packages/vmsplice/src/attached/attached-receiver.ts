@@ -49,7 +49,11 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
   #rest: { readonly slot: Slot; bytes: Uint8Array; offset: number } | undefined;
 
   constructor(calls: LinuxCalls, settings: AttachSettings) {
-    super({ capabilities: attachedCapabilities, spinMicroseconds: settings.spinMicroseconds });
+    super({
+      capabilities: attachedCapabilities,
+      spinMicroseconds: settings.spinMicroseconds,
+      sender: 'the program at the other end of the pipe',
+    });
     this.#calls = calls;
     this.#fd = settings.fd;
     this.#spinMicroseconds = settings.spinMicroseconds;
@@ -102,6 +106,15 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
     return withEither(signal, this.#closing.signal, (either) =>
       copies ? this.#copyTo(fd, either) : this.#spliceTo(fd, kind === 'splice-on-thread', either),
     );
+  }
+
+  protected override waitsFor(): 'message' | 'rest' | 'release' {
+    if (this.#rest !== undefined) return 'rest';
+    return this.#pool.hasRoomFor(CHUNK_BYTES) ? 'message' : 'release';
+  }
+
+  protected override keepAlive(on: boolean): void {
+    this.#readiness.keepAlive(on);
   }
 
   protected override async hangUp(): Promise<void> {

@@ -40,6 +40,7 @@ export class AttachedSender extends BaseSender<SlotMemory> {
       endpoint: '',
       capabilities: attachedCapabilities,
       spinMicroseconds: settings.spinMicroseconds,
+      poolBytes: settings.poolBytes,
     });
     this.#calls = calls;
     this.#fd = settings.fd;
@@ -121,6 +122,10 @@ export class AttachedSender extends BaseSender<SlotMemory> {
 
   protected override sendMethod(): SendMethod {
     return sendMethodOf(this.#outlet);
+  }
+
+  protected override keepAlive(on: boolean): void {
+    this.#readiness.keepAlive(on);
   }
 
   protected override async finish(): Promise<void> {

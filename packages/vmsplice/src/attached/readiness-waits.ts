@@ -54,6 +54,12 @@ export class ReadinessWaits implements Disposable {
     });
   }
 
+  /** Whether waits keep the event loop alive. They do until this is called. */
+  keepAlive(on: boolean): void {
+    if (on) this.#watcher.ref();
+    else this.#watcher.unref();
+  }
+
   close(): void {
     this.#watcher.close();
     this.#watched.close();

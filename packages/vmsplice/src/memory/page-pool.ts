@@ -76,8 +76,8 @@ export class PagePool implements Disposable {
    */
   take(byteLength: number): Slot | undefined {
     if (byteLength === 0) return { bytes: EMPTY, byteLength: 0, referenced: false };
+    if (!this.hasRoomFor(byteLength)) return undefined;
     const size = this.#slotSize(byteLength);
-    if (this.#bytesOut > 0 && this.#bytesOut + size > this.#limit) return undefined;
     const slot = this.#free.get(size)?.pop() ?? this.#map(size);
     slot.region.lent++;
     this.#bytesOut += size;
@@ -85,6 +85,12 @@ export class PagePool implements Disposable {
       slot.bytes = new Uint8Array(slot.region.mapping.buffer, slot.offset, byteLength);
     }
     return slot;
+  }
+
+  /** Whether a slot for so many bytes can be taken now. */
+  hasRoomFor(byteLength: number): boolean {
+    if (byteLength === 0 || this.#bytesOut === 0) return true;
+    return this.#bytesOut + this.#slotSize(byteLength) <= this.#limit;
   }
 
   /** Takes a slot back. If its pages may still be referenced, they are replaced by fresh ones. */

@@ -66,6 +66,16 @@ export class Inlet {
     return this.#current;
   }
 
+  /** What is waited for: a message; the rest of the one in progress; or room in the pool for it. */
+  state(): 'message' | 'rest' | 'release' {
+    const message = this.#current;
+    if (message === undefined) return 'message';
+    // Memory for it is the first thing that a receive takes.
+    return message.carry === undefined && !this.#settings.pool.hasRoomFor(message.byteLength)
+      ? 'release'
+      : 'rest';
+  }
+
   /**
    * Bytes of the message in progress that can be taken out of the pipe at once.
    *

@@ -54,7 +54,8 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
     connection: ReceiverConnection,
     pipe: OwnedFd,
   ) {
-    super({ ...settings, capabilities });
+    const sender = connection.senderAt(settings.endpoint);
+    super({ ...settings, capabilities, sender });
     const { spinMicroseconds } = settings;
     this.#calls = calls;
     this.#connection = connection;
@@ -186,6 +187,14 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
     } catch (error) {
       throw this.#remember(withBytesTransferred(error, inbound.moved - start));
     }
+  }
+
+  protected override waitsFor(): 'message' | 'rest' | 'release' {
+    return this.#inlet.state();
+  }
+
+  protected override keepAlive(on: boolean): void {
+    this.#connection.keepAlive(on);
   }
 
   protected override async hangUp(): Promise<void> {

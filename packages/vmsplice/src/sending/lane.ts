@@ -55,6 +55,11 @@ export class Lane {
     return this.#leaving.length === 0;
   }
 
+  /** Whether the connection keeps the event loop alive. */
+  keepAlive(on: boolean): void {
+    this.#settings.connection.keepAlive(on);
+  }
+
   /** True once the receiver has given everything back. */
   get idle(): boolean {
     return this.#underWay.length === 0;

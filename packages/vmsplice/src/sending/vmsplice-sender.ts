@@ -39,6 +39,7 @@ export class VmspliceSender extends BaseSender<SlotMemory> {
   readonly #waits: AdaptiveWaits;
   readonly #lanes = new Set<Lane>();
   readonly #exhausted: () => boolean;
+  #keepsAlive = true;
   #nextLane = 0;
   #sequence = 0;
   #backgroundScheduled = false;
@@ -61,6 +62,7 @@ export class VmspliceSender extends BaseSender<SlotMemory> {
       mechanism: MECHANISM,
       hasRoom: () => !this.closed && this.#lanes.size < settings.maxReceivers,
       admit: (socket, welcome, _, credentials) => this.#admit(socket, welcome, credentials),
+      onOver: () => this.#waits.wake(),
     });
   }
 
@@ -133,6 +135,7 @@ export class VmspliceSender extends BaseSender<SlotMemory> {
 
   protected override countReceivers(): number {
     this.#dropBroken();
+    if (this.#lanes.size === 0) this.#listener.checkMayCome();
     return this.#lanes.size;
   }
 
@@ -143,6 +146,12 @@ export class VmspliceSender extends BaseSender<SlotMemory> {
 
   protected override sendMethod(): SendMethod {
     return sendMethodOf(this.#outlet);
+  }
+
+  protected override keepAlive(on: boolean): void {
+    this.#keepsAlive = on;
+    this.#listener.keepAlive(on);
+    for (const lane of this.#lanes) lane.keepAlive(on);
   }
 
   protected override async finish(): Promise<void> {
@@ -188,6 +197,7 @@ export class VmspliceSender extends BaseSender<SlotMemory> {
         onHangUp: () => this.#onRing(),
       });
       connection.watchProcess(calls, credentials?.pid);
+      lane.keepAlive(this.#keepsAlive);
       if (!welcome([...descriptors, readEnd])) {
         throw new PageferryError('PEER_DIED', 'the receiver left during the handshake');
       }

@@ -13,13 +13,14 @@ const KIB = 1024;
 /** Sets a stage on which a call waits, and returns the call. */
 type Wait = (stage: Stage) => Promise<(options: WaitOptions) => Promise<unknown>>;
 
-const WAITS: readonly (readonly [title: string, wait: Wait])[] = [
+const WAITS: readonly (readonly [title: string, wait: Wait, says: RegExp])[] = [
   [
     'createReceiver without a sender',
     async (stage) => {
       const endpoint = stage.path();
       return (options) => stage.receiver(endpoint, { ...options });
     },
+    /no sender at \S+/,
   ],
   [
     'loan while the pool is lent out',
@@ -28,6 +29,7 @@ const WAITS: readonly (readonly [title: string, wait: Wait])[] = [
       await sender.loan(64 * KIB);
       return (options) => sender.loan(64 * KIB, options);
     },
+    /no room for 64 KiB: \d.*KiB of a pool of 64 KiB are out \(1 loan of this program/,
   ],
   [
     'loan behind another loan that waits',
@@ -37,6 +39,7 @@ const WAITS: readonly (readonly [title: string, wait: Wait])[] = [
       sender.loan(64 * KIB).catch(() => {});
       return (options) => sender.loan(1, options);
     },
+    /no room for 1 byte: .* are out \(1 loan of this program/,
   ],
   [
     'send of bytes while the pool is lent out',
@@ -45,6 +48,7 @@ const WAITS: readonly (readonly [title: string, wait: Wait])[] = [
       await sender.loan(64 * KIB);
       return (options) => sender.send(new Uint8Array(64 * KIB), options);
     },
+    /no room for 64 KiB: .* are out \(1 loan of this program/,
   ],
   [
     'waitForReceivers',
@@ -52,6 +56,7 @@ const WAITS: readonly (readonly [title: string, wait: Wait])[] = [
       const sender = await stage.sender();
       return (options) => sender.waitForReceivers(1, options);
     },
+    /0 of 1 receiver connected at \S+/,
   ],
   [
     'flush while a message is not received',
@@ -60,6 +65,7 @@ const WAITS: readonly (readonly [title: string, wait: Wait])[] = [
       await sendPatterned(sender, 10, 0);
       return (options) => sender.flush(options);
     },
+    /not everything has come back: receiver \d+.*: 1 message, 10 bytes/,
   ],
   [
     'receive',
@@ -67,6 +73,7 @@ const WAITS: readonly (readonly [title: string, wait: Wait])[] = [
       const { receiver } = await stage.incoming();
       return (options) => receiver.receive(options);
     },
+    /no message from the sender/,
   ],
   [
     'receive behind another receive',
@@ -75,6 +82,7 @@ const WAITS: readonly (readonly [title: string, wait: Wait])[] = [
       receiver.receive().catch(() => {});
       return (options) => receiver.receive(options);
     },
+    /no message from the sender/,
   ],
   [
     'receiveMany',
@@ -82,6 +90,7 @@ const WAITS: readonly (readonly [title: string, wait: Wait])[] = [
       const { receiver } = await stage.incoming();
       return (options) => receiver.receiveMany(3, options);
     },
+    /no message from the sender/,
   ],
   [
     'spliceTo',
@@ -90,6 +99,7 @@ const WAITS: readonly (readonly [title: string, wait: Wait])[] = [
       const fd = openNullDevice(stage);
       return (options) => receiver.spliceTo(fd, options);
     },
+    /no message from the sender/,
   ],
   [
     'send of a loan that nobody takes',
@@ -99,6 +109,7 @@ const WAITS: readonly (readonly [title: string, wait: Wait])[] = [
       fillWithSmall(sender).refused.release();
       return (options) => loan.send(options);
     },
+    /not accepted: it waits for receiver \d+.*: \d+ messages, /,
   ],
 ];
 
@@ -134,6 +145,30 @@ export function describeAborts(subject: Subject): void {
       const call = await wait(stage);
       await expectFailure(() => call({ timeout: 30 }), 'TIMEOUT');
       await expectFailure(() => call({ timeout: 0 }), 'TIMEOUT');
+    });
+
+    test.each(WAITS)(
+      'given up, it is said why and from where: %s (11.17)',
+      async (_, wait, says) => {
+        const call = await wait(stage);
+        const late = await expectFailure(() => call({ timeout: 20 }), 'TIMEOUT');
+        expect(late.message).toMatch(/^timed out after 20 ms: /);
+        expect(late.message).toMatch(says);
+        expect(late.stack).toMatch(/cases\/aborts\./);
+        const controller = new AbortController();
+        const waiting = call({ signal: controller.signal });
+        controller.abort();
+        const aborted = await expectFailure(() => waiting, 'ABORTED');
+        expect(aborted.message).toMatch(says);
+        expect(aborted.stack).toMatch(/cases\/aborts\./);
+      },
+    );
+
+    test('a call that ends with its receiver shows from where it was made (11.17)', async () => {
+      const { receiver } = await stage.incoming();
+      const failing = expectFailure(async () => await receiver.receive(), 'CLOSED');
+      await receiver.close();
+      expect((await failing).stack).toMatch(/cases\/aborts\./);
     });
 
     test.each(WAITS)('the earlier of signal and time limit ends %s', async (_title, wait) => {

@@ -1,6 +1,6 @@
 import type { Delivery } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
-import { expectReceived } from '../harness/expectations.js';
+import { expectFailure, expectReceived } from '../harness/expectations.js';
 import { fillUp, fillWithSmall } from '../harness/filling.js';
 import { expectIntact, receiveChecked, receiveOne, sendPatterned } from '../harness/here.js';
 import { observe, turns } from '../harness/settling.js';
@@ -75,6 +75,42 @@ export function describeBackPressure(subject: Subject): void {
       await receiver.release();
       await sender.flush();
       expect(sender.stats()).toMatchObject({ messagesSent: total, bytesOut: 0 });
+    });
+
+    /** The next process warning with this code. */
+    function warning(code: string): Promise<string> {
+      return new Promise((resolve) => {
+        const listen = (warned: Error & { readonly code?: string }): void => {
+          if (warned.code === code) resolve(warned.message);
+        };
+        process.on('warning', listen);
+        stage.defer(() => process.off('warning', listen));
+      });
+    }
+
+    test('a loan that waits for the loans of its own program has that said (11.11)', async () => {
+      const sender = await stage.sender({ poolBytes: MIB });
+      const loans = [await sender.loan(MIB / 2), await sender.loan(MIB / 2)];
+      for (const loan of loans) expect(await loan.send()).toBe('no-receiver');
+      const warned = warning('PAGEFERRY_LOANS_HELD');
+      const waiting = sender.loan(MIB);
+      expect(await warned).toMatch(/2 loans \(1 MiB of a pool of 1 MiB\)/);
+      for (const loan of loans) loan.release();
+      expect((await waiting).owned).toBe(true);
+    });
+
+    test('a receive that waits for its own releases has that said (11.11)', async () => {
+      const maxBorrowedBytes = 64 * KIB;
+      const { sender, receiver } = await stage.incoming({ receiver: { maxBorrowedBytes } });
+      const sent = sender.send(64 * KIB, 64 * KIB);
+      const first = await receiveOne(receiver);
+      const warned = warning('PAGEFERRY_DELIVERIES_HELD');
+      const waiting = receiveOne(receiver);
+      expect(await warned).toMatch(/1 delivery \(64 KiB\)/);
+      await expectFailure(() => receiver.receive({ timeout: 1 }), 'TIMEOUT');
+      first.release();
+      expectIntact(await waiting);
+      await sent;
     });
 
     test('what trySend refuses as full stays with the caller, and can be sent later', async () => {

@@ -1,0 +1,116 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { nodeChildOptions } from '@pageferry/linux';
+import { describe, expect, test } from 'vitest';
+import { type Stage, useStage } from '../harness/stage.js';
+import type { Errand } from '../peers/lasting.js';
+import type { Subject } from '../registration.js';
+
+const PROGRAM = fileURLToPath(new URL('../peers/lasting.js', import.meta.url));
+
+/** Starts a program that opens something and has nothing else to do. */
+async function start(stage: Stage, errand: Errand) {
+  const { moduleUrl, exportName } = stage.subject;
+  const words = [PROGRAM, moduleUrl, exportName, JSON.stringify(errand)];
+  const child = spawn(process.execPath, words, {
+    env: nodeChildOptions().env,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'exit');
+  stage.defer(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  const [line] = await once(child.stdout.setEncoding('utf8'), 'data');
+  return {
+    child,
+    line: (line as string).trim(),
+    /** The exit code; `null` if it had to be killed. */
+    code: ended.then(([code]) => code as number | null),
+  };
+}
+
+/** What keeps a process alive, and what does not. */
+export function describeLasting(subject: Subject): void {
+  describe.runIf(subject.processes)('what keeps a process alive', () => {
+    const stage = useStage(subject);
+    const receiver = (endpoint: string, ...calls: Errand['calls']): Errand => {
+      return { role: 'receiver', options: { endpoint, ...subject.receiverOptions }, calls };
+    };
+    const sender = (endpoint: string, ...calls: Errand['calls']): Errand => {
+      return { role: 'sender', options: { endpoint, ...subject.senderOptions }, calls };
+    };
+
+    test.each(['close', 'destroy'] as const)(
+      'a receiver that nobody uses does not outlive its sender: %s (11.13)',
+      async (how) => {
+        const here = await stage.sender();
+        const there = await start(stage, receiver(here.endpoint));
+        await here.waitForReceivers();
+        await here.send(new Uint8Array(3));
+        expect(there.child.exitCode).toBeNull();
+        await here[how]();
+        expect(await there.code).toBe(0);
+      },
+    );
+
+    test('a receiver that has seen the end keeps nothing alive (11.13)', async () => {
+      const here = await stage.sender();
+      const started = start(stage, receiver(here.endpoint, 'receive'));
+      await here.waitForReceivers();
+      await here.close();
+      expect(await (await started).code).toBe(0);
+    });
+
+    test.each([
+      ['an idle receiver', ['unref']],
+      ['a receiver that waits', ['unref', 'receive']],
+      ['a receiver that has waited before', ['tryReceive', 'receive', 'unref']],
+    ] as const)('%s does not with unref (11.13)', async (_title, calls) => {
+      const here = await stage.sender();
+      const there = await start(stage, receiver(here.endpoint, ...calls));
+      expect(await there.code).toBe(0);
+    });
+
+    test('a receiver does again with ref (11.13)', async () => {
+      const here = await stage.sender();
+      const there = await start(stage, receiver(here.endpoint, 'unref', 'ref'));
+      await here.waitForReceivers();
+      for (let sequence = 0; sequence < 100; sequence++) await here.send(new Uint8Array(3));
+      expect(there.child.exitCode).toBeNull();
+      await here.close();
+      expect(await there.code).toBe(0);
+    });
+
+    test.each([
+      ['an idle sender', ['unref']],
+      ['a sender that waits for receivers', ['unref', 'waitForReceivers']],
+    ] as const)('%s does not with unref (11.13)', async (_title, calls) => {
+      const there = await start(stage, sender(stage.path(), ...calls));
+      expect(await there.code).toBe(0);
+    });
+
+    test('a sender with a receiver does not with unref, whichever came first (11.13)', async () => {
+      const before = stage.path();
+      const starting = start(stage, sender(before, 'waitForReceivers', 'unref'));
+      await stage.receiver(before);
+      expect(await (await starting).code).toBe(0);
+      const after = stage.path();
+      const there = await start(stage, { ...sender(after, 'unref'), stays: true });
+      await stage.receiver(after);
+      there.child.stdin.end();
+      expect(await there.code).toBe(0);
+    });
+
+    test('tools see by name what keeps it alive (11.13)', async () => {
+      const here = await stage.sender();
+      const held = await start(stage, { ...receiver(here.endpoint), names: true });
+      expect(held.line.split(',')).toContain('pageferry:Receiver');
+      const idle = await start(stage, { ...receiver(here.endpoint, 'unref'), names: true });
+      expect(idle.line.split(',')).not.toContain('pageferry:Receiver');
+      const sending = await start(stage, { ...sender(stage.path()), names: true });
+      expect(sending.line.split(',')).toContain('pageferry:Sender');
+    });
+  });
+}
