@@ -25,11 +25,9 @@ const LENGTH = 4 * KIB;
 
 /** Calls with which a sender cannot wake anybody, while `fails` is set. */
 function deafening(): { readonly calls: LinuxCalls; fails: boolean } {
-  const state = {
-    fails: false,
-    calls: callsWith({ poll: (...words) => (state.fails ? -ENOMEM : real.poll(...words)) }),
-  };
-  return state;
+  const state = { fails: false };
+  const poll: LinuxCalls['poll'] = (...words) => (state.fails ? -ENOMEM : real.poll(...words));
+  return Object.assign(state, { calls: callsWith({ poll }) });
 }
 
 /** Uses all the memory that the sender can lend, again and again. Tells how much that is. */
