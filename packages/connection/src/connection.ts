@@ -1,4 +1,4 @@
-import { clock, inheritedDescriptor, senderAt } from '@pageferry/core';
+import { clock, dispose, inheritedDescriptor, senderAt } from '@pageferry/core';
 import {
   type DescriptorWatcher,
   type LinuxCalls,
@@ -299,7 +299,7 @@ abstract class Connection implements Disposable {
     this.#parts.memory.close();
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.close();
   }
 }

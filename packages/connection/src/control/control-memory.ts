@@ -1,4 +1,4 @@
-import { PageferryError } from '@pageferry/core';
+import { dispose, PageferryError } from '@pageferry/core';
 import {
   checkResult,
   createSealedMemory,
@@ -125,7 +125,7 @@ export class ControlMemory implements Disposable {
     this.#mapping.close();
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.close();
   }
 }

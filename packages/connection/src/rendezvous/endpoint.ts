@@ -12,6 +12,7 @@ import {
 import { dirname } from 'node:path';
 import {
   checkEndpoint,
+  dispose,
   type ErrorCode,
   inheritedDescriptor,
   PageferryError,
@@ -157,7 +158,7 @@ export class Endpoint implements Disposable {
     }
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.close();
   }
 }
@@ -210,10 +211,19 @@ function statOf(path: string): BigIntStats | undefined {
   }
 }
 
+/** 0 or `-errno`. */
+function tryToConnect(calls: LinuxCalls, path: string): number {
+  const probe = UnixSocket.create(calls);
+  try {
+    return calls.connectUnix(probe.fd, path);
+  } finally {
+    probe.close();
+  }
+}
+
 function removeIfStale(calls: LinuxCalls, path: string): void {
   const found = checkIsSocket(path);
-  using probe = UnixSocket.create(calls);
-  const answer = calls.connectUnix(probe.fd, path);
+  const answer = tryToConnect(calls, path);
   if (answer === 0 || answer === -EAGAIN || answer === -EPROTOTYPE) {
     throw endpointError('bind', -EADDRINUSE, path);
   }

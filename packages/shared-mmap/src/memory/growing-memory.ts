@@ -1,3 +1,4 @@
+import { dispose } from '@pageferry/core';
 import {
   checkResult,
   createMemoryFile,
@@ -83,7 +84,7 @@ export class GrowingMemory implements Disposable {
     this.fd.close();
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.close();
   }
 }

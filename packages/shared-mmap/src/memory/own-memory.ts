@@ -1,3 +1,4 @@
+import { dispose } from '@pageferry/core';
 import {
   checkResult,
   F_SEAL_WRITE,
@@ -61,7 +62,7 @@ export class OwnMemory implements Disposable {
     this.#memory.close();
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.close();
   }
 }

@@ -1,4 +1,4 @@
-import { PageferryError } from '@pageferry/core';
+import { dispose, PageferryError } from '@pageferry/core';
 import {
   checkResult,
   EINVAL,
@@ -150,7 +150,7 @@ export class PayloadPool implements Disposable {
     this.#bytesOut = 0;
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.close();
   }
 

@@ -1,4 +1,5 @@
 import { senderMisbehaved } from '@pageferry/connection';
+import { dispose } from '@pageferry/core';
 import {
   F_SEAL_WRITE,
   type LinuxCalls,
@@ -53,7 +54,7 @@ export class OwnMemoryView implements Disposable {
     this.#mapping.close();
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.close();
   }
 }

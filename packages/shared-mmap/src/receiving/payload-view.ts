@@ -1,5 +1,5 @@
 import { senderMisbehaved } from '@pageferry/connection';
-import { PageferryError } from '@pageferry/core';
+import { dispose, PageferryError } from '@pageferry/core';
 import {
   checkResult,
   F_SEAL_FUTURE_WRITE,
@@ -102,7 +102,7 @@ export class PayloadView implements Disposable {
     this.#views.length = 0;
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.close();
   }
 }

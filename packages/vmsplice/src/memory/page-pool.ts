@@ -1,4 +1,4 @@
-import { PageferryError } from '@pageferry/core';
+import { dispose, PageferryError } from '@pageferry/core';
 import {
   type LinuxCalls,
   MADV_DONTNEED,
@@ -117,7 +117,7 @@ export class PagePool implements Disposable {
     this.#bytesMapped = 0;
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.close();
   }
 
