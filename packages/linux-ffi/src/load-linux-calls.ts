@@ -1,6 +1,6 @@
 import { endianness } from 'node:os';
 import { PageferryError } from '@pageferry/core';
-import type { LinuxCalls } from '@pageferry/linux';
+import { checkSpareDescriptors, type LinuxCalls } from '@pageferry/linux';
 import type { Driver } from './drivers/driver.js';
 import { KoffiDriver } from './drivers/koffi-driver.js';
 import { NodeDriver } from './drivers/node-driver.js';
@@ -26,6 +26,9 @@ const DRIVERS: Readonly<Record<FfiDriverName, () => Driver>> = {
 /** Processors whose structures are those that this package lays out. */
 const PROCESSORS: readonly string[] = ['x64', 'arm64', 'riscv64', 'loong64'];
 
+/** What loading one takes: a package is read file by file, and a library opened. */
+const DESCRIPTORS = 4;
+
 /** One for each driver and thread: a module belongs to a thread. */
 const loaded = new Map<FfiDriverName, LinuxCalls>();
 
@@ -35,6 +38,8 @@ const loaded = new Map<FfiDriverName, LinuxCalls>();
  *
  * @throws `INVALID_ARGUMENT` for a driver that there is not.
  * @throws `BINDING_UNAVAILABLE` if it does not work here; `cause` says why.
+ * @throws `SYSTEM_CALL_FAILED` (`EMFILE`, `ENFILE`) if there are no descriptors left to load it with; it
+ *   loads once there are.
  */
 export function loadLinuxCalls({ driver = 'koffi' }: LinuxFfiOptions = {}): LinuxCalls {
   const known = loaded.get(driver);
@@ -53,13 +58,15 @@ export function loadLinuxCalls({ driver = 'koffi' }: LinuxFfiOptions = {}): Linu
 /**
  * Makes the system calls of a driver, or an error that says why there are none.
  *
- * @throws `BINDING_UNAVAILABLE`
+ * @throws `BINDING_UNAVAILABLE`, `SYSTEM_CALL_FAILED`.
  */
 export function startDriver(name: FfiDriverName, create: () => Driver): LinuxCalls {
   if (process.platform !== 'linux') throw unavailable('it is for Linux', undefined);
   if (!PROCESSORS.includes(process.arch) || endianness() !== 'LE') {
     throw unavailable(`it knows nothing of this processor, ${process.arch}`, undefined);
   }
+  // Node remembers of a package that it could not read it.
+  checkSpareDescriptors(DESCRIPTORS);
   try {
     return createLinuxCalls(create());
   } catch (cause) {

@@ -21,4 +21,5 @@ export * from './resources/memory-room.js';
 export * from './resources/owned-fd.js';
 export * from './resources/pipe.js';
 export * from './resources/scope.js';
+export * from './resources/spare-descriptors.js';
 export * from './resources/unix-socket.js';

@@ -1,5 +1,6 @@
 import { invalidArgument, PageferryError } from '@pageferry/core';
-import type { LinuxCalls } from '@pageferry/linux';
+import { checkSpareDescriptors, type LinuxCalls } from '@pageferry/linux';
+import { loadLinuxCalls } from '@pageferry/linux-napi';
 
 /**
  * Who makes the system calls: the native addon (`@pageferry/linux-napi`), FFI without any compiled
@@ -7,12 +8,16 @@ import type { LinuxCalls } from '@pageferry/linux';
  */
 export type Binding = 'napi' | 'ffi' | LinuxCalls;
 
-const PACKAGES = { napi: '@pageferry/linux-napi', ffi: '@pageferry/linux-ffi' } as const;
+const FFI = '@pageferry/linux-ffi';
+
+/** What Node may take at once to read the modules of that package. */
+const DESCRIPTORS = 40;
 
 /**
  * Loads a binding, when it is first needed: whoever chooses FFI need not have the addon.
  *
- * @throws `INVALID_ARGUMENT`, `BINDING_UNAVAILABLE` with the reason in `cause`.
+ * @throws `INVALID_ARGUMENT`, `BINDING_UNAVAILABLE` with the reason in `cause`, `SYSTEM_CALL_FAILED`
+ *   (`EMFILE`, `ENFILE`) without the descriptors for it.
  */
 export async function loadBinding(binding: Binding | undefined): Promise<LinuxCalls> {
   const chosen = binding === undefined ? 'napi' : binding;
@@ -20,14 +25,26 @@ export async function loadBinding(binding: Binding | undefined): Promise<LinuxCa
   if (chosen !== 'napi' && chosen !== 'ffi') {
     throw invalidArgument('binding', binding, "'napi', 'ffi', or an implementation of LinuxCalls");
   }
-  const name = PACKAGES[chosen];
-  let loaded: { readonly loadLinuxCalls: () => LinuxCalls };
+  if (chosen === 'napi') return loadLinuxCalls();
+  ffi ??= await importFfi();
+  return ffi.loadLinuxCalls();
+}
+
+interface BindingPackage {
+  readonly loadLinuxCalls: () => LinuxCalls;
+}
+
+let ffi: BindingPackage | undefined;
+
+async function importFfi(): Promise<BindingPackage> {
+  // Node 20 remembers of a module that it could not read it: better not to try.
+  checkSpareDescriptors(DESCRIPTORS);
   try {
-    loaded = await import(name);
+    return await import(FFI);
   } catch (cause) {
-    throw new PageferryError('BINDING_UNAVAILABLE', `${name} cannot be loaded: is it installed?`, {
+    checkSpareDescriptors(1, cause);
+    throw new PageferryError('BINDING_UNAVAILABLE', `${FFI} cannot be loaded: is it installed?`, {
       cause,
     });
   }
-  return loaded.loadLinuxCalls();
 }

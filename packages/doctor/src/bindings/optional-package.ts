@@ -1,7 +1,10 @@
 import { createRequire } from 'node:module';
-import { checkSpareDescriptors } from './spare-descriptors.js';
+import { checkSpareDescriptors } from '@pageferry/linux';
 
 const require = createRequire(import.meta.url);
+
+/** More than a sender and a receiver together take, and than Node takes to load a package. */
+const ENOUGH = 24;
 
 /** A package that is missing, which is nothing to worry about. */
 export class NotInstalled extends Error {
@@ -16,7 +19,7 @@ export class NotInstalled extends Error {
  * @throws `NotInstalled`, `SYSTEM_CALL_FAILED` (`EMFILE`), or what keeps it from loading.
  */
 export async function importIfInstalled(packageName: string): Promise<object> {
-  checkSpareDescriptors();
+  checkSpareDescriptors(ENOUGH);
   try {
     require.resolve(packageName);
   } catch (error) {

@@ -34,6 +34,11 @@ export interface SocketMessage {
   readonly descriptors: readonly OwnedFd[];
   /** True if the message or its descriptors did not fit and were cut off. */
   readonly truncated: boolean;
+  /**
+   * True if the kernel has thrown descriptors away because this process may have no more (`RLIMIT_NOFILE`):
+   * there was room for them in the message. It is `truncated` then, and not the sender's fault.
+   */
+  readonly descriptorsLost: boolean;
   /** Who has sent it, if {@link UnixSocket.passCredentials} was on at either end, and is now at this one. */
   readonly credentials: PeerCredentials | undefined;
 }
@@ -153,10 +158,12 @@ export class UnixSocket implements Disposable {
     const count = info[MESSAGE_FIELD.descriptorCount] as number;
     // An empty message looks like the end, but descriptors that came with it must not be lost.
     if (received === 0 && count === 0) return 'end';
+    const flags = info[MESSAGE_FIELD.flags] as number;
     return {
       bytes: bytes.subarray(0, received),
       descriptors: Array.from(numbers.subarray(0, count), (fd) => new OwnedFd(this.#calls, fd)),
-      truncated: ((info[MESSAGE_FIELD.flags] as number) & (MSG_CTRUNC | MSG_TRUNC)) !== 0,
+      truncated: (flags & (MSG_CTRUNC | MSG_TRUNC)) !== 0,
+      descriptorsLost: (flags & MSG_CTRUNC) !== 0 && count < numbers.length,
       credentials: this.#passesCredentials
         ? toCredentials(info.subarray(MESSAGE_FIELD.pid))
         : undefined,
