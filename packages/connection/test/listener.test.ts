@@ -1,4 +1,6 @@
+import { constants } from 'node:os';
 import { connect, Endpoint, Listener, type ListenerSettings } from '@pageferry/connection';
+import { PageferryError } from '@pageferry/core';
 import type { LinuxCalls, UnixSocket } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -124,6 +126,42 @@ describe('a sender that listens', () => {
       withCode('PEER_REJECTED'),
     );
   });
+
+  test('tells a receiver which call has failed for it (11.15)', async () => {
+    const cause = { syscall: 'memfd_create', errno: 24, errnoName: 'EMFILE' };
+    listen({
+      admit: () => {
+        throw new PageferryError('SYSTEM_CALL_FAILED', 'no descriptor', cause);
+      },
+    });
+    await expect(connect(calls, endpoint.path, MECHANISM, undefined)).rejects.toMatchObject({
+      code: 'PEER_REJECTED',
+      errnoName: 'EMFILE',
+    });
+  });
+
+  test.each(['EMFILE', 'ENFILE', 'ENOMEM'] as const)(
+    'does not spin while it cannot accept for %s, and goes on once it can (11.15)',
+    async (name) => {
+      let attempts = 0;
+      let isShort = true;
+      endpoint.close();
+      const accept4: LinuxCalls['accept4'] = (...words) => {
+        if (!isShort) return calls.accept4(...words);
+        attempts++;
+        return -constants.errno[name];
+      };
+      const over = { ...calls, accept4 };
+      endpoint = await Endpoint.bind(over, folder.fresh());
+      listen({}, over);
+      const connecting = connect(calls, endpoint.path, MECHANISM, undefined);
+      for (let turn = 0; turn < 2000; turn++) await new Promise(setImmediate);
+      expect(attempts).toBeGreaterThan(0);
+      expect(attempts).toBeLessThan(200);
+      isShort = false;
+      (await connecting).socket.close();
+    },
+  );
 
   test('closes the descriptors that a receiver sends along', async () => {
     listen();

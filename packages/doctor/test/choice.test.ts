@@ -196,6 +196,32 @@ describe('a receiver that waits for whatever transport comes', () => {
     await first.close();
   });
 
+  test.each(BACKENDS)(
+    'does not try others when a $backend sender says nothing, and says that (11.16)',
+    async ({ backend, transport }) => {
+      const child = fork(fixture('sender.mjs'), [endpoint, backend]);
+      const ended = once(child, 'exit');
+      try {
+        await (await transport.createReceiver({ endpoint })).close(); // The sender is there.
+        child.kill('SIGSTOP');
+        // Time enough for a backend that cannot hear it to find that out.
+        const opening = openBestReceiver({ endpoint, timeout: 4000 });
+        await expect(opening).rejects.toMatchObject({
+          code: 'TIMEOUT',
+          message: expect.stringMatching(/somebody listens there.*has said nothing$/),
+        });
+        const patient = openBestReceiver({ endpoint });
+        child.kill('SIGCONT');
+        const { receiver, name } = await patient;
+        expect(name).toBe(backend);
+        await receiver.close();
+      } finally {
+        child.kill('SIGKILL');
+        await ended;
+      }
+    },
+  );
+
   test('knocks with the socket too, also where it was not named', async () => {
     await using _sender = await socketTransport.createSender({ endpoint });
     const { receiver, name } = await openBestReceiver({ endpoint, prefer: [] });

@@ -1,9 +1,10 @@
 import { lstatSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { EndpointPath, identify } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
 import { LONGEST_PATH, pipeName } from '../dist/endpoint/address.js';
-import { identify, moveIfFree, probeSocketFile, removeStale } from '../dist/endpoint/file.js';
+import { moveIfFree, probeSocketFile, removeStale } from '../dist/endpoint/file.js';
 import { socketTransport } from '../dist/index.js';
 import { usePlace } from './support/place.js';
 import { SenderProcess } from './support/process.js';
@@ -28,7 +29,7 @@ describe('endpoint', () => {
       for (const starter of starters) starter.send(endpoint);
       const answers = await Promise.all(starters.map((starter) => starter.answer()));
       expect(answers.toSorted()).toEqual([...Array(3).fill('ENDPOINT_IN_USE'), 'started']);
-      expect(await probeSocketFile(endpoint)).toBe('live');
+      expect(await probeSocketFile(new EndpointPath(endpoint))).toBe('live');
     }
     expect(readdirSync(place().folder).filter((name) => name.startsWith('.'))).toEqual([]);
   });
@@ -50,12 +51,12 @@ describe('endpoint', () => {
     const endpoint = place().path();
     await leaveStale(endpoint);
     const stale = identify(endpoint);
-    expect(await probeSocketFile(endpoint)).toBe('stale');
+    expect(await probeSocketFile(new EndpointPath(endpoint))).toBe('stale');
     if (stale === undefined) throw new Error('the stale file is gone');
     renameSync(endpoint, place().path('elsewhere'));
     const sender = place().own(await socketTransport.createSender({ endpoint }));
     removeStale(endpoint, stale, place().path('aside'));
-    expect(await probeSocketFile(endpoint)).toBe('live');
+    expect(await probeSocketFile(new EndpointPath(endpoint))).toBe('live');
     removeStale(place().path('elsewhere'), stale, place().path('aside'));
     expect(readdirSync(place().folder)).toEqual(['endpoint']);
     expect(sender.closed).toBe(false);

@@ -4,7 +4,6 @@ import { describe, expect, test } from 'vitest';
 import { socketTransport } from '../dist/index.js';
 import { FRAME } from '../dist/protocol/frame.js';
 import { encodeHello, HELLO, REFUSAL } from '../dist/protocol/hello.js';
-import { connectToSender } from '../dist/receiving/connect.js';
 import { usePlace } from './support/place.js';
 import { frame, listenRaw, rawSender } from './support/raw.js';
 
@@ -53,11 +52,12 @@ describe('a handshake with a sender', () => {
     await expect(socketTransport.createReceiver({ endpoint })).rejects.toMatchObject({ code });
   });
 
-  test('that never answers comes to an end', async () => {
+  test('that never answers ends at the time limit, which says so (11.16)', async () => {
     const endpoint = place().path();
     await listenRaw(place(), endpoint, () => {});
-    await expect(connectToSender(endpoint, undefined, 20)).rejects.toMatchObject({
-      code: 'NOT_PAGEFERRY',
+    await expect(socketTransport.createReceiver({ endpoint, timeout: 20 })).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      message: expect.stringContaining('somebody listens there and has said nothing'),
     });
   });
 

@@ -18,6 +18,7 @@ import { describeRealms } from './cases/realms.js';
 import { describeReceiverLifecycle } from './cases/receiver-lifecycle.js';
 import { describeReceivers } from './cases/receivers.js';
 import { describeSenderLifecycle } from './cases/sender-lifecycle.js';
+import { describeShortages } from './cases/shortages.js';
 import { describeSizes } from './cases/sizes.js';
 import { describeSplice } from './cases/splice.js';
 import { describeSpliceFailures } from './cases/splice-failures.js';
@@ -45,6 +46,7 @@ const TOPICS = {
   splice: describeSplice,
   spliceFailures: describeSpliceFailures,
   ownership: describeOwnership,
+  shortages: describeShortages,
   symlinks: describeSymlinks,
   threads: describeThreads,
   eventLoop: describeEventLoop,

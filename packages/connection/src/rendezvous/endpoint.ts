@@ -4,7 +4,6 @@ import {
   closeSync,
   constants,
   linkSync,
-  lstatSync,
   openSync,
   statSync,
   unlinkSync,
@@ -13,8 +12,11 @@ import { dirname } from 'node:path';
 import {
   checkEndpoint,
   dispose,
-  type ErrorCode,
+  EndpointPath,
+  type FileIdentity,
+  identify,
   inheritedDescriptor,
+  isSame,
   PageferryError,
   removeAtExit,
   retryWithBackoff,
@@ -25,22 +27,23 @@ import {
   EADDRINUSE,
   EAGAIN,
   ECONNREFUSED,
-  ENAMETOOLONG,
   ENOENT,
-  ENOTDIR,
   EPERM,
   EPROTOTYPE,
-  errnoName,
   type LinuxCalls,
   LOCK_EX,
   LOCK_NB,
   systemCallError,
   UnixSocket,
 } from '@pageferry/linux';
+import { endpointError } from './endpoint-errors.js';
 import { adoptSocket } from './inherited.js';
 
 /** Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`. */
 const BACKLOG = 128;
+
+/** Longest path in the address of a Unix socket, in bytes (`sun_path`, unix(7)). */
+export const LONGEST_PATH = 107;
 
 /**
  * How long to wait for another sender that is starting, in milliseconds: it has the folder locked for
@@ -48,25 +51,61 @@ const BACKLOG = 128;
  */
 const LOCK_PATIENCE = 250;
 
+/** What a bound socket has in the file system. */
+interface SocketFile {
+  /** Absolute. */
+  readonly path: string;
+  identity: FileIdentity;
+}
+
 /**
  * A bound and listening endpoint, or an inherited one, which has its receiver already. Closing it
  * removes the socket file, if there is one and it is still this one's.
  */
 export class Endpoint implements Disposable {
+  /** As it was asked for. */
   readonly path: string;
-  /** The socket that listens; of an inherited endpoint, the one that is connected. */
-  readonly socket: UnixSocket;
   /** True if `socket` is connected to the one receiver that there will be. */
   readonly inherited: boolean;
-  readonly #inode: bigint | undefined;
+  readonly #calls: LinuxCalls;
+  readonly #place: EndpointPath | undefined;
+  readonly #file: SocketFile | undefined;
   readonly #forget: () => void;
+  #socket: UnixSocket;
+  #owner: number | undefined;
 
-  private constructor(path: string, socket: UnixSocket, inherited: boolean) {
-    this.path = path;
-    this.socket = socket;
-    this.inherited = inherited;
-    this.#inode = inherited ? undefined : lstatSync(path, { bigint: true }).ino;
-    this.#forget = inherited ? () => undefined : removeAtExit(this);
+  private constructor(calls: LinuxCalls, socket: UnixSocket, place: EndpointPath | string) {
+    this.#calls = calls;
+    this.#socket = socket;
+    this.#owner = process.geteuid?.();
+    this.inherited = typeof place === 'string';
+    if (typeof place === 'string') {
+      this.path = place;
+      this.#forget = () => undefined;
+      return;
+    }
+    this.path = place.given;
+    this.#place = place;
+    this.#file = { path: place.absolute, identity: identityOf(place.absolute) };
+    this.#forget = removeAtExit(this);
+  }
+
+  /** The socket that listens; of an inherited endpoint, the one that is connected. */
+  get socket(): UnixSocket {
+    return this.#socket;
+  }
+
+  /** The socket file; `undefined` for an inherited endpoint. */
+  get file(): Readonly<SocketFile> | undefined {
+    return this.#file;
+  }
+
+  /**
+   * The effective user id of this process when the socket began to listen: it is what receivers see, and
+   * the owner of the file. To change the user later does not change it.
+   */
+  get owner(): number | undefined {
+    return this.#owner;
   }
 
   /**
@@ -79,35 +118,11 @@ export class Endpoint implements Disposable {
   static async bind(calls: LinuxCalls, path: string): Promise<Endpoint> {
     checkEndpoint(path);
     const inherited = inheritedDescriptor(path);
-    if (inherited !== undefined) return new Endpoint(path, adoptSocket(calls, inherited), true);
-    // Two senders that find the same stale file must not remove each other's fresh one.
-    let lock = await lockFolder(calls, dirname(path), 0);
-    if (lock === undefined) {
-      const endpoint = Endpoint.#bindUnlocked(calls, path);
-      if (endpoint !== undefined) return endpoint;
-      lock = await lockFolder(calls, dirname(path), LOCK_PATIENCE);
-    }
+    if (inherited !== undefined) return new Endpoint(calls, adoptSocket(calls, inherited), path);
+    const place = new EndpointPath(path);
+    const socket = await openSocket(calls, place);
     try {
-      return Endpoint.#bindLocked(calls, path);
-    } finally {
-      if (lock !== undefined) closeSync(lock);
-    }
-  }
-
-  static #bindLocked(calls: LinuxCalls, path: string): Endpoint {
-    const socket = UnixSocket.create(calls);
-    try {
-      // The file takes over the mode of the socket: there is no moment at which others may connect.
-      calls.fchmod(socket.fd, 0o600);
-      let result = calls.bindUnix(socket.fd, path);
-      if (result === -EADDRINUSE) {
-        removeIfStale(calls, path);
-        result = calls.bindUnix(socket.fd, path);
-      }
-      if (result < 0) throw endpointError('bind', result, path);
-      const listening = calls.listen(socket.fd, BACKLOG);
-      if (listening < 0) throw endpointError('listen', listening, path);
-      return new Endpoint(path, socket, false);
+      return new Endpoint(calls, socket, place);
     } catch (error) {
       socket.close();
       throw error;
@@ -115,47 +130,37 @@ export class Endpoint implements Disposable {
   }
 
   /**
-   * Binds where nothing is yet, while somebody else has the folder locked. A sender that has it locked must
-   * not take the new file for a stale one, which refuses connections: so it comes to its path only once it
-   * listens.
+   * Binds anew at the same path, whose file is gone, and listens there from now on.
    *
-   * @returns `undefined` if that is not possible, for whatever reason.
+   * @returns the socket that has listened until now. The caller takes from it who has come already, and
+   *   closes it.
+   * @throws as {@link bind}; `CLOSED` if it was closed meanwhile. All is as before then.
    */
-  static #bindUnlocked(calls: LinuxCalls, path: string): Endpoint | undefined {
-    const hidden = `${path}.${randomBytes(4).toString('hex')}`;
-    const socket = UnixSocket.create(calls);
-    calls.fchmod(socket.fd, 0o600);
-    if (calls.bindUnix(socket.fd, hidden) === 0) {
-      try {
-        if (calls.listen(socket.fd, BACKLOG) === 0) {
-          linkSync(hidden, path);
-          return new Endpoint(path, socket, false);
-        }
-      } catch {
-        // Something is there, or the file system has no links.
-      } finally {
-        unlinkSync(hidden);
-      }
+  async rebind(): Promise<UnixSocket> {
+    const socket = await openSocket(this.#calls, this.#place as EndpointPath);
+    const file = this.#file as SocketFile;
+    if (!this.#socket.open) {
+      socket.close();
+      unlinkIfSame(file.path, identify(file.path));
+      throw new PageferryError('CLOSED', 'the endpoint is closed');
     }
-    socket.close();
-    return undefined;
+    const former = this.#socket;
+    file.identity = identityOf(file.path);
+    this.#owner = process.geteuid?.();
+    this.#socket = socket;
+    return former;
   }
 
   close(): void {
-    if (!this.socket.open) return;
+    if (!this.#socket.open) return;
     this.#forget();
     this.removeFile();
-    this.socket.close();
+    this.#socket.close();
   }
 
   /** Removes the socket file unless it was replaced by somebody else's. */
   removeFile(): void {
-    if (this.#inode === undefined) return;
-    try {
-      if (lstatSync(this.path, { bigint: true }).ino === this.#inode) unlinkSync(this.path);
-    } catch {
-      // It is gone already.
-    }
+    if (this.#file !== undefined) unlinkIfSame(this.#file.path, this.#file.identity);
   }
 
   [dispose](): void {
@@ -163,78 +168,125 @@ export class Endpoint implements Disposable {
   }
 }
 
-/** The typed error for a failed bind(2) or connect(2). */
-export function endpointError(syscall: string, result: number, path: string): PageferryError {
-  const cause = systemCallError(syscall, result, path);
-  const fail = (code: ErrorCode, message: string) =>
-    new PageferryError(code, message, {
-      cause,
-      syscall,
-      errno: -result,
-      errnoName: errnoName(-result),
-    });
-  switch (result) {
-    case -ENAMETOOLONG:
-      return fail('ENDPOINT_TOO_LONG', `the endpoint path is longer than 107 bytes: ${path}`);
-    case -EADDRINUSE:
-      return fail('ENDPOINT_IN_USE', `the endpoint is in use: ${path}`);
-    case -EACCES:
-    case -EPERM:
-      return fail('ENDPOINT_FORBIDDEN', `this user may not use the endpoint ${path}`);
-    case -ENOENT:
-    case -ENOTDIR:
-      return fail('ENDPOINT_INVALID', `there is no folder for the endpoint ${path}`);
-    default:
-      return cause;
+/** A socket that listens at `place`. */
+async function openSocket(calls: LinuxCalls, place: EndpointPath): Promise<UnixSocket> {
+  const folder = dirname(place.absolute);
+  // Two senders that find the same stale file must not remove each other's fresh one.
+  let lock = await lockFolder(calls, folder, 0);
+  if (lock === undefined) {
+    const socket = bindUnlocked(calls, place);
+    if (socket !== undefined) return socket;
+    lock = await lockFolder(calls, folder, LOCK_PATIENCE);
+  }
+  try {
+    return bindLocked(calls, place);
+  } finally {
+    if (lock !== undefined) closeSync(lock);
+  }
+}
+
+function bindLocked(calls: LinuxCalls, place: EndpointPath): UnixSocket {
+  const socket = UnixSocket.create(calls);
+  const address = place.address(LONGEST_PATH);
+  try {
+    // The file takes over the mode of the socket: there is no moment at which others may connect.
+    calls.fchmod(socket.fd, 0o600);
+    let result = calls.bindUnix(socket.fd, address);
+    if (result === -EADDRINUSE) {
+      removeIfStale(calls, place);
+      result = calls.bindUnix(socket.fd, address);
+    }
+    if (result < 0) throw endpointError('bind', result, place.given);
+    const listening = calls.listen(socket.fd, BACKLOG);
+    if (listening < 0) throw endpointError('listen', listening, place.given);
+    return socket;
+  } catch (error) {
+    socket.close();
+    throw error;
   }
 }
 
 /**
- * What is at the endpoint's path, if anything.
+ * Binds where nothing is yet, while somebody else has the folder locked. A sender that has it locked must
+ * not take the new file for a stale one, which refuses connections: so it comes to its path only once it
+ * listens.
+ *
+ * @returns `undefined` if that is not possible, for whatever reason.
+ */
+function bindUnlocked(calls: LinuxCalls, place: EndpointPath): UnixSocket | undefined {
+  const suffix = `.${randomBytes(4).toString('hex')}`;
+  const hidden = `${place.absolute}${suffix}`;
+  const socket = UnixSocket.create(calls);
+  calls.fchmod(socket.fd, 0o600);
+  if (calls.bindUnix(socket.fd, `${place.address(LONGEST_PATH - suffix.length)}${suffix}`) === 0) {
+    try {
+      if (calls.listen(socket.fd, BACKLOG) === 0) {
+        linkSync(hidden, place.absolute);
+        return socket;
+      }
+    } catch {
+      // Something is there, or the file system has no links.
+    } finally {
+      unlinkIfSame(hidden, identify(hidden));
+    }
+  }
+  socket.close();
+  return undefined;
+}
+
+/**
+ * What is at an endpoint's path, if anything.
  *
  * @throws `ENDPOINT_INVALID` if it is something other than a socket, `ENDPOINT_FORBIDDEN` if this
  *   user may not look.
  */
-export function checkIsSocket(path: string): BigIntStats | undefined {
-  const found = statOf(path);
+export function checkIsSocket({ absolute, given }: EndpointPath): BigIntStats | undefined {
+  let found: BigIntStats | undefined;
+  try {
+    found = statSync(absolute, { bigint: true, throwIfNoEntry: false });
+  } catch (error) {
+    throw endpointError('stat', (error as NodeJS.ErrnoException).errno ?? -EACCES, given);
+  }
   if (found && !found.isSocket()) {
-    throw new PageferryError('ENDPOINT_INVALID', `the endpoint exists and is no socket: ${path}`);
+    throw new PageferryError('ENDPOINT_INVALID', `the endpoint exists and is no socket: ${given}`);
   }
   return found;
 }
 
-function statOf(path: string): BigIntStats | undefined {
-  try {
-    return statSync(path, { bigint: true, throwIfNoEntry: false });
-  } catch (error) {
-    throw endpointError('stat', (error as NodeJS.ErrnoException).errno ?? -EACCES, path);
-  }
-}
-
-/** 0 or `-errno`. */
-function tryToConnect(calls: LinuxCalls, path: string): number {
+function removeIfStale(calls: LinuxCalls, place: EndpointPath): void {
+  const { absolute, given } = place;
+  const found = checkIsSocket(place);
   const probe = UnixSocket.create(calls);
-  try {
-    return calls.connectUnix(probe.fd, path);
-  } finally {
-    probe.close();
-  }
-}
-
-function removeIfStale(calls: LinuxCalls, path: string): void {
-  const found = checkIsSocket(path);
-  const answer = tryToConnect(calls, path);
+  const answer = calls.connectUnix(probe.fd, place.address(LONGEST_PATH));
+  probe.close();
   if (answer === 0 || answer === -EAGAIN || answer === -EPROTOTYPE) {
-    throw endpointError('bind', -EADDRINUSE, path);
+    throw endpointError('bind', -EADDRINUSE, given);
   }
   if (answer === -ENOENT) return;
-  if (answer !== -ECONNREFUSED) throw endpointError('connect', answer, path);
-  if (found && Number(found.uid) !== process.geteuid?.())
-    throw endpointError('unlink', -EPERM, path);
+  if (answer !== -ECONNREFUSED) throw endpointError('connect', answer, absolute);
+  const user = process.geteuid?.();
+  // The file of another user is for that user to replace, and for root, who may do it anyway.
+  if (found && user !== 0 && Number(found.uid) !== user) {
+    throw endpointError('unlink', -EPERM, absolute);
+  }
   try {
-    unlinkSync(path);
+    unlinkSync(absolute);
   } catch (error) {
-    throw endpointError('unlink', (error as NodeJS.ErrnoException).errno ?? -EPERM, path);
+    throw endpointError('unlink', (error as NodeJS.ErrnoException).errno ?? -EPERM, absolute);
+  }
+}
+
+function identityOf(path: string): FileIdentity {
+  const identity = identify(path);
+  if (identity === undefined) throw endpointError('bind', -ENOENT, path);
+  return identity;
+}
+
+function unlinkIfSame(path: string, identity: FileIdentity | undefined): void {
+  try {
+    if (identity !== undefined && isSame(identity, identify(path))) unlinkSync(path);
+  } catch {
+    // It is gone already, or out of reach by now.
   }
 }
 

@@ -16,7 +16,9 @@ import { PROTOCOL_VERSION } from '../control/layout.js';
  * what they are. Descriptors travel with the welcome.
  */
 const MAGIC = Buffer.from('PAGEFRRY');
-const BYTE_LENGTH = 48;
+
+/** Length of a message without parameters. */
+export const HELLO_BYTES = 48;
 const NAME_OFFSET = 16;
 
 /** How many parameters fit into a message. */
@@ -28,7 +30,10 @@ export const MAX_HELLO_BYTES = 256;
 /** Kinds of handshake message. */
 export const HELLO_KIND = { hello: 1, welcome: 2, refusal: 3 } as const;
 
-/** Why a sender refused a receiver. */
+/**
+ * Why a sender refused a receiver. Parameters of the refusal say more: with `credentials` the user id that
+ * the sender serves and the one that it has found; with `failure` the errno of the call that failed.
+ */
 export const REFUSAL = { version: 1, mechanism: 2, credentials: 3, noRoom: 4, failure: 5 } as const;
 
 /** A handshake message in words of its own. */
@@ -48,27 +53,33 @@ export function encodeHello(
   reason = 0,
   parameters: readonly number[] = [],
 ): Uint8Array {
-  const bytes = Buffer.alloc(BYTE_LENGTH + 4 * parameters.length);
+  const bytes = Buffer.alloc(HELLO_BYTES + 4 * parameters.length);
   MAGIC.copy(bytes);
   bytes.writeUInt16LE(PROTOCOL_VERSION, 8);
   bytes.writeUInt16LE(kind, 10);
   bytes.writeUInt32LE(reason, 12);
-  bytes.write(mechanism, NAME_OFFSET, BYTE_LENGTH - NAME_OFFSET, 'utf8');
+  bytes.write(mechanism, NAME_OFFSET, HELLO_BYTES - NAME_OFFSET, 'utf8');
   for (const [index, word] of parameters.entries()) {
-    bytes.writeUInt32LE(word, BYTE_LENGTH + 4 * index);
+    bytes.writeUInt32LE(word, HELLO_BYTES + 4 * index);
   }
   return bytes;
+}
+
+/** False if what has come of a message cannot be the beginning of one. */
+export function mayBeHello(bytes: Uint8Array): boolean {
+  const length = Math.min(bytes.length, MAGIC.length);
+  return MAGIC.subarray(0, length).equals(bytes.subarray(0, length));
 }
 
 /** The message in `bytes`, or `undefined` if they are not a handshake of any version. */
 export function decodeHello(bytes: Uint8Array): Hello | undefined {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.length < NAME_OFFSET || !view.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
-  const name = view.toString('utf8', NAME_OFFSET, BYTE_LENGTH);
+  const name = view.toString('utf8', NAME_OFFSET, HELLO_BYTES);
   const end = name.indexOf('\0');
   const parameters = new Uint32Array(MAX_PARAMETERS);
   for (let index = 0; index < MAX_PARAMETERS; index++) {
-    const at = BYTE_LENGTH + 4 * index;
+    const at = HELLO_BYTES + 4 * index;
     if (at + 4 <= view.length) parameters[index] = view.readUInt32LE(at);
   }
   return {

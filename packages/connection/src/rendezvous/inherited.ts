@@ -1,5 +1,12 @@
 import { PageferryError } from '@pageferry/core';
-import { checkResult, type LinuxCalls, O_NONBLOCK, OwnedFd, UnixSocket } from '@pageferry/linux';
+import {
+  checkResult,
+  EBADF,
+  type LinuxCalls,
+  O_NONBLOCK,
+  OwnedFd,
+  UnixSocket,
+} from '@pageferry/linux';
 
 /** Both ends of a connection that needs no endpoint path. */
 export interface SocketPair {
@@ -24,11 +31,13 @@ export function openSocketPair(calls: LinuxCalls): SocketPair {
  * Takes over an inherited descriptor: from now on it is closed with the connection, and no further
  * child inherits it. Its messages tell who sends them, until the handshake is over.
  *
- * @throws `ENDPOINT_INVALID` if it is not a connected Unix socket that keeps message boundaries.
+ * @throws `ENDPOINT_INVALID` if it is not a connected Unix socket that keeps message boundaries,
+ *   `SYSTEM_CALL_FAILED` (`EMFILE`).
  */
 export function adoptSocket(calls: LinuxCalls, inherited: number): UnixSocket {
   const fd = calls.duplicate(inherited, 0);
-  if (fd < 0) throw unusable(inherited, 'is not open');
+  if (fd === -EBADF) throw unusable(inherited, 'is not open');
+  checkResult(fd, 'fcntl', 'F_DUPFD_CLOEXEC');
   const owned = new OwnedFd(calls, fd);
   const socket = new UnixSocket(calls, owned);
   try {

@@ -1,4 +1,12 @@
-import { clock, dispose, PageferryError, type PeerCredentials } from '@pageferry/core';
+import {
+  clock,
+  dispose,
+  EndpointWatch,
+  type FileIdentity,
+  isPageferryError,
+  PageferryError,
+  type PeerCredentials,
+} from '@pageferry/core';
 import {
   type DescriptorWatcher,
   type LinuxCalls,
@@ -20,6 +28,9 @@ const MAX_HANDSHAKES = 64;
 
 /** How long to leave waiting receivers alone while descriptors are short, in milliseconds. */
 const PAUSE = 100;
+
+/** A user id that nobody has. */
+const UNKNOWN = 2 ** 32 - 1;
 
 /** What {@link Listener} asks of the transport. */
 export interface ListenerSettings {
@@ -54,40 +65,56 @@ export type WelcomeSender = (
   parameters?: readonly number[],
 ) => boolean;
 
+/** Why a receiver is refused, and what else there is to say of it. */
+interface Refusal {
+  readonly reason: number;
+  readonly parameters?: readonly number[];
+}
+
 /** Accepts receivers at an endpoint and shakes hands with each, beside each other. */
 export class Listener implements Disposable {
   readonly #calls: LinuxCalls;
   readonly #endpoint: Endpoint;
   readonly #settings: ListenerSettings;
-  readonly #watcher: DescriptorWatcher | undefined;
+  readonly #watch: EndpointWatch | undefined;
   readonly #closing = new AbortController();
+  #watcher: DescriptorWatcher | undefined;
   #handshakes = 0;
   /** True once nobody can come any more who has not come: of an inherited endpoint. */
   #over = false;
   #keepsAlive = true;
   /** Waits for what the one at the other end of an inherited endpoint says. */
   #inheritedWatcher: DescriptorWatcher | undefined;
+  #pause: NodeJS.Timeout | undefined;
 
   /** @throws `SYSTEM_CALL_FAILED` if the endpoint cannot be watched. */
   constructor(calls: LinuxCalls, endpoint: Endpoint, settings: ListenerSettings) {
     this.#calls = calls;
     this.#endpoint = endpoint;
     this.#settings = settings;
-    if (endpoint.inherited) {
+    const { file } = endpoint;
+    if (file === undefined) {
       void this.#shakeHands(endpoint.socket).finally(() => {
         this.#over = true;
         if (!this.#closing.signal.aborted) settings.onOver?.();
       });
       return;
     }
-    const watcher = calls.watch(endpoint.socket.fd, POLLIN, () => this.#acceptAll());
-    if (typeof watcher === 'number') throw systemCallError('epoll_ctl', watcher);
-    this.#watcher = watcher;
+    this.#watcher = this.#listen(endpoint.socket);
+    this.#watch = new EndpointWatch({
+      path: file.path,
+      get identity(): FileIdentity {
+        return file.identity;
+      },
+      rebind: () => this.#rebind(),
+    });
   }
 
   /** Stops accepting, and ends handshakes that are under way. The endpoint stays the caller's. */
   close(): void {
+    this.#watch?.close();
     this.#watcher?.close();
+    clock.clearTimeout(this.#pause);
     this.#closing.abort(new PageferryError('CLOSED', 'this sender is closed'));
   }
 
@@ -118,24 +145,59 @@ export class Listener implements Disposable {
     this.close();
   }
 
+  #listen(socket: UnixSocket): DescriptorWatcher {
+    const watcher = this.#calls.watch(socket.fd, POLLIN, () => this.#acceptAll());
+    if (typeof watcher === 'number') throw systemCallError('epoll_ctl', watcher);
+    if (!this.#keepsAlive) watcher.unref();
+    return watcher;
+  }
+
+  async #rebind(): Promise<void> {
+    const former = await this.#endpoint.rebind();
+    // Who came before the file went away is in the former queue, and need not come again.
+    this.#acceptFrom(former);
+    this.#watcher?.close();
+    this.#watcher = undefined;
+    former.close();
+    this.#resume();
+  }
+
   #acceptAll(): void {
+    if (this.#acceptFrom(this.#endpoint.socket)) return;
+    // Looking again at once would hold the event loop for as long as descriptors are short.
+    this.#watcher?.update(0);
+    if (this.#handshakes < MAX_HANDSHAKES) this.#resumeLater();
+  }
+
+  /** Takes in whoever waits. False if some still do. */
+  #acceptFrom(listening: UnixSocket): boolean {
     try {
       while (this.#handshakes < MAX_HANDSHAKES) {
-        const socket = this.#endpoint.socket.accept();
-        if (socket === undefined) return;
+        const socket = listening.accept();
+        if (socket === undefined) return true;
         void this.#shakeHands(socket);
       }
-      this.#watcher?.update(0); // Until a handshake has ended.
     } catch {
-      // EMFILE and its like: the receiver stays in the backlog, and the socket stays ready. Looking
-      // again at once would hold the event loop for as long as descriptors are short.
-      this.#watcher?.update(0);
-      clock.setTimeout(() => this.#resume(), PAUSE).unref();
+      // EMFILE and its like: the receiver stays in the backlog, and the socket stays ready.
     }
+    return false;
+  }
+
+  /** Without a watcher nothing else may keep the process alive that waits for receivers. */
+  #resumeLater(): void {
+    clock.clearTimeout(this.#pause);
+    this.#pause = clock.setTimeout(() => this.#resume(), PAUSE);
+    if (!this.#keepsAlive) this.#pause.unref();
   }
 
   #resume(): void {
-    if (!this.#closing.signal.aborted) this.#watcher?.update(POLLIN);
+    if (this.#closing.signal.aborted || this.#endpoint.inherited) return;
+    try {
+      this.#watcher ??= this.#listen(this.#endpoint.socket);
+      this.#watcher.update(POLLIN);
+    } catch {
+      this.#resumeLater(); // No descriptor for the watcher.
+    }
   }
 
   async #shakeHands(socket: UnixSocket): Promise<void> {
@@ -146,9 +208,11 @@ export class Listener implements Disposable {
       () => new PageferryError('TIMEOUT', 'the receiver did not say hello'),
     );
     try {
-      const reason = await this.#greet(socket, patience.signal);
-      if (reason === undefined) return;
-      socket.send(encodeHello(HELLO_KIND.refusal, this.#settings.mechanism, reason));
+      const refusal = await this.#greet(socket, patience.signal);
+      if (refusal === undefined) return;
+      const { reason, parameters = [] } = refusal;
+      const { mechanism } = this.#settings;
+      socket.send(encodeHello(HELLO_KIND.refusal, mechanism, reason, parameters));
       socket.close();
     } catch {
       // A receiver that fails its handshake is its own problem; nobody else learns of it.
@@ -160,9 +224,9 @@ export class Listener implements Disposable {
     }
   }
 
-  /** Shakes hands with one receiver. Returns the reason for a refusal. */
-  async #greet(socket: UnixSocket, signal: AbortSignal): Promise<number | undefined> {
-    const { inherited } = this.#endpoint;
+  /** Shakes hands with one receiver. Returns why it is refused. */
+  async #greet(socket: UnixSocket, signal: AbortSignal): Promise<Refusal | undefined> {
+    const { inherited, owner } = this.#endpoint;
     const onWatch = (watcher: DescriptorWatcher): void => {
       // Others have so little time that they need not be looked after.
       if (!inherited) return;
@@ -182,17 +246,21 @@ export class Listener implements Disposable {
     const credentials = inherited ? message?.credentials : socket.peerCredentials();
     // Whoever has inherited a descriptor may use it.
     if (inherited) socket.passCredentials(false);
-    else if (!isTrusted(credentials)) return REFUSAL.credentials;
-    if (hello.version !== PROTOCOL_VERSION) return REFUSAL.version;
-    if (hello.mechanism !== mechanism) return REFUSAL.mechanism;
-    if (!hasRoom()) return REFUSAL.noRoom;
+    else if (!isTrusted(credentials, owner)) {
+      const parameters = [owner ?? UNKNOWN, credentials?.uid ?? UNKNOWN];
+      return { reason: REFUSAL.credentials, parameters };
+    }
+    if (hello.version !== PROTOCOL_VERSION) return { reason: REFUSAL.version };
+    if (hello.mechanism !== mechanism) return { reason: REFUSAL.mechanism };
+    if (!hasRoom()) return { reason: REFUSAL.noRoom };
     try {
       const welcome: WelcomeSender = (descriptors, parameters = []) =>
         socket.send(encodeHello(HELLO_KIND.welcome, mechanism, 0, parameters), descriptors);
       admit(socket, welcome, hello.parameters, credentials);
       return undefined;
-    } catch {
-      return REFUSAL.failure;
+    } catch (error) {
+      const errno = isPageferryError(error, 'SYSTEM_CALL_FAILED') ? error.errno : undefined;
+      return { reason: REFUSAL.failure, parameters: [errno ?? 0] };
     }
   }
 }

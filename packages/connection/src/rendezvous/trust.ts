@@ -8,10 +8,13 @@ const ALL_USERS = 2 ** 32 - 1;
 /**
  * Whether to talk to a peer at an endpoint path: only to processes of the same user. Both ends ask.
  *
+ * @param user the effective user id of this end. A sender's is the one with which it began to listen: that
+ *   is what the kernel tells receivers, too, and whose the socket file is.
+ *
  * The user id that stands for everybody unknown (user_namespaces(7)) is nobody's, unless all are known.
  */
-export function isTrusted(peer: PeerCredentials | undefined): boolean {
-  if (peer === undefined || peer.uid !== process.geteuid?.()) return false;
+export function isTrusted(peer: PeerCredentials | undefined, user: number | undefined): boolean {
+  if (peer === undefined || peer.uid !== user) return false;
   return peer.uid !== overflowUid() || knowsAllUsers();
 }
 

@@ -28,7 +28,9 @@ export interface WaitOptions {
 export interface SenderOptions {
   /**
    * File system path of the Unix socket where receivers find this sender. The file is created with
-   * mode 0600 and removed on close; a stale one that a killed process left behind is replaced.
+   * mode 0600 and removed on close; a stale one that a killed process left behind is replaced, and one
+   * that somebody removes is made anew. A relative path stands for the file that it names now, wherever
+   * the process goes (`process.chdir`).
    *
    * `fd:N` is no path: it stands for descriptor N, one end of a connected Unix socket, whose other
    * end a child process inherits. The sender takes the descriptor over, and has that one receiver.

@@ -1,4 +1,5 @@
 import {
+  clock,
   isPageferryError,
   noSenderAt,
   type PageferryError,
@@ -66,11 +67,14 @@ export async function openBestReceiver({
   ...options
 }: ReceiverOptions & ChoiceOptions): Promise<BestReceiver> {
   const entries = candidates({ prefer, warn });
+  const started = clock.now();
   const search = async (signal: AbortSignal | undefined): Promise<BestReceiver> => {
     const reasons: string[] = [];
     const errors: PageferryError[] = [];
     for (const entry of entries) {
-      const answer = await knock(entry, options, signal);
+      if (signal?.aborted) throw signal.reason;
+      // Each attempt has the time that is left: it knows best what it has waited for.
+      const answer = await knock(entry, withTimeLeft(options, clock.now() - started));
       if ('receiver' in answer) {
         if (entry === FALLBACK && reasons.length > 0 && warn !== false) {
           warnOfCopies(`Messages are copied: the sender at ${options.endpoint} does so`, reasons);
@@ -85,6 +89,12 @@ export async function openBestReceiver({
   return await withDeadline(options, search, () => noSenderAt(options.endpoint));
 }
 
+function withTimeLeft(options: ReceiverOptions, elapsed: number): ReceiverOptions {
+  const { timeout } = options;
+  if (timeout === undefined) return options;
+  return { ...options, timeout: Math.max(0, Math.ceil(timeout - elapsed)) };
+}
+
 /** What kept a backend from being tried comes first; then a sender that names its transport. */
 function mostTelling(errors: readonly PageferryError[]): unknown {
   for (const code of ['SYSTEM_CALL_FAILED', 'TRANSPORT_MISMATCH']) {
@@ -97,8 +107,7 @@ function mostTelling(errors: readonly PageferryError[]): unknown {
 /** Tries one backend: a receiver, or why to try the next one. Throws what ends the search. */
 async function knock(
   entry: BackendEntry,
-  { timeout, ...options }: ReceiverOptions,
-  signal: AbortSignal | undefined,
+  options: ReceiverOptions,
 ): Promise<Pick<BestReceiver, 'transport' | 'receiver'> | Error> {
   let transport: Transport;
   try {
@@ -107,9 +116,9 @@ async function knock(
     return error as Error;
   }
   try {
-    return { transport, receiver: await transport.createReceiver({ ...options, signal }) };
+    return { transport, receiver: await transport.createReceiver(options) };
   } catch (error) {
-    if (signal?.aborted) throw signal.reason; // The typed error for all attempts together.
+    // A sender that says nothing, too: it may be busy, and no other transport would hear more.
     if (isPageferryError(error) && TRY_THE_NEXT.has(error.code)) return error;
     throw error;
   }

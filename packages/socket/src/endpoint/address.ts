@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
-import { checkEndpoint, PageferryError } from '@pageferry/core';
+import { type EndpointPath, PageferryError } from '@pageferry/core';
 
 /** True where an endpoint is a named pipe rather than a file. */
 export const NAMED_PIPES = process.platform === 'win32';
@@ -9,20 +9,20 @@ export const NAMED_PIPES = process.platform === 'win32';
 export const LONGEST_PATH = ['linux', 'android'].includes(process.platform) ? 107 : 103;
 
 /**
- * What to listen at and to connect to for an endpoint: the path itself, or the pipe that stands for
- * it on Windows. A path that names a pipe already (`\\.\pipe\…`) is taken as it is.
- *
- * @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`, `ENDPOINT_TOO_LONG`. Node itself would cut a long
- *   path short and use another file.
+ * What to connect to for an endpoint: its path, or the pipe that stands for it on Windows. A path that
+ * names a pipe already (`\\.\pipe\…`) is taken as it is.
  */
-export function toAddress(endpoint: string): string {
-  checkEndpoint(endpoint);
-  if (NAMED_PIPES) return pipeName(endpoint);
-  const byteLength = Buffer.byteLength(endpoint);
-  if (byteLength <= LONGEST_PATH) return endpoint;
+export function toAddress(place: EndpointPath): string {
+  return NAMED_PIPES ? pipeName(place.given) : place.address(LONGEST_PATH);
+}
+
+/** @throws `ENDPOINT_TOO_LONG`. Node itself would cut a long path short and use another file. */
+export function checkLength(place: EndpointPath): void {
+  const byteLength = Buffer.byteLength(toAddress(place));
+  if (NAMED_PIPES || byteLength <= LONGEST_PATH) return;
   throw new PageferryError(
     'ENDPOINT_TOO_LONG',
-    `the endpoint path has ${byteLength} bytes, ${LONGEST_PATH} are possible: ${endpoint}`,
+    `the endpoint path has ${byteLength} bytes, ${LONGEST_PATH} are possible: ${place.given}`,
   );
 }
 

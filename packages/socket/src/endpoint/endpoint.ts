@@ -1,36 +1,52 @@
 import { unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { resolve } from 'node:path';
-import { removeAtExit } from '@pageferry/core';
-import { NAMED_PIPES, toAddress } from './address.js';
-import { endpointError } from './errors.js';
 import {
-  checkSocketFile,
+  checkEndpoint,
+  EndpointPath,
+  EndpointWatch,
   type FileIdentity,
   identify,
   isSame,
-  moveIfFree,
-  probeSocketFile,
-  removeStale,
-} from './file.js';
+  PageferryError,
+  removeAtExit,
+} from '@pageferry/core';
+import { checkLength, NAMED_PIPES, toAddress } from './address.js';
+import { endpointError } from './errors.js';
+import { checkSocketFile, moveIfFree, probeSocketFile, removeStale } from './file.js';
 import { type HiddenSocket, listen, listenHidden, removeHidden } from './listen.js';
 
 /** How often to try again when other senders come and go at the same endpoint. */
 const ATTEMPTS = 100;
 
+/** A server that listens, and its socket file; there is none on Windows. */
+interface Bound {
+  readonly server: Server;
+  readonly identity: FileIdentity | undefined;
+}
+
 /** A bound endpoint. Closing it removes its socket file, if the file is still this one's. */
 export class Endpoint {
-  readonly #server: Server;
-  readonly #path: string;
-  readonly #identity: FileIdentity | undefined;
+  readonly #place: EndpointPath;
+  readonly #onConnection: (socket: Socket) => void;
   readonly #forget: () => void;
+  readonly #watch: EndpointWatch | undefined;
+  /** All that have listened here: each has its connections. The last one has the file. */
+  readonly #servers: Server[];
+  #identity: FileIdentity | undefined;
+  #keepsAlive = true;
   #closed: Promise<void> | undefined;
 
-  private constructor(server: Server, path: string, identity: FileIdentity | undefined) {
-    this.#server = server;
-    this.#path = resolve(path);
+  private constructor(
+    place: EndpointPath,
+    onConnection: (socket: Socket) => void,
+    { server, identity }: Bound,
+  ) {
+    this.#place = place;
+    this.#onConnection = onConnection;
+    this.#servers = [server];
     this.#identity = identity;
     this.#forget = removeAtExit(this);
+    if (identity !== undefined) this.#watch = this.#watchOver(identity);
   }
 
   /**
@@ -41,25 +57,18 @@ export class Endpoint {
    *   `ENDPOINT_FORBIDDEN`, `SYSTEM_CALL_FAILED`.
    */
   static async bind(endpoint: string, onConnection: (socket: Socket) => void): Promise<Endpoint> {
-    const address = toAddress(endpoint);
-    const server = createServer(onConnection);
-    // A failure to accept is no reason to stop listening, and must not end the process, from the very
-    // first moment on; a failure to listen is told by `listen`.
-    server.on('error', () => {});
-    try {
-      if (!NAMED_PIPES) return new Endpoint(server, endpoint, await bindFile(server, endpoint));
-      await listen(server, address);
-      return new Endpoint(server, endpoint, undefined);
-    } catch (error) {
-      server.close();
-      throw endpointError(error, endpoint);
-    }
+    const place = new EndpointPath(checkEndpoint(endpoint));
+    checkLength(place);
+    return new Endpoint(place, onConnection, await bindAt(place, onConnection));
   }
 
   /** Whether listening keeps the event loop alive. It does until this is called. */
   keepAlive(on: boolean): void {
-    if (on) this.#server.ref();
-    else this.#server.unref();
+    this.#keepsAlive = on;
+    for (const server of this.#servers) {
+      if (on) server.ref();
+      else server.unref();
+    }
   }
 
   /**
@@ -67,32 +76,85 @@ export class Endpoint {
    * ended too: on Windows the name is free only then. Harmless the second time.
    */
   close(): Promise<void> {
-    this.#closed ??= new Promise((resolve) => {
-      this.#forget();
-      this.removeFile();
-      this.#server.close(() => resolve());
-    });
+    this.#closed ??= this.#close();
     return this.#closed;
   }
 
   /** Removes the socket file unless somebody else's is in its place. */
   removeFile(): void {
-    if (this.#identity === undefined) return;
-    try {
-      if (isSame(this.#identity, identify(this.#path))) unlinkSync(this.#path);
-    } catch {
-      // It is out of reach by now.
+    unlinkIfSame(this.#place.absolute, this.#identity);
+  }
+
+  async #close(): Promise<void> {
+    this.#forget();
+    this.#watch?.close();
+    this.removeFile();
+    await Promise.all(this.#servers.map(closed));
+  }
+
+  #watchOver(first: FileIdentity): EndpointWatch {
+    const current = () => this.#identity ?? first;
+    return new EndpointWatch({
+      path: this.#place.absolute,
+      get identity(): FileIdentity {
+        return current();
+      },
+      rebind: () => this.#rebind(),
+    });
+  }
+
+  async #rebind(): Promise<void> {
+    const { server, identity } = await bindAt(this.#place, this.#onConnection);
+    if (this.#closed !== undefined) {
+      unlinkIfSame(this.#place.absolute, identity);
+      server.close();
+      throw new PageferryError('CLOSED', 'the endpoint is closed');
     }
+    this.#identity = identity;
+    // Whoever came before the file went away stays connected.
+    for (const former of this.#servers) former.close();
+    this.#servers.push(server);
+    this.keepAlive(this.#keepsAlive);
   }
 }
 
-async function bindFile(server: Server, endpoint: string): Promise<FileIdentity | undefined> {
+/** Resolves once a server listens no more, and all of its connections have ended. */
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+  });
+}
+
+function unlinkIfSame(path: string, identity: FileIdentity | undefined): void {
+  try {
+    if (identity !== undefined && isSame(identity, identify(path))) unlinkSync(path);
+  } catch {
+    // It is out of reach by now.
+  }
+}
+
+async function bindAt(place: EndpointPath, onConnection: (socket: Socket) => void): Promise<Bound> {
+  const server = createServer(onConnection);
+  // A failure to accept is no reason to stop listening, and must not end the process, from the very
+  // first moment on; a failure to listen is told by `listen`.
+  server.on('error', () => {});
+  try {
+    if (!NAMED_PIPES) return { server, identity: await bindFile(server, place) };
+    await listen(server, toAddress(place));
+    return { server, identity: undefined };
+  } catch (error) {
+    server.close();
+    throw endpointError(error, place);
+  }
+}
+
+async function bindFile(server: Server, place: EndpointPath): Promise<FileIdentity | undefined> {
   // Said at once, rather than after a folder was made.
-  if (checkSocketFile(endpoint, false)) await findStale(endpoint);
-  const hidden = await listenHidden(server, endpoint);
+  if (checkSocketFile(place, false)) await findStale(place);
+  const hidden = await listenHidden(server, place);
   try {
     const identity = identify(hidden.file);
-    await publish(hidden, endpoint);
+    await publish(hidden, place);
     return identity;
   } finally {
     removeHidden(hidden);
@@ -100,26 +162,26 @@ async function bindFile(server: Server, endpoint: string): Promise<FileIdentity 
 }
 
 /** Moves the socket file to its endpoint, where only one of several senders can succeed. */
-async function publish(hidden: HiddenSocket, endpoint: string): Promise<void> {
+async function publish(hidden: HiddenSocket, place: EndpointPath): Promise<void> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    if (moveIfFree(hidden.file, endpoint)) return;
-    const stale = await findStale(endpoint);
-    if (stale !== undefined) removeStale(endpoint, stale, hidden.aside);
+    if (moveIfFree(hidden.file, place.absolute)) return;
+    const stale = await findStale(place);
+    if (stale !== undefined) removeStale(place.absolute, stale, hidden.aside);
   }
-  throw endpointError({ code: 'EADDRINUSE' }, endpoint);
+  throw endpointError({ code: 'EADDRINUSE' }, place);
 }
 
 /**
- * The stale socket file at `endpoint`, if there is one; `undefined` if nothing is there any more.
+ * The stale socket file at an endpoint, if there is one; `undefined` if nothing is there any more.
  *
  * @throws `ENDPOINT_IN_USE` for a live one, and for what else is in the way `ENDPOINT_INVALID` or
  *   `ENDPOINT_FORBIDDEN`.
  */
-async function findStale(endpoint: string): Promise<FileIdentity | undefined> {
+async function findStale(place: EndpointPath): Promise<FileIdentity | undefined> {
   // Taken before the probe: what comes later is not what was found stale.
-  const found = identify(endpoint);
-  if (found === undefined || !checkSocketFile(endpoint, false)) return undefined;
-  const state = await probeSocketFile(endpoint);
-  if (state === 'live') throw endpointError({ code: 'EADDRINUSE' }, endpoint);
+  const found = identify(place.absolute);
+  if (found === undefined || !checkSocketFile(place, false)) return undefined;
+  const state = await probeSocketFile(place);
+  if (state === 'live') throw endpointError({ code: 'EADDRINUSE' }, place);
   return state === 'stale' ? found : undefined;
 }

@@ -1,4 +1,10 @@
-import { type ErrorCode, isPageferryError, PageferryError } from '@pageferry/core';
+import {
+  describeOwner,
+  type EndpointPath,
+  type ErrorCode,
+  isPageferryError,
+  PageferryError,
+} from '@pageferry/core';
 
 /** The typed error for a system call that failed without a meaning of its own. */
 export function systemCallError(cause: unknown): PageferryError {
@@ -6,12 +12,18 @@ export function systemCallError(cause: unknown): PageferryError {
   return new PageferryError('SYSTEM_CALL_FAILED', message, details(cause, syscall, errno, code));
 }
 
+type Place = Pick<EndpointPath, 'given' | 'absolute'>;
+
 /** The typed error for an endpoint that could not be bound or reached. Passes typed errors on. */
-export function endpointError(cause: unknown, endpoint: string): PageferryError {
+export function endpointError(cause: unknown, place: Place): PageferryError {
   if (isPageferryError(cause)) return cause;
   const { syscall, errno, code } = cause as NodeJS.ErrnoException;
-  const fail = (errorCode: ErrorCode, message: string): PageferryError =>
-    new PageferryError(errorCode, `${message}: ${endpoint}`, details(cause, syscall, errno, code));
+  const fail = (errorCode: ErrorCode, message: string, more = ''): PageferryError =>
+    new PageferryError(
+      errorCode,
+      `${message}: ${place.given}${more}`,
+      details(cause, syscall, errno, code),
+    );
   switch (code) {
     case 'ENAMETOOLONG':
       return fail('ENDPOINT_TOO_LONG', 'the endpoint path is too long');
@@ -21,13 +33,17 @@ export function endpointError(cause: unknown, endpoint: string): PageferryError 
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
-      return fail('ENDPOINT_FORBIDDEN', 'this user may not use the endpoint');
+      return fail(
+        'ENDPOINT_FORBIDDEN',
+        'this user may not use the endpoint',
+        describeOwner(place.absolute),
+      );
     case 'ENOENT':
     case 'ENOTDIR':
     case 'ELOOP':
       return fail('ENDPOINT_INVALID', 'there is no folder for the endpoint');
     case 'ENOTSOCK':
-      return invalidEndpoint(endpoint);
+      return invalidEndpoint(place.given);
     default:
       return systemCallError(cause);
   }
@@ -42,8 +58,9 @@ export function invalidEndpoint(endpoint: string): PageferryError {
 }
 
 /** The error for an endpoint of another user. */
-export function foreignEndpoint(endpoint: string): PageferryError {
-  return new PageferryError('ENDPOINT_FORBIDDEN', `the endpoint is another user's: ${endpoint}`);
+export function foreignEndpoint({ given, absolute }: Place): PageferryError {
+  const words = `the endpoint is another user's: ${given}${describeOwner(absolute)}`;
+  return new PageferryError('ENDPOINT_FORBIDDEN', words);
 }
 
 function details(

@@ -1,60 +1,45 @@
 import { linkSync, lstatSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
+import { type EndpointPath, type FileIdentity, identify, isSame } from '@pageferry/core';
+import { LONGEST_PATH } from './address.js';
 import { endpointError, foreignEndpoint, invalidEndpoint } from './errors.js';
-
-/**
- * Tells one file from another. Inode numbers alone are not enough: they are used again. The time of
- * the last change to the content is the one that neither links nor renames touch.
- */
-export interface FileIdentity {
-  readonly dev: bigint;
-  readonly ino: bigint;
-  readonly mtimeNs: bigint;
-}
-
-/** The identity of the file at `path`, a link not followed; `undefined` if there is none. */
-export function identify(path: string): FileIdentity | undefined {
-  const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  return found && { dev: found.dev, ino: found.ino, mtimeNs: found.mtimeNs };
-}
-
-/** True if both are the same file. */
-export function isSame(one: FileIdentity, other: FileIdentity | undefined): boolean {
-  return one.dev === other?.dev && one.ino === other.ino && one.mtimeNs === other.mtimeNs;
-}
 
 /**
  * Passes an endpoint that is a socket of this user or of root, or where nothing is yet.
  *
- * @param follow whether a symbolic link to a socket will do.
+ * @param connects whether it is to be connected to: a symbolic link to a socket will do then. A socket that
+ *   is to be replaced may be anybody's for root, who may do it anyway.
  * @returns false if nothing is there.
  * @throws `ENDPOINT_INVALID`, `ENDPOINT_FORBIDDEN`.
  */
-export function checkSocketFile(path: string, follow: boolean): boolean {
+export function checkSocketFile(place: EndpointPath, connects: boolean): boolean {
+  const { absolute } = place;
   try {
-    const found = follow
-      ? statSync(path, { bigint: true, throwIfNoEntry: false })
-      : lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    const found = connects
+      ? statSync(absolute, { bigint: true, throwIfNoEntry: false })
+      : lstatSync(absolute, { bigint: true, throwIfNoEntry: false });
     if (found === undefined) return false;
-    if (!found.isSocket()) throw invalidEndpoint(path);
+    if (!found.isSocket()) throw invalidEndpoint(place.given);
+    const user = process.geteuid?.();
     const owner = Number(found.uid);
-    if (owner !== process.geteuid?.() && owner !== 0) throw foreignEndpoint(path);
+    const isOurs = owner === user || owner === 0 || (user === 0 && !connects);
+    if (!isOurs) throw foreignEndpoint(place);
     return true;
   } catch (error) {
-    throw endpointError(error, path);
+    throw endpointError(error, place);
   }
 }
 
 /** @throws `ENDPOINT_INVALID` if `folder` is none, `ENDPOINT_FORBIDDEN` if it is out of reach. */
-export function checkFolder(folder: string, endpoint: string): void {
+export function checkFolder(folder: string, place: EndpointPath): void {
   let isFolder: boolean;
   try {
     isFolder = statSync(folder, { bigint: true }).isDirectory();
   } catch (error) {
-    throw endpointError(error, endpoint);
+    throw endpointError(error, place);
   }
   const missing = Object.assign(new Error(`no folder: ${folder}`), { code: 'ENOTDIR' });
-  if (!isFolder) throw endpointError(missing, endpoint);
+  if (!isFolder) throw endpointError(missing, place);
 }
 
 /**
@@ -63,9 +48,9 @@ export function checkFolder(folder: string, endpoint: string): void {
  * @returns `undefined` if the file is gone.
  * @throws `ENDPOINT_FORBIDDEN`, `SYSTEM_CALL_FAILED`.
  */
-export function probeSocketFile(path: string): Promise<'live' | 'stale' | undefined> {
+export function probeSocketFile(place: EndpointPath): Promise<'live' | 'stale' | undefined> {
   return new Promise((resolve, reject) => {
-    const probe = connect({ path });
+    const probe = connect({ path: place.address(LONGEST_PATH) });
     probe.once('connect', () => {
       probe.destroy();
       resolve('live');
@@ -75,7 +60,7 @@ export function probeSocketFile(path: string): Promise<'live' | 'stale' | undefi
       else if (error.code === 'ENOENT') resolve(undefined);
       // Its queue is full, or it is another type of socket: somebody is there.
       else if (error.code === 'EAGAIN' || error.code === 'EPROTOTYPE') resolve('live');
-      else reject(endpointError(error, path));
+      else reject(endpointError(error, place));
     });
   });
 }
@@ -94,7 +79,7 @@ export function removeStale(path: string, stale: FileIdentity, aside: string): v
     renameSync(path, aside);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw endpointError(error, path);
+    throw endpointError(error, { given: path, absolute: path });
   }
   if (isSame(stale, identify(aside))) unlinkSync(aside);
   else moveIfFree(aside, path);
@@ -118,7 +103,7 @@ export function moveIfFree(file: string, path: string): boolean {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? '';
     if (code === 'EEXIST') return false;
-    if (!NO_LINKS.has(code)) throw endpointError(error, path);
+    if (!NO_LINKS.has(code)) throw endpointError(error, { given: path, absolute: path });
   }
   if (identify(path) !== undefined) return false;
   renameSync(file, path);

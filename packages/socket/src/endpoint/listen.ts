@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, closeSync, mkdtempSync, openSync, rmdirSync, unlinkSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { dirname, join } from 'node:path';
-import { PageferryError } from '@pageferry/core';
+import { type EndpointPath, PageferryError } from '@pageferry/core';
 import { LONGEST_PATH } from './address.js';
 import { endpointError } from './errors.js';
 
@@ -30,12 +30,12 @@ function unlinkIfThere(path: string): void {
  *
  * @throws `ENDPOINT_INVALID`, `ENDPOINT_FORBIDDEN`, `ENDPOINT_TOO_LONG`, `SYSTEM_CALL_FAILED`.
  */
-export async function listenHidden(server: Server, endpoint: string): Promise<HiddenSocket> {
+export async function listenHidden(server: Server, place: EndpointPath): Promise<HiddenSocket> {
   let folder: string;
   try {
-    folder = mkdtempSync(join(dirname(endpoint), '.pf-'));
+    folder = mkdtempSync(join(dirname(place.absolute), '.pf-'));
   } catch (error) {
-    throw endpointError(error, endpoint);
+    throw endpointError(error, place);
   }
   let file = join(folder, 's');
   const aside = join(folder, 'stale');
@@ -49,13 +49,13 @@ export async function listenHidden(server: Server, endpoint: string): Promise<Hi
       folderFd = openSync(folder, 'r');
       address = `/proc/self/fd/${folderFd}/${name}`;
     }
-    checkLength(address, endpoint);
+    checkAddress(address, place);
     await listen(server, address);
     chmodSync(file, 0o600);
     return { folder, file, aside };
   } catch (error) {
     removeHidden({ folder, file, aside });
-    throw endpointError(error, endpoint);
+    throw endpointError(error, place);
   } finally {
     if (folderFd !== undefined) closeSync(folderFd);
   }
@@ -84,11 +84,11 @@ export function listen(server: Server, address: string): Promise<void> {
   });
 }
 
-function checkLength(address: string, endpoint: string): void {
+function checkAddress(address: string, { given }: EndpointPath): void {
   const excess = Buffer.byteLength(address) - LONGEST_PATH;
   if (excess <= 0) return;
   throw new PageferryError(
     'ENDPOINT_TOO_LONG',
-    `the path of the endpoint's folder is ${excess} bytes too long on this platform: ${endpoint}`,
+    `the path of the endpoint's folder is ${excess} bytes too long on this platform: ${given}`,
   );
 }

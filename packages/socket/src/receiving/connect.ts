@@ -1,77 +1,111 @@
 import { dirname } from 'node:path';
-import { clock, type ErrorCode, onAbort, PageferryError, retryWithBackoff } from '@pageferry/core';
-import { NAMED_PIPES, toAddress } from '../endpoint/address.js';
+import {
+  EndpointPath,
+  type ErrorCode,
+  onAbort,
+  PageferryError,
+  retryWithBackoff,
+  SOCKET_TYPE,
+  toldWhy,
+  typeOfSocketAt,
+} from '@pageferry/core';
+import { checkLength, NAMED_PIPES, toAddress } from '../endpoint/address.js';
 import { endpointError } from '../endpoint/errors.js';
 import { checkFolder, checkSocketFile } from '../endpoint/file.js';
-import { encodeHello, HELLO, type Hello, REFUSAL, VERSION } from '../protocol/hello.js';
+import { encodeHello, HELLO, type Hello, NAME, REFUSAL, VERSION } from '../protocol/hello.js';
 import { Answer, type AnswerOutcome } from './answer.js';
 import { ReceiverSocket } from './receiver-socket.js';
 
-/** How long a sender may take to answer the hello, in milliseconds. */
-const PATIENCE = 5000;
+/** What connecting answers while there is nobody yet: all of it may change. */
+const NOBODY: ReadonlyMap<string, string> = new Map([
+  ['ENOENT', 'there is no such file'],
+  ['ECONNREFUSED', 'nobody listens there, a process that has ended has left the file behind'],
+  ['EAGAIN', 'somebody listens there, and lets too many others wait already'],
+  ['ECONNRESET', 'somebody listens there and hangs up'],
+  ['EPIPE', 'somebody listens there and hangs up'],
+]);
 
-/** Not there yet, left behind by a killed process, or busy: all of them may change. */
-const MAY_CHANGE = new Set(['ENOENT', 'ECONNREFUSED', 'EAGAIN', 'ECONNRESET', 'EPIPE']);
+const SILENT = 'somebody listens there and has said nothing';
 
 /**
- * Connects to a sender and shakes hands. Waits for the endpoint to appear.
+ * Connects to a sender and shakes hands. Waits for the endpoint to appear, and for the sender to answer:
+ * for as long as `signal` lets it.
  *
- * @param patience how long the sender may take to answer, in milliseconds.
  * @returns a socket at rest, on which frames come next. The caller owns it.
  * @throws as `Transport.createReceiver`.
  */
 export async function connectToSender(
   endpoint: string,
   signal: AbortSignal | undefined,
-  patience = PATIENCE,
 ): Promise<ReceiverSocket> {
-  const address = toAddress(endpoint);
-  if (!NAMED_PIPES) checkFolder(dirname(endpoint), endpoint);
-  return retryWithBackoff(async () => {
-    if (!NAMED_PIPES && !checkSocketFile(endpoint, true)) return undefined;
-    const answering = new Answer();
-    const socket = new ReceiverSocket(answering);
-    try {
-      socket.connect({ path: address });
-      socket.write(encodeHello(HELLO.hello));
-      const answer = await withPatience(answering.outcome, signal, patience);
-      if (answer === 'silent') throw notPageferry(endpoint, 'does not answer');
-      if (answer === 'foreign') throw notPageferry(endpoint, 'answers something else');
-      if (answer === 'gone') {
-        // Nobody is there yet, or the sender closed while this receiver came: wait for the next one.
-        checkCause(socket.cause, endpoint);
-        return undefined;
+  const place = new EndpointPath(endpoint);
+  checkLength(place);
+  if (!NAMED_PIPES) checkFolder(dirname(place.absolute), place);
+  let state = '';
+  try {
+    return await retryWithBackoff(async () => {
+      state = NOBODY.get('ENOENT') as string;
+      if (!NAMED_PIPES && !checkSocketFile(place, true)) return undefined;
+      state = SILENT;
+      const answering = new Answer();
+      const socket = new ReceiverSocket(answering);
+      try {
+        socket.connect({ path: toAddress(place) });
+        socket.write(encodeHello(HELLO.hello));
+        const answer = await orAborted(answering.outcome, signal);
+        if (answer === 'foreign') throw notPageferry(endpoint, 'answers something else');
+        if (answer === 'gone') {
+          // Nobody is there yet, or the sender closed while this receiver came: wait for the next one.
+          state = stateAfter(socket.cause, place);
+          return undefined;
+        }
+        checkAnswer(answer, endpoint);
+        return socket;
+      } catch (error) {
+        socket.destroy();
+        throw error;
       }
-      checkAnswer(answer, endpoint);
-      return socket;
-    } catch (error) {
-      socket.destroy();
-      throw error;
-    }
-  }, signal);
+    }, signal);
+  } catch (error) {
+    throw toldWhy(error, signal, state);
+  }
 }
 
-/** Waits for an answer, but not for ever. */
-function withPatience(
+/** Waits for an answer, unless `signal` ends that. */
+function orAborted(
   answer: Promise<AnswerOutcome>,
   signal: AbortSignal | undefined,
-  patience: number,
-): Promise<AnswerOutcome | 'silent'> {
-  return new Promise<AnswerOutcome | 'silent'>((resolve, reject) => {
-    const timer = clock.setTimeout(() => resolve('silent'), patience);
+): Promise<AnswerOutcome> {
+  return new Promise<AnswerOutcome>((resolve, reject) => {
     const forget = onAbort(signal, () => reject(signal?.reason));
     void answer.then((outcome) => {
-      clock.clearTimeout(timer);
       forget();
       resolve(outcome);
     });
   });
 }
 
-function checkCause(cause: NodeJS.ErrnoException | undefined, endpoint: string): void {
-  if (cause === undefined || MAY_CHANGE.has(cause.code ?? '')) return;
-  if (cause.code === 'EPROTOTYPE') throw notPageferry(endpoint, 'uses another type of socket');
-  throw endpointError(cause, endpoint);
+/** Why there was no answer. Throws what will not change. */
+function stateAfter(cause: NodeJS.ErrnoException | undefined, place: EndpointPath): string {
+  const state = NOBODY.get(cause?.code ?? 'ECONNRESET');
+  if (state !== undefined) return state;
+  if (cause?.code === 'EPROTOTYPE') throw otherType(place);
+  throw endpointError(cause, place);
+}
+
+/**
+ * The error for another type of socket. Node cannot ask through one what the sender speaks; the kernel
+ * tells the type.
+ */
+function otherType({ absolute, given }: EndpointPath): PageferryError {
+  if (typeOfSocketAt(absolute) === SOCKET_TYPE.datagram) {
+    return notPageferry(given, 'uses another type of socket');
+  }
+  const theirs = "uses the type of socket of the transports 'shared-mmap' and 'vmsplice'";
+  return new PageferryError(
+    'TRANSPORT_MISMATCH',
+    `the program at ${given} ${theirs}, this receiver '${NAME}'`,
+  );
 }
 
 function checkAnswer(answer: Hello, endpoint: string): void {
@@ -86,7 +120,7 @@ function checkAnswer(answer: Hello, endpoint: string): void {
   if (answer.reason === REFUSAL.noRoom) fail('PEER_REJECTED', 'has as many receivers as it serves');
   if (answer.reason === REFUSAL.version) fail('VERSION_MISMATCH', 'speaks another version');
   if (answer.reason === REFUSAL.transport) {
-    fail('TRANSPORT_MISMATCH', `uses the transport '${answer.transport}'`);
+    fail('TRANSPORT_MISMATCH', `uses the transport '${answer.transport}', this receiver '${NAME}'`);
   }
   fail('PEER_REJECTED', 'refuses this receiver');
 }

@@ -1,5 +1,6 @@
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   readFileSync,
   readlinkSync,
@@ -12,6 +13,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { expectFailure, expectReceived } from '../harness/expectations.js';
 import { receiveChecked, sendPatterned } from '../harness/here.js';
+import { ProcessPeer } from '../harness/process-peer.js';
+import { runProgram } from '../harness/program.js';
 import { observe, turns } from '../harness/settling.js';
 import { type Stage, useStage } from '../harness/stage.js';
 import type { Subject } from '../registration.js';
@@ -66,6 +69,7 @@ export function describeEndpoint(subject: Subject): void {
 
     describe.runIf(processes)('in the file system', () => {
       describeFiles(stage);
+      describeFates(stage, subject);
       describeStrangers(stage);
     });
   });
@@ -145,6 +149,145 @@ function describeFiles(stage: Stage): void {
   });
 }
 
+/** What may become of a sender's process and of its file. */
+function describeFates(stage: Stage, subject: Subject): void {
+  test('a sender that stands still is waited for, and the time limit says so (11.16)', async () => {
+    const endpoint = stage.path();
+    const peer = await ProcessPeer.start(subject.moduleUrl, subject.exportName);
+    stage.defer(() => peer.end());
+    const sender = await stage.remoteSender(endpoint, {}, peer);
+    process.kill(peer.pid, 'SIGSTOP');
+    const error = await expectFailure(() => stage.receiver(endpoint, { timeout: 50 }), 'TIMEOUT');
+    expect(error.message).toContain(endpoint);
+    expect(error.message).toMatch(/somebody listens there( \(pid \d+\))? and has said nothing/);
+    const waiting = observe(stage.receiver(endpoint));
+    await turns();
+    expect(waiting.state()).toBe('pending');
+    process.kill(peer.pid, 'SIGCONT');
+    const receiver = await waiting.promise;
+    await stage.until(async () => (await sender.receivers()).length === 1);
+    await sender.send(1234);
+    expectReceived(await receiveChecked(receiver, 1), { messages: 1, bytes: 1234 });
+  });
+
+  test('a time limit without a sender says what is missing (11.16)', async () => {
+    const endpoint = stage.path();
+    const wait = () => stage.receiver(endpoint, { timeout: 20 });
+    const { message } = await expectFailure(wait, 'TIMEOUT');
+    expect(message).toContain(`at ${endpoint}: there is no such file`);
+    const { peer } = await stage.remoteSender(endpoint);
+    await peer.end();
+    const stale = await expectFailure(wait, 'TIMEOUT');
+    expect(stale.message).toMatch(/nobody listens there.*left the file behind/);
+  });
+
+  test('a relative path is the same file wherever the process goes (11.20)', async () => {
+    const [first, second] = [stage.path('first'), stage.path('second')];
+    for (const folder of [first, second]) mkdirSync(folder);
+    const said = await runProgram(
+      subject,
+      `const { readdirSync, writeFileSync } = await import('node:fs');
+      const look = () => say(${JSON.stringify([first, second])}.map((folder) => readdirSync(folder)));
+      const endpoint = 'relative';
+      process.chdir(${JSON.stringify(first)});
+      const early = transport.createReceiver({ ...receiverOptions, endpoint });
+      await new Promise(setImmediate);
+      const sender = await transport.createSender({ ...senderOptions, endpoint });
+      process.chdir(${JSON.stringify(second)});
+      writeFileSync('relative', 'precious');
+      look();
+      const receiver = await early;
+      await sender.waitForReceivers();
+      await receiver.close();
+      await sender.close();
+      look();
+      process.chdir(${JSON.stringify(first)});
+      await transport.createSender({ ...senderOptions, endpoint });
+      process.chdir('/');
+      process.on('exit', () => {
+        look();
+        process.stdout.write(JSON.stringify(said));
+        process.reallyExit(0);
+      });
+      process.exit();`,
+    );
+    expect(said).toEqual([
+      [['relative'], ['relative']],
+      [[], ['relative']],
+      [[], ['relative']],
+    ]);
+  });
+
+  test('a relative path works where only the absolute one is too long (11.20)', async () => {
+    const folder = join(stage.path('deep'), 'x'.repeat(60), 'y'.repeat(60));
+    mkdirSync(folder, { recursive: true });
+    const said = await runProgram(
+      subject,
+      `const { readdirSync } = await import('node:fs');
+      process.chdir(${JSON.stringify(folder)});
+      const endpoint = './short';
+      const sender = await transport.createSender({ ...senderOptions, endpoint });
+      const receiver = await transport.createReceiver({ ...receiverOptions, endpoint });
+      await sender.waitForReceivers();
+      process.chdir('..');
+      const second = await transport.createReceiver({ ...receiverOptions, endpoint: ${JSON.stringify(`${'y'.repeat(60)}/short`)} });
+      await sender.waitForReceivers(2);
+      await receiver.close();
+      await second.close();
+      await sender.close();
+      say(readdirSync(${JSON.stringify(folder)}));`,
+    );
+    expect(said).toEqual([[]]);
+  });
+
+  test('a socket file that somebody removes is made anew (11.20)', async () => {
+    const warning = nextWarning(stage);
+    const sender = await stage.sender();
+    const { endpoint } = sender;
+    const before = await stage.remoteReceiver(endpoint);
+    await sender.waitForReceivers();
+    unlinkSync(endpoint);
+    const after = await stage.receiver(endpoint);
+    await sender.waitForReceivers(2);
+    await sendPatterned(sender, 100, 0);
+    expectReceived(await before.receive(1), { messages: 1, bytes: 100 });
+    expectReceived(await receiveChecked(after, 1), { messages: 1, bytes: 100 });
+    expect(lstatSync(endpoint).mode & 0o777).toBe(0o600);
+    expect(await warning).toMatchObject({
+      code: 'PAGEFERRY_ENDPOINT_REMOVED',
+      message: expect.stringContaining(endpoint),
+    });
+    await expectFailure(() => stage.sender({}, endpoint), 'ENDPOINT_IN_USE');
+    await sender.close();
+    expect(existsSync(endpoint)).toBe(false);
+  });
+
+  test('what somebody puts in the place of a socket file stays, and is said (11.20)', async () => {
+    const warning = nextWarning(stage);
+    const sender = await stage.sender();
+    const { endpoint } = sender;
+    unlinkSync(endpoint);
+    writeFileSync(endpoint, 'precious');
+    expect(await warning).toMatchObject({
+      code: 'PAGEFERRY_ENDPOINT_LOST',
+      message: expect.stringContaining(endpoint),
+    });
+    await sender.close();
+    expect(readFileSync(endpoint, 'utf8')).toBe('precious');
+  });
+}
+
+/** The next warning about an endpoint in this process. */
+function nextWarning(stage: Stage): Promise<Error> {
+  return new Promise((resolve) => {
+    const listener = (warning: Error & { readonly code?: string }): void => {
+      if (warning.code?.startsWith('PAGEFERRY_ENDPOINT')) resolve(warning);
+    };
+    process.on('warning', listener);
+    stage.defer(() => process.removeListener('warning', listener));
+  });
+}
+
 function describeStrangers(stage: Stage): void {
   /** A server of another program at an endpoint of ours. */
   async function stranger(onConnection: (socket: Socket) => void): Promise<string> {
@@ -180,6 +323,16 @@ function describeStrangers(stage: Stage): void {
     const endpoint = await stranger(() => {});
     const options = { timeout: 300 };
     await expectFailure(() => stage.receiver(endpoint, options), 'NOT_PAGEFERRY', 'TIMEOUT');
+  });
+
+  test('a program that never answers is waited for, and the time limit says so (11.16)', async () => {
+    const endpoint = await stranger(() => {});
+    const error = await expectFailure(
+      () => stage.receiver(endpoint, { timeout: 2000 }),
+      'TIMEOUT',
+      'TRANSPORT_MISMATCH',
+    );
+    expect(error.message).toMatch(/has said nothing/);
   });
 
   test('a sender does not push another program from its endpoint', async () => {

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { expectFailure, expectReceived } from '../harness/expectations.js';
 import { canActAsNobody, NOBODY } from '../harness/probes.js';
 import { ProcessPeer } from '../harness/process-peer.js';
+import { runProgram } from '../harness/program.js';
 import { type Stage, useStage } from '../harness/stage.js';
 import type { Subject } from '../registration.js';
 
@@ -61,6 +62,65 @@ export function describeUsers(subject: Subject): void {
       expect(existsSync(endpoint)).toBe(true);
       await stage.remoteReceiver(endpoint);
       await sender.waitForReceivers();
+    });
+
+    test('a stale file of another user is replaced by root (11.20)', async () => {
+      const nobody = await startNobody();
+      const endpoint = sharedEndpoint(0o777);
+      await stage.remoteSender(endpoint, {}, nobody);
+      await nobody.end();
+      const sender = await stage.sender({}, endpoint);
+      await stage.remoteReceiver(endpoint);
+      await sender.waitForReceivers();
+    });
+
+    test('a stale file of another user is said to be that (11.20)', async () => {
+      const nobody = await startNobody();
+      const endpoint = sharedEndpoint(0o777);
+      const { peer } = await stage.remoteSender(endpoint);
+      await peer.end();
+      const create = () => stage.remoteSender(endpoint, {}, nobody);
+      const { message } = await expectFailure(create, 'ENDPOINT_FORBIDDEN');
+      expect(message).toMatch(
+        /file is user 0's, and this process runs as user 65534\. It is stale/,
+      );
+      expect(message).toContain('user 0 or root can remove or replace it');
+      expect(existsSync(endpoint)).toBe(true);
+    });
+
+    test('a live one of another user is not said to be stale (11.20)', async () => {
+      const nobody = await startNobody();
+      const endpoint = sharedEndpoint(0o777);
+      await stage.remoteSender(endpoint);
+      const create = () => stage.remoteSender(endpoint, {}, nobody);
+      const { message } = await expectFailure(create, 'ENDPOINT_FORBIDDEN');
+      expect(message).toMatch(/file is user 0's, and this process runs as user 65534$/);
+    });
+
+    test('a sender that changes its user serves whom it served, and says so (11.20)', async () => {
+      const nobody = await startNobody();
+      const endpoint = sharedEndpoint(0o777);
+      const said = runProgram(
+        subject,
+        `const sender = await transport.createSender({ ...senderOptions, endpoint: ${JSON.stringify(endpoint)} });
+        process.setegid(${NOBODY});
+        process.seteuid(${NOBODY});
+        await sender.waitForReceivers();
+        say(await sender.send(Buffer.from('to whom it began for')));
+        await sender.flush();
+        await sender.destroy();`,
+      );
+      // The file is its creator's: it is there once the sender is.
+      await stage.until(() => existsSync(endpoint));
+      const { message } = await expectFailure(
+        () => stage.remoteReceiver(endpoint, {}, nobody),
+        'ENDPOINT_FORBIDDEN',
+      );
+      expect(message).toMatch(/user 0's?, and this process runs as user 65534/);
+      const receiver = await stage.receiver(endpoint);
+      expect((await receiver.receive())?.copy().toString()).toBe('to whom it began for');
+      await receiver.close();
+      expect(await said).toEqual(['sent']);
     });
 
     test('a folder that may not be written, or not entered, is ENDPOINT_FORBIDDEN', async () => {

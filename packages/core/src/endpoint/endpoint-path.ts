@@ -1,0 +1,41 @@
+import { isAbsolute, relative, resolve } from 'node:path';
+import { PageferryError } from '../errors.js';
+
+/** The path of an endpoint: of the same file, wherever the process goes (`process.chdir`). */
+export class EndpointPath {
+  /** As the caller has written it, for messages. */
+  readonly given: string;
+  /** The same file from everywhere. */
+  readonly absolute: string;
+  readonly #folder: string | undefined;
+
+  /** @throws `ENDPOINT_INVALID` for a relative path where the working directory is gone. */
+  constructor(given: string) {
+    this.given = given;
+    this.#folder = isAbsolute(given) ? undefined : workingDirectory(given);
+    // Put together as the kernel does: `..` after a symbolic link is not what comes before the link.
+    this.absolute = this.#folder === undefined ? given : `${this.#folder}/${given}`;
+  }
+
+  /**
+   * What to bind or to connect to: the absolute path, or a relative one if only that fits.
+   *
+   * @param longest how many bytes fit.
+   */
+  address(longest: number): string {
+    if (this.#folder === undefined || Buffer.byteLength(this.absolute) <= longest) {
+      return this.absolute;
+    }
+    const folder = workingDirectory(this.given);
+    return folder === this.#folder ? this.given : relative(folder, resolve(this.absolute));
+  }
+}
+
+function workingDirectory(given: string): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    const words = `the endpoint ${given} is relative to a working directory that is gone`;
+    throw new PageferryError('ENDPOINT_INVALID', words, { cause });
+  }
+}

@@ -1,0 +1,22 @@
+import { lstatSync } from 'node:fs';
+
+/**
+ * Tells one file from another. Inode numbers alone are not enough: they are used again. The time of
+ * the last change to the content is the one that neither links nor renames touch.
+ */
+export interface FileIdentity {
+  readonly dev: bigint;
+  readonly ino: bigint;
+  readonly mtimeNs: bigint;
+}
+
+/** The identity of the file at `path`, a link not followed; `undefined` if there is none. */
+export function identify(path: string): FileIdentity | undefined {
+  const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return found && { dev: found.dev, ino: found.ino, mtimeNs: found.mtimeNs };
+}
+
+/** True if both are the same file. */
+export function isSame(one: FileIdentity, other: FileIdentity | undefined): boolean {
+  return one.dev === other?.dev && one.ino === other.ino && one.mtimeNs === other.mtimeNs;
+}
