@@ -40,8 +40,8 @@ QUEUE_DEPTH = 1024
 
 # Control memory, in 32-bit words
 CONTROL_MAGIC = 0x59464750
-DELIVERED, FINISHED, CUT_OFF = 32, 34, 36
-RETURNED = 64
+DELIVERED, FINISHED, MEMORIES_PASSED, CUT_OFF = 32, 34, 35, 36
+RETURNED, MEMORIES_HEARD = 64, 66
 SENDER_PARKED, RECEIVER_PARKED = 96, 128
 WAITS_FOR_RETURNS = 1
 FIRST_ENTRY = 1024
@@ -146,6 +146,7 @@ class Receiver:
         self._taken = 0
         self._returned = 0
         self._memories = {}
+        self._heard = 0
         self._gone = False
         self._poll = select.poll()
         self._poll.register(self._own_bell, select.POLLIN)
@@ -190,7 +191,8 @@ class Receiver:
 
     def _open_own(self, tag, length):
         # It was passed before the message was published: it is here, or in the socket.
-        while tag not in self._memories:
+        # If more were passed with this number, the last one is meant.
+        while tag not in self._memories or self._heard != self._words[MEMORIES_PASSED]:
             check(self._hear(), "the memory of a message was not passed")
         fd = self._memories.pop(tag)
         try:
@@ -215,9 +217,13 @@ class Receiver:
             return False
         check(len(record) == 8 and len(fds) == 1, "it says what it should not")
         magic, tag = struct.unpack("<II", record)
-        check(magic == MEMORY_MAGIC and tag not in self._memories, "it says what it should not")
+        check(magic == MEMORY_MAGIC, "it says what it should not")
         check(len(self._memories) < MAX_WAITING, "it passes memory without end")
+        if tag in self._memories:  # That was passed for a message which was not sent after all.
+            os.close(self._memories[tag])
         self._memories[tag] = fds[0]
+        self._heard = (self._heard + 1) & MASK
+        self._words[MEMORIES_HEARD] = self._heard
         return True
 
     def _park(self):

@@ -12,7 +12,7 @@ import {
 import { ClaimableConsumer, ClaimableProducer } from './control/claimable-queue.js';
 import type { ControlMemory } from './control/control-memory.js';
 import { CUT_OFF, PARKED, RECEIVER, SENDER, TAG_WORD, WAITS_FOR } from './control/layout.js';
-import { MEMORY_MESSAGE_BYTES, PassedMemory, passMemory } from './control/passed-memory.js';
+import { MEMORY_MESSAGE_ROOM, PassedMemory, passMemory } from './control/passed-memory.js';
 import { type Entry, QueueConsumer, QueueProducer } from './control/queue.js';
 import { cutOffBySender, senderDied, senderMisbehaved } from './sender-errors.js';
 import type { Doorbell } from './waiting/doorbell.js';
@@ -124,7 +124,7 @@ abstract class Connection implements Disposable {
       try {
         if (error < 0) throw systemCallError('epoll_wait', error);
         for (let count = 0; count < MESSAGES_AT_ONCE; count++) {
-          const message = socket.receive(MEMORY_MESSAGE_BYTES);
+          const message = socket.receive(MEMORY_MESSAGE_ROOM);
           if (message === undefined) return;
           if (this.#take(message)) continue;
           this.#hangUp();
@@ -195,7 +195,7 @@ abstract class Connection implements Disposable {
     const { socket } = this.#parts;
     try {
       for (let count = 0; count < MESSAGES_AT_ONCE && !this.#peerGone; count++) {
-        const message = socket.receive(MEMORY_MESSAGE_BYTES);
+        const message = socket.receive(MEMORY_MESSAGE_ROOM);
         if (message === undefined) return false;
         if (!this.#take(message)) this.#giveUp();
       }
@@ -350,11 +350,12 @@ export class SenderConnection extends Connection {
    *
    * @throws `SYSTEM_CALL_FAILED`.
    */
-  passMemory(tag: number, fd: OwnedFd): boolean {
-    if (!passMemory(this.#socket, tag, fd)) return false;
+  passMemory(tag: number, fd: OwnedFd): 'sent' | 'later' | 'gone' {
+    const outcome = passMemory(this.#socket, tag, fd);
+    if (outcome !== 'sent') return outcome;
     this.#memoriesPassed = (this.#memoriesPassed + 1) | 0;
     Atomics.store(this.words, SENDER.memoriesPassed, this.#memoriesPassed);
-    return true;
+    return outcome;
   }
 
   /** Memories that the receiver has not taken off the socket, as far as it tells the truth. */
@@ -614,27 +615,35 @@ export class ReceiverConnection extends Connection {
     Atomics.store(this.words, PARKED.receiver, 1);
   }
 
-  /** The memory that the sender has passed for a message; the caller owns it. */
-  takeMemory(tag: number): OwnedFd | undefined {
-    return this.#memory?.take(tag);
+  /**
+   * The memory that the sender has passed for the message that was taken last; the caller owns it. See
+   * {@link PassedMemory.take}.
+   */
+  takeMemory(tag: number): OwnedFd | 'lost' | undefined {
+    this.#claimedTag = tag;
+    return this.#memory?.take(tag, () => this.#hearsMore());
   }
 
   protected override hear(message: SocketMessage): boolean {
     return this.#memory?.keep(message) ?? super.hear(message);
   }
 
-  /** Has the sender know that one more memory is off the socket; closes those of dropped messages. */
+  /** Has the sender know that one more memory is off the socket; closes those that nobody needs. */
   #noteMemory(): void {
     this.#memoriesHeard = (this.#memoriesHeard + 1) | 0;
     Atomics.store(this.words, RECEIVER.memoriesHeard, this.#memoriesHeard);
-    if (this.#claimable === undefined || !this.#memory?.hasMany) return;
-    const isNeeded = this.#claimable.neededTags();
+    if (!this.#memory?.hasMany) return;
+    const isNeeded = this.#deliveries.neededTags();
     if (isNeeded) this.#memory.prune((tag) => tag === this.#claimedTag || isNeeded(tag));
   }
 
   /** Takes off the socket what was passed for dropped messages: who never waits would never do it. */
   #hearMemory(): void {
-    if (Atomics.load(this.words, SENDER.memoriesPassed) !== this.#memoriesHeard) this.checkPeer();
+    if (this.#hearsMore()) this.checkPeer();
+  }
+
+  #hearsMore(): boolean {
+    return Atomics.load(this.words, SENDER.memoriesPassed) !== this.#memoriesHeard;
   }
 
   override close(): void {

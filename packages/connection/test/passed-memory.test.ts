@@ -1,7 +1,7 @@
-import { createMemoryFile, STAT_FIELD, UnixSocket } from '@pageferry/linux';
+import { createMemoryFile, type OwnedFd, STAT_FIELD, UnixSocket } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { MEMORY_MESSAGE_BYTES, PassedMemory, passMemory } from '../dist/control/passed-memory.js';
+import { MEMORY_MESSAGE_ROOM, PassedMemory, passMemory } from '../dist/control/passed-memory.js';
 import { expectNothingLeft } from './support/process-state.js';
 
 const calls = loadLinuxCalls();
@@ -28,13 +28,14 @@ describe('memory that is passed for a message', () => {
   function pass(tag: number, byteLength = tag): boolean {
     using fd = createMemoryFile(calls, 'passed');
     calls.ftruncate(fd.fd, byteLength);
-    return passMemory(sender, tag, fd);
+    return passMemory(sender, tag, fd) === 'sent';
   }
 
   /** Takes memory, and closes it. Tells its length. */
   function take(tag: number): number | undefined {
-    using fd = memory.take(tag);
-    if (fd === undefined) return undefined;
+    const found = memory.take(tag);
+    if (typeof found !== 'object') return undefined;
+    using fd = found;
     const status = new BigInt64Array(6);
     calls.fstat(fd.fd, status);
     return Number(status[STAT_FIELD.size]);
@@ -42,7 +43,7 @@ describe('memory that is passed for a message', () => {
 
   /** Has the memory keep what comes next. */
   function keep(): boolean {
-    const message = socket.receive(MEMORY_MESSAGE_BYTES);
+    const message = socket.receive(MEMORY_MESSAGE_ROOM);
     if (message === undefined || message === 'end') throw new Error('nothing has come');
     return memory.keep(message);
   }
@@ -90,6 +91,30 @@ describe('memory that is passed for a message', () => {
     expect([take(2), take(1)]).toEqual([undefined, undefined]);
   });
 
+  test('takes the place of what was passed for that message before, in vain (11.2)', () => {
+    pass(1, 100);
+    expect(keep()).toBe(true);
+    pass(1, 200);
+    // It is behind still, in the socket.
+    let behind = 1;
+    const found = memory.take(1, () => behind-- > 0);
+    const status = new BigInt64Array(6);
+    using fd = found as OwnedFd;
+    calls.fstat(fd.fd, status);
+    expect(Number(status[STAT_FIELD.size])).toBe(200);
+  });
+
+  test('that the kernel has thrown away is lost, and no breach (11.15)', () => {
+    for (const tag of [1, 2]) pass(tag);
+    // As it is at RLIMIT_NOFILE: the message comes, its descriptor does not.
+    const message = socket.receive(16);
+    if (typeof message !== 'object') throw new Error('nothing has come');
+    for (const descriptor of message.descriptors) descriptor.close();
+    expect(memory.keep({ ...message, descriptors: [], truncated: true })).toBe(true);
+    expect(memory.take(1)).toBe('lost');
+    expect(take(2)).toBe(2);
+  });
+
   test('that never came is not there, and nobody waits for it', () => {
     expect(take(1)).toBeUndefined();
     sender.close();
@@ -108,7 +133,6 @@ describe('memory that is passed for a message', () => {
     ['that is too long', () => say(Buffer.concat([tagged(1), Buffer.alloc(1)]), 1)],
     ['without a descriptor', () => say(tagged(1), 0)],
     ['with two descriptors', () => say(tagged(1), 2)],
-    ['with the tag of one that is there already', () => [pass(1), keep(), pass(1)]],
   ])('in a message %s breaks the protocol, and is closed', (_, offend) => {
     offend();
     expect(keep()).toBe(false);

@@ -1,4 +1,4 @@
-import { CLAIM_WORD, FIFTH_WORD, TAG_WORD } from './layout.js';
+import { CLAIM_WORD, FIFTH_WORD } from './layout.js';
 import { type Entry, QueueConsumer, QueueProducer } from './queue.js';
 
 /** In the claim word: the consumer has taken the entry. */
@@ -50,23 +50,8 @@ export class ClaimableProducer extends QueueProducer {
 
 /** The consuming end of such a queue. */
 export class ClaimableConsumer extends QueueConsumer {
-  /**
-   * Tells of a tag (see `TAG_WORD`) whether its entry may still be taken: it waits, or is yet to come.
-   * `undefined` if the producer is too quick to tell.
-   */
-  neededTags(): ((tag: number) => boolean) | undefined {
-    const { words, counter, capacity } = this;
-    const published = Atomics.load(words, counter);
-    const last = Atomics.load(words, this.at(published - 1) + TAG_WORD);
-    const waiting = new Set<number>();
-    for (let number = published - capacity; number !== published; number++) {
-      const at = this.at(number);
-      const tag = Atomics.load(words, at + TAG_WORD);
-      if (Atomics.load(words, at + CLAIM_WORD) === (number & NUMBER_MASK)) waiting.add(tag);
-    }
-    // The last entry's place gets another one when the producer has come round to it.
-    if (((Atomics.load(words, counter) - published) | 0) >= capacity - 1) return undefined;
-    return (tag) => waiting.has(tag) || ((tag - last) | 0) > 0;
+  protected override waits(number: number, at: number): boolean {
+    return Atomics.load(this.words, at + CLAIM_WORD) === (number & NUMBER_MASK);
   }
 
   /**

@@ -1,3 +1,5 @@
+import { TAG_WORD } from './layout.js';
+
 /** Words of an entry that carry what the transport has to say. */
 const ENTRY_WORDS = 5;
 
@@ -137,6 +139,30 @@ export class QueueConsumer extends QueueEnd {
     entry[1] = words[at + 1] as number;
     entry[2] = words[at + 2] as number;
     entry[3] = words[at + 3] as number;
+  }
+
+  /**
+   * Tells of a tag (see `TAG_WORD`) whether its entry may still be taken: it waits, or is yet to come.
+   * `undefined` if the producer is too quick to tell.
+   */
+  neededTags(): ((tag: number) => boolean) | undefined {
+    const { words, counter, capacity } = this;
+    const published = Atomics.load(words, counter);
+    const last = Atomics.load(words, this.at(published - 1) + TAG_WORD);
+    const waiting = new Set<number>();
+    for (let number = published - capacity; number !== published; number++) {
+      const at = this.at(number);
+      const tag = Atomics.load(words, at + TAG_WORD);
+      if (this.waits(number, at)) waiting.add(tag);
+    }
+    // The last entry's place gets another one when the producer has come round to it.
+    if (((Atomics.load(words, counter) - published) | 0) >= capacity - 1) return undefined;
+    return (tag) => waiting.has(tag) || ((tag - last) | 0) > 0;
+  }
+
+  /** Whether an entry, one of the last that were published, was not taken yet. */
+  protected waits(number: number, _at: number): boolean {
+    return ((number - this.count) | 0) >= 0;
   }
 
   /** Goes past the next entry. */

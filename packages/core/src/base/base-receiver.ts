@@ -218,8 +218,12 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
     return {
       next: () => {
         if (ended) return Promise.resolve(END);
-        const delivery = this.#tryNext();
-        if (delivery !== undefined) return Promise.resolve({ value: delivery, done: false });
+        try {
+          const delivery = this.#tryNext();
+          if (delivery !== undefined) return Promise.resolve({ value: delivery, done: false });
+        } catch (error) {
+          return Promise.reject(error);
+        }
         return this.receive().then(toResult);
       },
       return: () => {
@@ -275,15 +279,11 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
     return undefined;
   }
 
-  /** The next message where it can be had at once; what goes wrong, `receive` finds again. */
+  /** The next message where it can be had at once. */
   #tryNext(): Delivery | undefined {
     if (this.closed) return undefined;
-    try {
-      const found = this.#atOnce(NOTHING, 0);
-      return found === 'end' ? undefined : found;
-    } catch {
-      return undefined;
-    }
+    const found = this.#atOnce(NOTHING, 0);
+    return found === 'end' ? undefined : found;
   }
 
   #look(): M | 'end' | undefined {

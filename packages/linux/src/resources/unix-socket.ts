@@ -4,8 +4,13 @@ import {
   AF_UNIX,
   EAGAIN,
   ECONNRESET,
+  EMFILE,
+  ENFILE,
+  ENOBUFS,
+  ENOMEM,
   ENOTCONN,
   EPIPE,
+  ETOOMANYREFS,
   MSG_CTRUNC,
   MSG_DONTWAIT,
   MSG_PEEK,
@@ -25,6 +30,11 @@ import {
 import { pollNow } from '../readiness/poll-now.js';
 import { toCredentials } from './credentials.js';
 import { OwnedFd } from './owned-fd.js';
+
+/** Errors of sendmsg(2) that pass: what is missing may be there again later. */
+const PASSING = new Set(
+  [EAGAIN, ENOBUFS, ENOMEM, EMFILE, ENFILE, ETOOMANYREFS].map((errno) => -errno),
+);
 
 /** A message that came over a {@link UnixSocket}. */
 export interface SocketMessage {
@@ -133,11 +143,28 @@ export class UnixSocket implements Disposable {
    * @throws `SYSTEM_CALL_FAILED` for anything else.
    */
   send(bytes: Uint8Array, descriptors: readonly { readonly fd: number }[] = []): boolean {
-    const numbers = Int32Array.from(descriptors, (descriptor) => descriptor.fd);
-    const sent = this.#calls.sendmsg(this.fd, bytes, 0, bytes.length, numbers, numbers.length, 0);
+    const sent = this.#send(bytes, descriptors);
     if (sent === -EAGAIN || sent === -EPIPE || sent === -ECONNRESET) return false;
     checkResult(sent, 'sendmsg');
     return true;
+  }
+
+  /**
+   * As {@link send}, for who can try again.
+   *
+   * @returns `'later'` if room, memory or descriptors are missing (`ETOOMANYREFS`: more are under way than
+   *   this user may have), which may be there again later; `'gone'` if the peer is.
+   * @throws `SYSTEM_CALL_FAILED` for anything else.
+   */
+  sendNowOrLater(
+    bytes: Uint8Array,
+    descriptors: readonly { readonly fd: number }[],
+  ): 'sent' | 'later' | 'gone' {
+    const sent = this.#send(bytes, descriptors);
+    if (sent === -EPIPE || sent === -ECONNRESET) return 'gone';
+    if (PASSING.has(sent)) return 'later';
+    checkResult(sent, 'sendmsg');
+    return 'sent';
   }
 
   /**
@@ -199,6 +226,11 @@ export class UnixSocket implements Disposable {
     const info = new Int32Array(5);
     const peeked = this.#calls.recvmsg(this.fd, new Uint8Array(1), 0, 1, nothing, info, flags);
     return peeked >= 0 || peeked === -EAGAIN || peeked === -ECONNRESET;
+  }
+
+  #send(bytes: Uint8Array, descriptors: readonly { readonly fd: number }[]): number {
+    const numbers = Int32Array.from(descriptors, (descriptor) => descriptor.fd);
+    return this.#calls.sendmsg(this.fd, bytes, 0, bytes.length, numbers, numbers.length, 0);
   }
 
   /** Gives the descriptor up; the caller owns it now, and this socket is closed. */

@@ -38,6 +38,11 @@ export class Inbox {
     this.#nextSequence = firstSequence;
   }
 
+  /** Counts the message that was taken last as one that this side has lost. */
+  noteLost(): void {
+    this.#dropped++;
+  }
+
   /** Messages that the sender has dropped, as the numbers of those that came tell. */
   get messagesDropped(): number {
     return this.#dropped;

@@ -19,7 +19,7 @@ import {
   withBytesTransferred,
   withEither,
 } from '@pageferry/core';
-import type { LinuxCalls, OwnedFd } from '@pageferry/linux';
+import { EMFILE, type LinuxCalls, type OwnedFd, systemCallError } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
 import type { ReceiverSettings } from '../options.js';
 import { DESCRIPTOR, DESCRIPTOR_COUNT, HELLO, MECHANISM, POLICY, WELCOME } from '../protocol.js';
@@ -281,7 +281,7 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
         this.#unmapped = true;
         const memory = this.#inbox.own ? this.#openOwn(this.#inbox) : this.#inPayload(this.#inbox);
         this.#unmapped = false;
-        return memory;
+        return memory ?? this.#lose();
       }
       return found;
     } catch (error) {
@@ -296,8 +296,30 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
     return { bytes, sequence, offset: 0, ticket, own: undefined };
   }
 
-  #openOwn({ sequence, byteLength, ticket }: Inbox): SharedDelivery {
-    this.#passed ??= this.#connection.takeMemory(sequence | 0);
+  /**
+   * Gives the message that was taken last back, because its memory is lost: this process had no descriptor
+   * left when it came. Who may miss messages gets the next one.
+   *
+   * @throws `SYSTEM_CALL_FAILED` (`EMFILE`), once.
+   */
+  #lose(): SharedDelivery | 'end' | undefined {
+    const { sequence, ticket } = this.#inbox;
+    this.#inbox.noteLost();
+    this.#connection.giveBack(ticket, sequence | 0, 0, 0);
+    if (this.#settings.whenBehind === 'wait') {
+      const what = `the memory of message ${sequence} is lost: this process had no descriptor left for it`;
+      throw systemCallError('recvmsg', -EMFILE, what);
+    }
+    return this.#take();
+  }
+
+  /** `undefined` if the memory is lost. */
+  #openOwn({ sequence, byteLength, ticket }: Inbox): SharedDelivery | undefined {
+    if (this.#passed === undefined) {
+      const passed = this.#connection.takeMemory(sequence | 0);
+      if (passed === 'lost') return undefined;
+      this.#passed = passed;
+    }
     const message = { byteLength, sequence };
     const own = OwnMemoryView.open(this.#calls, this.#passed, message, this.#settings.access);
     this.#passed?.close();

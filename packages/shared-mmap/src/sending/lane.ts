@@ -1,10 +1,10 @@
 import { createEntry, type SenderConnection, WAITS_FOR } from '@pageferry/connection';
 import type { PeerCredentials } from '@pageferry/core';
 import type { LinuxCalls } from '@pageferry/linux';
-import type { OwnMemory } from '../memory/own-memory.js';
 import type { Slot } from '../memory/slot.js';
 import { type BehindPolicy, PLACE_UNIT, RETURN, TICKET_OWN_MEMORY } from '../protocol.js';
 import { DroppableQueue } from './droppable-queue.js';
+import type { PassingPause } from './passing-pause.js';
 import type { SharedMmapReceiverInfo } from './receiver-info.js';
 
 /** What a {@link Lane} needs. It takes the connection over. */
@@ -19,12 +19,17 @@ export interface LaneSettings {
   readonly queueDepth: number;
   /** The slot with a ticket, which the receiver may have made up. */
   readonly slot: (ticket: number) => Slot | undefined;
+  /** When memory may be passed that could not be. */
+  readonly pause: PassingPause;
   /** Called for each slot that this lane's receiver does not hold any more. */
   readonly onReturn: (slot: Slot) => void;
 }
 
 /** How many messages with memory of their own may be under way: each is an open descriptor. */
 const MAX_OWN_MEMORIES = 16;
+
+/** How many memories the receiver may keep for nothing, passed for messages that were not sent after all. */
+const MAX_IN_VAIN = 16;
 
 /**
  * The way to one receiver: its connection, and which slots it holds. A receiver can only give back
@@ -40,6 +45,9 @@ export class Lane {
   #underWay = 0;
   #bytesUnderWay = 0;
   #ownMemories = 0;
+  #inVain = 0;
+  /** Messages of the history that are to be published before any other. */
+  #earlier: readonly Slot[] = [];
   #dropped = 0;
   #broken = false;
 
@@ -80,6 +88,16 @@ export class Lane {
     this.#connection.keepAlive(on);
   }
 
+  /** True if the receiver may miss messages. */
+  get mayMiss(): boolean {
+    return this.#droppable !== undefined;
+  }
+
+  /** True unless messages of the history wait for their memory to be passed. */
+  get hasLeft(): boolean {
+    return this.#earlier.length === 0;
+  }
+
   /** True once the receiver has given everything back. */
   get idle(): boolean {
     return this.#underWay === 0;
@@ -87,34 +105,81 @@ export class Lane {
 
   /** True if the message can be accepted now, be it that it is dropped. */
   mayTake(slot: Slot): boolean {
-    return this.#droppable !== undefined || this.#hasRoom(slot);
+    return this.#droppable !== undefined || (this.catchUp() && this.#hasRoom(slot));
   }
 
   /**
-   * Publishes a message, or drops one as the receiver's policy has it.
+   * Passes memory of its own for a message, which is {@link deliver}ed later.
+   *
+   * @returns false if that has to wait.
+   * @throws `SYSTEM_CALL_FAILED`.
+   */
+  pass({ own }: Slot, sequence: number): boolean {
+    if (this.broken || own === undefined) return true;
+    // What was passed in vain is closed at the latest when everything before it was taken.
+    if (this.#underWay === 0) this.#inVain = 0;
+    const { pause } = this.#settings;
+    // A message that may be missed does not wait, nor has it anybody wait.
+    if (!this.mayMiss && !pause.mayTry()) return false;
+    const outcome =
+      this.#inVain < MAX_IN_VAIN ? this.#connection.passMemory(sequence | 0, own.seal()) : 'later';
+    if (outcome === 'gone') this.#broken = true;
+    if (!this.mayMiss && outcome === 'later') {
+      pause.failed();
+      this.#broken ||= this.#hoardsMemories();
+      if (this.#broken) return true;
+    }
+    if (outcome === 'sent') pause.succeeded();
+    return outcome !== 'later';
+  }
+
+  /** The message whose memory was passed is not sent, or not as that number. */
+  passedInVain(): void {
+    this.#inVain++;
+  }
+
+  /**
+   * Publishes a message, or drops one as the receiver's policy has it. To one that must not miss it, memory
+   * of its own was passed before.
    */
   deliver(slot: Slot): void {
     // A lane that is about to be closed gets nothing more: what it got would have a gap before it.
     if (this.#broken) return;
-    if (this.#droppable !== undefined && !this.#makeRoom(this.#droppable, slot)) {
-      this.#dropped++;
+    const droppable = this.#droppable;
+    if (droppable !== undefined && !(this.#makeRoom(droppable, slot) && this.#tryToPass(slot))) {
+      if (!this.#broken) this.#dropped++;
       return;
     }
-    const connection = this.#connection;
-    const sequence = slot.sequence | 0;
-    let { ticket } = slot;
-    if (slot.own !== undefined) {
-      ticket |= TICKET_OWN_MEMORY;
-      if (!this.#pass(slot.own, sequence)) return;
-    }
     // Published first, noted afterwards: the receiver reads while this side writes its books.
-    if (this.#droppable !== undefined) this.#droppable.push(slot, ticket);
-    else connection.deliver(slot.messageLength | 0, slot.offset / PLACE_UNIT, ticket, sequence);
-    slot.holdersLow |= this.#maskLow;
-    slot.holdersHigh |= this.#maskHigh;
-    this.#underWay++;
-    this.#bytesUnderWay += slot.messageLength;
-    connection.wakeReceiver();
+    this.#publish(slot);
+    this.#note(slot);
+    this.#connection.wakeReceiver();
+  }
+
+  /**
+   * Delivers what was sent before the receiver came. What cannot be passed yet is the receiver's from now
+   * on all the same, and published before anything else.
+   */
+  deliverEarlier(slots: readonly Slot[]): void {
+    if (this.mayMiss) {
+      for (const slot of slots) this.deliver(slot);
+      return;
+    }
+    for (const slot of slots) this.#note(slot);
+    this.#earlier = slots;
+    this.catchUp();
+  }
+
+  /** Publishes what is left of the history. False if some of it has to wait. */
+  catchUp(): boolean {
+    while (this.#earlier.length > 0) {
+      const [slot, ...others] = this.#earlier as [Slot, ...Slot[]];
+      if (!this.#tryToPass(slot)) return this.broken;
+      this.#publish(slot);
+      this.#earlier = others;
+      this.#connection.wakeReceiver();
+    }
+    return true;
   }
 
   /** The last of these messages: as many as can be under way at once, without a gap. */
@@ -212,16 +277,42 @@ export class Lane {
     };
   }
 
-  /** Passes the memory of a message. A receiver that cannot take it is cut off: it would miss one. */
-  #pass(memory: OwnMemory, sequence: number): boolean {
+  /** As {@link pass}, for a message that was accepted: what fails ends the connection. */
+  #tryToPass(slot: Slot): boolean {
+    if (slot.own === undefined) return true;
     try {
-      this.#broken ||= !this.#connection.passMemory(sequence, memory.seal());
-    } catch {
-      // ETOOMANYREFS, unix(7): more descriptors are under way than this user may have.
+      return this.pass(slot, slot.sequence) && !this.broken;
+    } catch (error) {
+      this.#connection.fail(error);
       this.#broken = true;
+      return false;
     }
-    if (!this.#broken) this.#ownMemories++;
-    return !this.#broken;
+  }
+
+  #publish(slot: Slot): void {
+    const ticket = slot.own === undefined ? slot.ticket : slot.ticket | TICKET_OWN_MEMORY;
+    if (this.#droppable !== undefined) {
+      this.#droppable.push(slot, ticket);
+      return;
+    }
+    const { messageLength, offset, sequence } = slot;
+    this.#connection.deliver(messageLength | 0, offset / PLACE_UNIT, ticket, sequence | 0);
+  }
+
+  #note(slot: Slot): void {
+    slot.holdersLow |= this.#maskLow;
+    slot.holdersHigh |= this.#maskHigh;
+    this.#underWay++;
+    this.#bytesUnderWay += slot.messageLength;
+    if (slot.own !== undefined) this.#ownMemories++;
+  }
+
+  /**
+   * True if the receiver says that it is done with messages whose memory it has not heard of: it leaves them
+   * on its socket, for which the sender would wait for ever.
+   */
+  #hoardsMemories(): boolean {
+    return this.#connection.memoriesUnheard() > this.#ownMemories + 2 * MAX_IN_VAIN;
   }
 
   /** True if there is room, be it after a look at what has come back. */

@@ -23,6 +23,8 @@ import { type BehindPolicy, HELLO, MECHANISM, POLICY, QUEUE_CAPACITY } from '../
 import { History } from './history.js';
 import { Lane } from './lane.js';
 import { Lanes } from './lanes.js';
+import { MemoryPassing } from './memory-passing.js';
+import { PassingPause } from './passing-pause.js';
 import type { SharedMmapReceiverInfo } from './receiver-info.js';
 
 /** How much may be lent before a look at what has come back: it may be in the cache still. */
@@ -49,11 +51,15 @@ export class SharedMmapSender extends BaseSender<Slot> {
   readonly #history: History;
   readonly #waits: AdaptiveWaits;
   readonly #lanes: Lanes;
+  readonly #passing = new MemoryPassing();
+  readonly #pause = new PassingPause(() => this.#onPauseOver());
   readonly #looks: number;
   readonly #exhausted: () => boolean;
   #keepsAlive = true;
   #nextLane = 0;
   #sequence = 0;
+  /** True if messages of the history wait for their memory to be passed. */
+  #someAreBehind = false;
   /** Loans since the last look at what has come back, and their bytes. */
   #loans = 0;
   #loanBytes = 0;
@@ -82,6 +88,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
       spinMicroseconds: settings.spinMicroseconds,
       arm: () => {
         for (const lane of this.#lanes.all) lane.park();
+        this.#pause.arm();
       },
     });
     this.#listener = new Listener(calls, endpoint, {
@@ -151,6 +158,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
   }
 
   protected override free(slot: Slot): void {
+    this.#passing.forget(slot);
     this.#pool.takeAway(slot);
     this.#pool.giveBack(slot);
   }
@@ -166,11 +174,16 @@ export class SharedMmapSender extends BaseSender<Slot> {
       if (!lane.mayTake(slot)) return 'full';
     }
     if (lanes.length === 0 && !this.#history.keeps) return 'no-receiver';
-    slot.own?.seal();
+    if (slot.own !== undefined) {
+      slot.own.seal();
+      if (!this.#passing.passToAll(slot, this.#sequence, lanes)) return 'full';
+      if (lanes.some((lane) => lane.broken)) return this.accept(slot, byteLength);
+    }
     this.#pool.takeAway(slot);
     slot.messageLength = byteLength;
     slot.sequence = this.#sequence++;
     for (let index = 0; index < lanes.length; index++) (lanes[index] as Lane).deliver(slot);
+    if (slot.own !== undefined) this.#passing.done();
     this.#history.add(slot);
     if (slot.free) this.#takeBack(slot);
     return 'sent';
@@ -178,7 +191,21 @@ export class SharedMmapSender extends BaseSender<Slot> {
 
   /** What is published has left: it outlives this process. */
   protected override hasLeft(): boolean {
-    return true;
+    return !this.#someAreBehind || this.#catchUp();
+  }
+
+  /** Publishes what is left of the history for those who came later. False if some of it has to wait. */
+  #catchUp(): boolean {
+    this.#someAreBehind = false;
+    for (const lane of this.#lanes.all) if (!lane.catchUp()) this.#someAreBehind = true;
+    this.#dropBroken();
+    return !this.#someAreBehind;
+  }
+
+  /** Memory that could not be passed may be passed by now. */
+  #onPauseOver(): void {
+    if (this.#someAreBehind && !this.#catchUp()) this.#pause.arm();
+    this.#waits.wake();
   }
 
   protected override isFlushed(): boolean {
@@ -232,6 +259,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
   #end(): void {
     this.#listener.close();
     this.#endpoint.close();
+    this.#pause.close();
     this.#lanes.closeAll(this.#pool.slots());
     this.#pool.close();
     this.#waits.fail(new PageferryError('CLOSED', 'this sender is closed'));
@@ -251,6 +279,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
     });
     try {
       const lane = new Lane({
+        pause: this.#pause,
         id: this.#nextLane++,
         index: this.#lanes.freeIndex(),
         credentials,
@@ -273,7 +302,11 @@ export class SharedMmapSender extends BaseSender<Slot> {
         throw new PageferryError('PEER_DIED', 'the receiver left during the handshake');
       }
       this.#lanes.add(lane);
-      for (const slot of earlier) lane.deliver(slot);
+      lane.deliverEarlier(earlier);
+      if (!lane.hasLeft) {
+        this.#someAreBehind = true;
+        this.#pause.arm();
+      }
       this.#waits.wake();
     } catch (error) {
       abandon();
