@@ -358,6 +358,11 @@ export class SenderConnection extends Connection {
     return outcome;
   }
 
+  /** Publishes how many messages were ever dropped for the receiver; before any that comes after them. */
+  noteDropped(count: number): void {
+    Atomics.store(this.words, SENDER.dropped, count | 0);
+  }
+
   /** Memories that the receiver has not taken off the socket, as far as it tells the truth. */
   memoriesUnheard(): number {
     return (this.#memoriesPassed - Atomics.load(this.words, RECEIVER.memoriesHeard)) | 0;
@@ -473,6 +478,7 @@ export class ReceiverConnection extends Connection {
   #claimedTag: number | undefined;
   #bytesConsumed = 0;
   #memoriesHeard = 0;
+  #dropped: number | undefined;
 
   /**
    * @param takesMemory whether the sender may pass descriptors after the handshake.
@@ -610,6 +616,14 @@ export class ReceiverConnection extends Connection {
     if (this.isCutOff) this.#deliveries.stop();
   }
 
+  /**
+   * Messages that the sender has ever dropped for this side, kept to 32 bits, as far as it tells the truth;
+   * also once this connection is closed.
+   */
+  get dropped(): number {
+    return this.#dropped ?? Atomics.load(this.words, SENDER.dropped);
+  }
+
   /** Says that this side parks. Look once more before parking. */
   park(): void {
     Atomics.store(this.words, PARKED.receiver, 1);
@@ -647,6 +661,7 @@ export class ReceiverConnection extends Connection {
   }
 
   override close(): void {
+    this.#dropped = this.dropped;
     this.#memory?.close();
     super.close();
   }

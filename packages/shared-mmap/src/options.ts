@@ -48,14 +48,15 @@ export interface SharedMmapReceiverOptions extends ReceiverOptions {
   readonly binding?: Binding | undefined;
   /**
    * How many unreleased deliveries this receiver may hold. `receive()` waits above it. Default: no
-   * limit of its own, which comes to `queueDepth`.
+   * limit of its own, which comes to `queueDepth` with `whenBehind: 'wait'`, and to 1022 otherwise.
    */
   readonly maxBorrowed?: number | undefined;
   /** What becomes of messages while this receiver is behind. Default: `'wait'`. */
   readonly whenBehind?: BehindPolicy | undefined;
   /**
-   * How many messages may be under way to this receiver, those that it holds included, before it
-   * counts as behind. From 1 to 1024. Default: 1024.
+   * How many messages may be under way to this receiver before it counts as behind. With `'wait'` those
+   * that it holds are included; otherwise only those that it has not received count. From 1 to 1024.
+   * Default: 1024.
    */
   readonly queueDepth?: number | undefined;
   /**
@@ -135,10 +136,13 @@ export function checkReceiverOptions(options: SharedMmapReceiverOptions): Receiv
     'guard',
   ]);
   const { maxBorrowed, whenBehind, queueDepth, access, guard } = options;
+  const policy = checkOneOf('whenBehind', whenBehind, POLICIES);
+  const held = checkOptionalInteger('maxBorrowed', maxBorrowed, QUEUE_CAPACITY, 1);
   return {
     ...common,
-    maxBorrowed: checkOptionalInteger('maxBorrowed', maxBorrowed, QUEUE_CAPACITY, 1),
-    whenBehind: checkOneOf('whenBehind', whenBehind, POLICIES),
+    // With one more on its way to the caller, a place is left for the newest message that there is.
+    maxBorrowed: policy === 'wait' ? held : Math.min(held, QUEUE_CAPACITY - 2),
+    whenBehind: policy,
     queueDepth: checkOptionalInteger('queueDepth', queueDepth, QUEUE_CAPACITY, 1, QUEUE_CAPACITY),
     access: checkOneOf('access', access, ACCESSES),
     guard: checkFlag('guard', guard),

@@ -209,7 +209,8 @@ describe.each([
   });
 
   test('gets nobody else’s memory by having messages dropped that it has taken', async () => {
-    await using stage = await open({ poolBytes: 128 * KIB }, [policy, 4]);
+    // What it holds counts for the pool, and only there.
+    await using stage = await open({ poolBytes: 512 * KIB }, [policy, 4]);
     for (let round = 0; round < 10; round++) {
       for (let message = 0; message < 4; message++) stage.exchange();
       for (let entry = 0; entry < 64; entry++) stage.liar.claim(entry, (round * 7 + entry) & 63);

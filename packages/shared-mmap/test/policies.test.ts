@@ -51,7 +51,8 @@ describe('a receiver that is behind', () => {
     expect(deliveries.map(({ sequence }) => sequence)).toEqual(seen);
     for (const { sequence, bytes } of deliveries) expect(bytes[0]).toBe(sequence);
     for (const delivery of deliveries) delivery.release();
-    // The next message tells the receiver of the gap before it.
+    // The receiver knows at once, before a message tells it of the gap before it, and afterwards.
+    expect(stage.receiver.stats().messagesDropped).toBe(96);
     trySend(stage.sender, 10, 0);
     expect(drainNumbers(stage.receiver)).toEqual([100]);
     expect(stage.receiver.stats()).toMatchObject({ messagesDropped: 96, messagesReceived: 5 });
@@ -65,7 +66,8 @@ describe('a receiver that is behind', () => {
     for (const { bytes, sequence } of held) {
       expect(bytes.every((byte) => byte === sequence + 1)).toBe(true);
     }
-    expect(drain(stage.receiver).length).toBe(2);
+    // What it holds takes nothing away from what it may take.
+    expect(drain(stage.receiver).length).toBe(4);
   });
 
   test.each(DROPPING)('does not use up the pool either (%s)', async (whenBehind) => {
@@ -216,8 +218,7 @@ describe('a receiver that is behind', () => {
       for (const [index, list] of seen.entries()) {
         expect(list).toEqual([...new Set(list)].sort((one, other) => one - other));
         expect(infos[index]?.messagesDropped).toBe(sent - list.length);
-        const lost = sent - 1 - (list.at(-1) ?? -1);
-        expect(stage.receivers[index]?.stats().messagesDropped).toBe(sent - list.length - lost);
+        expect(stage.receivers[index]?.stats().messagesDropped).toBe(sent - list.length);
       }
       await stage.sender.flush(LIMIT);
       expect(stage.sender.stats().bytesOut).toBe(0);

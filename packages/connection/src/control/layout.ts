@@ -34,6 +34,8 @@ export const SENDER = {
   memoriesPassed: 35,
   /** One of {@link CUT_OFF} once the sender, which lives, has given this receiver up; 0 before. */
   cutOff: 36,
+  /** Messages ever dropped for this receiver. */
+  dropped: 37,
 } as const;
 
 /** Why a sender has cut a receiver off. */

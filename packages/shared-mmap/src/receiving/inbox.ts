@@ -20,7 +20,9 @@ export class Inbox {
   readonly #payloadBytes: number;
   readonly #entry = createEntry();
   #nextSequence: number;
+  /** Numbers that were left out. */
   #dropped = 0;
+  #lost = 0;
   // The message that was taken last; fields, so that no message costs an object more.
   /** Its number. */
   sequence = -1;
@@ -40,12 +42,18 @@ export class Inbox {
 
   /** Counts the message that was taken last as one that this side has lost. */
   noteLost(): void {
-    this.#dropped++;
+    this.#lost++;
   }
 
-  /** Messages that the sender has dropped, as the numbers of those that came tell. */
+  /**
+   * Messages that this receiver has missed: as the numbers of those that came tell, and those dropped since
+   * then, as the sender tells.
+   */
   get messagesDropped(): number {
-    return this.#dropped;
+    // Kept to 32 bits; 0 if the sender tells nothing. One that says nonsense spoils this number alone.
+    const { dropped } = this.#connection;
+    const since = dropped === 0 ? 0 : Math.max((dropped - this.#dropped) | 0, 0);
+    return this.#dropped + this.#lost + since;
   }
 
   /** True if the message that was taken last lies in memory of its own. */

@@ -2,7 +2,10 @@ import type { Delivery, Receiver, ReceiverStats } from '@pageferry/core';
 
 /** Counters of a shared-memory receiver. */
 export interface SharedMmapReceiverStats extends ReceiverStats {
-  /** Messages that were dropped because this receiver was behind, as far as it knows. */
+  /**
+   * Messages that this receiver has missed because it was behind: as the sender counts, at once and to the
+   * end. And those whose memory was lost, because this process had no descriptor left.
+   */
   readonly messagesDropped: number;
 }
 

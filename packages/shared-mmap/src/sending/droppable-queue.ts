@@ -13,10 +13,14 @@ export class DroppableQueue {
   readonly #slots: (Slot | undefined)[];
   /** Which message each entry was: its slot may hold another one by now. */
   readonly #sequences: Float64Array;
+  /** 1 for each entry that was neither taken nor dropped, as far as is known. */
+  readonly #waits: Uint8Array;
   /** Number of the oldest entry that may not be taken yet. */
   #first = 0;
   /** Number of the next entry. */
   #next = 0;
+  #waiting = 0;
+  #ownWaiting = 0;
 
   constructor(queue: ClaimableProducer, capacity: number, dropsOldest: boolean) {
     this.#queue = queue;
@@ -24,6 +28,22 @@ export class DroppableQueue {
     this.#dropsOldest = dropsOldest;
     this.#slots = new Array(capacity);
     this.#sequences = new Float64Array(capacity);
+    this.#waits = new Uint8Array(capacity);
+  }
+
+  /** How many messages wait to be taken: at most so many, for some may be taken by now. See {@link look}. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** How many of them have memory of their own. */
+  get ownWaiting(): number {
+    return this.#ownWaiting;
+  }
+
+  /** Looks what the receiver has taken. */
+  look(): void {
+    while (this.#first < this.#next && !this.#queue.waits(this.#first)) this.#pass(this.#first++);
   }
 
   /** Publishes a message, and notes it. Only if the place of the next entry is not taken up. */
@@ -31,9 +51,14 @@ export class DroppableQueue {
     const { messageLength, offset, sequence } = slot;
     const high = Math.floor(sequence / 2 ** 32);
     this.#queue.push(messageLength | 0, offset / PLACE_UNIT, ticket, sequence | 0, high);
+    // What was in this place before was taken.
+    this.#pass(this.#next);
     const at = this.#next % this.#capacity;
     this.#slots[at] = slot;
     this.#sequences[at] = sequence;
+    this.#waits[at] = 1;
+    this.#waiting++;
+    if (slot.own !== undefined) this.#ownWaiting++;
     this.#next++;
     this.#first = Math.max(this.#first, this.#next - this.#capacity);
   }
@@ -60,14 +85,28 @@ export class DroppableQueue {
   }
 
   #dropOldest(): number {
-    while (this.#first < this.#next) if (this.#queue.drop(this.#first++)) return this.#first - 1;
+    while (this.#first < this.#next) {
+      const number = this.#first++;
+      this.#pass(number);
+      if (this.#queue.drop(number)) return number;
+    }
     return -1;
   }
 
   #dropNewest(): number {
     for (let number = this.#next - 1; number >= this.#first; number--) {
+      this.#pass(number);
       if (this.#queue.drop(number)) return number;
     }
     return -1;
+  }
+
+  /** Notes that an entry, or the one that has its place, does not wait any more. */
+  #pass(number: number): void {
+    const at = number % this.#capacity;
+    if (this.#waits[at] === 0) return;
+    this.#waits[at] = 0;
+    this.#waiting--;
+    if (this.#slots[at]?.own !== undefined) this.#ownWaiting--;
   }
 }

@@ -147,7 +147,7 @@ export class Lane {
     if (this.#broken) return;
     const droppable = this.#droppable;
     if (droppable !== undefined && !(this.#makeRoom(droppable, slot) && this.#tryToPass(slot))) {
-      if (!this.#broken) this.#dropped++;
+      if (!this.#broken) this.#noteDropped();
       return;
     }
     // Published first, noted afterwards: the receiver reads while this side writes its books.
@@ -227,7 +227,7 @@ export class Lane {
       this.#broken = true;
       return false;
     }
-    this.#dropped++;
+    this.#noteDropped();
     this.#letGo(dropped);
     return true;
   }
@@ -333,11 +333,31 @@ export class Lane {
     const connection = this.#connection;
     if (slot.own !== undefined && connection.memoriesUnheard() >= MAX_OWN_MEMORIES) return false;
     const dropsOldest = this.#settings.policy === 'drop-oldest';
-    while (!this.#hasRoom(slot)) {
+    while (!this.#mayWait(queue, slot)) {
       if (!dropsOldest || !this.dropOne()) return false;
     }
     if (!queue.nextIsTaken) return true;
     return dropsOldest && this.dropOne() && !queue.nextIsTaken;
+  }
+
+  /** True if there is room for one more that waits to be taken, be it after a look at what was taken. */
+  #mayWait(queue: DroppableQueue, slot: Slot): boolean {
+    if (this.#mayAdd(queue, slot)) return true;
+    queue.look();
+    this.collect();
+    return this.#mayAdd(queue, slot);
+  }
+
+  /** What is held does not count against what is not taken, but for the returns that there is room for. */
+  #mayAdd(queue: DroppableQueue, { own }: Slot): boolean {
+    if (this.#underWay >= this.#connection.capacity) return false;
+    if (queue.waiting >= this.#settings.queueDepth) return false;
+    return own === undefined || queue.ownWaiting < MAX_OWN_MEMORIES;
+  }
+
+  #noteDropped(): void {
+    this.#dropped++;
+    this.#connection.noteDropped(this.#dropped);
   }
 
   #holds(slot: Slot): boolean {
