@@ -28,15 +28,17 @@ const LARGE = 100 * KIB;
 const DROPPING = ['drop-newest', 'drop-oldest'] as const;
 
 /** Calls of a sender that cannot pass memory, or only so often. */
-function unpassing(): {
+interface Unpassing {
   readonly calls: LinuxCalls;
   /** What it answers instead; 0 for the truth. */
   failure: number;
   /** How many times more it tells the truth before. */
   passes: number;
   attempts: number;
-} {
-  const state = {
+}
+
+function unpassing(): Unpassing {
+  const state: Unpassing = {
     failure: 0,
     passes: 0,
     attempts: 0,
