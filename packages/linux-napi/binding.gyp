@@ -7,6 +7,7 @@
         'native/alias.cc',
         'native/descriptor_set.cc',
         'native/explanation.cc',
+        'native/external_buffer.cc',
         'native/fault_handler.cc',
         'native/fault_table.cc',
         'native/files.cc',

@@ -15,6 +15,8 @@ export type ErrorCode =
   | 'LOAN_NOT_OWNED'
   /** The delivery was already released: its bytes may hold another message by now. */
   | 'DELIVERY_RELEASED'
+  /** Another API has taken the bytes' memory over (`ArrayBuffer.transfer`, a byte stream, …). */
+  | 'BYTES_DETACHED'
   /** An AbortSignal ended the call; `cause` is the signal's reason and `name` is 'AbortError'. */
   | 'ABORTED'
   /** The call's own time limit passed. */

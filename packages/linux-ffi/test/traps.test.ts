@@ -96,12 +96,12 @@ describe("koffi's traps", () => {
     while (ended < started) await new Promise((resolve) => setImmediate(resolve));
   });
 
-  test('its views own nothing: munmap takes the memory away from every view first', () => {
+  test('its views own nothing: munmap takes the memory away from its own, and leaves what was shown', () => {
     const buffer = map();
     const bytes = new Uint8Array(buffer, 16, 16);
     const alias = calls.alias(buffer, 0, 16) as ArrayBuffer;
     expect(calls.munmap(buffer)).toBe(0);
-    expect([buffer.byteLength, bytes.length, alias.byteLength]).toEqual([0, 0, 0]);
+    expect([buffer.byteLength, bytes.length, alias.byteLength]).toEqual([0, 0, 16]);
   });
 
   test('memory that a program has moved on is never unmapped under it', async () => {
@@ -114,7 +114,7 @@ describe("koffi's traps", () => {
       start: (controller) => controller.enqueue(new Uint8Array(alias)),
     });
     expect([alias.byteLength, calls.detach(alias)]).toEqual([0, -EINVAL]);
-    expect(calls.munmap(buffer)).toBe(0);
+    expect(calls.munmapLater(buffer)).toBe(0);
     const { value } = await stream.getReader().read();
     expect(value).toEqual(new Uint8Array(16).fill(42));
   });

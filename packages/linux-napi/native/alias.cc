@@ -26,29 +26,36 @@ Alias* AliasTable::Find(const Buffer& buffer) const {
   return nullptr;
 }
 
-void AliasTable::DetachAll(const Mapping& mapping) {
-  const auto* const start = static_cast<const std::uint8_t*>(mapping.address());
-  const void* const end = start + mapping.length();
-  auto entry = by_start_.lower_bound(start);
-  while (entry != by_start_.end() && !(end < entry->first)) {
-    // Before the alias takes its entry out.
-    Alias& alias = *(entry++)->second;
-    if (alias.IsOf(mapping)) alias.Detach();
-  }
-}
-
 Alias::Alias(napi_env env, const std::shared_ptr<Mapping>& mapping, void* start)
-    : env_(env), table_(Environment::Of(env).shared_aliases()), start_(start), pin_(mapping) {}
+    : env_(env),
+      table_(Environment::Of(env).shared_aliases()),
+      start_(start),
+      pin_(mapping, MappingPin::Holder::kBuffer) {}
+
+Alias::~Alias() {
+  Forget();
+  if (reference_ != nullptr) napi_delete_reference(env_, reference_);
+}
 
 Result Alias::Create(napi_env env, const std::shared_ptr<Mapping>& mapping, void* start,
                      std::size_t length, napi_value* buffer) {
-  std::unique_ptr<Alias> owner(new Alias(env, mapping, start));
-  Alias& alias = *owner;
-  const Result result = CreateExternalBuffer(env, start, length, std::move(owner), buffer);
+  const std::shared_ptr<Alias> alias(new Alias(env, mapping, start));
+  const Result result = CreateExternalBuffer(env, start, length, alias, buffer);
   if (result < 0) return result;
-  napi_create_reference(env, *buffer, 0, &alias.reference_);
-  alias.table_->Add(alias);
+  KeepFor(alias, *buffer);
+  alias->table_->Add(*alias);
+  alias->known_ = true;
   return 0;
+}
+
+void Alias::KeepFor(const std::shared_ptr<Alias>& alias, napi_value buffer) {
+  const napi_finalize finalize = [](napi_env, void* data, void*) {
+    delete static_cast<std::shared_ptr<Alias>*>(data);
+  };
+  auto owner = std::make_unique<std::shared_ptr<Alias>>(alias);
+  const napi_status status =
+      napi_add_finalizer(alias->env_, buffer, owner.get(), finalize, nullptr, &alias->reference_);
+  if (status == napi_ok) owner.release();
 }
 
 napi_value Alias::Value() const {
@@ -65,23 +72,19 @@ bool Alias::Is(napi_value buffer) const {
 
 Result Alias::Detach() {
   const napi_value buffer = Value();
-  Forget();
   bool gone = true;
   if (buffer != nullptr) napi_is_detached_arraybuffer(env_, buffer, &gone);
-  // The memory has moved on, or is about to be collected: only the finalizer knows when it is unused.
-  if (gone) return -EINVAL;
-  MappingPin pin;
-  pin = std::move(pin_);
-  // From here on this object may be gone.
-  if (napi_detach_arraybuffer(env_, buffer) == napi_ok) return 0;
-  pin_ = std::move(pin);
-  return -EBUSY;
+  if (gone) {
+    Forget();
+    return -EINVAL;
+  }
+  const Result result = DetachBuffer(env_, buffer);
+  if (result == 0) Forget();
+  return result;
 }
 
 void Alias::Forget() {
-  if (reference_ == nullptr) return;
-  table_->Remove(*this);
-  napi_delete_reference(env_, std::exchange(reference_, nullptr));
+  if (std::exchange(known_, false)) table_->Remove(*this);
 }
 
 napi_value CreateAlias(napi_env env, Buffer buffer, std::int64_t offset, std::int64_t byte_length) {
@@ -105,7 +108,7 @@ Result DetachAlias(napi_env env, Buffer buffer) {
   bool detached = true;
   napi_is_detached_arraybuffer(env, buffer.value, &detached);
   if (detached || buffer.length > 0) return -EINVAL;
-  return napi_detach_arraybuffer(env, buffer.value) == napi_ok ? 0 : -EBUSY;
+  return DetachBuffer(env, buffer.value);
 }
 
 }  // namespace pageferry

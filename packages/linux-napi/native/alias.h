@@ -28,19 +28,16 @@ class AliasTable {
   void Remove(const Alias& alias);
   /// The alias that is this very buffer, or null.
   Alias* Find(const Buffer& buffer) const;
-  /// Detaches every alias of the mapping.
-  void DetachAll(const Mapping& mapping);
 
  private:
   // Several may start at one address.
   std::multimap<const void*, Alias*, std::less<>> by_start_;
 };
 
-/// A second ArrayBuffer over part of a mapping. The object stays until the runtime is done with the
-/// buffer's memory, which may be long after it was detached.
-///
-/// A program can move the memory on to a buffer that nobody here knows (`ArrayBuffer.transfer`), so an
-/// alias keeps its mapping mapped until it is certain that no buffer is left.
+/// A second ArrayBuffer over part of a mapping, which stays mapped until two things have gone: the
+/// buffer's memory, which a program can move on to a buffer that nobody here knows
+/// (`ArrayBuffer.transfer`); and the buffer itself, be it detached, which a job of Node's thread pool
+/// refers to while it uses the address. The object stays until then.
 class Alias {
  public:
   /// Puts an ArrayBuffer over `length` bytes at `start`, which lie within the mapping. -errno where
@@ -48,20 +45,22 @@ class Alias {
   static Result Create(napi_env env, const std::shared_ptr<Mapping>& mapping, void* start,
                        std::size_t length, napi_value* buffer);
 
-  ~Alias() { Forget(); }
+  ~Alias();
   Alias(const Alias&) = delete;
   Alias& operator=(const Alias&) = delete;
 
   const void* start() const { return start_; }
-  bool IsOf(const Mapping& mapping) const { return pin_.Holds(mapping); }
   bool Is(napi_value buffer) const;
 
-  /// Takes the memory away from the ArrayBuffer and its views. -EINVAL if it has none any more.
+  /// Takes the memory away from the ArrayBuffer and its views. -EINVAL if it has none any more, -EBUSY
+  /// if the program forbids it (`markAsUntransferable`).
   Result Detach();
 
  private:
   Alias(napi_env env, const std::shared_ptr<Mapping>& mapping, void* start);
 
+  /// Keeps `alias` until `buffer` is garbage.
+  static void KeepFor(const std::shared_ptr<Alias>& alias, napi_value buffer);
   /// The ArrayBuffer, or null if it is garbage.
   napi_value Value() const;
   void Forget();
@@ -69,8 +68,9 @@ class Alias {
   const napi_env env_;
   const std::shared_ptr<AliasTable> table_;
   void* const start_;
-  // Weak, so that it is no reason to keep the buffer. Null once the alias is in no table.
+  // Weak, so that it is no reason to keep the buffer.
   napi_ref reference_ = nullptr;
+  bool known_ = false;
   MappingPin pin_;
 };
 

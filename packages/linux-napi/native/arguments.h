@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace pageferry {
@@ -147,6 +148,14 @@ class Arguments {
     if (!ReadElements(napi_float64_array, "a Float64Array", elements)) return;
     array.data = elements.data;
     array.length = elements.length;
+  }
+
+  template <typename Parameter>
+  void Read(std::optional<Parameter>& parameter) {
+    napi_valuetype type = napi_undefined;
+    napi_typeof(env_, values_[next_], &type);
+    if (type == napi_undefined) ++next_;
+    else Read(parameter.emplace());
   }
 
   void Read(Buffer& buffer) {

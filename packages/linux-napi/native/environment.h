@@ -16,8 +16,8 @@ namespace pageferry {
 /// other state.
 class Environment {
  public:
-  Environment(napi_env env, Napi::FunctionReference watcher_class)
-      : polls_(env), watcher_class_(std::move(watcher_class)) {}
+  Environment(napi_env env, Napi::FunctionReference watcher_class, Napi::FunctionReference transfer)
+      : polls_(env), watcher_class_(std::move(watcher_class)), transfer_(std::move(transfer)) {}
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
 
@@ -38,6 +38,8 @@ class Environment {
   DescriptorSet& descriptors() { return descriptors_; }
   PollSet& polls() { return polls_; }
   const Napi::FunctionReference& watcher_class() const { return watcher_class_; }
+  /// `ArrayBuffer.prototype.transfer`, as it was when the addon was loaded; empty before Node 22.
+  const Napi::FunctionReference& transfer() const { return transfer_; }
 
  private:
   // Shared with the finalizers of buffers.
@@ -47,6 +49,7 @@ class Environment {
   DescriptorSet descriptors_;
   PollSet polls_;
   const Napi::FunctionReference watcher_class_;
+  const Napi::FunctionReference transfer_;
 };
 
 }  // namespace pageferry

@@ -2,6 +2,8 @@
 
 #include <sys/mman.h>
 
+#include <cerrno>
+#include <cstring>
 #include <iterator>
 
 #include "explanation.h"
@@ -13,7 +15,8 @@ std::uintptr_t Number(const void* address) { return reinterpret_cast<std::uintpt
 
 }  // namespace
 
-Mapping::Mapping(void* address, std::size_t length) : address_(address), length_(length) {}
+Mapping::Mapping(void* address, std::size_t length, std::size_t shown)
+    : address_(address), length_(length), shown_(shown) {}
 
 Mapping::~Mapping() { Unmap(); }
 
@@ -26,9 +29,20 @@ void Mapping::Explain(std::unique_ptr<Explanation> explanation) {
   explanation_ = std::move(explanation);
 }
 
-Result Mapping::End() {
+Result Mapping::End(std::vector<Part> kept) {
   ended_ = true;
-  return pins_ == 0 ? Unmap() : 0;
+  kept_ = std::move(kept);
+  return calls_ == 0 ? GiveUp() : 0;
+}
+
+Result Mapping::EndLater() {
+  stays_ = true;
+  return End({});
+}
+
+Result Mapping::GiveUp() {
+  if (buffers_ == 0) return Unmap();
+  return stays_ ? 0 : PutPrivatePages();
 }
 
 Result Mapping::Unmap() {
@@ -38,12 +52,40 @@ Result Mapping::Unmap() {
   return Once([&] { return munmap(std::exchange(address_, nullptr), length_); });
 }
 
-MappingPin::MappingPin(std::shared_ptr<Mapping> mapping) : mapping_(std::move(mapping)) {
-  if (mapping_ != nullptr) ++mapping_->pins_;
+Result Mapping::Replace(std::size_t length, int protection, int flags, int fd) {
+  void* const pages = mmap(nullptr, length, protection, flags, fd, 0);
+  return pages == MAP_FAILED ? Result{-errno} : MoveHere(pages, length);
+}
+
+Result Mapping::PutPrivatePages() {
+  explanation_.reset();
+  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  void* const pages = mmap(nullptr, length_, PROT_READ | PROT_WRITE, kFlags, -1, 0);
+  // Then the memory stays what it is until the last buffer is gone, as it does if this cannot be moved.
+  if (pages == MAP_FAILED) return 0;
+  for (const auto& [offset, length] : kept_) {
+    std::memcpy(static_cast<std::uint8_t*>(pages) + offset,
+                static_cast<const std::uint8_t*>(address_) + offset, length);
+  }
+  MoveHere(pages, length_);
+  return 0;
+}
+
+Result Mapping::MoveHere(void* pages, std::size_t length) {
+  if (mremap(pages, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, address_) != MAP_FAILED) return 0;
+  const Result result = -errno;
+  munmap(pages, length);
+  return result;
+}
+
+MappingPin::MappingPin(std::shared_ptr<Mapping> mapping, Holder holder)
+    : mapping_(std::move(mapping)), holder_(holder) {
+  if (mapping_ != nullptr) ++Count();
 }
 
 MappingPin::~MappingPin() {
-  if (mapping_ != nullptr && --mapping_->pins_ == 0 && mapping_->ended_) mapping_->Unmap();
+  if (mapping_ == nullptr || --Count() > 0 || !mapping_->ended_) return;
+  if (mapping_->calls_ == 0) mapping_->GiveUp();
 }
 
 void MappingTable::Add(std::shared_ptr<Mapping> mapping) {
@@ -55,9 +97,9 @@ void MappingTable::Remove(const Mapping& mapping) {
   by_address_.erase(Number(mapping.address()));
 }
 
-std::shared_ptr<Mapping> MappingTable::Find(const void* address, std::size_t length) const {
+std::shared_ptr<Mapping> MappingTable::Find(const void* address, std::size_t shown) const {
   const auto entry = by_address_.find(Number(address));
-  if (entry == by_address_.end() || entry->second->length() != length) return nullptr;
+  if (entry == by_address_.end() || entry->second->shown() != shown) return nullptr;
   return entry->second;
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "result.h"
 
@@ -13,11 +14,21 @@ namespace pageferry {
 
 class Explanation;
 
-/// One range of mapped memory, unmapped exactly once: by `End`, or by the last owner. Used by the
-/// JavaScript thread alone.
+/// A part of a mapping, in bytes.
+struct Part {
+  std::size_t offset;
+  std::size_t length;
+};
+
+/// One range of mapped memory. Used by the JavaScript thread alone.
+///
+/// Whoever has ended it is not necessarily the last who can reach it: a job of Node's thread pool keeps
+/// the address, and the buffer that it is of, but not the memory. So as long as a buffer over a part of
+/// it exists, be it detached, something is mapped there.
 class Mapping {
  public:
-  Mapping(void* address, std::size_t length);
+  /// @param shown how many bytes its own buffer shows.
+  Mapping(void* address, std::size_t length, std::size_t shown);
   ~Mapping();
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
@@ -25,6 +36,7 @@ class Mapping {
   /// Null once it is unmapped.
   void* address() const { return address_; }
   std::size_t length() const { return length_; }
+  std::size_t shown() const { return shown_; }
 
   /// Whether the bytes [offset, offset + length) lie within it.
   bool Contains(std::int64_t offset, std::int64_t length) const;
@@ -32,38 +44,63 @@ class Mapping {
   /// Has writes to it explained from now on, or no longer. Ends with the mapping.
   void Explain(std::unique_ptr<Explanation> explanation);
 
-  /// Unmaps now, or, while something pins the memory, as soon as that has ended.
-  Result End();
+  /// Maps other memory over its first `length` bytes, in one step: whoever reads meanwhile finds the old
+  /// pages or the new ones. -errno, and nothing has changed, where the kernel refuses.
+  Result Replace(std::size_t length, int protection, int flags, int fd);
+
+  /// Gives the memory up, as soon as no call on another thread uses it: unmaps it, or, where a program
+  /// may still reach it, puts private pages in its place. Those hold a copy of the `kept` parts, and are
+  /// unmapped with the last buffer.
+  Result End(std::vector<Part> kept);
+
+  /// Unmaps it when no buffer over a part of it is left, and leaves it as it is until then.
+  Result EndLater();
 
  private:
   friend class MappingPin;
 
+  Result GiveUp();
   Result Unmap();
+  Result PutPrivatePages();
+  Result MoveHere(void* pages, std::size_t length);
 
   void* address_;
   const std::size_t length_;
+  const std::size_t shown_;
   std::unique_ptr<Explanation> explanation_;
-  int pins_ = 0;
+  std::vector<Part> kept_;
+  /// Calls on other threads that use the memory now.
+  int calls_ = 0;
+  /// Buffers over parts of it.
+  int buffers_ = 0;
   bool ended_ = false;
+  bool stays_ = false;
 };
 
-/// Keeps a mapping mapped while a call on another thread, or another buffer, uses its memory.
+/// Keeps a mapping from being given up while a call on another thread uses its memory, or from being
+/// unmapped while a buffer over a part of it exists.
 class MappingPin {
  public:
+  enum class Holder { kCall, kBuffer };
+
   MappingPin() = default;
-  explicit MappingPin(std::shared_ptr<Mapping> mapping);
+  MappingPin(std::shared_ptr<Mapping> mapping, Holder holder);
   ~MappingPin();
   MappingPin(const MappingPin&) = delete;
   MappingPin& operator=(const MappingPin&) = delete;
   MappingPin& operator=(MappingPin&& other) noexcept {
     std::swap(mapping_, other.mapping_);
+    std::swap(holder_, other.holder_);
     return *this;
   }
 
   bool Holds(const Mapping& mapping) const { return mapping_.get() == &mapping; }
 
  private:
+  int& Count() { return holder_ == Holder::kCall ? mapping_->calls_ : mapping_->buffers_; }
+
   std::shared_ptr<Mapping> mapping_;
+  Holder holder_ = Holder::kCall;
 };
 
 /// The live mappings of one environment, by address.
@@ -77,8 +114,8 @@ class MappingTable {
   /// Forgets `mapping`. One that has been unmapped has no address any more, so that this spares a
   /// younger one at the same place.
   void Remove(const Mapping& mapping);
-  /// The mapping of exactly this range, or null.
-  std::shared_ptr<Mapping> Find(const void* address, std::size_t length) const;
+  /// The mapping whose own buffer has this range, or null.
+  std::shared_ptr<Mapping> Find(const void* address, std::size_t shown) const;
   /// The mapping that `address` lies in, or null.
   std::shared_ptr<Mapping> Containing(const void* address) const;
 

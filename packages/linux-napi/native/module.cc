@@ -48,6 +48,8 @@ constexpr napi_property_descriptor kExports[] = {
     Method<&AddSeals>("addSeals"),
     Method<&Map>("mmap"),
     Method<&Unmap>("munmap"),
+    Method<&UnmapLater>("munmapLater"),
+    Method<&Remap>("remap"),
     Method<&Advise>("madvise"),
     Method<&AddressOf>("addressOf"),
     Method<&CreateAlias>("alias"),
@@ -76,8 +78,14 @@ constexpr napi_property_descriptor kExports[] = {
     Method<&ReceiveMessage>("recvmsg"),
 };
 
+Napi::FunctionReference FindTransfer(Napi::Env env) {
+  const Napi::Value transfer = Napi::ArrayBuffer::New(env, 1).Get("transfer");
+  if (!transfer.IsFunction()) return {};
+  return Napi::Persistent(transfer.As<Napi::Function>());
+}
+
 Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
-  env.SetInstanceData(new Environment(env, Watcher::Define(env)));
+  env.SetInstanceData(new Environment(env, Watcher::Define(env), FindTransfer(env)));
   exports["binding"] = "napi";
   napi_define_properties(env, exports, std::size(kExports), kExports);
   return exports;

@@ -37,7 +37,7 @@ void ThreadCall::KeepAlive(napi_value bytes) {
   napi_create_reference(env_, bytes, 1, &bytes_);
   void* data = nullptr;
   napi_get_typedarray_info(env_, bytes, nullptr, nullptr, &data, nullptr, nullptr);
-  pin_ = MappingPin(Environment::Of(env_).mappings().Containing(data));
+  pin_ = MappingPin(Environment::Of(env_).mappings().Containing(data), MappingPin::Holder::kCall);
 }
 
 void ThreadCall::Execute(napi_env, void* data) {

@@ -4,6 +4,7 @@ import {
   ENOSPC,
   EPERM,
   MAP_ANONYMOUS,
+  MAP_NORESERVE,
   MAP_POPULATE,
   MAP_PRIVATE,
   MAP_SHARED,
@@ -42,9 +43,35 @@ describe('a mapping', () => {
     Mapping.anonymous(calls, 1, MAP_POPULATE);
     Mapping.shared(calls, 5, 2, PROT_READ);
     expect(made).toEqual([
-      ['mmap', 1, PROT_READ | PROT_WRITE, MAP_POPULATE | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0],
-      ['mmap', 2, PROT_READ, MAP_SHARED, 5, 0],
+      ['mmap', 1, PROT_READ | PROT_WRITE, MAP_POPULATE | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, 1],
+      ['mmap', 2, PROT_READ, MAP_SHARED, 5, 0, 2],
     ]);
+  });
+
+  test('that is shown in parts has a buffer that only stands for it', () => {
+    const alias = (_: ArrayBuffer, __: number, byteLength: number) => new ArrayBuffer(byteLength);
+    const { calls, made } = fakeCalls({ ...mapsAndUnmaps, alias, remap: () => 0 });
+    const mapping = Mapping.shared(calls, 5, 8192, PROT_READ, 'parts');
+    expect(mapping.alias(4096, 10).byteLength).toBe(10);
+    mapping.showFile(7, 4096, PROT_READ, MAP_PRIVATE);
+    mapping.showNothing();
+    mapping.close([4096, 10]);
+    mapping.closeLater();
+    const writable = PROT_READ | PROT_WRITE;
+    expect(made.map(([name, , ...rest]) => [name, ...rest])).toEqual([
+      ['mmap', PROT_READ, MAP_SHARED, 5, 0, 1],
+      ['alias', 4096, 10],
+      ['remap', 4096, PROT_READ, MAP_PRIVATE, 7],
+      ['remap', 8192, writable, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1],
+      ['munmap', Float64Array.of(4096, 10)],
+    ]);
+  });
+
+  test.each(['alias', 'remap'] as const)('says what failed at %s', (name) => {
+    const { calls } = fakeCalls({ ...mapsAndUnmaps, [name]: () => -ENOMEM });
+    const mapping = Mapping.anonymous(calls, 4096);
+    const run = { alias: () => mapping.alias(0, 1), remap: () => mapping.showFile(1, 1, 1, 1) };
+    expect(run[name]).toThrow(expect.objectContaining({ errnoName: 'ENOMEM' }));
   });
 
   test('that cannot be made says how large it was to be', () => {

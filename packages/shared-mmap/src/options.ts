@@ -36,8 +36,9 @@ export interface SharedMmapSenderOptions extends SenderOptions {
   readonly receiverAccess?: Access | undefined;
   /**
    * True to detach `loan.bytes`, and every view of it, when the loan is sent or released: a view that
-   * was kept has length 0 instead of reaching memory that belongs to somebody else. Costs more than
-   * all the rest of a small message. Default: false.
+   * was kept reaches nothing then, instead of memory that belongs to somebody else, and throws
+   * `LOAN_NOT_OWNED` when it is asked for its length. Costs more than all the rest of a small message.
+   * Default: false.
    */
   readonly guard?: boolean | undefined;
 }

@@ -1,3 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import { PassThrough } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { gzip } from 'node:zlib';
 import { EINVAL, ENOSYS } from '@pageferry/linux';
 import { describe, expect, test } from 'vitest';
 import { expectNothingLeft } from '../../connection/test/support/process-state.js';
@@ -72,14 +78,17 @@ describe('a view that was kept', () => {
     },
   );
 
-  test('of a truncated loan has length 0 too', async () => {
+  test('of a truncated loan is taken away too', async () => {
     await using stage = await openStage({ guard: true });
     const loan = await stage.sender.loan(100);
     const before = loan.bytes;
     loan.truncate(10);
     const after = loan.bytes;
     await loan.send();
-    expect([before.length, after.length]).toEqual([0, 0]);
+    for (const view of [before, after]) {
+      expect(() => view.length).toThrow(NOT_OWNED);
+      expect(() => view.subarray(1)).toThrow(NOT_OWNED);
+    }
     expect(drain(stage.receiver)).toMatchObject([{ byteLength: 10 }]);
   });
 
@@ -103,6 +112,48 @@ describe('a view that was kept', () => {
     },
   );
 
+  test('is an error to whoever asks how long it is, and to most of Node’s APIs (11.4)', async () => {
+    await using stage = await openStage({ poolBytes: 64 * KIB }, [{ guard: true }]);
+    for (const length of [0, 100, 5000, 100 * KIB]) {
+      trySend(stage.sender, length, 1);
+      const [delivery] = drain(stage.receiver);
+      const bytes = delivery?.bytes as Uint8Array;
+      const part = bytes.subarray(0, length >> 1);
+      // Until then it is like any other.
+      expect([bytes.length, bytes.byteLength, part.length]).toEqual([length, length, length >> 1]);
+      expect(Buffer.from(bytes)).toEqual(Buffer.alloc(length, 1));
+      expect(bytes.slice(0, 1).buffer).not.toBe(bytes.buffer);
+      expect(bytes.slice()).toEqual(new Uint8Array(length).fill(1));
+      delivery?.release();
+      for (const view of [bytes, part]) {
+        expect(() => view.length).toThrow(RELEASED);
+        expect(() => view.byteLength).toThrow(RELEASED);
+      }
+      expect(() => Buffer.from(bytes)).toThrow(RELEASED);
+      expect(() => fs.writeSync(1, bytes)).toThrow(RELEASED);
+      expect(() => fs.write(1, bytes, () => {})).toThrow(RELEASED);
+      await expect(fs.promises.writeFile('/dev/null', bytes)).rejects.toThrow(RELEASED);
+      expect(() => gzip(bytes, () => {})).toThrow(RELEASED);
+      expect(() => new PassThrough().write(bytes)).toThrow(RELEASED);
+    }
+  });
+
+  test('ends the program rather than that its file comes out short (11.4)', async () => {
+    const program = fileURLToPath(new URL('programs/early-release.mjs', import.meta.url));
+    const child = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    let errors = '';
+    child.stdout.on('data', (text) => {
+      output += text;
+    });
+    child.stderr.on('data', (text) => {
+      errors += text;
+    });
+    const [code] = await once(child, 'close');
+    expect([code, output]).toEqual([1, '']);
+    expect(errors).toContain('DELIVERY_RELEASED');
+  });
+
   test('of one delivery does not take another one’s away, be it of the same memory', async () => {
     await using stage = await openStage({}, [{ guard: true }, { guard: true }]);
     trySend(stage.sender, 100, 7);
@@ -111,14 +162,18 @@ describe('a view that was kept', () => {
     expect(second?.bytes.every((byte) => byte === 7)).toBe(true);
   });
 
-  test('of deliveries and loans has length 0 when their owner closes', async () => {
+  test('of deliveries and loans stays as it is when their owner closes (11.6)', async () => {
     await using stage = await openStage({ guard: true }, [{ guard: true }]);
     trySend(stage.sender, 100, 7);
     const [delivery] = drain(stage.receiver);
-    const views = [delivery?.bytes, (await stage.sender.loan(50)).bytes];
+    const views = [delivery?.bytes, (await stage.sender.loan(50)).bytes.fill(8)];
     await stage.receiver.close();
     await stage.sender.close();
-    expect(views.map((view) => view?.length)).toEqual([0, 0]);
+    // Nobody else gets the memory, and a thread may be at work on it.
+    expect(views.map((view) => view && Array.from(view))).toEqual([
+      new Array(100).fill(7),
+      new Array(50).fill(8),
+    ]);
   });
 
   test('can be relied on: where a binding cannot take views away, guard fails and loses nothing', async () => {

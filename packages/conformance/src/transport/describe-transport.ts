@@ -4,6 +4,7 @@ import { describeAborts } from './cases/aborts.js';
 import { describeAbortsLoseNothing } from './cases/aborts-lose-nothing.js';
 import { describeArguments } from './cases/arguments.js';
 import { describeBackPressure } from './cases/back-pressure.js';
+import { describeBorrowedMemory } from './cases/borrowed-memory.js';
 import { describeCapabilities } from './cases/capabilities.js';
 import { describeDeaths } from './cases/deaths.js';
 import { describeEndings } from './cases/endings.js';
@@ -48,6 +49,7 @@ const TOPICS = {
   ownership: describeOwnership,
   shortages: describeShortages,
   symlinks: describeSymlinks,
+  borrowedMemory: describeBorrowedMemory,
   threads: describeThreads,
   eventLoop: describeEventLoop,
   realms: describeRealms,

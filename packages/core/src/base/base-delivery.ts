@@ -1,6 +1,7 @@
 import type { Delivery } from '../contract/receiver.js';
 import { dispose } from '../dispose.js';
 import { PageferryError } from '../errors.js';
+import { bytesDetached } from './detached.js';
 import type { DeliveryMemory } from './hooks.js';
 
 /** What a delivery asks of the receiver it came from. Implemented by `BaseReceiver`. */
@@ -35,7 +36,9 @@ export class BaseDelivery<M extends DeliveryMemory> implements Delivery {
 
   get bytes(): Uint8Array {
     this.#checkHeld();
-    return this.memory.bytes;
+    const { bytes } = this.memory;
+    if (bytes.length !== this.byteLength) throw bytesDetached('delivery');
+    return bytes;
   }
 
   get sequence(): number {

@@ -3,6 +3,7 @@ import type { Loan, SendOutcome } from '../contract/sender.js';
 import type { WaitOptions } from '../contract/transport.js';
 import { dispose } from '../dispose.js';
 import { PageferryError } from '../errors.js';
+import { bytesDetached } from './detached.js';
 import type { LoanMemory } from './hooks.js';
 
 /** What a loan asks of the sender it came from. Implemented by `BaseSender`. */
@@ -81,7 +82,10 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
     if (this.registered) this.#owner.loanReturned(this);
   }
 
-  /** @throws `LOAN_NOT_OWNED` unless the caller owns the memory, `CLOSED` if the sender is closed. */
+  /**
+   * @throws `LOAN_NOT_OWNED` unless the caller owns the memory, `CLOSED` if the sender is closed,
+   *   `BYTES_DETACHED` if the caller has let somebody else take it over.
+   */
   checkOwned(): void {
     if (!this.#owned) {
       throw new PageferryError(
@@ -92,5 +96,6 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
     if (this.#owner.closed) {
       throw new PageferryError('CLOSED', 'the sender of this loan is closed; its memory is gone');
     }
+    if (this.#bytes.length !== this.#byteLength) throw bytesDetached('loan');
   }
 }

@@ -13,7 +13,7 @@ export interface Delivery extends Disposable {
   /**
    * The message.
    *
-   * @throws `DELIVERY_RELEASED` after `release`.
+   * @throws `DELIVERY_RELEASED` after `release`, `BYTES_DETACHED` if another API has taken the memory over.
    */
   readonly bytes: Uint8Array;
   /** Length of `bytes`. Readable in every state. */

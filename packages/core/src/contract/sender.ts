@@ -59,7 +59,8 @@ export interface Loan extends Disposable {
    * The memory to write into; page-aligned where the transport deals in pages. Its content is
    * undefined at first.
    *
-   * @throws `LOAN_NOT_OWNED` after the loan was sent or released, `CLOSED` after the sender closed.
+   * @throws `LOAN_NOT_OWNED` after the loan was sent or released, `CLOSED` after the sender closed,
+   *   `BYTES_DETACHED` if another API has taken the memory over: release the loan then.
    */
   readonly bytes: Uint8Array;
   /** Length of the message in bytes. Readable in every state. */
@@ -70,7 +71,7 @@ export interface Loan extends Disposable {
    * Makes the message shorter before it is sent, for example after a short read.
    *
    * @param byteLength from 0 to the present length, in bytes.
-   * @throws `INVALID_ARGUMENT`, `LOAN_NOT_OWNED`.
+   * @throws `INVALID_ARGUMENT`, `LOAN_NOT_OWNED`, `BYTES_DETACHED`.
    */
   truncate(byteLength: number): void;
   /**
@@ -80,13 +81,13 @@ export interface Loan extends Disposable {
    * An abort before the message is accepted leaves the loan with the caller; a later one leaves the
    * message under way, and it still arrives. `owned` tells which.
    *
-   * @throws `LOAN_NOT_OWNED`, `CLOSED`, `ABORTED`, `TIMEOUT`, `SYSTEM_CALL_FAILED`.
+   * @throws `LOAN_NOT_OWNED`, `CLOSED`, `BYTES_DETACHED`, `ABORTED`, `TIMEOUT`, `SYSTEM_CALL_FAILED`.
    */
   send(options?: WaitOptions): Promise<SendOutcome>;
   /**
    * Sends the message if it can be accepted at once; it then leaves in the background.
    *
-   * @throws `LOAN_NOT_OWNED`, `CLOSED`, `SYSTEM_CALL_FAILED`.
+   * @throws `LOAN_NOT_OWNED`, `CLOSED`, `BYTES_DETACHED`, `SYSTEM_CALL_FAILED`.
    */
   trySend(): SendOutcome;
   /** Gives the memory back unsent. Does nothing if the loan is no longer owned. */

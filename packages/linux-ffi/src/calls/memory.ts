@@ -1,4 +1,5 @@
 import { EFAULT, EINVAL, ENOSYS, type LinuxCalls, MFD_CLOEXEC } from '@pageferry/linux';
+import { NOTHING } from '../memory/mapping-table.js';
 import { NativeBlock } from '../memory/native-block.js';
 import {
   expectArrayBuffer,
@@ -9,7 +10,7 @@ import {
   lieWithin,
 } from './arguments.js';
 import type { CallContext } from './context.js';
-import { F_ADD_SEALS, F_GET_SEALS, MAP_FIXED } from './numbers.js';
+import { F_ADD_SEALS, F_GET_SEALS, MAP_FAILED, MAP_FIXED } from './numbers.js';
 
 type MemoryCalls = Pick<
   LinuxCalls,
@@ -21,6 +22,8 @@ type MemoryCalls = Pick<
   | 'addSeals'
   | 'mmap'
   | 'munmap'
+  | 'munmapLater'
+  | 'remap'
   | 'madvise'
   | 'alias'
   | 'detach'
@@ -28,20 +31,17 @@ type MemoryCalls = Pick<
   | 'explainWrites'
 >;
 
-/** `MAP_FAILED`, as an address. */
-const MAP_FAILED = 2n ** 64n - 1n;
-
 /** Longer than any name that the kernel takes, so that the kernel is the one to refuse. */
 const MAX_NAME_BYTES = 255;
 
 /** Memory files and mappings. */
-export function memoryCalls({ driver, errno, fcntl, mappings }: CallContext): MemoryCalls {
+export function memoryCalls(context: CallContext): MemoryCalls {
+  const { driver, errno, fcntl, mmap, mappings, replacement } = context;
   const memoryName = new NativeBlock(driver, MAX_NAME_BYTES + 1);
   const getpagesize = driver.declare('getpagesize', 'int', []);
   const memfdCreate = driver.declare('memfd_create', 'int', ['pointer', 'uint']);
   const ftruncate = driver.declare('ftruncate', 'int', ['int', 'wide']);
   const fallocate = driver.declare('fallocate', 'int', ['int', 'int', 'wide', 'wide']);
-  const mmap = driver.declare('mmap', 'pointer', ['pointer', 'wide', 'int', 'int', 'int', 'wide']);
   const madvise = driver.declare('madvise', 'int', ['pointer', 'wide', 'int']);
   const pageSize = getpagesize();
 
@@ -83,22 +83,41 @@ export function memoryCalls({ driver, errno, fcntl, mappings }: CallContext): Me
       return fcntl(fd, F_ADD_SEALS, seals);
     },
 
-    mmap(byteLength, protection, flags, fd, offset) {
+    mmap(byteLength, protection, flags, fd, offset, shown = byteLength) {
       expectSafeInteger(byteLength, 1);
       expectInt(protection, 2);
       expectInt(flags, 3);
       expectInt(fd, 4);
       expectSafeInteger(offset, 5);
+      expectSafeInteger(shown, 6);
+      if (shown <= 0 || shown > byteLength) return -EINVAL;
       // MAP_FIXED would replace whatever is at the address, and the address here is 0.
-      if (byteLength <= 0 || (flags & MAP_FIXED) !== 0) return -EINVAL;
+      if ((flags & MAP_FIXED) !== 0) return -EINVAL;
       const length = driver.wide(byteLength);
       const address = mmap(0n, length, protection, flags, fd, driver.wide(offset));
-      return address === MAP_FAILED ? -errno.value : mappings.add(address, byteLength);
+      return address === MAP_FAILED ? -errno.value : mappings.add(address, byteLength, shown);
     },
 
-    munmap(buffer) {
+    munmap(buffer, kept) {
       expectArrayBuffer(buffer, 1);
-      return mappings.remove(buffer);
+      if (kept !== undefined) expectFloat64Array(kept, 2);
+      return mappings.remove(buffer, kept ?? NOTHING);
+    },
+
+    munmapLater(buffer) {
+      expectArrayBuffer(buffer, 1);
+      return mappings.removeLater(buffer);
+    },
+
+    remap(buffer, byteLength, protection, flags, fd) {
+      expectArrayBuffer(buffer, 1);
+      expectSafeInteger(byteLength, 2);
+      expectInt(protection, 3);
+      expectInt(flags, 4);
+      expectInt(fd, 5);
+      const mapping = mappings.find(buffer);
+      if (mapping === undefined || (flags & MAP_FIXED) !== 0) return -EINVAL;
+      return replacement.replace(mapping, byteLength, protection, flags, fd);
     },
 
     madvise(buffer, offset, length, advice) {

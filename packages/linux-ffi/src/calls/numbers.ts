@@ -15,6 +15,10 @@ export const F_GET_SEALS = 1034;
 
 // mman.h
 export const MAP_FIXED = 0x10;
+/** As an address. */
+export const MAP_FAILED: bigint = 2n ** 64n - 1n;
+export const MREMAP_MAYMOVE = 1;
+export const MREMAP_FIXED = 2;
 
 // eventpoll.h
 export const EPOLL_CTL_ADD = 1;

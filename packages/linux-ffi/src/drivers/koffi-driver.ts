@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { EINTR, EIO } from '@pageferry/linux';
 import type * as Koffi from 'koffi';
+import { takeOver } from '../memory/detach.js';
 import { openProgram } from './c-library.js';
 import type { ArgumentType, Declare, Driver, NativeFunction, ResultType, Wide } from './driver.js';
 import { LimitedQueue } from './limited-queue.js';
@@ -84,7 +85,7 @@ export class KoffiDriver implements Driver {
   }
 
   view(address: bigint, byteLength: number): ArrayBuffer {
-    return this.#koffi.view(address, byteLength);
+    return takeOver(this.#koffi.view(address, byteLength));
   }
 
   async spliceOnThread(from: number, to: number, length: number, flags: number): Promise<number> {

@@ -111,8 +111,11 @@ export interface LinuxCalls {
   /** fcntl(2) `F_ADD_SEALS`. */
   addSeals(fd: number, seals: number): number;
   /**
-   * mmap(2) at an address of the kernel's choice. The buffer spans the mapping. Pass -1 as `fd` for
-   * anonymous memory.
+   * mmap(2) at an address of the kernel's choice. Pass -1 as `fd` for anonymous memory.
+   *
+   * The buffer stands for the mapping, and shows its first `shown` bytes: all of them unless given. To
+   * show a program memory, hand out an {@link alias}: this buffer ends with the mapping. What buffers show
+   * counts as V8's external memory.
    *
    * The mapping ends with {@link munmap}; a binding that can also ends it when the buffer is
    * garbage-collected or its thread ends.
@@ -123,12 +126,42 @@ export interface LinuxCalls {
     flags: number,
     fd: number,
     offset: number,
+    shown?: number,
   ): ArrayBuffer | number;
   /**
-   * munmap(2) of a whole mapping made by {@link mmap}. Detaches `buffer` first, so that views that
-   * are still held have length 0 and no address. `-EINVAL` if it is not a live mapping.
+   * Ends a whole mapping made by {@link mmap}. Detaches `buffer` first, so that views of it that are
+   * still held have length 0 and no address. `-EINVAL` if it is not a live mapping, `-EBUSY` if the
+   * program forbids to detach the buffer (`markAsUntransferable`).
+   *
+   * What was mapped is let go at once, or, while a call on another thread uses it, as soon as that has
+   * ended. But an address that a program has seen through an {@link alias} stays valid: private pages take
+   * the place of the old ones, in one step and writable, and aliases keep their length. For a job of
+   * Node's thread pool holds the buffer and its address, and not the memory. When the last alias is
+   * garbage, a binding that is told of the memory of buffers unmaps them; another empties them, and what
+   * is not touched takes up nothing but addresses.
+   *
+   * @param kept what the private pages show: pairs of offset and length of parts that are copied into
+   *   them. Everything else is zero. `-EFAULT` for a part that does not lie within the mapping.
    */
-  munmap(buffer: ArrayBuffer): number;
+  munmap(buffer: ArrayBuffer, kept?: Float64Array): number;
+  /**
+   * As {@link munmap}, but what a program has seen through an {@link alias} stays mapped, as it is, until
+   * the last alias is garbage: for memory that nobody else writes to. Without an alias it ends at once.
+   */
+  munmapLater(buffer: ArrayBuffer): number;
+  /**
+   * Maps other memory over the first `byteLength` bytes of a mapping made by {@link mmap}, as mmap(2) maps
+   * it: buffers over it stay, and show it. In one step: whoever reads meanwhile finds the old pages or the
+   * new ones. 0, or `-errno`, and nothing has changed; `-EINVAL` for anything but a live mapping, `-EFAULT`
+   * for more than it has.
+   */
+  remap(
+    buffer: ArrayBuffer,
+    byteLength: number,
+    protection: number,
+    flags: number,
+    fd: number,
+  ): number;
   /**
    * madvise(2) on part of a mapping. `offset` must be a multiple of the page size. `-EINVAL` for
    * anything but a live mapping.
@@ -139,17 +172,18 @@ export interface LinuxCalls {
    */
   addressOf(buffer: ArrayBuffer): bigint;
   /**
-   * A second ArrayBuffer over `byteLength` bytes of a mapping, which can be taken away from whoever
-   * holds a view of it while the mapping stays: see {@link detach}. There may be any number of them, one
-   * over the other. `-EINVAL` for anything but a live mapping and a range within it.
+   * A second ArrayBuffer over `byteLength` bytes of a mapping, for a program to see: it may outlive the
+   * mapping (see {@link munmap}), and it can be taken away while the mapping stays (see {@link detach}).
+   * There may be any number of them, one over the other. `-EINVAL` for anything but a live mapping and a
+   * range within it.
    *
-   * It does not own the memory. What is not detached by then is detached when the mapping is unmapped.
    * A binding that ends mappings by itself leaves one mapped as long as it has aliases.
    */
   alias(buffer: ArrayBuffer, offset: number, byteLength: number): ArrayBuffer | number;
   /**
    * Detaches an alias: it and all its views have length 0 from now on, and the memory stays as it is.
-   * `-EINVAL` for anything but an alias, and for one that is detached already.
+   * `-EINVAL` for anything but an alias, and for one that is detached already; `-EBUSY` if the program
+   * forbids it (`markAsUntransferable`).
    */
   detach(buffer: ArrayBuffer): number;
   /**

@@ -4,6 +4,7 @@ import {
   F_SEAL_SEAL,
   F_SEAL_SHRINK,
   MAP_ANONYMOUS,
+  MAP_NORESERVE,
   MAP_PRIVATE,
   MAP_SHARED,
   PROT_READ,
@@ -14,50 +15,69 @@ import type { LinuxCalls } from '../calls/linux-calls.js';
 import { createMemoryFile } from './memory-file.js';
 import type { OwnedFd } from './owned-fd.js';
 
+const PRIVATE_PAGES = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+
+/** How much of a mapping its own buffer shows where it only stands for the mapping. */
+const TOKEN_BYTES = 1;
+
 /**
- * The one owner of a memory mapping. Closing it unmaps the memory and detaches every view of it, so
- * that a view that was kept has length 0 rather than a dangling address.
+ * The one owner of a memory mapping. Closing it lets the memory go. Views of its own buffer have length
+ * 0 then; what a program was shown ({@link alias}) keeps its length and its addresses, because a thread
+ * of Node may still read there, and shows private pages.
  */
 export class Mapping implements Disposable {
   readonly #calls: LinuxCalls;
-  /** The mapped memory, from its first byte to its last. */
+  /** The mapped memory from its first byte on: all of it, or the first byte alone. */
   readonly buffer: ArrayBuffer;
+  readonly #byteLength: number;
+  #closed = false;
 
-  private constructor(calls: LinuxCalls, buffer: ArrayBuffer) {
+  private constructor(calls: LinuxCalls, buffer: ArrayBuffer, byteLength: number) {
     this.#calls = calls;
     this.buffer = buffer;
+    this.#byteLength = byteLength;
   }
 
   /**
    * Private zeroed memory (mmap(2), `MAP_PRIVATE | MAP_ANONYMOUS`). Pages come with the first touch.
    *
    * @param flags further flags, for example `MAP_POPULATE`.
+   * @param shows how much of it `buffer` shows: with `'parts'` the rest is seen through {@link alias} alone.
    * @throws `SYSTEM_CALL_FAILED` (`ENOMEM`).
    */
-  static anonymous(calls: LinuxCalls, byteLength: number, flags = 0): Mapping {
-    return Mapping.#map(
-      calls,
-      byteLength,
-      PROT_READ | PROT_WRITE,
-      flags | MAP_PRIVATE | MAP_ANONYMOUS,
-      -1,
-    );
+  static anonymous(
+    calls: LinuxCalls,
+    byteLength: number,
+    flags = 0,
+    shows: 'all' | 'parts' = 'all',
+  ): Mapping {
+    const protection = PROT_READ | PROT_WRITE;
+    const all = flags | MAP_PRIVATE | MAP_ANONYMOUS;
+    return Mapping.ofFile(calls, -1, byteLength, protection, all, shows);
   }
 
   /**
    * Memory shared with every other mapping of the same descriptor (`MAP_SHARED`).
    *
    * @param protection `PROT_READ`, or `PROT_READ | PROT_WRITE`.
+   * @param shows see {@link anonymous}.
    * @throws `SYSTEM_CALL_FAILED` (`ENOMEM`, `EPERM` for a sealed file).
    */
-  static shared(calls: LinuxCalls, fd: number, byteLength: number, protection: number): Mapping {
-    return Mapping.ofFile(calls, fd, byteLength, protection, MAP_SHARED);
+  static shared(
+    calls: LinuxCalls,
+    fd: number,
+    byteLength: number,
+    protection: number,
+    shows: 'all' | 'parts' = 'all',
+  ): Mapping {
+    return Mapping.ofFile(calls, fd, byteLength, protection, MAP_SHARED, shows);
   }
 
   /**
    * Memory that shows a file from its beginning.
    *
    * @param flags `MAP_SHARED` or `MAP_PRIVATE`.
+   * @param shows see {@link anonymous}.
    * @throws `SYSTEM_CALL_FAILED` (`ENOMEM`, `EPERM` for a sealed file).
    */
   static ofFile(
@@ -66,32 +86,67 @@ export class Mapping implements Disposable {
     byteLength: number,
     protection: number,
     flags: number,
+    shows: 'all' | 'parts' = 'all',
   ): Mapping {
-    return Mapping.#map(calls, byteLength, protection, flags, fd);
-  }
-
-  static #map(
-    calls: LinuxCalls,
-    byteLength: number,
-    protection: number,
-    flags: number,
-    fd: number,
-  ) {
-    const buffer = calls.mmap(byteLength, protection, flags, fd, 0);
+    const shown = shows === 'all' ? byteLength : TOKEN_BYTES;
+    const buffer = calls.mmap(byteLength, protection, flags, fd, 0, shown);
     if (typeof buffer === 'number') {
       throw systemCallError('mmap', buffer, `${byteLength} bytes`);
     }
-    return new Mapping(calls, buffer);
+    return new Mapping(calls, buffer, byteLength);
   }
 
   /** Length in bytes; 0 once closed. */
   get byteLength(): number {
-    return this.buffer.byteLength;
+    return this.#closed ? 0 : this.#byteLength;
   }
 
-  /** Unmaps the memory (munmap(2)). Harmless the second time. */
-  close(): void {
-    if (this.buffer.byteLength > 0) this.#calls.munmap(this.buffer);
+  /**
+   * An `ArrayBuffer` over part of the memory, to show to a program.
+   *
+   * @throws `SYSTEM_CALL_FAILED`, where the binding cannot.
+   */
+  alias(offset: number, byteLength: number): ArrayBuffer {
+    const alias = this.#calls.alias(this.buffer, offset, byteLength);
+    if (typeof alias === 'number') throw systemCallError('alias', alias, `${byteLength} bytes`);
+    return alias;
+  }
+
+  /**
+   * Maps part of a file over the first `byteLength` bytes, at the same addresses: aliases show it.
+   *
+   * @throws `SYSTEM_CALL_FAILED` (`ENOMEM`, `EPERM` for a sealed file), and nothing has changed.
+   */
+  showFile(fd: number, byteLength: number, protection: number, flags: number): void {
+    const result = this.#calls.remap(this.buffer, byteLength, protection, flags, fd);
+    checkResult(result, 'mmap', `${byteLength} bytes`);
+  }
+
+  /** Lets go of what is mapped, and keeps the addresses: aliases show zeros from now on. */
+  showNothing(): void {
+    this.#calls.remap(this.buffer, this.#byteLength, PROT_READ | PROT_WRITE, PRIVATE_PAGES, -1);
+  }
+
+  /**
+   * Lets the memory go (munmap(2)). Harmless the second time.
+   *
+   * @param kept parts that the program still holds, pairs of offset and length: it goes on seeing their
+   *   bytes, in pages of its own.
+   */
+  close(kept?: readonly number[]): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#calls.munmap(this.buffer, kept && Float64Array.from(kept));
+  }
+
+  /**
+   * Lets the memory go when nothing refers to an alias any more, and leaves it as it is until then: for
+   * memory that nobody else writes to, and that a program still holds. Harmless the second time.
+   */
+  closeLater(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#calls.munmapLater(this.buffer);
   }
 
   [dispose](): void {

@@ -1,9 +1,9 @@
-import { dispose } from '@pageferry/core';
 import {
   checkResult,
   createMemoryFile,
   type LinuxCalls,
   MADV_POPULATE_WRITE,
+  MAP_SHARED,
   Mapping,
   type OwnedFd,
   PROT_READ,
@@ -16,11 +16,12 @@ const STEP_BYTES = 256 * 1024;
 /**
  * A memfd (memfd_create(2)) that is allocated piece by piece, from its beginning: no piece is used
  * before it is there, so a machine without memory is an error here and no SIGBUS later. The whole
- * length is mapped from the start, readable and writable.
+ * length is mapped from the start, readable and writable. Descriptor and mapping are the owner's to close.
  */
-export class GrowingMemory implements Disposable {
+export class GrowingMemory {
   readonly #calls: LinuxCalls;
-  readonly #mapping: Mapping;
+  /** Where it is mapped. Show it only as far as it is allocated. */
+  readonly mapping: Mapping;
   readonly fd: OwnedFd;
   readonly byteLength: number;
   #allocated = 0;
@@ -28,24 +29,22 @@ export class GrowingMemory implements Disposable {
   /**
    * @param name shows up in `/proc/PID/maps`.
    * @param byteLength a multiple of the page size.
+   * @param place where to map it; at addresses of its own unless given. Stays the caller's.
    * @throws `SYSTEM_CALL_FAILED` (`EMFILE`, `ENOMEM`).
    */
-  constructor(calls: LinuxCalls, name: string, byteLength: number) {
+  constructor(calls: LinuxCalls, name: string, byteLength: number, place?: Mapping) {
     this.#calls = calls;
     this.byteLength = byteLength;
     this.fd = createMemoryFile(calls, name);
     try {
       checkResult(calls.ftruncate(this.fd.fd, byteLength), 'ftruncate', `${byteLength} bytes`);
-      this.#mapping = Mapping.shared(calls, this.fd.fd, byteLength, PROT_READ | PROT_WRITE);
+      const protection = PROT_READ | PROT_WRITE;
+      place?.showFile(this.fd.fd, byteLength, protection, MAP_SHARED);
+      this.mapping = place ?? Mapping.shared(calls, this.fd.fd, byteLength, protection, 'parts');
     } catch (error) {
       this.fd.close();
       throw error;
     }
-  }
-
-  /** The memory. Use it only as far as it is allocated. */
-  get buffer(): ArrayBuffer {
-    return this.#mapping.buffer;
   }
 
   /** True if the first `byteLength` bytes are there. */
@@ -67,24 +66,10 @@ export class GrowingMemory implements Disposable {
       const result = this.#calls.fallocate(this.fd.fd, 0, this.#allocated, step);
       checkResult(result, 'fallocate', context);
       // Only saves faults later: kernels before 5.14 do not know it.
-      this.#calls.madvise(this.#mapping.buffer, this.#allocated, step, MADV_POPULATE_WRITE);
+      this.#calls.madvise(this.mapping.buffer, this.#allocated, step, MADV_POPULATE_WRITE);
       this.#allocated += step;
       if (exhausted()) break;
     }
     return this.has(byteLength);
-  }
-
-  /** Takes the mapping away, and leaves the descriptor. */
-  unmap(): void {
-    this.#mapping.close();
-  }
-
-  close(): void {
-    this.#mapping.close();
-    this.fd.close();
-  }
-
-  [dispose](): void {
-    this.close();
   }
 }

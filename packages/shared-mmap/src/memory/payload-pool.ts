@@ -7,12 +7,14 @@ import {
   type OwnedFd,
   SIZE_SEALS,
 } from '@pageferry/linux';
-import { PLACE_UNIT } from '../protocol.js';
-import { aliasOf } from './alias.js';
 import { GrowingMemory } from './growing-memory.js';
+import { guardedView, takeAway } from './guarded-view.js';
 import { OwnMemory } from './own-memory.js';
 import { alignUp, Ranges } from './ranges.js';
 import { Slot } from './slot.js';
+import { SlotBuffers } from './slot-buffers.js';
+import { alignmentOf, slotSize } from './slot-size.js';
+import { Windows } from './window.js';
 
 /** What a {@link PayloadPool} needs. */
 export interface PayloadPoolSettings {
@@ -25,9 +27,6 @@ export interface PayloadPoolSettings {
   readonly guard: boolean;
 }
 
-/** From this size on, slots begin on a page: such messages may go to `O_DIRECT` files. */
-const PAGE_BYTES = 4096;
-
 /**
  * The payload memory of a sender: one memfd that every receiver maps, cut into slots of whatever size
  * is asked for.
@@ -39,6 +38,7 @@ const PAGE_BYTES = 4096;
 export class PayloadPool implements Disposable {
   readonly #settings: PayloadPoolSettings;
   readonly #memory: GrowingMemory;
+  readonly #buffers: SlotBuffers;
   readonly #limit: number;
   readonly #slots: (Slot | undefined)[] = [];
   readonly #freeTickets: number[] = [];
@@ -52,6 +52,8 @@ export class PayloadPool implements Disposable {
   /** Bytes of the slots in `#free`. */
   #freeBytes = 0;
   #bytesOut = 0;
+  /** Where messages with memory of their own are written. */
+  readonly #windows: Windows;
   /** Memory for one message that is being allocated, over several turns of the event loop. */
   #pending: OwnMemory | undefined;
 
@@ -59,13 +61,16 @@ export class PayloadPool implements Disposable {
   constructor(settings: PayloadPoolSettings) {
     this.#settings = settings;
     const { calls, poolBytes, writable } = settings;
+    this.#windows = new Windows(calls);
     this.#limit = alignUp(poolBytes, calls.pageSize());
     this.#memory = new GrowingMemory(calls, 'pageferry-payload', this.#limit);
+    this.#buffers = new SlotBuffers(this.#memory.mapping);
     // After this process's own mapping: from now on nobody else can map it writable.
     const seals = writable ? SIZE_SEALS : SIZE_SEALS | F_SEAL_FUTURE_WRITE;
     const sealed = calls.addSeals(this.#memory.fd.fd, seals);
     if (sealed < 0) {
-      this.#memory.close();
+      this.#memory.mapping.close();
+      this.#memory.fd.close();
       if (sealed === -EINVAL && !writable) throw noSealOnWriting();
       checkResult(sealed, 'fcntl', 'F_ADD_SEALS');
     }
@@ -111,9 +116,10 @@ export class PayloadPool implements Disposable {
     const slot = found ?? this.#takeOwn(byteLength, exhausted);
     if (typeof slot === 'string') return slot;
     this.#bytesOut += slot.byteLength;
-    if (slot.own !== undefined) return slot;
     try {
-      this.#setBytes(slot, byteLength);
+      // Detached by a program, they have no length; taken away, they do not tell it.
+      const isShown = !this.#settings.guard && byteLength > 0 && slot.bytes.length === byteLength;
+      if (!isShown) this.#show(slot, byteLength);
       return slot;
     } catch (error) {
       this.giveBack(slot);
@@ -136,15 +142,23 @@ export class PayloadPool implements Disposable {
 
   /** With `guard`: detaches every view of the slot that the caller may have kept. */
   takeAway(slot: Slot): void {
-    if (!this.#settings.guard || slot.own !== undefined) return;
-    this.#settings.calls.detach(slot.bytes.buffer as ArrayBuffer);
+    // Memory of its own sees to that itself.
+    if (!this.#settings.guard || slot.buffer === undefined) return;
+    takeAway(this.#settings.calls, slot.buffer);
   }
 
-  /** Unmaps everything; what is lent out has length 0 from then on. */
+  /** Lets all memory go. Views stay: of what is lent out with its bytes, of the rest with zeros. */
   close(): void {
+    const kept: number[] = [];
+    for (const slot of this.#lent()) {
+      if (slot.own !== undefined) slot.own.abandon();
+      else kept.push(slot.offset, slot.byteLength);
+    }
     for (const slot of this.#slots) slot?.own?.close();
     this.#pending?.close();
-    this.#memory.close();
+    this.#windows.close();
+    this.#memory.mapping.close(kept);
+    this.#memory.fd.close();
     this.#slots.length = 0;
     this.#free.clear();
     this.#bytesOut = 0;
@@ -154,13 +168,28 @@ export class PayloadPool implements Disposable {
     this.close();
   }
 
-  #setBytes(slot: Slot, byteLength: number): void {
-    const { calls, guard } = this.#settings;
-    if (guard) {
-      slot.bytes = aliasOf(calls, this.#memory.buffer, slot.offset, byteLength);
-    } else if (slot.bytes.length !== byteLength) {
-      slot.bytes = new Uint8Array(this.#memory.buffer, slot.offset, byteLength);
+  /** Has `slot.bytes` be what a program is to be shown. */
+  #show(slot: Slot, byteLength: number): void {
+    const { guard } = this.#settings;
+    if (slot.own !== undefined) {
+      slot.bytes = slot.own.bytes();
+    } else if (guard) {
+      slot.buffer = this.#memory.mapping.alias(slot.offset, byteLength);
+      slot.bytes = guardedView(slot.buffer, byteLength, 'loan');
+    } else {
+      // What a program has detached has no length, and is made anew.
+      if (!slot.buffer?.byteLength) slot.buffer = this.#buffers.of(slot.offset, slot.byteLength);
+      slot.bytes = new Uint8Array(slot.buffer, 0, byteLength);
     }
+  }
+
+  /** What is in the hands of the program. */
+  #lent(): readonly Slot[] {
+    const free = new Set<Slot>();
+    for (const slots of this.#free.values()) for (const slot of slots) free.add(slot);
+    const isLent = (slot: Slot | undefined): slot is Slot =>
+      slot !== undefined && slot.sequence < 0 && !free.has(slot);
+    return this.#slots.filter(isLent);
   }
 
   #reuse(size: number): Slot | undefined {
@@ -213,16 +242,14 @@ export class PayloadPool implements Disposable {
   }
 
   #cut(offset: number, size: number): Slot {
-    const bytes = new Uint8Array(this.#memory.buffer, offset, size);
-    return this.#remember((ticket) => new Slot(ticket, offset, size, bytes));
+    return this.#remember((ticket) => new Slot(ticket, offset, size));
   }
 
   #takeOwn(byteLength: number, exhausted: () => boolean): Slot | 'growing' {
-    const { calls } = this.#settings;
     if (this.#pending?.messageLength !== byteLength) {
       this.#pending?.close();
       this.#pending = undefined;
-      this.#pending = new OwnMemory(calls, byteLength);
+      this.#pending = new OwnMemory(byteLength, { ...this.#settings, windows: this.#windows });
     }
     const own = this.#pending;
     try {
@@ -233,7 +260,7 @@ export class PayloadPool implements Disposable {
       throw error;
     }
     this.#pending = undefined;
-    return this.#remember((ticket) => new Slot(ticket, 0, own.byteLength, own.bytes, own));
+    return this.#remember((ticket) => new Slot(ticket, 0, own.byteLength, own));
   }
 
   #remember(make: (ticket: number) => Slot): Slot {
@@ -257,15 +284,4 @@ function noSealOnWriting(): PageferryError {
       "use a newer one, or receiverAccess: 'read-write' if you trust every receiver",
     { argument: 'receiverAccess', syscall: 'fcntl', errno: EINVAL, errnoName: 'EINVAL' },
   );
-}
-
-/** What a message takes up: whole cache lines, and whole pages from one page on. */
-function slotSize(byteLength: number): number {
-  if (byteLength === 0) return PLACE_UNIT;
-  if (byteLength < PAGE_BYTES) return (byteLength + PLACE_UNIT - 1) & -PLACE_UNIT;
-  return alignUp(byteLength, PAGE_BYTES);
-}
-
-function alignmentOf(size: number): number {
-  return size < PAGE_BYTES ? PLACE_UNIT : PAGE_BYTES;
 }

@@ -1,13 +1,17 @@
 import type { LoanMemory } from '@pageferry/core';
 import type { OwnMemory } from './own-memory.js';
 
+const NONE = new Uint8Array(0);
+
 /**
  * Memory for one message, and who holds it. What the sender believes about it is here, in memory of
  * the sender's own, and nowhere else: no receiver can change it.
  */
 export class Slot implements LoanMemory {
-  /** The bytes that were asked for. */
-  bytes: Uint8Array;
+  /** The bytes that were asked for; what a program was shown, and may have detached. */
+  bytes: Uint8Array = NONE;
+  /** What they are a part of: the slot, in an `ArrayBuffer` of its own. Made when it is first lent. */
+  buffer: ArrayBuffer | undefined;
   /** Names the slot in the queues. */
   readonly ticket: number;
   /** Where it begins in the payload memory, in bytes; 0 for memory of its own. */
@@ -27,17 +31,10 @@ export class Slot implements LoanMemory {
   /** True while the history keeps the message. */
   inHistory = false;
 
-  constructor(
-    ticket: number,
-    offset: number,
-    byteLength: number,
-    bytes: Uint8Array,
-    own?: OwnMemory,
-  ) {
+  constructor(ticket: number, offset: number, byteLength: number, own?: OwnMemory) {
     this.ticket = ticket;
     this.offset = offset;
     this.byteLength = byteLength;
-    this.bytes = bytes;
     this.own = own;
   }
 

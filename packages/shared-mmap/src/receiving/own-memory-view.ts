@@ -1,27 +1,37 @@
 import { senderMisbehaved } from '@pageferry/connection';
-import { dispose } from '@pageferry/core';
 import {
   F_SEAL_WRITE,
   type LinuxCalls,
   MAP_PRIVATE,
-  Mapping,
   type OwnedFd,
   PROT_READ,
   PROT_WRITE,
   SIZE_SEALS,
 } from '@pageferry/linux';
+import { alignUp } from '../memory/ranges.js';
+import type { Window, Windows } from '../memory/window.js';
 import type { Access } from '../options.js';
 import { checkedLength } from './payload-view.js';
 import { WriteGuard } from './write-guard.js';
 
+/** What it takes to show a message that has memory of its own. */
+export interface OwnMemorySettings {
+  readonly calls: LinuxCalls;
+  readonly access: Access;
+  readonly guard: boolean;
+  readonly windows: Windows;
+}
+
 /** The memory of one message that has its own, as this receiver maps it. */
-export class OwnMemoryView implements Disposable {
-  readonly #mapping: Mapping;
+export class OwnMemoryView {
+  readonly #settings: OwnMemorySettings;
+  readonly #window: Window;
   readonly bytes: Uint8Array;
 
-  private constructor(mapping: Mapping, byteLength: number) {
-    this.#mapping = mapping;
-    this.bytes = new Uint8Array(mapping.buffer, 0, byteLength);
+  private constructor(settings: OwnMemorySettings, window: Window, byteLength: number) {
+    this.#settings = settings;
+    this.#window = window;
+    this.bytes = window.bytes(byteLength, settings.guard ? 'delivery' : undefined);
   }
 
   /**
@@ -31,30 +41,44 @@ export class OwnMemoryView implements Disposable {
    * @throws `PEER_MISBEHAVED`, `SYSTEM_CALL_FAILED`.
    */
   static open(
-    calls: LinuxCalls,
+    settings: OwnMemorySettings,
     fd: OwnedFd | undefined,
     message: { readonly byteLength: number; readonly sequence: number },
-    access: Access,
   ): OwnMemoryView {
     if (fd === undefined) throw senderMisbehaved('the memory of a message was not passed');
+    const { calls, access, windows } = settings;
     const { byteLength, sequence } = message;
     const fileLength = checkedLength(calls, fd, SIZE_SEALS | F_SEAL_WRITE);
     if (byteLength > fileLength) throw senderMisbehaved('a message is longer than its memory');
     const writable = access === 'read-write';
-    // Private: a file that is sealed against writing cannot be mapped shared on older kernels.
-    // Pages that nobody writes to are the sender's all the same; a page that is written is copied.
     const protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
-    const mapping = Mapping.ofFile(calls, fd.fd, fileLength, protection, MAP_PRIVATE);
-    if (!writable) new WriteGuard(calls, mapping.buffer, 1).note(0, byteLength, sequence);
-    return new OwnMemoryView(mapping, byteLength);
+    const shown = alignUp(fileLength, calls.pageSize());
+    const window = windows.take(shown);
+    try {
+      // Private: a file that is sealed against writing cannot be mapped shared on older kernels.
+      // Pages that nobody writes to are the sender's all the same; a page that is written is copied.
+      window.mapping.showFile(fd.fd, shown, protection, MAP_PRIVATE);
+      if (!writable) new WriteGuard(calls, window.mapping.buffer, 1).note(0, byteLength, sequence);
+      return new OwnMemoryView(settings, window, byteLength);
+    } catch (error) {
+      windows.giveBack(window);
+      throw error;
+    }
   }
 
-  /** Unmaps the memory; views of it have length 0 from then on. */
+  /** The bytes again, if a program has detached those that it was shown before. */
+  renewed(byteLength: number): Uint8Array {
+    return this.#window.bytes(byteLength, undefined);
+  }
+
+  /** Lets the memory go; views of it show zeros, or another message, from then on. */
   close(): void {
-    this.#mapping.close();
+    if (this.#settings.guard) this.#window.takeAway();
+    this.#settings.windows.giveBack(this.#window);
   }
 
-  [dispose](): void {
-    this.close();
+  /** For a message that the program still holds: it goes on seeing it. */
+  abandon(): void {
+    this.#window.mapping.closeLater();
   }
 }

@@ -12,7 +12,9 @@ import {
   STAT_FIELD,
 } from '@pageferry/linux';
 import { MAX_MESSAGE_BYTES } from '../capabilities.js';
-import { aliasOf } from '../memory/alias.js';
+import { guardedView, takeAway } from '../memory/guarded-view.js';
+import { SlotBuffers } from '../memory/slot-buffers.js';
+import { slotSize } from '../memory/slot-size.js';
 import type { Access } from '../options.js';
 import { WriteGuard } from './write-guard.js';
 
@@ -24,27 +26,35 @@ export interface PayloadViewSettings {
   readonly guard: boolean;
 }
 
-/** How many views are kept to be used again. */
+/** How many views are kept to be used again. A power of two. */
 const CACHED_VIEWS = 4096;
 
-/** A view, and what it is of: asking a typed array costs a call each time. */
-interface View {
+/** The bytes of a message, and what they are of: asking a typed array costs a call each time. */
+export interface View {
   readonly bytes: Uint8Array;
   readonly offset: number;
   readonly byteLength: number;
+  /** The slot, or as much of it as was needed, in an `ArrayBuffer` of its own. */
+  readonly buffer: ArrayBuffer;
+  /** True from when it is handed out until it is given back. */
+  held: boolean;
 }
 
 /** The sender's payload memory, as this receiver maps it. */
 export class PayloadView implements Disposable {
   readonly #settings: PayloadViewSettings;
   readonly #mapping: Mapping;
+  readonly #buffers: SlotBuffers;
   readonly #writes: WriteGuard | undefined;
   /** Making a view costs more than all the rest of receiving: the last ones are used again. */
   readonly #views: (View | undefined)[] = [];
+  /** Those that are held and have no place among them. */
+  readonly #others = new Set<View>();
 
   private constructor(settings: PayloadViewSettings, mapping: Mapping) {
     this.#settings = settings;
     this.#mapping = mapping;
+    this.#buffers = new SlotBuffers(mapping);
     const { calls, access } = settings;
     if (access === 'read-only') this.#writes = new WriteGuard(calls, mapping.buffer);
   }
@@ -68,7 +78,8 @@ export class PayloadView implements Disposable {
       );
     }
     const protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
-    return new PayloadView(settings, Mapping.shared(calls, fd.fd, byteLength, protection));
+    const mapping = Mapping.shared(calls, fd.fd, byteLength, protection, 'parts');
+    return new PayloadView(settings, mapping);
   }
 
   get byteLength(): number {
@@ -76,35 +87,83 @@ export class PayloadView implements Disposable {
   }
 
   /**
-   * The bytes of a message. Only what lies within the memory.
+   * The bytes of a message, until they are given back. Only what lies within the memory.
    *
    * @param ticket names the slot; messages in the same slot often have the same length.
+   * @throws `SYSTEM_CALL_FAILED`.
    */
-  bytes(ticket: number, offset: number, byteLength: number, sequence: number): Uint8Array {
+  take(ticket: number, offset: number, byteLength: number, sequence: number): View {
     this.#writes?.note(offset, byteLength, sequence);
-    // With `guard` none is kept.
-    const known = this.#views[ticket];
-    if (known?.offset === offset && known.byteLength === byteLength) return known.bytes;
-    return this.#view(ticket, offset, byteLength);
+    const known = this.#views[ticket & (CACHED_VIEWS - 1)];
+    const fits = known?.offset === offset && known.byteLength === byteLength && byteLength > 0;
+    // A view that the program has detached has no length.
+    const view =
+      fits && known.bytes.length === byteLength ? known : this.#make(ticket, offset, byteLength);
+    view.held = true;
+    return view;
   }
 
-  #view(ticket: number, offset: number, byteLength: number): Uint8Array {
-    const { calls, guard } = this.#settings;
-    if (guard) return aliasOf(calls, this.#mapping.buffer, offset, byteLength);
-    const bytes = new Uint8Array(this.#mapping.buffer, offset, byteLength);
-    if (ticket < CACHED_VIEWS) this.#views[ticket] = { bytes, offset, byteLength };
-    return bytes;
+  /** Takes the bytes of a message back. */
+  giveBack(view: View): void {
+    view.held = false;
+    if (this.#others.size > 0) this.#others.delete(view);
+    if (this.#settings.guard) takeAway(this.#settings.calls, view.buffer);
   }
 
-  /** Unmaps the memory; every view has length 0 from then on. Harmless the second time. */
+  /** The same bytes again, if a program has detached those that it was shown before. */
+  renewed({ offset, byteLength }: View): Uint8Array {
+    return new Uint8Array(this.#mapping.alias(offset, byteLength));
+  }
+
+  #make(ticket: number, offset: number, byteLength: number): View {
+    const place = ticket & (CACHED_VIEWS - 1);
+    const known = this.#views[place];
+    if (known?.held) this.#others.add(known);
+    if (this.#settings.guard) {
+      const buffer = this.#mapping.alias(offset, byteLength);
+      const bytes = guardedView(buffer, byteLength, 'delivery');
+      const view: View = { bytes, offset, byteLength, buffer, held: true };
+      this.#others.add(view);
+      return view;
+    }
+    const here = known?.offset === offset && known.buffer.byteLength >= byteLength;
+    const buffer = here && !isDetached(known) ? known.buffer : this.#bufferOf(offset, byteLength);
+    const bytes = new Uint8Array(buffer, 0, byteLength);
+    const view: View = { bytes, offset, byteLength, buffer, held: true };
+    this.#views[place] = view;
+    return view;
+  }
+
+  /** The slot that a message of this length lies in. */
+  #bufferOf(offset: number, byteLength: number): ArrayBuffer {
+    const size = Math.min(slotSize(byteLength), this.byteLength - offset);
+    return this.#buffers.of(offset, size);
+  }
+
+  /**
+   * Lets the memory go. Views stay: those of messages that are held with their bytes, the rest with
+   * zeros. Harmless the second time.
+   */
   close(): void {
-    this.#mapping.close();
+    const kept: number[] = [];
+    const keep = (view: View | undefined): void => {
+      if (view?.held) kept.push(view.offset, view.byteLength);
+    };
+    this.#views.forEach(keep);
+    this.#others.forEach(keep);
+    this.#mapping.close(kept);
     this.#views.length = 0;
+    this.#others.clear();
   }
 
   [dispose](): void {
     this.close();
   }
+}
+
+/** Nothing but a detached buffer, and one over nothing, has no length. */
+function isDetached({ buffer }: View): boolean {
+  return buffer.byteLength === 0;
 }
 
 /**

@@ -21,13 +21,14 @@ import {
 } from '@pageferry/core';
 import { EMFILE, type LinuxCalls, type OwnedFd, systemCallError } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
+import { Windows } from '../memory/window.js';
 import type { ReceiverSettings } from '../options.js';
 import { DESCRIPTOR, DESCRIPTOR_COUNT, HELLO, MECHANISM, POLICY, WELCOME } from '../protocol.js';
 import { blockUntilNews } from './blocking-wait.js';
 import { Inbox } from './inbox.js';
 import { MessageWriter } from './message-writer.js';
 import { OwnMemoryView } from './own-memory-view.js';
-import { PayloadView } from './payload-view.js';
+import { PayloadView, type View } from './payload-view.js';
 import type { SharedMmapReceiver as Contract, SharedMmapReceiverStats } from './receiver.js';
 
 /** How often to look before waiting: up to ten microseconds' worth. */
@@ -35,8 +36,12 @@ const LOOKS = 512;
 
 /** A message in the caller's hands, or on its way there. */
 interface SharedDelivery extends DeliveryMemory {
+  bytes: Uint8Array;
   readonly ticket: number;
-  readonly own: OwnMemoryView | undefined;
+  /** Of the bytes, which have none once a program has detached them. */
+  readonly byteLength: number;
+  /** Where the bytes lie: in the payload memory, or in memory of the message's own. */
+  readonly place: View | OwnMemoryView;
 }
 
 /** A message that was taken out of the queue, but not handed over whole yet. */
@@ -57,6 +62,7 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
   readonly #writer: MessageWriter;
   /** Memories of messages that are held and have their own. */
   readonly #owns = new Set<OwnMemoryView>();
+  readonly #windows: Windows;
   /** Ends whatever waits for a destination. */
   readonly #closing = new AbortController();
   #pending: Pending | undefined;
@@ -81,6 +87,7 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
     this.#settings = settings;
     this.#connection = connection;
     this.#payload = payload;
+    this.#windows = new Windows(calls);
     const { budget } = this;
     const { spinMicroseconds, whenBehind } = settings;
     this.#waits = new AdaptiveWaits({
@@ -180,7 +187,7 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
     if (this.#pending !== undefined) return this.#pollPending(this.#pending);
     const memory = this.#take();
     if (typeof memory !== 'object') return memory;
-    if (!this.#mayHold(memory.bytes.length)) {
+    if (!this.#mayHold(memory.byteLength)) {
       this.#pending = { memory, moved: 0 };
       return undefined;
     }
@@ -193,7 +200,7 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
 
   protected override giveBack(memory: SharedDelivery): void {
     this.#held--;
-    this.#bytesHeld -= memory.bytes.length;
+    this.#bytesHeld -= memory.byteLength;
     this.#return(memory);
     // A receive may wait for this room.
     if (this.#waits.parked > 0) this.#waits.wake();
@@ -215,9 +222,12 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
     const { memory } = pending;
     const start = pending.moved;
     try {
-      await withEither(signal, this.#closing.signal, (stop) =>
-        this.#writer.write(fd, memory.bytes, pending, stop),
-      );
+      // Again, should a program detach the bytes meanwhile.
+      while (pending.moved < memory.byteLength) {
+        await withEither(signal, this.#closing.signal, (stop) =>
+          this.#writer.write(fd, this.#bytesOf(memory), pending, stop),
+        );
+      }
     } catch (error) {
       throw withBytesTransferred(error, pending.moved - start);
     }
@@ -242,23 +252,37 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
     this.#waits.fail(closed);
     // The thread pool may still read from the memory.
     await this.#writer.settled();
+    // Before the sender learns that it may use the memory again: what is held is copied.
+    this.#payload.close();
+    for (const own of this.#owns) own.abandon();
+    this.#windows.close();
     this.#connection.close();
     this.#passed?.close();
-    for (const own of this.#owns) own.close();
-    this.#payload.close();
+  }
+
+  /** The bytes of a message that was not handed out: a program may have detached what it saw before. */
+  #bytesOf(memory: SharedDelivery): Uint8Array {
+    const { bytes, byteLength, place } = memory;
+    if (bytes.length !== byteLength) {
+      const isOwn = place instanceof OwnMemoryView;
+      memory.bytes = isOwn ? place.renewed(byteLength) : this.#payload.renewed(place);
+    }
+    return memory.bytes;
   }
 
   /** The message that is in between, or what is left of it, if it may be held. */
   #pollPending({ memory, moved }: Pending): SharedDelivery | undefined {
-    if (!this.#mayHold(memory.bytes.length - moved)) return undefined;
+    const byteLength = memory.byteLength - moved;
+    if (!this.#mayHold(byteLength)) return undefined;
     this.#pending = undefined;
+    const bytes = this.#bytesOf(memory);
     if (moved === 0) return this.#hold(memory);
-    return this.#hold({ ...memory, bytes: memory.bytes.subarray(moved), offset: moved });
+    return this.#hold({ ...memory, bytes: bytes.subarray(moved), byteLength, offset: moved });
   }
 
   #hold(memory: SharedDelivery): SharedDelivery {
     this.#held++;
-    this.#bytesHeld += memory.bytes.length;
+    this.#bytesHeld += memory.byteLength;
     return memory;
   }
 
@@ -292,8 +316,8 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
   }
 
   #inPayload({ sequence, byteLength, ticket, offset }: Inbox): SharedDelivery {
-    const bytes = this.#payload.bytes(ticket, offset, byteLength, sequence);
-    return { bytes, sequence, offset: 0, ticket, own: undefined };
+    const place = this.#payload.take(ticket, offset, byteLength, sequence);
+    return { bytes: place.bytes, sequence, offset: 0, ticket, byteLength, place };
   }
 
   /**
@@ -321,20 +345,21 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
       this.#passed = passed;
     }
     const message = { byteLength, sequence };
-    const own = OwnMemoryView.open(this.#calls, this.#passed, message, this.#settings.access);
+    const settings = { calls: this.#calls, windows: this.#windows, ...this.#settings };
+    const own = OwnMemoryView.open(settings, this.#passed, message);
     this.#passed?.close();
     this.#passed = undefined;
     this.#owns.add(own);
-    return { bytes: own.bytes, sequence, offset: 0, ticket, own };
+    return { bytes: own.bytes, sequence, offset: 0, ticket, byteLength, place: own };
   }
 
   #return(memory: SharedDelivery): void {
-    const { own, ticket, sequence, bytes } = memory;
-    if (own !== undefined) {
-      this.#owns.delete(own);
-      own.close();
-    } else if (this.#settings.guard) {
-      this.#calls.detach(bytes.buffer as ArrayBuffer);
+    const { place, ticket, sequence } = memory;
+    if (place instanceof OwnMemoryView) {
+      this.#owns.delete(place);
+      place.close();
+    } else {
+      this.#payload.giveBack(place);
     }
     this.#connection.giveBack(ticket, sequence | 0, 0, 0);
   }
@@ -342,7 +367,7 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
   #isFull(): boolean {
     if (this.#held >= this.#settings.maxBorrowed) return true;
     const pending = this.#pending;
-    return pending !== undefined && !this.#mayHold(pending.memory.bytes.length - pending.moved);
+    return pending !== undefined && !this.#mayHold(pending.memory.byteLength - pending.moved);
   }
 
   /** Whether the caller may hold so many more bytes. */

@@ -1,8 +1,5 @@
 import { PageferryError } from '@pageferry/core';
 
-/** Up to here Node's own pool is quickest, and keeping such buffers would not pay. */
-const SMALLEST_KEPT = 4096;
-
 /** Larger buffers are not kept: they would tie up too much memory. */
 const LARGEST_KEPT = 16 * 1024 * 1024;
 
@@ -21,17 +18,20 @@ export class BufferPool {
   }
 
   /**
-   * A buffer of `byteLength` bytes or more, aligned to 8 bytes. Its content is undefined.
+   * A buffer of `byteLength` bytes or more, in an `ArrayBuffer` of its own. Its content is undefined.
+   *
+   * Not out of Node's own pool, although that is quicker for small ones: who clones a message, or has
+   * its memory moved on, reaches all of its `ArrayBuffer`.
    *
    * @throws `SYSTEM_CALL_FAILED` when memory is short.
    */
   take(byteLength: number): Buffer {
-    if (byteLength < SMALLEST_KEPT) return Buffer.allocUnsafe(byteLength);
     const capacity = capacityFor(byteLength);
-    const kept = this.#free.get(capacity)?.pop();
-    if (kept !== undefined) {
+    const free = this.#free.get(capacity);
+    for (let kept = free?.pop(); kept !== undefined; kept = free?.pop()) {
       this.#kept -= capacity;
-      return kept;
+      // A program may have kept a view, and had the memory moved on.
+      if (kept.length === capacity) return kept;
     }
     try {
       return Buffer.allocUnsafeSlow(capacity);
@@ -45,7 +45,7 @@ export class BufferPool {
   /** Takes back what `take` returned, once nobody reads or writes it any more. */
   giveBack(buffer: Buffer): void {
     const capacity = buffer.length;
-    const worthKeeping = capacity >= SMALLEST_KEPT && capacity <= LARGEST_KEPT;
+    const worthKeeping = capacity > 0 && capacity <= LARGEST_KEPT;
     if (!worthKeeping || this.#kept + capacity > this.#limit) return;
     const kept = this.#free.get(capacity);
     if (kept === undefined) this.#free.set(capacity, [buffer]);
@@ -63,6 +63,6 @@ export class BufferPool {
 /** Few different sizes, so that a buffer fits the next message too: four steps to a power of two. */
 function capacityFor(byteLength: number): number {
   if (byteLength > LARGEST_KEPT) return byteLength;
-  const step = 2 ** Math.max(10, 29 - Math.clz32(byteLength - 1));
+  const step = 2 ** Math.max(4, 29 - Math.clz32(byteLength - 1));
   return Math.ceil(byteLength / step) * step;
 }

@@ -1,3 +1,4 @@
+import { PageferryError } from '@pageferry/core';
 import type { BufferPool } from '../memory/buffer-pool.js';
 import type { ByteSource } from '../protocol/frame.js';
 
@@ -12,6 +13,8 @@ export class InboundMessage {
   readonly byteLength: number;
   readonly #pool: BufferPool;
   #memory: Buffer = NO_MEMORY;
+  /** Length of the memory: a program that kept a view of an earlier message can detach it. */
+  #capacity = 0;
   #start = 0;
   #end = 0;
   /** Bytes that were moved on. */
@@ -43,6 +46,7 @@ export class InboundMessage {
 
   /** Bytes that its memory can still take. */
   get room(): number {
+    if (this.#memory.length !== this.#capacity) return 0;
     return Math.min(this.#memory.length - this.#end, this.rest - (this.#end - this.#start));
   }
 
@@ -51,8 +55,13 @@ export class InboundMessage {
     return this.#memory.subarray(this.#end, this.#end + this.room);
   }
 
-  /** What is here and was not moved on. */
+  /**
+   * What is here and was not moved on.
+   *
+   * @throws `BYTES_DETACHED`, each time, if it is lost.
+   */
   get bytes(): Buffer {
+    if (this.#memory.length !== this.#capacity) throw lost();
     return this.#memory.subarray(this.#start, this.#end);
   }
 
@@ -60,12 +69,14 @@ export class InboundMessage {
    * Sees to memory for `byteLength` more bytes, counted from the first that was not moved on, in one
    * piece. Copies what is here if that takes another buffer.
    *
-   * @throws `SYSTEM_CALL_FAILED` when memory is short.
+   * @throws `SYSTEM_CALL_FAILED` when memory is short, `BYTES_DETACHED` if it is lost.
    */
   reserve(byteLength: number): void {
-    if (this.#memory.length - this.#start >= byteLength) return;
+    const { bytes } = this;
+    if (this.#capacity - this.#start >= byteLength) return;
     const larger = this.#pool.take(byteLength);
-    this.bytes.copy(larger);
+    bytes.copy(larger);
+    this.#capacity = larger.length;
     // The old memory is not used again: the socket may have been told to read into it.
     this.#memory = larger;
     this.#end -= this.#start;
@@ -100,6 +111,15 @@ export class InboundMessage {
   takeMemory(): Buffer {
     const memory = this.#memory;
     this.#memory = NO_MEMORY;
+    this.#capacity = 0;
     return memory;
   }
+}
+
+function lost(): PageferryError {
+  return new PageferryError(
+    'BYTES_DETACHED',
+    'part of this message is lost: the program had another API take over a view that it kept of an ' +
+      'earlier delivery, and the memory was in use again. Pass a copy, delivery.copy()',
+  );
 }

@@ -23,6 +23,8 @@ import { Releases } from './releases.js';
 interface BufferDelivery extends DeliveryMemory {
   /** The pool's buffer that `bytes` are a part of. */
   readonly buffer: Buffer;
+  /** Of the bytes, which have none once a program has detached them. */
+  readonly byteLength: number;
 }
 
 /** How much of a message that is moved on is in memory at a time. */
@@ -73,8 +75,10 @@ export class SocketReceiver extends BaseReceiver<BufferDelivery> {
     if (!message.whole) return undefined;
     this.#inbox.finish();
     this.#bytesHeld += message.rest;
-    const { bytes, sequence, moved: offset } = message;
-    return { bytes, sequence, offset, buffer: message.takeMemory() };
+    const { sequence, moved: offset, rest: byteLength } = message;
+    // Nobody else is shown an empty one: a program can detach it.
+    const bytes = byteLength === 0 ? Buffer.alloc(0) : message.bytes;
+    return { bytes, sequence, offset, byteLength, buffer: message.takeMemory() };
   }
 
   protected override waitUntil(ready: () => boolean, signal?: AbortSignal): Promise<void> {
@@ -82,7 +86,7 @@ export class SocketReceiver extends BaseReceiver<BufferDelivery> {
   }
 
   protected override giveBack(memory: BufferDelivery): void {
-    this.#bytesHeld -= memory.bytes.length;
+    this.#bytesHeld -= memory.byteLength;
     this.#pool.giveBack(memory.buffer);
     this.#releases.add(memory.sequence);
     // A receive may wait for this room.

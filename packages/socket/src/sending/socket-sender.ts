@@ -20,6 +20,8 @@ import type { OutgoingMessage } from './outgoing-message.js';
 interface BufferLoan extends LoanMemory {
   /** The pool's buffer: room for the frame, and then `bytes`. */
   readonly buffer: Buffer;
+  /** Of the bytes, which have none once a program has detached them. */
+  readonly byteLength: number;
 }
 
 interface SentMessage extends OutgoingMessage {
@@ -66,11 +68,12 @@ export class SocketSender extends BaseSender<BufferLoan> {
     if (this.#bytesOut > 0 && this.#bytesOut + byteLength > this.#poolBytes) return undefined;
     const buffer = this.#pool.take(FRAME_BYTES + byteLength);
     this.#bytesOut += byteLength;
-    return { bytes: buffer.subarray(FRAME_BYTES, FRAME_BYTES + byteLength), buffer };
+    const bytes = buffer.subarray(FRAME_BYTES, FRAME_BYTES + byteLength);
+    return { bytes, byteLength, buffer };
   }
 
   protected override free(memory: BufferLoan): void {
-    this.#bytesOut -= memory.bytes.length;
+    this.#bytesOut -= memory.byteLength;
     this.#pool.giveBack(memory.buffer);
   }
 
@@ -180,7 +183,7 @@ export class SocketSender extends BaseSender<BufferLoan> {
   #takeBack(message: SentMessage): void {
     message.holders--;
     if (message.holders > 0) return;
-    this.#bytesOut -= message.memory.bytes.length;
+    this.#bytesOut -= message.memory.byteLength;
     if (message.reusable) this.#pool.giveBack(message.memory.buffer);
   }
 }

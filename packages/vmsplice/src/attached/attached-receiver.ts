@@ -27,6 +27,15 @@ interface SlotDelivery extends DeliveryMemory {
   readonly slot: Slot;
 }
 
+/** Bytes that were read, and of which the part from `start` to `end` was not handed on. */
+interface Chunk {
+  readonly slot: Slot;
+  start: number;
+  readonly end: number;
+  /** Bytes that have moved on already. */
+  moved: number;
+}
+
 /** The most that one delivery holds. */
 const CHUNK_BYTES = 256 * 1024;
 
@@ -45,8 +54,8 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
   #sequence = 0;
   #onThread: Promise<unknown> = Promise.resolve();
   readonly #routes: RouteMemory;
-  /** What was read for a destination that then failed. */
-  #rest: { readonly slot: Slot; bytes: Uint8Array; offset: number } | undefined;
+  /** What was read and not handed on yet: for a destination that then failed, for example. */
+  #rest: Chunk | undefined;
 
   constructor(calls: LinuxCalls, settings: AttachSettings) {
     super({
@@ -68,22 +77,12 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
   }
 
   protected override poll(): SlotDelivery | 'end' | undefined {
-    if (this.#rest !== undefined) {
-      const { slot, bytes, offset } = this.#rest;
-      this.#rest = undefined;
-      return { bytes, sequence: this.#sequence++, offset, slot };
-    }
-    const slot = this.#pool.take(CHUNK_BYTES);
-    if (slot === undefined) return undefined;
-    let count = 0;
-    try {
-      count = this.#read(slot);
-    } finally {
-      if (count <= 0) this.#pool.giveBack(slot);
-    }
-    if (count <= 0) return count === 0 ? 'end' : undefined;
-    const bytes = slot.bytes.subarray(0, count);
-    return { bytes, sequence: this.#sequence++, offset: 0, slot };
+    const chunk = this.#next();
+    if (typeof chunk !== 'object') return chunk;
+    const { slot, start, end, moved } = chunk;
+    const bytes = slot.bytes.subarray(start, end);
+    this.#rest = undefined;
+    return { bytes, sequence: this.#sequence++, offset: moved, slot };
   }
 
   protected override waitUntil(ready: () => boolean, signal?: AbortSignal): Promise<void> {
@@ -127,12 +126,28 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
     this.#pool.close();
   }
 
+  /** What is to be handed on next. It is kept until that has succeeded. */
+  #next(): Chunk | 'end' | undefined {
+    if (this.#rest !== undefined) return this.#rest;
+    const slot = this.#pool.take(CHUNK_BYTES);
+    if (slot === undefined) return undefined;
+    let count = 0;
+    try {
+      count = this.#read(slot);
+    } finally {
+      if (count <= 0) this.#pool.giveBack(slot);
+    }
+    if (count <= 0) return count === 0 ? 'end' : undefined;
+    this.#rest = { slot, start: 0, end: count, moved: 0 };
+    return this.#rest;
+  }
+
   /** @returns bytes read, 0 at the end, -1 if there is nothing now. */
   #read(slot: Slot): number {
     // The pipe may be in blocking mode, and that is not this program's to change.
     const revents = pollNow(this.#calls, this.#fd, POLLIN);
     if (revents === 0) return -1;
-    const count = this.#calls.read(this.#fd, slot.bytes, 0, CHUNK_BYTES);
+    const count = this.#calls.read(this.#fd, slot.inner, 0, CHUNK_BYTES);
     if (count === -EAGAIN) return -1;
     if (count < 0) throw systemCallError('read', count);
     return count;
@@ -160,34 +175,28 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
   }
 
   async #copyTo(fd: number, signal: AbortSignal | undefined): Promise<SpliceResult | undefined> {
-    let chunk: SlotDelivery | 'end' | undefined;
+    let next: Chunk | 'end' | undefined;
     await this.waitUntil(() => {
-      chunk = this.poll();
-      return chunk !== undefined;
+      next = this.#next();
+      return next !== undefined;
     }, signal);
-    const found = chunk as unknown as SlotDelivery | 'end';
-    if (found === 'end') return undefined;
-    const { slot, bytes, sequence } = found;
-    let written = 0;
-    try {
-      while (written < bytes.length) written += await this.#write(fd, bytes, written, signal);
-    } catch (error) {
-      this.#rest = { slot, bytes: bytes.subarray(written), offset: found.offset + written };
-      this.#sequence--;
-      throw error;
+    const chunk = next as unknown as Chunk | 'end';
+    if (chunk === 'end') return undefined;
+    const byteLength = chunk.end - chunk.start;
+    while (chunk.start < chunk.end) {
+      const count = await this.#write(fd, chunk, signal);
+      chunk.start += count;
+      chunk.moved += count;
     }
-    this.#pool.giveBack(slot);
-    return { byteLength: bytes.length, sequence, method: 'read-write', userSpaceCopies: 2 };
+    this.#rest = undefined;
+    this.#pool.giveBack(chunk.slot);
+    const sequence = this.#sequence++;
+    return { byteLength, sequence, method: 'read-write', userSpaceCopies: 2 };
   }
 
-  async #write(
-    fd: number,
-    bytes: Uint8Array,
-    offset: number,
-    signal?: AbortSignal,
-  ): Promise<number> {
+  async #write(fd: number, { slot, start, end }: Chunk, signal?: AbortSignal): Promise<number> {
     await waitUntilReady(this.#calls, fd, POLLOUT, this.#spinMicroseconds, signal);
-    const writing = writeToFileOnThread(this.#calls, fd, bytes, offset, bytes.length - offset);
+    const writing = writeToFileOnThread(this.#calls, fd, slot.inner, start, end - start);
     this.#onThread = writing;
     const count = await writing;
     if (count === -EAGAIN) return 0;

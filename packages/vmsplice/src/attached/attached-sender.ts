@@ -66,7 +66,7 @@ export class AttachedSender extends BaseSender<SlotMemory> {
   protected override accept(memory: SlotMemory, byteLength: number): AcceptOutcome {
     if (!this.#readerLives()) return 'no-receiver';
     if (!this.hasLeft()) return 'full';
-    const bytes = memory.bytes.subarray(0, byteLength);
+    const bytes = memory.slot.inner.subarray(0, byteLength);
     this.#leaving = { slot: memory.slot, bytes, offset: 0 };
     // What does not fit now leaves when the reader makes room, whether or not anybody waits for it.
     if (!this.hasLeft()) {

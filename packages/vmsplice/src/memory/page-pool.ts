@@ -10,10 +10,19 @@ import {
 /** Slots up to this size share a region of this size; larger ones have a region to themselves. */
 const REGION_BYTES = 2 * 1024 * 1024;
 
+/** How many regions without pages are kept: they take up addresses alone. */
+const MAX_EMPTY = 16;
+
 /** Memory for one message: page-aligned, from `mmap`, never from V8's heap. */
 export interface Slot {
-  /** The bytes that were asked for. */
-  bytes: Uint8Array;
+  /**
+   * The bytes that were asked for, in an `ArrayBuffer` of their own, to show to a program.
+   *
+   * @throws `SYSTEM_CALL_FAILED`.
+   */
+  readonly bytes: Uint8Array;
+  /** The same bytes for this package alone: nobody else can detach them. */
+  readonly inner: Uint8Array;
   /** What the slot takes up, in bytes; 0 for a message of 0 bytes. */
   readonly byteLength: number;
   /** True if pages of this slot may still be referenced by somebody: they must be replaced. */
@@ -27,14 +36,47 @@ interface Region {
   readonly byteLength: number;
   /** Slots of this region that are lent out. */
   lent: number;
+  /** False once its pages were given back, and none is needed yet. */
+  resident: boolean;
 }
 
-interface PooledSlot extends Slot {
-  readonly region: Region;
-  readonly offset: number;
-}
+const NONE = new Uint8Array(0);
 
-const EMPTY = new Uint8Array(0);
+/** A part of a region, and the two `ArrayBuffer`s over it, which are made once. */
+class PooledSlot implements Slot {
+  inner: Uint8Array = NONE;
+  referenced = false;
+  #bytes = NONE;
+  #buffer: ArrayBuffer | undefined;
+
+  constructor(
+    readonly region: Region,
+    readonly offset: number,
+    readonly byteLength: number,
+  ) {}
+
+  /** Has `inner` be so long. */
+  resize(byteLength: number): void {
+    if (this.inner.length === byteLength) return;
+    if (this.inner === NONE) this.inner = new Uint8Array(this.#alias());
+    this.inner = new Uint8Array(this.inner.buffer, 0, byteLength);
+  }
+
+  get bytes(): Uint8Array {
+    const { byteLength } = this.inner;
+    // Those that a program has detached have no length.
+    if (this.#bytes.length === byteLength) return this.#bytes;
+    if (this.#buffer?.byteLength !== this.byteLength) {
+      this.#buffer = this.#alias();
+    }
+    this.#bytes = new Uint8Array(this.#buffer, 0, byteLength);
+    return this.#bytes;
+  }
+
+  #alias(): ArrayBuffer {
+    return this.region.mapping.alias(this.offset, this.byteLength);
+  }
+}
 
 /**
  * Page-aligned memory for messages of any size, lent out and taken back.
@@ -51,6 +93,8 @@ export class PagePool implements Disposable {
   readonly #pageSize: number;
   readonly #free = new Map<number, PooledSlot[]>();
   readonly #regions = new Set<Region>();
+  /** Regions whose pages were given back, and that nobody needs at present. The oldest come first. */
+  readonly #emptied = new Set<Region>();
   #bytesOut = 0;
   #bytesMapped = 0;
   #closed = false;
@@ -75,16 +119,20 @@ export class PagePool implements Disposable {
    * @throws `SYSTEM_CALL_FAILED` (`mmap`, `ENOMEM`).
    */
   take(byteLength: number): Slot | undefined {
-    if (byteLength === 0) return { bytes: EMPTY, byteLength: 0, referenced: false };
+    if (byteLength === 0) return emptySlot();
     if (!this.hasRoomFor(byteLength)) return undefined;
     const size = this.#slotSize(byteLength);
     const slot = this.#free.get(size)?.pop() ?? this.#map(size);
     slot.region.lent++;
+    this.#makeResident(slot.region);
     this.#bytesOut += size;
-    if (slot.bytes.length !== byteLength) {
-      slot.bytes = new Uint8Array(slot.region.mapping.buffer, slot.offset, byteLength);
+    try {
+      slot.resize(byteLength);
+      return slot;
+    } catch (error) {
+      this.giveBack(slot);
+      throw error;
     }
-    return slot;
   }
 
   /** Whether a slot for so many bytes can be taken now. */
@@ -107,11 +155,16 @@ export class PagePool implements Disposable {
     this.#trim(0);
   }
 
-  /** Unmaps everything; what is lent out has length 0 from then on. */
+  /** Lets all memory go: what is lent out when it is garbage, and stays as it is until then. */
   close(): void {
     this.#closed = true;
-    for (const region of this.#regions) region.mapping.close();
+    for (const { mapping, lent } of this.#regions) {
+      if (lent > 0) mapping.closeLater();
+      else mapping.close();
+    }
+    for (const { mapping } of this.#emptied) mapping.close();
     this.#regions.clear();
+    this.#emptied.clear();
     this.#free.clear();
     this.#bytesOut = 0;
     this.#bytesMapped = 0;
@@ -133,10 +186,10 @@ export class PagePool implements Disposable {
     const byteLength = Math.max(slotSize, REGION_BYTES);
     this.#trim(byteLength);
     // One huge page more than needed, so that an aligned part of the right size lies within.
-    const mapping = Mapping.anonymous(this.#calls, byteLength + REGION_BYTES);
+    const mapping = Mapping.anonymous(this.#calls, byteLength + REGION_BYTES, 0, 'parts');
     const address = this.#calls.addressOf(mapping.buffer);
     const start = Number(-address & BigInt(REGION_BYTES - 1));
-    const region: Region = { mapping, start, byteLength, lent: 0 };
+    const region: Region = { mapping, start, byteLength, lent: 0, resident: true };
     this.#regions.add(region);
     this.#bytesMapped += byteLength;
     this.#calls.madvise(mapping.buffer, start, byteLength, MADV_HUGEPAGE);
@@ -153,8 +206,7 @@ export class PagePool implements Disposable {
     const slots: PooledSlot[] = [];
     const end = region.start + region.byteLength;
     for (let offset = end - slotSize; offset >= region.start; offset -= slotSize) {
-      const bytes = new Uint8Array(region.mapping.buffer, offset, slotSize);
-      slots.push({ bytes, byteLength: slotSize, referenced: false, region, offset });
+      slots.push(new PooledSlot(region, offset, slotSize));
     }
     const first = slots.pop() as PooledSlot;
     this.#free.set(slotSize, (this.#free.get(slotSize) ?? []).concat(slots));
@@ -170,19 +222,47 @@ export class PagePool implements Disposable {
     return true;
   }
 
-  /** Unmaps regions that are free, until `wanted` more bytes fit within what is kept. */
+  /** Has memory for a region again, if it was given back. */
+  #makeResident(region: Region): void {
+    if (region.resident) return;
+    this.#trim(region.byteLength);
+    region.resident = true;
+    this.#emptied.delete(region);
+    this.#regions.add(region);
+    this.#bytesMapped += region.byteLength;
+  }
+
+  /** Gives back the pages of regions that are free, until `wanted` more bytes fit within what is kept. */
   #trim(wanted: number): void {
-    if (this.#bytesMapped + wanted <= this.#kept) return;
     for (const region of this.#regions) {
       if (this.#bytesMapped + wanted <= this.#kept) return;
-      if (region.lent > 0) continue;
-      for (const [size, slots] of this.#free) {
-        const kept = slots.filter((slot) => slot.region !== region);
-        if (kept.length !== slots.length) this.#free.set(size, kept);
-      }
-      this.#regions.delete(region);
-      this.#bytesMapped -= region.byteLength;
-      region.mapping.close();
+      if (region.lent === 0) this.#empty(region);
     }
   }
+
+  /** Gives the pages back, and keeps the addresses, and the buffers over them, to use again. */
+  #empty(region: Region): void {
+    const { mapping, start, byteLength } = region;
+    this.#calls.madvise(mapping.buffer, start, byteLength, MADV_DONTNEED);
+    region.resident = false;
+    this.#bytesMapped -= byteLength;
+    this.#regions.delete(region);
+    this.#emptied.add(region);
+    const [first] = this.#emptied;
+    if (this.#emptied.size > MAX_EMPTY && first !== undefined) this.#forget(first);
+  }
+
+  #forget(region: Region): void {
+    for (const [size, slots] of this.#free) {
+      const kept = slots.filter((slot) => slot.region !== region);
+      if (kept.length !== slots.length) this.#free.set(size, kept);
+    }
+    this.#emptied.delete(region);
+    region.mapping.close();
+  }
+}
+
+/** A new one each time: a program can detach what it is shown, be it empty. */
+function emptySlot(): Slot {
+  return { bytes: new Uint8Array(0), inner: NONE, byteLength: 0, referenced: false };
 }

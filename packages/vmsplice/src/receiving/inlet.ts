@@ -101,7 +101,7 @@ export class Inlet {
    */
   read(message: InboundMessage, slot: Slot, offset: number, length: number): number {
     const { calls, pipe } = this.#settings;
-    const count = this.#taken(message, calls.read(pipe.fd, slot.bytes, offset, length), 'read');
+    const count = this.#taken(message, calls.read(pipe.fd, slot.inner, offset, length), 'read');
     if (count === 0) throw senderMisbehaved('the pipe holds less than was announced');
     return count;
   }
@@ -163,11 +163,11 @@ export class Inlet {
     const { pool } = this.#settings;
     const length = message.byteLength - message.moved;
     const { carry } = message;
-    if (carry?.start === 0 && carry.slot.bytes.length === length) return carry.slot;
+    if (carry?.start === 0 && carry.slot.inner.length === length) return carry.slot;
     const slot = pool.take(length);
     if (slot === undefined) return undefined;
     if (carry !== undefined) {
-      slot.bytes.set(carry.slot.bytes.subarray(carry.start, carry.end));
+      slot.inner.set(carry.slot.inner.subarray(carry.start, carry.end));
       carry.pool.giveBack(carry.slot);
     }
     message.carry = { slot, pool, start: 0, end: message.taken - message.moved };

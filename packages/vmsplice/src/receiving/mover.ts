@@ -164,7 +164,7 @@ export class Mover implements Disposable {
       await this.#waitForRoom(move.fd, move.signal);
       const length = Math.min(most, carry.end - carry.start);
       // What direct I/O refuses, or cannot be spliced to, goes through the page cache.
-      const writing = writeToFileOnThread(calls, move.fd, carry.slot.bytes, carry.start, length);
+      const writing = writeToFileOnThread(calls, move.fd, carry.slot.inner, carry.start, length);
       const count = await this.#keep(writing);
       if (count === -EAGAIN) continue;
       if (count < 0) throw systemCallError('write', count);

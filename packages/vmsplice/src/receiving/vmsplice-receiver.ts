@@ -227,9 +227,11 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
         return undefined;
       }
     }
+    // First: it is not finished if there are none.
+    const { bytes } = slot;
     message.carry = undefined;
     this.#inlet.finish(message);
-    return { bytes: slot.bytes, sequence: message.sequence, offset: message.moved, slot };
+    return { bytes, sequence: message.sequence, offset: message.moved, slot };
   }
 
   /** Bytes of a message that can be taken; 0 if none came while polling was allowed. */

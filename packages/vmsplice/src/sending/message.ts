@@ -3,7 +3,7 @@ import type { Slot } from '../memory/page-pool.js';
 /** A message on its way to one or more receivers. */
 export interface OutgoingMessage {
   readonly slot: Slot;
-  /** Its bytes, possibly fewer than the slot's. */
+  /** Its bytes, possibly fewer than the slot's, which no program can detach. */
   readonly bytes: Uint8Array;
   readonly sequence: number;
   /** Receivers that have not given it back yet. */

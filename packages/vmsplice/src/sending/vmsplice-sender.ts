@@ -100,7 +100,7 @@ export class VmspliceSender extends BaseSender<SlotMemory> {
     }
     const { slot } = memory;
     const bytes =
-      byteLength === slot.bytes.length ? slot.bytes : slot.bytes.subarray(0, byteLength);
+      byteLength === slot.inner.length ? slot.inner : slot.inner.subarray(0, byteLength);
     const message: OutgoingMessage = { slot, bytes, sequence: this.#sequence++, holders: 0 };
     for (const lane of this.#lanes) lane.accept(message);
     this.#pump();

@@ -40,6 +40,8 @@ export const HARMLESS_ARGUMENTS: Readonly<Record<Method, readonly unknown[]>> = 
   addSeals: [noFile, 0],
   mmap: [4096, 1, 1, noFile, 0],
   munmap: [new ArrayBuffer(16)],
+  munmapLater: [new ArrayBuffer(16)],
+  remap: [new ArrayBuffer(16), 16, 1, 2, noFile],
   madvise: [new ArrayBuffer(16), 0, 16, 4],
   addressOf: [new ArrayBuffer(16)],
   alias: [new ArrayBuffer(16), 0, 16],

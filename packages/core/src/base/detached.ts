@@ -1,0 +1,20 @@
+import { PageferryError } from '../errors.js';
+
+/**
+ * The error for bytes that some other API has detached: their `ArrayBuffer` has been moved on, and the
+ * view that was handed out has length 0.
+ *
+ * @param what 'loan' or 'delivery'.
+ */
+export function bytesDetached(what: 'loan' | 'delivery'): PageferryError {
+  const remedy =
+    what === 'loan'
+      ? 'give it memory of its own, copy the result into loan.bytes, and release this loan'
+      : 'give it a copy, delivery.copy()';
+  return new PageferryError(
+    'BYTES_DETACHED',
+    `another API took over the memory of this ${what}, as a byte stream does with what is enqueued ` +
+      `(controller.enqueue) or read into (reader.read(view)), and ArrayBuffer.transfer, structuredClone ` +
+      `and postMessage with a transfer list: ${remedy}`,
+  );
+}
