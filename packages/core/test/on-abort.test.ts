@@ -16,6 +16,17 @@ describe('what waits for a signal', () => {
     expect(listenersOf(signal)).toBe(0);
   });
 
+  test('is called behind listeners of others, too (11.12)', () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const called: string[] = [];
+    signal.addEventListener('abort', () => called.push('another'));
+    onAbort(signal, () => called.push('ours'));
+    controller.abort();
+    expect(called).toEqual(['another', 'ours']);
+    expect(listenersOf(signal)).toBe(1);
+  });
+
   test('can be taken back, once, also while the signal fires (11.12)', () => {
     const controller = new AbortController();
     const { signal } = controller;

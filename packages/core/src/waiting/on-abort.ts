@@ -60,11 +60,13 @@ function stopListening(signal: AbortSignal): void {
   signal.removeEventListener('abort', onFire);
 }
 
-/** The one listener. It serves all signals, and finds out by the event which one has fired. */
-function onFire(event: Event): void {
-  const signal = event.currentTarget as AbortSignal;
-  const callbacks = waiting.get(signal);
-  stopListening(signal);
+/**
+ * The one listener. It serves all signals, and finds out by `this` which one has fired: on Node 20 the
+ * event has no `currentTarget` any more once another listener was called before.
+ */
+function onFire(this: AbortSignal): void {
+  const callbacks = waiting.get(this);
+  stopListening(this);
   for (const callback of callbacks ?? []) {
     // One that was called may have taken back others.
     if (callbacks?.delete(callback)) callback();
