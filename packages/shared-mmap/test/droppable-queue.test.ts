@@ -12,7 +12,7 @@ const place: QueuePlace = { counter: 0, entries: 32, capacity: 4, stride: 8 };
 test.each([5, 2 ** 32 + 5, Number.MAX_SAFE_INTEGER])('publishes number %i whole', (sequence) => {
   const words = new Int32Array(128);
   const queue = new DroppableQueue(new ClaimableProducer(words, place), place.capacity, true);
-  const slot = new Slot(7, 640, 128, new Uint8Array(100));
+  const slot = new Slot(7, 640, 128);
   slot.messageLength = 100;
   slot.sequence = sequence;
   queue.push(slot, slot.ticket);
