@@ -105,12 +105,16 @@ export function describeLasting(subject: Subject): void {
 
     test('tools see by name what keeps it alive (11.13)', async () => {
       const here = await stage.sender();
-      const held = await start(stage, { ...receiver(here.endpoint), names: true });
-      expect(held.line.split(',')).toContain('pageferry:Receiver');
-      const idle = await start(stage, { ...receiver(here.endpoint, 'unref'), names: true });
-      expect(idle.line.split(',')).not.toContain('pageferry:Receiver');
-      const sending = await start(stage, { ...sender(stage.path()), names: true });
-      expect(sending.line.split(',')).toContain('pageferry:Sender');
+      const errands = [
+        receiver(here.endpoint),
+        receiver(here.endpoint, 'unref'),
+        sender(stage.path()),
+      ];
+      const started = errands.map((errand) => start(stage, { ...errand, names: true }));
+      const [held, idle, sending] = (await Promise.all(started)).map(({ line }) => line.split(','));
+      expect(held).toContain('pageferry:Receiver');
+      expect(idle).not.toContain('pageferry:Receiver');
+      expect(sending).toContain('pageferry:Sender');
     });
   });
 }
