@@ -50,6 +50,8 @@ describe('demo', () => {
     const lines = stdout.toString().split('\n');
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
     expect(stdout.toString()).not.toContain('\x1b');
+    expect(stdout.toString()).toMatch(/^Medians, after one round for warming up\./m);
+    expect(stdout.toString()).toMatch(/Most of it goes into/);
   });
 
   it('runs the backends that were asked for, each once', async () => {
@@ -186,7 +188,6 @@ describe('demo', () => {
   it('warms up, and tells the median of interleaved rounds (11.31)', async () => {
     writeFileSync(inFolder('in'), 'hello');
     const names = ['socket', 'shared-mmap'].filter((name) => POSSIBLE.includes(name));
-    const backends = names.flatMap((name) => ['--backend', name]);
     const order: string[] = [];
     const passing = (backend: BackendChoice, round: number): Progress => ({
       note() {},
@@ -196,14 +197,11 @@ describe('demo', () => {
     });
     const { signal } = new AbortController();
     const given = { file: inFolder('in'), backends: names as BackendChoice[], messageBytes: 4096 };
-    const outcomes = await run({ ...given, rounds: 3 }, passing, signal);
-    expect(order).toEqual([0, 1, 2, 3].flatMap((round) => names.map((name) => `${name} ${round}`)));
+    const outcomes = await run({ ...given, rounds: 2 }, passing, signal);
+    expect(order).toEqual([0, 1, 2].flatMap((round) => names.map((name) => `${name} ${round}`)));
     expect(outcomes).toEqual(
       names.map((backend) => expect.objectContaining({ backend, verified: true })),
     );
-    const { stdout } = await once('--file', inFolder('in'), ...backends).ended;
-    expect(stdout.toString()).toMatch(/Medians, after one round for warming up/);
-    expect(stdout.toString()).toMatch(/Most of it goes into/);
   });
 
   it.each([
