@@ -23,7 +23,7 @@ class ForeignSignal {
   fire(reason: unknown): void {
     this.aborted = true;
     this.reason = reason;
-    for (const listener of [...this.#listeners]) listener({ currentTarget: this });
+    for (const listener of [...this.#listeners]) listener.call(this, { currentTarget: this });
   }
 }
 
