@@ -1,5 +1,5 @@
-import { PageferryError } from '@pageferry/core';
-import type { LinuxCalls, OwnedFd, UnixSocket } from '@pageferry/linux';
+import { dispose, PageferryError } from '@pageferry/core';
+import { type LinuxCalls, type OwnedFd, Scope, type UnixSocket } from '@pageferry/linux';
 import { ReceiverConnection, SenderConnection } from './connection.js';
 import { ControlMemory } from './control/control-memory.js';
 import { Doorbell } from './waiting/doorbell.js';
@@ -36,12 +36,12 @@ export function establish(
   { mayDrop = false }: ConnectionTerms = {},
 ): NewConnection {
   const { memory, fd } = ControlMemory.create(calls, capacity);
-  const opened: Closable[] = [memory, fd];
+  const opened = new Scope();
+  opened.own(memory);
+  opened.own(fd);
   try {
-    const senderBell = Doorbell.create(calls);
-    opened.push(senderBell);
-    const receiverBell = Doorbell.create(calls);
-    opened.push(receiverBell);
+    const senderBell = opened.own(Doorbell.create(calls));
+    const receiverBell = opened.own(Doorbell.create(calls));
     const parts = { socket, memory, senderBell, receiverBell };
     const connection = new SenderConnection(parts, mayDrop);
     return {
@@ -51,11 +51,11 @@ export function establish(
       abandon: () => {
         // A watcher that outlived its socket would get in the way of the next one with that number.
         connection.unwatch();
-        closeAll(opened);
+        opened[dispose]();
       },
     };
   } catch (error) {
-    closeAll(opened);
+    opened[dispose]();
     throw error;
   }
 }
@@ -98,12 +98,4 @@ export function wrongDescriptors(): PageferryError {
     'PEER_MISBEHAVED',
     'the sender passed other descriptors than it should',
   );
-}
-
-interface Closable {
-  close(): void;
-}
-
-function closeAll(resources: readonly Closable[]): void {
-  for (const resource of resources) resource.close();
 }

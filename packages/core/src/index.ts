@@ -30,7 +30,7 @@ export type * from './contract/transport.js';
 export { asyncDispose, dispose } from './dispose.js';
 export { EndpointPath } from './endpoint/endpoint-path.js';
 export { EndpointWatch, type WatchedEndpoint } from './endpoint/endpoint-watch.js';
-export { type FileIdentity, identify, isSame } from './endpoint/file-identity.js';
+export { type FileIdentity, identify, isSame, unlinkIfSame } from './endpoint/file-identity.js';
 export { describeOwner } from './endpoint/file-owner.js';
 export { SOCKET_TYPE, typeOfSocketAt } from './endpoint/socket-table.js';
 export { toldWhy } from './endpoint/told-why.js';

@@ -16,10 +16,10 @@ import {
   type FileIdentity,
   identify,
   inheritedDescriptor,
-  isSame,
   PageferryError,
   removeAtExit,
   retryWithBackoff,
+  unlinkIfSame,
   withDeadline,
 } from '@pageferry/core';
 import {
@@ -280,14 +280,6 @@ function identityOf(path: string): FileIdentity {
   const identity = identify(path);
   if (identity === undefined) throw endpointError('bind', -ENOENT, path);
   return identity;
-}
-
-function unlinkIfSame(path: string, identity: FileIdentity | undefined): void {
-  try {
-    if (identity !== undefined && isSame(identity, identify(path))) unlinkSync(path);
-  } catch {
-    // It is gone already, or out of reach by now.
-  }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { lstatSync } from 'node:fs';
+import { lstatSync, unlinkSync } from 'node:fs';
 
 /**
  * Tells one file from another. Inode numbers alone are not enough: they are used again. The time of
@@ -19,4 +19,13 @@ export function identify(path: string): FileIdentity | undefined {
 /** True if both are the same file. */
 export function isSame(one: FileIdentity, other: FileIdentity | undefined): boolean {
   return one.dev === other?.dev && one.ino === other.ino && one.mtimeNs === other.mtimeNs;
+}
+
+/** Removes the file at `path` if it is still that one. One that is gone, or out of reach, stays so. */
+export function unlinkIfSame(path: string, identity: FileIdentity | undefined): void {
+  try {
+    if (identity !== undefined && isSame(identity, identify(path))) unlinkSync(path);
+  } catch {
+    // It is gone already, or out of reach by now.
+  }
 }

@@ -1,4 +1,3 @@
-import { unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import {
   checkEndpoint,
@@ -6,9 +5,9 @@ import {
   EndpointWatch,
   type FileIdentity,
   identify,
-  isSame,
   PageferryError,
   removeAtExit,
+  unlinkIfSame,
 } from '@pageferry/core';
 import { checkLength, NAMED_PIPES, toAddress } from './address.js';
 import { endpointError } from './errors.js';
@@ -123,14 +122,6 @@ function closed(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
   });
-}
-
-function unlinkIfSame(path: string, identity: FileIdentity | undefined): void {
-  try {
-    if (identity !== undefined && isSame(identity, identify(path))) unlinkSync(path);
-  } catch {
-    // It is out of reach by now.
-  }
 }
 
 async function bindAt(place: EndpointPath, onConnection: (socket: Socket) => void): Promise<Bound> {

@@ -1,8 +1,10 @@
+import { dispose } from '@pageferry/core';
 import {
   createPipe,
   errnoName,
   type LinuxCalls,
   Mapping,
+  Scope,
   SPLICE_F_NONBLOCK,
 } from '@pageferry/linux';
 
@@ -25,15 +27,15 @@ const AFTER = 2;
  * @throws `SYSTEM_CALL_FAILED` if not even a pipe or a page is to be had.
  */
 export function probeVmsplice(calls: LinuxCalls): VmspliceProbe {
-  const opened: { close(): void }[] = [];
+  const scope = new Scope();
   try {
-    const { readEnd, writeEnd } = createPipe(calls);
-    opened.push(readEnd, writeEnd);
-    const page = Mapping.anonymous(calls, calls.pageSize());
-    opened.push(page);
+    const pipe = createPipe(calls);
+    const readEnd = scope.own(pipe.readEnd);
+    const writeEnd = scope.own(pipe.writeEnd);
+    const page = scope.own(Mapping.anonymous(calls, calls.pageSize()));
     return probeWith(calls, readEnd.fd, writeEnd.fd, new Uint8Array(page.buffer));
   } finally {
-    for (const each of opened) each.close();
+    scope[dispose]();
   }
 }
 
