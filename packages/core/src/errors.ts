@@ -125,12 +125,6 @@ export function isPageferryError(error: unknown, code?: ErrorCode): error is Pag
  */
 export function withBytesTransferred(error: unknown, bytesTransferred: number): unknown {
   if (!isPageferryError(error, 'SYSTEM_CALL_FAILED')) return error;
-  const { message, syscall, errno, errnoName, cause } = error;
-  return new PageferryError('SYSTEM_CALL_FAILED', message, {
-    bytesTransferred,
-    cause,
-    ...(syscall === undefined ? {} : { syscall }),
-    ...(errno === undefined ? {} : { errno }),
-    ...(errnoName === undefined ? {} : { errnoName }),
-  });
+  const { message, cause } = error;
+  return new PageferryError('SYSTEM_CALL_FAILED', message, { ...error, cause, bytesTransferred });
 }

@@ -162,13 +162,13 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
   ): Promise<SpliceResult | undefined> {
     this.#checkOpen();
     const fd = checkDescriptor('destination', destination);
-    const { tee } = checkWaitOptions(options, SPLICE_OPTIONS);
+    const { tee, signal: given } = checkWaitOptions(options, SPLICE_OPTIONS);
     const teeFd = tee === undefined ? undefined : checkDescriptor('tee', tee);
     if (teeFd !== undefined && !this.#capabilities.tee) {
       throw new PageferryError('NOT_SUPPORTED', 'this transport cannot tee', { argument: 'tee' });
     }
     let moved = 0;
-    if (teeFd === undefined && this.#mayAnswerAtOnce(options, SPLICE_OPTIONS)) {
+    if (teeFd === undefined && !given?.aborted && this.#isFree()) {
       // The usual case without a detour: the message is here, and its destination takes it.
       const outcome = this.tryMoveTo(fd, destination);
       if (typeof outcome !== 'number') return this.#movedOn(outcome);
@@ -255,16 +255,17 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
   }
 
   /**
-   * True if a call may be answered on the spot: nobody is before it, and the event loop is not due
-   * for a turn.
+   * True if a call may be answered on the spot.
    *
    * @throws `INVALID_ARGUMENT`, and `ABORTED` for a signal that has fired.
    */
-  #mayAnswerAtOnce<T extends WaitOptions>(
-    options: T,
-    known?: readonly (keyof T & string)[],
-  ): boolean {
-    if (options !== NOTHING) checkMayWait(options, known);
+  #mayAnswerAtOnce(options: WaitOptions): boolean {
+    if (options !== NOTHING) checkMayWait(options);
+    return this.#isFree();
+  }
+
+  /** True if nobody is before a call, and the event loop is not due for a turn. */
+  #isFree(): boolean {
     return !this.#receiving.busy && !this.budget.exhausted();
   }
 

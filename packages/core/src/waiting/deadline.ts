@@ -36,14 +36,10 @@ export function checkWaitOptions<T extends WaitOptions>(
 /**
  * Checks the options of a call that may wait, before it does anything.
  *
- * @param known as with {@link checkWaitOptions}.
  * @throws `INVALID_ARGUMENT` for unusable options, `ABORTED` for a signal that has fired.
  */
-export function checkMayWait<T extends WaitOptions>(
-  options: T,
-  known?: readonly (keyof T & string)[],
-): void {
-  const { signal } = checkWaitOptions(options, known);
+export function checkMayWait(options: WaitOptions): void {
+  const { signal } = checkWaitOptions(options);
   if (signal?.aborted) throw abortedError(signal.reason);
 }
 
