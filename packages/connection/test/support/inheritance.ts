@@ -2,7 +2,7 @@ import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { openSocketPair } from '@pageferry/connection';
-import type { Transport } from '@pageferry/core';
+import type { Receiver, Transport } from '@pageferry/core';
 import { type OwnedFd, POLLIN } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { describe, expect, test } from 'vitest';
@@ -56,6 +56,16 @@ function startFamily(words: readonly string[], user?: number) {
   };
 }
 
+/** Every message until the end, as text. */
+async function textsOf(receiver: Receiver): Promise<readonly string[]> {
+  const texts: string[] = [];
+  for await (const delivery of receiver) {
+    texts.push(delivery.copy().toString());
+    delivery.release();
+  }
+  return texts;
+}
+
 /** What holds for a transport whose ends inherit a socket instead of meeting at a path. */
 export function describeInheritance({ transport, moduleUrl, exportName }: Subject): void {
   describe('a child that has inherited a socket', () => {
@@ -86,12 +96,7 @@ export function describeInheritance({ transport, moduleUrl, exportName }: Subjec
       await using family = inherit('send');
       const { endpoint } = family;
       await using receiver = await transport.createReceiver({ endpoint, ...LIMIT });
-      const seen: string[] = [];
-      for await (const delivery of receiver) {
-        seen.push(delivery.copy().toString());
-        delivery.release();
-      }
-      expect(seen).toEqual(['first', 'second']);
+      expect(await textsOf(receiver)).toEqual(['first', 'second']);
       await family.exit;
       expect(family.said).toEqual([[`fd:${FD}`, 'sent']]);
     });
@@ -119,12 +124,7 @@ export function describeInheritance({ transport, moduleUrl, exportName }: Subjec
       await using family = inherit('send', NOBODY);
       const { endpoint } = family;
       await using receiver = await transport.createReceiver({ endpoint, ...LIMIT });
-      const seen: string[] = [];
-      for await (const delivery of receiver) {
-        seen.push(delivery.copy().toString());
-        delivery.release();
-      }
-      expect(seen).toEqual(['first', 'second']);
+      expect(await textsOf(receiver)).toEqual(['first', 'second']);
     });
 
     test('that said hello before its sender began is known all the same (11.26)', async () => {

@@ -10,7 +10,7 @@ import {
   PROT_READ,
   PROT_WRITE,
 } from '@pageferry/linux';
-import { turns } from '../support/event-loop.js';
+import { collectUntil } from '../support/collect-until.js';
 import { hangUp, runScenario, succeed } from './peer-program.js';
 
 const LENGTH = 16 * 1024 * 1024;
@@ -27,18 +27,6 @@ function map(calls: LinuxCalls): Memory {
   const alias = calls.alias(mapping, 0, LENGTH);
   assert.ok(typeof alias === 'object');
   return { mapping, alias };
-}
-
-/** Collects garbage again and again until a job is done. */
-async function collectUntil(job: Promise<unknown>): Promise<void> {
-  let done = false;
-  job.finally(() => {
-    done = true;
-  });
-  while (!done) {
-    globalThis.gc?.();
-    await turns(1);
-  }
 }
 
 /** Begins to compress, and lets the first bytes be read. */

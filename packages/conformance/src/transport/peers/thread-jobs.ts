@@ -7,6 +7,7 @@ import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { promisify } from 'node:util';
 import { gunzipSync, gzip } from 'node:zlib';
 import type { Delivery, Receiver, Sender, Transport } from '@pageferry/core';
+import { collectUntil } from '../../linux-calls/support/collect-until.js';
 import { turns } from '../harness/settling.js';
 
 /*
@@ -48,19 +49,6 @@ function content(): Buffer {
 async function deliver({ sender, receiver }: Pair, bytes: Uint8Array): Promise<Delivery> {
   const [delivery] = await Promise.all([receiver.receive(), sender.send(bytes)]);
   return delivery as Delivery;
-}
-
-/** Collects garbage again and again until a job is done. */
-async function collectUntil<T>(job: Promise<T>): Promise<T> {
-  let done = false;
-  job.finally(() => {
-    done = true;
-  });
-  while (!done) {
-    globalThis.gc?.();
-    await turns(1);
-  }
-  return job;
 }
 
 /** A handler of SIGTERM closes while a response is being compressed. */
