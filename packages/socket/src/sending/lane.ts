@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
-import type { ReceiverInfo } from '@pageferry/core';
+import { isPageferryError, type ReceiverInfo } from '@pageferry/core';
+import { systemCallError } from '../endpoint/errors.js';
 import {
   BufferSource,
   FRAME,
@@ -9,9 +10,13 @@ import {
   writeFrame,
 } from '../protocol/frame.js';
 import type { OutgoingMessage } from './outgoing-message.js';
+import { refuseDetached } from './refuse-detached.js';
 
 /** How many messages may be under way to one receiver, however small they are. */
 export const MAX_UNDER_WAY = 1024;
+
+/** What a socket says whose other end is gone. */
+const HUNG_UP: ReadonlySet<string | undefined> = new Set(['EPIPE', 'ECONNRESET']);
 
 /** What {@link Lane} tells its sender. */
 export interface LaneEvents {
@@ -19,6 +24,8 @@ export interface LaneEvents {
   readonly onReleased: (message: OutgoingMessage) => void;
   /** Something has left, or was released. */
   readonly onChange: () => void;
+  /** The connection will end, and not because of the receiver. */
+  readonly onFailure: (error: unknown) => void;
   /** The connection is gone, with everything that was under way on it. Called once. */
   readonly onGone: (lane: Lane) => void;
 }
@@ -41,6 +48,8 @@ export class Lane {
     this.#id = id;
     this.#socket = socket;
     this.#events = events;
+    refuseDetached(socket);
+    socket.once('error', (error) => this.#fail(error));
     socket.on('data', (bytes) => this.receive(bytes));
     // A receiver that stops talking has hung up; there is nothing to wait for.
     socket.once('end', () => this.close());
@@ -135,6 +144,11 @@ export class Lane {
       this.#giveBack(message);
     }
     return true;
+  }
+
+  #fail(error: NodeJS.ErrnoException): void {
+    if (isPageferryError(error)) this.#events.onFailure(error);
+    else if (!HUNG_UP.has(error.code)) this.#events.onFailure(systemCallError(error));
   }
 
   #leave(): void {

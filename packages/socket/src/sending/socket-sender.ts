@@ -169,6 +169,7 @@ export class SocketSender extends BaseSender<BufferLoan> {
     const lane = new Lane(this.#nextLane++, socket, {
       onReleased: (message) => this.#takeBack(message as SentMessage),
       onChange: () => this.#waits.wake(),
+      onFailure: (error) => this.connectionFailed(error),
       onGone: (gone) => {
         this.#lanes.delete(gone);
         this.#waits.wake();
