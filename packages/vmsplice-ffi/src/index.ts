@@ -40,5 +40,14 @@ export function createVmspliceFfi(options: LinuxFfiOptions = {}): VmspliceFfi {
 /** The backend `vmsplice-ffi`, over koffi. See {@link Transport} for what it does. Linux only. */
 export const vmspliceFfi: VmspliceFfi = createVmspliceFfi();
 
-/** Sending to and receiving from programs that know nothing of Pageferry. */
-export const { attachSender, attachReceiver, openPipe, openSocketPair }: Attachments = vmspliceFfi;
+/** {@link Attachments.attachSender} */
+export const attachSender: Attachments['attachSender'] = vmspliceFfi.attachSender;
+
+/** {@link Attachments.attachReceiver} */
+export const attachReceiver: Attachments['attachReceiver'] = vmspliceFfi.attachReceiver;
+
+/** {@link Attachments.openPipe} */
+export const openPipe: Attachments['openPipe'] = vmspliceFfi.openPipe;
+
+/** {@link Attachments.openSocketPair} */
+export const openSocketPair: Attachments['openSocketPair'] = vmspliceFfi.openSocketPair;

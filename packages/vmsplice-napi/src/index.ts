@@ -25,6 +25,16 @@ export type {
 export const vmspliceNapi: Transport<VmspliceSenderOptions, VmspliceReceiverOptions> =
   createVmspliceTransport('vmsplice-napi', loadLinuxCalls);
 
-/** Sending to and receiving from programs that know nothing of Pageferry. */
-export const { attachSender, attachReceiver, openPipe, openSocketPair }: Attachments =
-  createAttachments(loadLinuxCalls);
+const attachments = createAttachments(loadLinuxCalls);
+
+/** {@link Attachments.attachSender} */
+export const attachSender: Attachments['attachSender'] = attachments.attachSender;
+
+/** {@link Attachments.attachReceiver} */
+export const attachReceiver: Attachments['attachReceiver'] = attachments.attachReceiver;
+
+/** {@link Attachments.openPipe} */
+export const openPipe: Attachments['openPipe'] = attachments.openPipe;
+
+/** {@link Attachments.openSocketPair} */
+export const openSocketPair: Attachments['openSocketPair'] = attachments.openSocketPair;

@@ -1,0 +1,37 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { describe, expect, test } from 'vitest';
+import { readPackages } from '../scripts/check-packages.js';
+
+const PACKAGES = new URL('../packages/', import.meta.url);
+
+// Biome looks at what is written; the compiler writes `import('…')` into declarations by itself.
+describe('what is shipped imports only what its manifest declares', () => {
+  test.each(readPackages('packages').map((manifest) => [manifest.name, manifest]))(
+    '%s',
+    (name, { dependencies, peerDependencies }) => {
+      const declared = new Set([name, ...Object.keys({ ...dependencies, ...peerDependencies })]);
+      const dist = new URL(`${name.replace('@pageferry/', '')}/dist/`, PACKAGES);
+      const files = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((file) =>
+        /(\.d\.ts|\.js)$/.test(file),
+      );
+      expect(files).not.toEqual([]);
+      const undeclared = files.flatMap((file) =>
+        packagesIn(readFileSync(new URL(file, dist), 'utf8'))
+          .filter((imported) => !declared.has(imported) && !isBuiltin(imported))
+          .map((imported) => `${file}: ${imported}`),
+      );
+      expect(undeclared).toEqual([]);
+    },
+  );
+});
+
+/** The packages that a module imports from, without its own files. */
+function packagesIn(source: string): string[] {
+  const statements = source.matchAll(/^(?:import|export)\b[^;'"]*?['"]([^'"\n]+)['"]/gm);
+  const expressions = source.matchAll(/\bimport\(['"]([^'"\n]+)['"]\)/g);
+  return [...statements, ...expressions]
+    .map(([, specifier = '']) => specifier)
+    .filter((specifier) => !specifier.startsWith('.'))
+    .map((specifier) => /^(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? specifier);
+}
