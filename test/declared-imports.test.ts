@@ -28,7 +28,9 @@ describe('what is shipped imports only what its manifest declares', () => {
 
 /** The packages that a module imports from, without its own files. */
 function packagesIn(source: string): string[] {
-  const statements = source.matchAll(/^(?:import|export)\b[^;'"]*?['"]([^'"\n]+)['"]/gm);
+  const statements = source.matchAll(
+    /^(?:import|export)\s(?:[\w$*{},\s]+\bfrom )?['"]([^'"\n]+)['"]/gm,
+  );
   const expressions = source.matchAll(/\bimport\(['"]([^'"\n]+)['"]\)/g);
   return [...statements, ...expressions]
     .map(([, specifier = '']) => specifier)
