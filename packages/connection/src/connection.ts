@@ -1,4 +1,4 @@
-import { clock, dispose, inheritedDescriptor, senderAt } from '@pageferry/core';
+import { clock, dispose, inheritedDescriptor, senderAt, senderDied } from '@pageferry/core';
 import {
   type DescriptorWatcher,
   type LinuxCalls,
@@ -14,7 +14,7 @@ import type { ControlMemory } from './control/control-memory.js';
 import { CUT_OFF, PARKED, RECEIVER, SENDER, TAG_WORD, WAITS_FOR } from './control/layout.js';
 import { MEMORY_MESSAGE_ROOM, PassedMemory, passMemory } from './control/passed-memory.js';
 import { type Entry, QueueConsumer, QueueProducer } from './control/queue.js';
-import { cutOffBySender, senderDied, senderMisbehaved } from './sender-errors.js';
+import { cutOffBySender, senderMisbehaved } from './sender-errors.js';
 import type { Doorbell } from './waiting/doorbell.js';
 
 /** How many messages of the peer to take before others have their turn of the event loop. */
@@ -479,6 +479,7 @@ export class ReceiverConnection extends Connection {
   #bytesConsumed = 0;
   #memoriesHeard = 0;
   #dropped: number | undefined;
+  #sender = 'the sender';
 
   /**
    * @param takesMemory whether the sender may pass descriptors after the handshake.
@@ -506,10 +507,11 @@ export class ReceiverConnection extends Connection {
     );
   }
 
-  /** The sender in words, for errors. Who has made a pair of sockets need not be who uses it. */
-  senderAt(endpoint: string): string {
+  /** Names the sender for errors. Who has made a pair of sockets need not be who uses it. */
+  nameSender(endpoint: string): string {
     const inherited = inheritedDescriptor(endpoint) !== undefined;
-    return senderAt(endpoint, inherited ? undefined : this.#socket.peerCredentials());
+    this.#sender = senderAt(endpoint, inherited ? undefined : this.#socket.peerCredentials());
+    return this.#sender;
   }
 
   /** How many messages wait. Unchecked: the sender may lie. */
@@ -537,20 +539,22 @@ export class ReceiverConnection extends Connection {
     const available = this.deliveriesAvailable();
     if (available !== 0) return available;
     if (finished && !isCutOff) return 'end';
-    throw this.endedBy('without an orderly close');
+    throw this.endedBy();
   }
 
   /**
    * The error for a sender that is gone: it has died, or was cut off for what it did, or has cut this
    * side off, or what failed on this side.
+   *
+   * @param when how far it had come: `'in the middle of a message'`.
    */
-  endedBy(when: string): unknown {
+  endedBy(when?: string): unknown {
     if (this.failure !== undefined) return this.failure;
     const cutOff = Atomics.load(this.words, SENDER.cutOff);
     if (this.isCutOff) return cutOffBySender(cutOff === CUT_OFF.accused);
     return this.ringsInVain
       ? senderMisbehaved('its doorbell rings and rings, and there is nothing new')
-      : senderDied(when);
+      : senderDied(this.#sender, when);
   }
 
   /**

@@ -1,10 +1,5 @@
 import { PageferryError } from '@pageferry/core';
 
-/** The receiver's error when its sender has ended without an orderly close. */
-export function senderDied(when: string): PageferryError {
-  return new PageferryError('PEER_DIED', `the sender ended ${when}`);
-}
-
 /** The receiver's error when its sender lives, and has cut it off. */
 export function cutOffBySender(isAccused: boolean): PageferryError {
   const why = isAccused

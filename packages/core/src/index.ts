@@ -13,6 +13,7 @@ export { BaseReceiver, type BaseReceiverSettings } from './base/base-receiver.js
 export { BaseSender, type BaseSenderSettings } from './base/base-sender.js';
 export type { AcceptOutcome, DeliveryMemory, LoanMemory, SendMethod } from './base/hooks.js';
 export { removeAtExit } from './base/remove-at-exit.js';
+export { senderDied } from './base/sender-died.js';
 export {
   type CommonReceiverSettings,
   type CommonSenderSettings,

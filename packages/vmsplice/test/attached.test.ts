@@ -197,6 +197,25 @@ describe('a receiver attached to the pipe of a foreign program', () => {
     pipe.writeEnd.close();
   });
 
+  test('says how much of it has moved on when a destination fails', async () => {
+    const [source, destination] = [openPipe(), openPipe()];
+    destination.readEnd.close();
+    await using full = await open('/dev/full', 'w');
+    await using receiver = await attachReceiver({ pipe: source.readEnd });
+    for (const [target, errnoName] of [
+      [destination.writeEnd, 'EPIPE'],
+      [full, 'ENOSPC'],
+    ] as const) {
+      loadLinuxCalls().write(source.writeEnd.fd, Buffer.alloc(100), 0, 100);
+      await expect(receiver.spliceTo(target)).rejects.toMatchObject({
+        code: 'SYSTEM_CALL_FAILED',
+        errnoName,
+        bytesTransferred: 0,
+      });
+    }
+    for (const end of [source.readEnd, source.writeEnd, destination.writeEnd]) end.close();
+  });
+
   test('close ends a receive and a spliceTo that wait', async () => {
     for (const wait of ['receive', 'spliceTo'] as const) {
       const pipe = openPipe();

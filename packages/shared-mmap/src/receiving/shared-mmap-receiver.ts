@@ -81,7 +81,7 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
     payload: PayloadView,
     firstSequence: number,
   ) {
-    const sender = connection.senderAt(settings.endpoint);
+    const sender = connection.nameSender(settings.endpoint);
     super({ ...settings, capabilities, sender });
     this.#calls = calls;
     this.#settings = settings;

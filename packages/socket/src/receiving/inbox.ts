@@ -1,4 +1,4 @@
-import { PageferryError } from '@pageferry/core';
+import { PageferryError, senderDied } from '@pageferry/core';
 import { capabilities } from '../capabilities.js';
 import type { BufferPool } from '../memory/buffer-pool.js';
 import { FRAME, FRAME_BYTES, type Frame, FrameReader } from '../protocol/frame.js';
@@ -19,6 +19,7 @@ const READ_AHEAD_BYTES = 1024 * 1024 + FRAME_BYTES;
 export class Inbox implements ByteSink {
   readonly #socket: ReceiverSocket;
   readonly #pool: BufferPool;
+  readonly #sender: string;
   readonly #onChange: () => void;
   readonly #reader = new FrameReader();
   readonly #unread = new ReadAhead();
@@ -29,11 +30,13 @@ export class Inbox implements ByteSink {
 
   /**
    * @param socket on which frames come next. Stays the caller's.
+   * @param sender in words, for errors.
    * @param onChange called when something has arrived or nothing more will.
    */
-  constructor(socket: ReceiverSocket, pool: BufferPool, onChange: () => void) {
+  constructor(socket: ReceiverSocket, pool: BufferPool, sender: string, onChange: () => void) {
     this.#socket = socket;
     this.#pool = pool;
+    this.#sender = sender;
     this.#onChange = onChange;
     socket.attach(this);
     socket.readOn();
@@ -71,9 +74,8 @@ export class Inbox implements ByteSink {
       this.#socket.readOn();
       return;
     }
-    this.#failure ??= new PageferryError('PEER_DIED', 'the sender ended without closing', {
-      cause: this.#socket.cause,
-    });
+    const when = this.#current === undefined ? undefined : 'in the middle of a message';
+    this.#failure ??= senderDied(this.#sender, when, this.#socket.cause);
     throw this.#failure;
   }
 

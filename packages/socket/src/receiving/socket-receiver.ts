@@ -46,11 +46,12 @@ export class SocketReceiver extends BaseReceiver<BufferDelivery> {
 
   /** @param socket on which frames come next. The receiver takes it over. */
   constructor(settings: ReceiverSettings, socket: ReceiverSocket) {
-    super({ ...settings, capabilities, sender: senderAt(settings.endpoint) });
+    const sender = senderAt(settings.endpoint);
+    super({ ...settings, capabilities, sender });
     this.#socket = socket;
     this.#maxBorrowedBytes = settings.maxBorrowedBytes;
     this.#pool = new BufferPool(settings.maxBorrowedBytes);
-    this.#inbox = new Inbox(socket, this.#pool, () => this.#waits.wake());
+    this.#inbox = new Inbox(socket, this.#pool, sender, () => this.#waits.wake());
     this.#releases = new Releases(socket);
   }
 

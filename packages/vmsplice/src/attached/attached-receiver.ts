@@ -4,6 +4,7 @@ import {
   nextTurn,
   PageferryError,
   type SpliceResult,
+  withBytesTransferred,
   withEither,
 } from '@pageferry/core';
 import {
@@ -102,9 +103,14 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
     const { kind, alignment } = this.#routes.routeTo(fd, undefined);
     // Chunks of any length do not suit direct I/O, and a rest is in user memory already.
     const copies = kind === 'read-write' || alignment > 1 || this.#rest !== undefined;
-    return withEither(signal, this.#closing.signal, (either) =>
-      copies ? this.#copyTo(fd, either) : this.#spliceTo(fd, kind === 'splice-on-thread', either),
-    );
+    const before = this.#rest?.moved ?? 0;
+    try {
+      return await withEither(signal, this.#closing.signal, (either) =>
+        copies ? this.#copyTo(fd, either) : this.#spliceTo(fd, kind === 'splice-on-thread', either),
+      );
+    } catch (error) {
+      throw withBytesTransferred(error, (this.#rest?.moved ?? before) - before);
+    }
   }
 
   protected override waitsFor(): 'message' | 'rest' | 'release' {

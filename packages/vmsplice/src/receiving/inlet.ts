@@ -1,9 +1,4 @@
-import {
-  createEntry,
-  type ReceiverConnection,
-  senderDied,
-  senderMisbehaved,
-} from '@pageferry/connection';
+import { createEntry, type ReceiverConnection, senderMisbehaved } from '@pageferry/connection';
 import {
   EAGAIN,
   type LinuxCalls,
@@ -143,7 +138,7 @@ export class Inlet {
       return 0;
     }
     if (count < 0) throw systemCallError('tee', count);
-    if (count === 0) throw senderDied('in the middle of a message');
+    if (count === 0) throw this.#settings.connection.endedBy('in the middle of a message');
     message.referenced = true;
     return count;
   }
@@ -190,7 +185,7 @@ export class Inlet {
   #taken(message: InboundMessage, count: number, syscall: string): number {
     if (count === -EAGAIN) return 0;
     if (count < 0) throw systemCallError(syscall, count);
-    if (count === 0) throw senderDied('in the middle of a message');
+    if (count === 0) throw this.#settings.connection.endedBy('in the middle of a message');
     message.taken += count;
     const { byteLength } = message;
     const padding = message.taken === byteLength ? paddingOf(byteLength, this.#pageSize) : 0;

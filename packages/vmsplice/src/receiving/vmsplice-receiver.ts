@@ -54,7 +54,7 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
     connection: ReceiverConnection,
     pipe: OwnedFd,
   ) {
-    const sender = connection.senderAt(settings.endpoint);
+    const sender = connection.nameSender(settings.endpoint);
     super({ ...settings, capabilities, sender });
     const { spinMicroseconds } = settings;
     this.#calls = calls;

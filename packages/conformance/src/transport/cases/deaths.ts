@@ -44,6 +44,16 @@ export function describeDeaths(subject: Subject): void {
       await expectDead(receiver);
     });
 
+    test('is told with the endpoint, and with what to do', async () => {
+      const endpoint = stage.path();
+      const sender = await stage.remoteSender(endpoint);
+      const receiver = await stage.receiver(endpoint);
+      await sender.peer.end();
+      const error = await expectFailure(() => receiver.receive(), 'PEER_DIED');
+      expect(error.message).toContain(endpoint);
+      expect(error.message).toMatch(/: connect anew$/);
+    });
+
     test('calls that wait fail with PEER_DIED', async () => {
       const { sender, receiver } = await stage.incoming();
       const fd = openNullDevice(stage);
