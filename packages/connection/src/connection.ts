@@ -154,7 +154,11 @@ abstract class Connection implements Disposable {
     const number = calls.pidfdOpen(pid, 0);
     if (number < 0) return;
     const fd = new OwnedFd(calls, number);
-    const watcher = calls.watch(number, POLLIN, () => this.#processEnded());
+    const watcher = calls.watch(number, POLLIN, (error) => {
+      // That watching fails says nothing of the process: the socket alone tells from here on.
+      if (error < 0) this.#unwatchProcess();
+      else this.#processEnded();
+    });
     if (typeof watcher === 'number') {
       fd.close();
       return;

@@ -7,10 +7,12 @@
  *
  * @packageDocumentation
  */
+
 export type { BaseDelivery } from './base/base-delivery.js';
 export type { BaseLoan } from './base/base-loan.js';
 export { BaseReceiver, type BaseReceiverSettings } from './base/base-receiver.js';
 export { BaseSender, type BaseSenderSettings } from './base/base-sender.js';
+export { bytesDetached } from './base/detached.js';
 export type { AcceptOutcome, DeliveryMemory, LoanMemory, SendMethod } from './base/hooks.js';
 export { removeAtExit } from './base/remove-at-exit.js';
 export { senderDied } from './base/sender-died.js';

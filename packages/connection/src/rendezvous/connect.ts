@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import {
   checkEndpoint,
@@ -13,6 +13,7 @@ import {
   ECONNREFUSED,
   EMFILE,
   ENOENT,
+  ENOTDIR,
   EPROTOTYPE,
   type LinuxCalls,
   type OwnedFd,
@@ -87,12 +88,23 @@ async function connectInherited(journey: Journey, descriptor: number): Promise<W
 }
 
 async function connectByPath(journey: Journey, place: EndpointPath): Promise<Welcome> {
-  if (!existsSync(dirname(place.absolute))) throw endpointError('connect', -ENOENT, place.given);
+  checkFolder(place);
   return retryWithBackoff(async () => {
     const socket = await tryConnect(journey, place);
     // Without a welcome the sender closed while we came: wait for the next one.
     return socket && shakeHandsOn(journey, socket, false);
   }, journey.signal);
+}
+
+/** Waiting does not make a folder, nor open one that is out of reach. */
+function checkFolder({ absolute, given }: EndpointPath): void {
+  let isFolder: boolean;
+  try {
+    isFolder = statSync(dirname(absolute), { bigint: true }).isDirectory();
+  } catch (error) {
+    throw endpointError('stat', (error as NodeJS.ErrnoException).errno ?? -ENOENT, given);
+  }
+  if (!isFolder) throw endpointError('connect', -ENOTDIR, given);
 }
 
 /** What connect(2) answers while there is nobody yet: all of it may change. */

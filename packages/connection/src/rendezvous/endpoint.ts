@@ -145,7 +145,12 @@ export class Endpoint implements Disposable {
       throw new PageferryError('CLOSED', 'the endpoint is closed');
     }
     const former = this.#socket;
-    file.identity = identityOf(file.path);
+    try {
+      file.identity = identityOf(file.path);
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
     this.#owner = process.geteuid?.();
     this.#socket = socket;
     return former;

@@ -1,5 +1,5 @@
 import { lstatSync } from 'node:fs';
-import { isAbandoned } from './socket-table.js';
+import { looksAbandoned } from './socket-table.js';
 
 /**
  * Says whose a socket file is that this user may not connect to, or replace, as the end of a message. The
@@ -13,8 +13,11 @@ export function describeOwner(path: string): string {
     const user = process.geteuid?.();
     if (Number(uid) === user) return '';
     const words = `: its file is user ${uid}'s, and this process runs as user ${user}`;
-    if (!isAbandoned(path)) return words;
-    return `${words}. It is stale, nobody listens there: user ${uid} or root can remove or replace it`;
+    if (!looksAbandoned(path)) return words;
+    return (
+      `${words}. It looks stale, no socket of this network namespace is bound there: ` +
+      `user ${uid} or root can remove or replace it`
+    );
   } catch {
     return '';
   }

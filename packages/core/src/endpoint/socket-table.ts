@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
 /** Types of sockets as `/proc/net/unix` has them: the kernel's numbers. */
@@ -34,22 +34,47 @@ function boundSockets(): readonly BoundSocket[] | undefined {
 
 /** The type of the socket that is bound at an absolute path; `undefined` if that cannot be told. */
 export function typeOfSocketAt(path: string): number | undefined {
-  return boundSockets()?.find((socket) => socket.path === path)?.type;
+  const name = basename(path);
+  const folder = realFolder(path);
+  return boundSockets()?.find(
+    (bound) =>
+      bound.path.startsWith('/') &&
+      basename(bound.path) === name &&
+      realFolder(bound.path) === folder,
+  )?.type;
 }
 
 /**
- * True if no socket can be found that might belong to the socket file at an absolute path, which is a
- * file that was left behind, then. False also where that cannot be told.
+ * True if no socket of this network namespace might belong to the socket file at an absolute path. False
+ * also where that cannot be told.
  */
-export function isAbandoned(path: string): boolean {
+export function looksAbandoned(path: string): boolean {
   const sockets = boundSockets();
   if (sockets === undefined) return false;
-  // A file may have been bound by a relative path, by way of /proc, or beside its place and moved.
-  const may = (bound: string): boolean =>
-    bound === path ||
-    bound.startsWith(`${path}.`) ||
-    bound.startsWith(`${dirname(path)}/.pf-`) ||
-    bound.startsWith('/proc/') ||
-    (!/^[/@]/.test(bound) && basename(bound) === basename(path));
+  const name = basename(path);
+  const folder = realFolder(path);
+  // A file may have been bound by a relative path, by way of /proc, or in a folder beside its place.
+  const may = (bound: string): boolean => {
+    if (bound.startsWith('@')) return false;
+    const boundName = basename(bound);
+    if (!bound.startsWith('/')) return boundName === name;
+    if (bound.startsWith('/proc/')) return true;
+    const isBeside = basename(dirname(bound)).startsWith('.pf-');
+    if (!isBeside && boundName !== name && !boundName.startsWith(`${name}.`)) return false;
+    return mayBeSame(realFolder(isBeside ? dirname(bound) : bound), folder);
+  };
   return !sockets.some((socket) => may(socket.path));
+}
+
+/** The folder that a path is in, without symbolic links; `undefined` if that is not to be found out. */
+function realFolder(path: string): string | undefined {
+  try {
+    return realpathSync.native(dirname(path));
+  } catch {
+    return undefined;
+  }
+}
+
+function mayBeSame(folder: string | undefined, other: string | undefined): boolean {
+  return folder === undefined || other === undefined || folder === other;
 }

@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import {
   checkEndpoint,
+  clock,
   EndpointPath,
   EndpointWatch,
   type FileIdentity,
@@ -29,8 +30,8 @@ export class Endpoint {
   readonly #onConnection: (socket: Socket) => void;
   readonly #forget: () => void;
   readonly #watch: EndpointWatch | undefined;
-  /** All that have listened here: each has its connections. The last one has the file. */
-  readonly #servers: Server[];
+  /** The one that listens, and those that have connections from the time when they did. */
+  readonly #servers: Set<Server>;
   #identity: FileIdentity | undefined;
   #keepsAlive = true;
   #closed: Promise<void> | undefined;
@@ -42,7 +43,7 @@ export class Endpoint {
   ) {
     this.#place = place;
     this.#onConnection = onConnection;
-    this.#servers = [server];
+    this.#servers = new Set([server]);
     this.#identity = identity;
     this.#forget = removeAtExit(this);
     if (identity !== undefined) this.#watch = this.#watchOver(identity);
@@ -88,7 +89,7 @@ export class Endpoint {
     this.#forget();
     this.#watch?.close();
     this.removeFile();
-    await Promise.all(this.#servers.map(closed));
+    await Promise.all(Array.from(this.#servers, closed));
   }
 
   #watchOver(first: FileIdentity): EndpointWatch {
@@ -110,10 +111,14 @@ export class Endpoint {
       throw new PageferryError('CLOSED', 'the endpoint is closed');
     }
     this.#identity = identity;
-    // Whoever came before the file went away stays connected.
-    for (const former of this.#servers) former.close();
-    this.#servers.push(server);
+    for (const former of this.#servers) this.#retire(former);
+    this.#servers.add(server);
     this.keepAlive(this.#keepsAlive);
+  }
+
+  /** Whoever came before the file went away stays connected, and is let in if it still waits for that. */
+  #retire(former: Server): void {
+    clock.setImmediate(() => former.close(() => this.#servers.delete(former)));
   }
 }
 

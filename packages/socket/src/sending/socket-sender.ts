@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import {
   type AcceptOutcome,
   BaseSender,
+  bytesDetached,
   type LoanMemory,
   PageferryError,
   type ReceiverInfo,
@@ -80,6 +81,8 @@ export class SocketSender extends BaseSender<BufferLoan> {
   protected override accept(memory: BufferLoan, byteLength: number): AcceptOutcome {
     if (this.#lanes.size === 0) return 'no-receiver';
     for (const lane of this.#lanes) if (!lane.hasRoom) return 'full';
+    // Of a message without bytes nobody else can tell. The number must not be taken for it.
+    if (memory.buffer.length === 0) throw bytesDetached('loan');
     const sequence = this.#nextSequence++;
     writeFrame(memory.buffer, 0, FRAME.message, byteLength, sequence);
     const bytes = memory.buffer.subarray(0, FRAME_BYTES + byteLength);

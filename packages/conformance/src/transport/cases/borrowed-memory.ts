@@ -130,6 +130,31 @@ export function describeBorrowedMemory(subject: Subject): void {
       }
     });
 
+    test.each([
+      ['was lent as such', 0],
+      ['was made such', 100],
+    ])(
+      'a message of no bytes that %s harms no other when it is moved on (11.7)',
+      async (_, lent) => {
+        const { sender, receiver } = await stage.outgoing();
+        const loan = await sender.loan(lent);
+        loan.truncate(0);
+        const { buffer } = loan.bytes;
+        if (buffer instanceof ArrayBuffer) structuredClone(buffer, { transfer: [buffer] });
+        let sent = 0;
+        try {
+          if (loan.trySend() === 'sent') sent = 1;
+        } catch (error) {
+          expect(error).toEqual(DETACHED);
+        }
+        loan.release();
+        const receiving = receiver.receive(sent + 20);
+        for (let message = 0; message < 20; message++)
+          await sendPatterned(sender, 100, sent + message);
+        expect(await receiving).toMatchObject({ messages: sent + 20, problems: [] });
+      },
+    );
+
     test('a clone of a message is not one of all memory (11.7)', async () => {
       const { sender, receiver } = await stage.incoming();
       for (const length of [7, 5000, 300_000]) {

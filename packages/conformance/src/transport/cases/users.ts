@@ -1,5 +1,5 @@
-import { chmodSync, chownSync, existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, chownSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { expectFailure, expectReceived } from '../harness/expectations.js';
 import { canActAsNobody, NOBODY } from '../harness/probes.js';
@@ -82,7 +82,7 @@ export function describeUsers(subject: Subject): void {
       const create = () => stage.remoteSender(endpoint, {}, nobody);
       const { message } = await expectFailure(create, 'ENDPOINT_FORBIDDEN');
       expect(message).toMatch(
-        /file is user 0's, and this process runs as user 65534\. It is stale/,
+        /file is user 0's, and this process runs as user 65534\. It looks stale/,
       );
       expect(message).toContain('user 0 or root can remove or replace it');
       expect(existsSync(endpoint)).toBe(true);
@@ -92,9 +92,27 @@ export function describeUsers(subject: Subject): void {
       const nobody = await startNobody();
       const endpoint = sharedEndpoint(0o777);
       await stage.remoteSender(endpoint);
-      const create = () => stage.remoteSender(endpoint, {}, nobody);
-      const { message } = await expectFailure(create, 'ENDPOINT_FORBIDDEN');
-      expect(message).toMatch(/file is user 0's, and this process runs as user 65534$/);
+      const folder = dirname(endpoint);
+      const link = join(folder, 'link');
+      symlinkSync(folder, link);
+      const aliases = [
+        endpoint,
+        `${folder}/./${basename(endpoint)}`,
+        `${link}/${basename(endpoint)}`,
+      ];
+      for (const alias of aliases) {
+        const create = () => stage.remoteSender(alias, {}, nobody);
+        const { message } = await expectFailure(create, 'ENDPOINT_FORBIDDEN');
+        expect(message).toMatch(/file is user 0's, and this process runs as user 65534$/);
+      }
+    });
+
+    test('a folder that this user may not search is not said to be missing', async () => {
+      const nobody = await startNobody();
+      const endpoint = sharedEndpoint(0o700);
+      await stage.remoteSender(endpoint);
+      const create = () => stage.remoteReceiver(endpoint, {}, nobody);
+      await expectFailure(create, 'ENDPOINT_FORBIDDEN');
     });
 
     test('a sender that changes its user serves whom it served, and says so (11.20)', async () => {

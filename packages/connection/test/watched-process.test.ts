@@ -1,0 +1,47 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { LinuxCalls } from '@pageferry/linux';
+import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { describe, expect, test, vi } from 'vitest';
+import { openConnectionPair } from './support/connection-pair.js';
+import { expectNothingLeft } from './support/process-state.js';
+
+const real = loadLinuxCalls();
+const EIO = 5;
+
+describe('a process that is watched for its end', () => {
+  expectNothingLeft();
+
+  test('has not ended when watching it fails', () => {
+    let tell: (error: number, revents: number) => void = () => {};
+    const calls = new Proxy(real, {
+      get: (target, name) =>
+        name === 'watch'
+          ? (...[fd, events, callback]: Parameters<LinuxCalls['watch']>) => {
+              tell = callback;
+              return real.watch(fd, events, callback);
+            }
+          : Reflect.get(target, name),
+    });
+    const { sender, receiver } = openConnectionPair();
+    sender.watchProcess(calls, process.ppid);
+    tell(-EIO, 0);
+    expect([sender.peerEnded, sender.receiverHasEnded()]).toEqual([false, false]);
+    // The socket tells all the same.
+    receiver.close();
+    expect(sender.receiverHasEnded()).toBe(true);
+    sender.close();
+  });
+
+  test('has ended when it has', async () => {
+    const child = spawn('sleep', ['600']);
+    const { sender, receiver } = openConnectionPair();
+    sender.watchProcess(real, child.pid);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    await vi.waitUntil(() => sender.peerEnded);
+    expect(sender.receiverHasEnded()).toBe(true);
+    sender.close();
+    receiver.close();
+  });
+});
