@@ -1,4 +1,5 @@
 // Compresses what arrives into one file: node gzip-stream.mjs ENDPOINT FILE
+import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
@@ -10,13 +11,15 @@ const [endpoint = `${here}/ferry.sock`, path = 'arrived.gz'] = process.argv.slic
 const receiver = await sharedMmap.createReceiver({ endpoint });
 const gzip = createGzip();
 const saved = pipeline(gzip, createWriteStream(path));
-for await (const delivery of receiver) {
-  const written = new Promise((resolve) => {
-    gzip.write(delivery.bytes, resolve); // Calls back when the compressor has read all of it.
-  });
-  void written.then(() => delivery.release());
-  if (gzip.writableNeedDrain) await written;
+saved.catch(() => {}); // `await saved` throws it.
+try {
+  for await (const delivery of receiver) {
+    gzip.write(delivery.bytes, () => delivery.release()); // The compressor has read all of it.
+    if (gzip.writableNeedDrain) await once(gzip, 'drain'); // Throws if the file cannot be written.
+    if (gzip.destroyed) break;
+  }
+  gzip.end();
+  await saved;
+} finally {
+  await receiver.close(); // Releases what is still queued if that failed: no callback may come then.
 }
-gzip.end();
-await saved;
-await receiver.close();

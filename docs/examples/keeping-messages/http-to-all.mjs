@@ -6,10 +6,30 @@ import { sharedMmap } from '@pageferry/shared-mmap';
 const here = process.env.XDG_RUNTIME_DIR ?? '.';
 const [endpoint = `${here}/ferry.sock`, port = '8080', clients = '1'] = process.argv.slice(2);
 
+/**
+ * Resolves when the response has read `bytes`, or never will.
+ *
+ * @param {import('node:http').ServerResponse} response
+ * @param {Uint8Array} bytes
+ * @returns {Promise<void>}
+ */
+function write(response, bytes) {
+  const { socket } = response.req;
+  return new Promise((resolve) => {
+    if (socket.destroyed) return resolve(); // The callback of `write` would not come,
+    socket.once('close', resolve); // nor that of a write which was queued when the client left.
+    response.write(bytes, () => {
+      socket.off('close', resolve);
+      resolve();
+    });
+  });
+}
+
 const responses = new Set();
-const server = createServer((_request, response) => {
+const server = createServer(({ socket }, response) => {
+  socket.setMaxListeners(0); // As many as there are messages in its queue.
   responses.add(response);
-  response.once('close', () => responses.delete(response));
+  socket.once('close', () => responses.delete(response));
 });
 server.listen(Number(port), 'localhost', () => console.log(server.address()));
 while (responses.size < Number(clients)) await once(server, 'request');
@@ -22,9 +42,7 @@ for await (const delivery of receiver) {
   for (const response of responses) {
     delivery.retain(); // One hold for each client,
     writes.push(
-      new Promise((resolve) => {
-        response.write(delivery.bytes, resolve);
-      }).then(() => delivery.release()), // which is given up when that client has it.
+      write(response, delivery.bytes).then(() => delivery.release()), // given up when it has read it.
     );
   }
   delivery.release(); // The hold that it came with.

@@ -9,6 +9,10 @@ const socket = createConnection(path);
 const receiver = await sharedMmap.createReceiver({ endpoint });
 let written;
 for await (const delivery of receiver) {
+  if (socket.destroyed) {
+    delivery.release(); // The program there has hung up. (An error would have ended this one.)
+    break;
+  }
   written = new Promise((resolve) => {
     socket.write(delivery.bytes, resolve); // Calls back in the end, also if it fails.
   });

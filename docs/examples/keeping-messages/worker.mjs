@@ -10,15 +10,17 @@ if (isMainThread) {
   const [endpoint = `${here}/ferry.sock`, path = 'arrived.gz'] = process.argv.slice(2);
 
   const worker = new Worker(new URL(import.meta.url), { workerData: path });
+  const ended = new AbortController();
+  worker.once('exit', () => ended.abort()); // Its answer would not come. (Its errors are thrown here.)
   const receiver = await sharedMmap.createReceiver({ endpoint });
   for (;;) {
-    const deliveries = await receiver.receiveMany(64);
+    const deliveries = await receiver.receiveMany(64, { signal: ended.signal });
     if (deliveries.length === 0) break; // The sender has closed.
     // Memory of their own. (`delivery.copy()` may share its memory with other small buffers.)
     const copies = deliveries.map((delivery) => new Uint8Array(delivery.bytes));
     for (const delivery of deliveries) delivery.release();
 
-    const done = once(worker, 'message');
+    const done = once(worker, 'message', { signal: ended.signal });
     worker.postMessage(
       copies,
       copies.map((copy) => copy.buffer), // Moves the copies: they are not copied once more.

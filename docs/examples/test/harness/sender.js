@@ -1,6 +1,6 @@
 // Sends numbered messages out of a small pool, whose memory is used again at once:
 // node sender.js ENDPOINT MESSAGES, over EXAMPLE_TRANSPORT. Says over IPC what it has sent, answers each
-// question with how far it is, and closes when it is told to.
+// question with how far it is, stops before the last one if it is told to, and closes when it is told to.
 import { createHash } from 'node:crypto';
 import { fillMessage, lengthOf } from './content.js';
 import { chosenTransport } from './transports.js';
@@ -15,12 +15,13 @@ function withResolvers() {
 }
 
 const [endpoint = '', messages = ''] = process.argv.slice(2);
-const count = Number(messages);
+let count = Number(messages);
 let number = 0;
 let waits = 0;
 const { promise: toldToClose, resolve: close } = withResolvers();
 process.on('message', (message) => {
   if (message === 'close') close();
+  else if (message === 'stop') count = 0;
   else process.send?.({ progress: number });
 });
 
