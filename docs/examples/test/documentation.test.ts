@@ -15,9 +15,9 @@ const EXAMPLES = fileURLToPath(new URL('..', import.meta.url));
 const HARNESS = fileURLToPath(new URL('harness/', import.meta.url));
 const OWN = new URL('harness/readers-own.js', import.meta.url).href;
 
-/** Vitest files, a library, a child that its parent starts; and node:ffi, which not every Node has. */
+/** Vitest files, a library, a child that its parent starts; node:ffi, which not every Node has; and what tests of its own run. */
 const ONLY_COMPILED =
-  /^(CONTRIBUTING|conformance|core)\/|^adding-a-backend\/(toy-transport|program-3|program-5)$|\/child$|^vmsplice-ffi\/program|^keeping-messages\//;
+  /^(CONTRIBUTING|conformance|core)\/|^adding-a-backend\/(toy-transport|program-3|program-5)$|\/child$|^vmsplice-ffi\/program|^(keeping-messages|transfer-contract)\//;
 
 /** Programs that two terminals run. All others run alone. */
 const TOGETHER = [
