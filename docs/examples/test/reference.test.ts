@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+
+const ROOT = new URL('../../../', import.meta.url);
+const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8');
+
+/** The members that an interface of the contract declares itself. */
+function membersOf(file: string, name: string): string[] {
+  const [, body = ''] =
+    new RegExp(`export interface ${name}\\b[^{]*\\{\\n(.*?)\\n\\}`, 's').exec(
+      read(`packages/core/src/contract/${file}`),
+    ) ?? [];
+  return [...body.matchAll(/^ {2}(?:readonly )?(\w+)[?(:]/gm)].map(([, member = '']) => member);
+}
+
+/** What a table of the page names in its first column. */
+function named(heading: string): string[] {
+  const [, table = ''] =
+    new RegExp(`^\\| ${heading} .*\\n((?:\\|.*\\n)+)`, 'm').exec(
+      read('docs/transfer-contract.md'),
+    ) ?? [];
+  return table
+    .split('\n')
+    .flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`(\w+)(?:\(.*?\))?`/g)])
+    .map(([, name = '']) => name);
+}
+
+test.for([
+  { file: 'transport.ts', name: 'Transport', heading: 'of a transport' },
+  { file: 'sender.ts', name: 'Sender', heading: 'of a sender' },
+  { file: 'sender.ts', name: 'Loan', heading: 'of a loan' },
+  { file: 'receiver.ts', name: 'Receiver', heading: 'of a receiver' },
+  { file: 'receiver.ts', name: 'Delivery', heading: 'of a delivery' },
+])('the transfer contract names every member of $name, and no other', ({ file, name, heading }) => {
+  const members = membersOf(file, name);
+  expect(members.length).toBeGreaterThan(3);
+  const own = heading === 'of a receiver' ? ['receiveSync'] : []; // Of the shared memory alone.
+  expect(named(heading).toSorted()).toEqual([...members, ...own].toSorted());
+});
