@@ -13,7 +13,6 @@ import { programsOf } from './harness/programs.js';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const EXAMPLES = fileURLToPath(new URL('..', import.meta.url));
 const HARNESS = fileURLToPath(new URL('harness/', import.meta.url));
-const OWN = new URL('harness/readers-own.js', import.meta.url).href;
 
 /** Vitest files, a library, a child that its parent starts; node:ffi, which not every Node has; and what tests of its own run. */
 const ONLY_COMPILED =
@@ -86,7 +85,7 @@ describe('the programs of the READMEs and the docs (11.11)', () => {
     const env = { ...process.env, XDG_RUNTIME_DIR: folder };
     const ends = names.map(async (name) => {
       const path = join(folder, 'dist', `${name}.js`);
-      const program = spawn(process.execPath, ['--import', OWN, path], {
+      const program = spawn(process.execPath, [path], {
         env,
         cwd: dirname(path),
         stdio: ['ignore', 'pipe', 'pipe'],
