@@ -16,7 +16,7 @@ const HARNESS = fileURLToPath(new URL('harness/', import.meta.url));
 
 /** Vitest files, a library, a child that its parent starts; node:ffi, which not every Node has; and what tests of its own run. */
 const ONLY_COMPILED =
-  /^(CONTRIBUTING|conformance|core)\/|^adding-a-backend\/(toy-transport|program-3|program-5)$|\/child$|^vmsplice-ffi\/program|^(keeping-messages|transfer-contract)\//;
+  /^(CONTRIBUTING|conformance|core)\/|^adding-a-backend\/(toy-transport|program-3|program-5)$|\/(child|stoppable-worker)$|^vmsplice-ffi\/program|^(keeping-messages|transfer-contract)\//;
 
 /** Programs that two terminals run. All others run alone. */
 const TOGETHER = [
@@ -24,6 +24,7 @@ const TOGETHER = [
   ['README-2/sender', 'README-2/receiver'],
   ['shared-mmap/sender', 'shared-mmap/receiver'],
   ['shared-mmap/sender', 'shared-mmap/worker'],
+  ['shared-mmap/sender', 'shared-mmap/main'],
   ['shared-mmap/sender', 'shared-mmap/save'],
   ['vmsplice-napi/sender', 'vmsplice-napi/receiver'],
   ['vmsplice-napi/sender', 'vmsplice-napi/save'],
