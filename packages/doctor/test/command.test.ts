@@ -53,6 +53,13 @@ describe('pageferry-doctor', () => {
     expect(stdout).toMatch(/^Recommended: /m);
   });
 
+  test('explains the words of its tables', async () => {
+    const { stdout } = await runNode(DOCTOR, []);
+    for (const word of ['A hop is', '(references)', '(copies)', 'Frames are', 'that answers is']) {
+      expect(stdout).toContain(word);
+    }
+  });
+
   test.skipIf(!hasScript)('uses colors on a terminal, unless NO_COLOR says no', () => {
     expect(onTerminal({})).toContain(ESCAPE);
     const plain = onTerminal({ NO_COLOR: '1' });

@@ -29,11 +29,12 @@ export function toText(report: Report, colors: boolean, columns = WIDTH): string
     heading('What copies here, between two processes'),
     indented(
       '',
-      'Each page is changed after its hop. Who sees the change has the page itself.',
+      'A hop is one step on the way of a page, which is changed afterwards. A process that sees the change has the page itself (references), otherwise a copy (copies). Frames are the numbers of physical pages.',
       width,
     ),
     probeTable(report.probes, paint, colors, width),
     heading('What this machine allows'),
+    indented('', 'A system call that answers is there, and nothing forbids it.', width),
     capabilityTable(report, colors, width),
     heading('Backends'),
     backendTable(report.backends, paint, colors, width),
