@@ -14,7 +14,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const EXAMPLES = fileURLToPath(new URL('..', import.meta.url));
 const HARNESS = fileURLToPath(new URL('harness/', import.meta.url));
 
-/** Vitest files, a library, a child that its parent starts; node:ffi, which not every Node has; and what tests of its own run. */
+/** Vitest files, a library, a child or worker that its parent starts; node:ffi, which not every Node has; and what tests of its own run. */
 const ONLY_COMPILED =
   /^(CONTRIBUTING|conformance|core)\/|^adding-a-backend\/(toy-transport|program-3|program-5)$|\/(child|stoppable-worker)$|^vmsplice-ffi\/program|^(keeping-messages|transfer-contract)\//;
 
