@@ -104,6 +104,7 @@ describe('demo', () => {
     ['an unknown backend', ['--backend', 'nonsense']],
     ['an unknown command', ['nonsense']],
     ['a message of no bytes', ['--message-bytes', '0']],
+    ['a message of no size', ['--message-bytes', '64X']],
     ['send without a file', ['send']],
     ['a time-out that is no number', ['send', 'file', '--timeout', 'soon']],
     ['receive without a destination', ['receive']],
