@@ -1,7 +1,7 @@
 import { type BackendChoice, backendNames } from './backends.js';
 import { createProgress } from './progress.js';
 import { isResult, type Outcome, toJson, toLine, toText } from './report.js';
-import { run, WARM_UP } from './run.js';
+import { run, sizeOf, WARM_UP } from './run.js';
 import { columnsOfStdout, print } from './stdout.js';
 
 /** What `demo` is told. */
@@ -19,6 +19,7 @@ export async function runAndReport(options: DemoOptions, signal: AbortSignal): P
   const { file, messageBytes, rounds, json } = options;
   const backends = [...new Set(options.backend ?? backendNames)];
   const width = Math.max(...backends.map((name) => name.length));
+  await sizeOf(file); // What cannot be sent is not announced.
   console.error(`Bringing ${file} from one process to another`);
 
   const progressFor = (name: BackendChoice, round: number) => {

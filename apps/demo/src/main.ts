@@ -31,11 +31,12 @@ const program = new Command('demo')
   .option('--json', 'print one JSON object instead of a table')
   .enablePositionalOptions() // In `demo send --backend`, the option belongs to `send`.
   .exitOverride()
-  .showHelpAfterError()
+  .showHelpAfterError('(see --help)')
+  .configureHelp({ minWidthToWrap: 12 }) // Whole words on a narrow terminal, too.
   .allowExcessArguments() // Which are misspelt commands.
   .action((options, command: Command) => {
     const [word] = command.args;
-    if (word !== undefined) command.error(`error: unknown command '${word}'`);
+    if (word !== undefined) command.error(unknownCommand(word));
     return perform('demo', (signal) => runAndReport(options, signal));
   })
   .hook('preSubcommand', (demo, sub) => {
@@ -66,6 +67,7 @@ program
   .command('receive')
   .allowExcessArguments(false)
   .description('Receive a file from a sender. Either side may start first.')
+  .usage('(--out <destination> | --sha256) [options]')
   .addOption(outOption())
   .addOption(new Option('--sha256', 'look at the bytes, and print their digest').conflicts('out'))
   .addOption(backendOption())
@@ -75,6 +77,13 @@ program
     if (!options.out && !options.sha256) command.error('error: give --out or --sha256');
     return performSide('receive', (...context) => receive(options, ...context), tellReceived);
   });
+
+/** What to say of a word that is no command; with a suggestion, where it begins like one. */
+function unknownCommand(word: string): string {
+  const meant = program.commands.find((command) => command.name()[0] === word[0]);
+  const suggestion = meant === undefined ? '' : `\n(Did you mean ${meant.name()}?)`;
+  return `error: unknown command '${word}'${suggestion}`;
+}
 
 watchStdout('demo');
 try {

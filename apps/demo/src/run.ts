@@ -81,10 +81,16 @@ export function median(results: readonly Result[]): Result {
 
 /** Digests the file; which also brings it into the page cache, for all backends alike. */
 async function examine(path: string, signal: AbortSignal): Promise<Original> {
+  const bytes = await sizeOf(path);
+  return { path, bytes, sha256: await sha256OfFile(path, signal) };
+}
+
+/** How many bytes a file has. Fails if it is not there, or no plain file. */
+export async function sizeOf(path: string): Promise<number> {
   const stats = await stat(path);
   if (stats.isDirectory()) throw new DemoError('EISDIR', `${path} is a directory`);
   if (!stats.isFile()) throw new DemoError('EINVAL', `${path} is not a plain file`);
-  return { path, bytes: stats.size, sha256: await sha256OfFile(path, signal) };
+  return stats.size;
 }
 
 async function transfer(

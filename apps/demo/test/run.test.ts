@@ -119,8 +119,23 @@ describe('demo', () => {
     const { code, stdout, stderr } = await demo(...args).ended;
     expect(code).toBe(2);
     expect(stdout.toString()).toBe('');
-    expect(stderr).toMatch(/^error: .+$/m);
-    expect(stderr).toMatch(/^Usage: demo/m);
+    expect(stderr).toMatch(/^error: .+\n(.+\n)?\(see --help\)\n$/); // And not all of the help.
+  });
+
+  it('suggests the command that was meant', async () => {
+    const { stderr } = await demo('recieve').ended;
+    expect(stderr).toContain('(Did you mean receive?)');
+  });
+
+  it('says nothing of bringing a file that is not there', async () => {
+    const { stderr } = await demo('--file', inFolder('nowhere')).ended;
+    expect(stderr).not.toContain('Bringing');
+  });
+
+  it('takes the size of messages with a unit', async () => {
+    writeFileSync(inFolder('in'), Buffer.alloc(100_000));
+    const args = ['--file', inFolder('in'), '--backend', 'socket', '--message-bytes', '64k'];
+    expect(await once(...args).ended).toMatchObject({ code: 0 });
   });
 
   const obstacle = process.getuid?.() === 0 ? '' : ' (not here: it needs root)';
