@@ -157,8 +157,9 @@ async function collect(): Promise<void> {
     await pair.receiver.close();
     await pair.sender.close();
   });
-  // A few come by themselves. Before, there was one for each.
-  assert.ok(joins < 10 && messages < 10, `${joins} for 100 joins, ${messages} for 100 messages`);
+  // Some come by themselves: in the socket transport on Node 24, one for seven messages. One for each is
+  // what memory that is counted for V8 again and again brings.
+  assert.ok(joins < 30 && messages < 30, `${joins} for 100 joins, ${messages} for 100 messages`);
 }
 
 const scenarios: Readonly<Record<string, () => Promise<void>>> = {
