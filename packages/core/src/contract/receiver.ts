@@ -34,8 +34,8 @@ export interface Delivery extends Disposable {
    * @throws `DELIVERY_RELEASED` after the last release.
    * @example
    * for await (using delivery of receiver) {
-   *   // The response reads until its callback, which may be long after this turn of the loop.
-   *   response.write(delivery.retain().bytes, () => delivery.release());
+   *   // The socket reads until its callback, which may be long after this turn of the loop.
+   *   socket.write(delivery.retain().bytes, () => delivery.release());
    * }
    */
   retain(): this;
