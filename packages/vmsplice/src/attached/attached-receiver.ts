@@ -53,7 +53,8 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
   /** Ends whatever waits for a destination. */
   readonly #closing = new AbortController();
   #sequence = 0;
-  #onThread: Promise<unknown> = Promise.resolve();
+  /** What moves bytes on, or did last. */
+  #moving: Promise<unknown> | undefined;
   readonly #routes: RouteMemory;
   /** What was read and not handed on yet: for a destination that then failed, for example. */
   #rest: Chunk | undefined;
@@ -95,11 +96,17 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
     if (this.#readiness.waits.parked > 0) this.#readiness.waits.wake();
   }
 
-  protected override async moveTo(
+  protected override moveTo(
     fd: number,
     _teeFd: number | undefined,
     signal: AbortSignal | undefined,
   ): Promise<SpliceResult | undefined> {
+    const moving = this.#move(fd, signal);
+    this.#moving = moving;
+    return moving;
+  }
+
+  async #move(fd: number, signal: AbortSignal | undefined): Promise<SpliceResult | undefined> {
     const { kind, alignment } = this.#routes.routeTo(fd, undefined);
     // Chunks of any length do not suit direct I/O, and a rest is in user memory already.
     const copies = kind === 'read-write' || alignment > 1 || this.#rest !== undefined;
@@ -126,8 +133,8 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
     const closed = new PageferryError('CLOSED', 'this receiver is closed');
     this.#closing.abort(closed);
     this.#readiness.waits.fail(closed);
-    // The thread pool may still read from the memory.
-    await this.#onThread;
+    // The thread pool may still use the memory, and the caller's pipe.
+    await this.#moving?.catch(() => undefined);
     this.#readiness.close();
     this.#pool.close();
   }
@@ -202,9 +209,7 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
 
   async #write(fd: number, { slot, start, end }: Chunk, signal?: AbortSignal): Promise<number> {
     await waitUntilReady(this.#calls, fd, POLLOUT, this.#spinMicroseconds, signal);
-    const writing = writeToFileOnThread(this.#calls, fd, slot.inner, start, end - start);
-    this.#onThread = writing;
-    const count = await writing;
+    const count = await writeToFileOnThread(this.#calls, fd, slot.inner, start, end - start);
     if (count === -EAGAIN) return 0;
     if (count < 0) throw systemCallError('write', count);
     return count;

@@ -51,8 +51,6 @@ export interface Move {
 export class Mover implements Disposable {
   readonly #settings: MoverSettings;
   readonly #buffers: PagePool;
-  /** What the thread pool does for this mover, or did last. */
-  #onThread: Promise<unknown> = Promise.resolve();
 
   constructor(settings: MoverSettings) {
     this.#settings = settings;
@@ -81,12 +79,7 @@ export class Mover implements Disposable {
     }
   }
 
-  /** Resolves when the thread pool is done with the pipe and the memory. */
-  async settled(): Promise<void> {
-    await this.#onThread;
-  }
-
-  /** Frees the buffers; only once `settled`. */
+  /** Frees the buffers; only once every `move` has settled. */
   close(): void {
     this.#buffers.close();
   }
@@ -120,7 +113,7 @@ export class Mover implements Disposable {
       if (length === 0) break; // Less than a block: the ordinary way takes it.
       try {
         if (alignment === 1) await this.#waitForRoom(move.fd, move.signal);
-        await this.#keep(inlet.spliceOnThread(message, move.fd, length));
+        await inlet.spliceOnThread(message, move.fd, length);
         if (move.route.keepsReferences) message.referenced = true;
       } catch (error) {
         // The file system, or pages that are not aligned: the ordinary way works.
@@ -164,8 +157,8 @@ export class Mover implements Disposable {
       await this.#waitForRoom(move.fd, move.signal);
       const length = Math.min(most, carry.end - carry.start);
       // What direct I/O refuses, or cannot be spliced to, goes through the page cache.
-      const writing = writeToFileOnThread(calls, move.fd, carry.slot.inner, carry.start, length);
-      const count = await this.#keep(writing);
+      const { inner } = carry.slot;
+      const count = await writeToFileOnThread(calls, move.fd, inner, carry.start, length);
       if (count === -EAGAIN) continue;
       if (count < 0) throw systemCallError('write', count);
       carry.start += count;
@@ -202,11 +195,6 @@ export class Mover implements Disposable {
       message.teed = message.taken + this.#settings.inlet.tee(message, move.teeFd, available);
     }
     return Math.min(available, message.teed - message.taken);
-  }
-
-  #keep(work: Promise<number>): Promise<number> {
-    this.#onThread = work.catch(() => undefined);
-    return work;
   }
 
   async #waitForRoom(fd: number, signal: AbortSignal | undefined): Promise<void> {
