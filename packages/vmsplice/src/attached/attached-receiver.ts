@@ -73,7 +73,8 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
     this.#readiness = new ReadinessWaits({
       ...settings,
       calls,
-      events: POLLIN,
+      // Who waits for memory is woken when some is given back.
+      events: () => (this.waitsFor() === 'release' ? 0 : POLLIN),
       budget: this.budget,
     });
   }

@@ -34,6 +34,8 @@ export class AttachedSender extends BaseSender<SlotMemory> {
   readonly #readiness: ReadinessWaits;
   #leaving: { readonly slot: Slot; readonly bytes: Uint8Array; offset: number } | undefined;
   #broken = false;
+  /** What failed on this side, if that is why the pipe is broken. */
+  #failure: unknown;
 
   constructor(calls: LinuxCalls, settings: AttachSettings) {
     super({
@@ -49,7 +51,8 @@ export class AttachedSender extends BaseSender<SlotMemory> {
     this.#readiness = new ReadinessWaits({
       ...settings,
       calls,
-      events: POLLOUT,
+      // With nothing to put in, whoever waits does so for memory: that comes from the program itself.
+      events: () => (this.#leaving === undefined ? 0 : POLLOUT),
       budget: this.budget,
     });
   }
@@ -91,6 +94,8 @@ export class AttachedSender extends BaseSender<SlotMemory> {
     this.#leaving = undefined;
     leaving.slot.referenced = this.#outlet.method === 'vmsplice';
     this.#pool.giveBack(leaving.slot);
+    // A loan may wait for this room.
+    if (this.#readiness.waits.parked > 0) this.#readiness.waits.resumeSoon();
     return true;
   }
 
@@ -113,7 +118,13 @@ export class AttachedSender extends BaseSender<SlotMemory> {
   }
 
   protected override countReceivers(): number {
-    return this.#readerLives() ? 1 : 0;
+    if (this.#readerLives()) return 1;
+    const cause = this.#failure;
+    const what =
+      cause === undefined
+        ? 'nobody reads at the other end of the pipe any more'
+        : 'the pipe was given up after a failure';
+    throw new PageferryError('PEER_DIED', `${what}, and no other can come`, { cause });
   }
 
   protected override bytesOut(): number {
@@ -158,6 +169,7 @@ export class AttachedSender extends BaseSender<SlotMemory> {
   #break(error: unknown): void {
     if (this.#broken || this.closed) return;
     this.#broken = true;
+    this.#failure = error;
     this.connectionFailed(error);
     this.#readiness.waits.resumeSoon();
   }

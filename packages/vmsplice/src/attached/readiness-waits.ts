@@ -1,6 +1,5 @@
 import { AdaptiveWaits } from '@pageferry/connection';
-import type { LoopBudget } from '@pageferry/core';
-import { dispose } from '@pageferry/core';
+import { clock, dispose, type LoopBudget } from '@pageferry/core';
 import {
   type DescriptorWatcher,
   type LinuxCalls,
@@ -13,8 +12,11 @@ export interface ReadinessWaitsSettings {
   readonly calls: LinuxCalls;
   /** The descriptor to watch; it stays the caller's. */
   readonly fd: number;
-  /** The events that can make a condition true. */
-  readonly events: number;
+  /**
+   * The events that can make a condition true now; 0 if none can. One that holds already and changes
+   * nothing would be told again in each turn of the event loop.
+   */
+  readonly events: () => number;
   readonly budget: LoopBudget;
   readonly spinMicroseconds: number;
 }
@@ -28,6 +30,9 @@ export class ReadinessWaits implements Disposable {
   /** A duplicate, because Node or another wait may watch the original. */
   readonly #watched: OwnedFd;
   readonly #watcher: DescriptorWatcher;
+  /** Keeps the event loop alive while somebody waits and nothing is watched. */
+  #hold: NodeJS.Timeout | undefined;
+  #keepsAlive = true;
 
   /** @throws `SYSTEM_CALL_FAILED`, with `EPERM` for a file that is always ready. */
   constructor({ calls, fd, events, budget, spinMicroseconds }: ReadinessWaitsSettings) {
@@ -48,24 +53,45 @@ export class ReadinessWaits implements Disposable {
       budget,
       spinMicroseconds,
       arm: () => {
-        const armed = this.#watcher.update(events);
+        const wanted = events();
+        const armed = this.#watcher.update(wanted);
         if (armed < 0) throw systemCallError('epoll_ctl', armed);
+        if (wanted === 0) this.#holdOn();
+        else this.#letGo();
       },
     });
   }
 
   /** Whether waits keep the event loop alive. They do until this is called. */
   keepAlive(on: boolean): void {
-    if (on) this.#watcher.ref();
-    else this.#watcher.unref();
+    this.#keepsAlive = on;
+    for (const each of [this.#watcher, this.#hold]) {
+      if (on) each?.ref();
+      else each?.unref();
+    }
   }
 
   close(): void {
+    this.#letGo();
     this.#watcher.close();
     this.#watched.close();
   }
 
   [dispose](): void {
     this.close();
+  }
+
+  #holdOn(): void {
+    if (this.#hold !== undefined) return;
+    // Nobody says when a wait is over: look from time to time whether there is one.
+    this.#hold = clock.setInterval(() => {
+      if (this.waits.parked === 0) this.#letGo();
+    }, 1000);
+    if (!this.#keepsAlive) this.#hold.unref();
+  }
+
+  #letGo(): void {
+    clock.clearInterval(this.#hold);
+    this.#hold = undefined;
   }
 }
