@@ -1,8 +1,9 @@
-import { mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs';
+import fs, { mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Probe, probeHops } from '@pageferry/doctor';
-import { EINVAL, EPERM, type LinuxCalls } from '@pageferry/linux';
+import { EINVAL, EPERM, type LinuxCalls, O_DIRECT } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { HOPS } from '../dist/probes/hops/index.js';
@@ -118,6 +119,32 @@ describe.runIf(process.platform === 'linux')('the probes', () => {
       errnoName: 'ENOENT',
     });
     expect(resultOf(probes, 'vmsplice')).toBe('references');
+  });
+
+  test('say why a file is not for direct I/O, and leave none behind', async () => {
+    // As where the file system has no direct I/O: the kernel makes the file, and then refuses to open it.
+    const { openSync, closeSync } = fs;
+    fs.openSync = (path, flags, mode) => {
+      if (((flags as number) & O_DIRECT) === 0) return openSync(path, flags, mode);
+      closeSync(openSync(path, (flags as number) & ~O_DIRECT, mode));
+      throw Object.assign(new Error('EINVAL: invalid argument, open'), {
+        code: 'EINVAL',
+        errno: -EINVAL,
+        syscall: 'open',
+      });
+    };
+    syncBuiltinESMExports();
+    try {
+      const probes = await probe();
+      expect(probes.find(({ hop }) => hop === 'splice-direct-file')).toMatchObject({
+        result: 'unavailable',
+        errnoName: 'EINVAL',
+      });
+      expect(readdirSync(folder)).toEqual([]);
+    } finally {
+      fs.openSync = openSync;
+      syncBuiltinESMExports();
+    }
   });
 
   test('say unavailable for a hop whose pages cannot set out', async () => {

@@ -1,4 +1,12 @@
-import { closeSync, constants, mkdtempSync, openSync, rmdirSync, unlinkSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  rmdirSync,
+  unlinkSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { dispose } from '@pageferry/core';
 import { checkResult, createMemoryFile, O_DIRECT, Scope } from '@pageferry/linux';
@@ -87,9 +95,10 @@ async function withFile(
       return await use(fd);
     } finally {
       closeSync(fd);
-      unlinkSync(file);
     }
   } finally {
+    // Where the file system has no direct I/O, open(2) makes the file before it fails.
+    if (existsSync(file)) unlinkSync(file);
     rmdirSync(folder);
   }
 }
