@@ -1,10 +1,14 @@
 import { O_DIRECT } from '../calls/architecture.js';
 import { EINVAL, EOPNOTSUPP } from '../calls/constants.js';
-import type { LinuxCalls } from '../calls/linux-calls.js';
+import { type LinuxCalls, STAT_FIELD } from '../calls/linux-calls.js';
 import { OwnedFd } from '../resources/owned-fd.js';
+import { inTurn } from './in-turn.js';
 
 /** How a file system answers a direct write that it cannot make: mostly the bytes are not aligned. */
 const REFUSALS: readonly number[] = [-EINVAL, -EOPNOTSUPP];
+
+/** Another process may switch direct I/O on at the wrong moment, but not each time. */
+const MOST_ATTEMPTS = 10;
 
 /**
  * As `LinuxCalls.writeOnThread`, for a descriptor that may be open for direct I/O (`O_DIRECT`, open(2)):
@@ -20,24 +24,51 @@ export async function writeToFileOnThread(
   offset: number,
   length: number,
 ): Promise<number> {
-  const written = await calls.writeOnThread(fd, bytes, offset, length);
+  const write = (to: number): Promise<number> => calls.writeOnThread(to, bytes, offset, length);
+  const written = await write(fd);
   if (!REFUSALS.includes(written)) return written;
-  const flags = calls.getStatusFlags(fd);
-  if (flags < 0) return written;
-  // Another write through this description may have it switched off just now.
-  if ((flags & O_DIRECT) === 0) return calls.writeOnThread(fd, bytes, offset, length);
   // A duplicate: the caller may close the original meanwhile, and its number be another file's.
   const duplicate = calls.duplicate(fd, 0);
   if (duplicate < 0) return written;
   const own = new OwnedFd(calls, duplicate);
   try {
-    if (calls.setStatusFlags(own.fd, flags & ~O_DIRECT) < 0) return written;
-    try {
-      return await calls.writeOnThread(own.fd, bytes, offset, length);
-    } finally {
-      calls.setStatusFlags(own.fd, flags);
-    }
+    // In turn: whoever is done switches direct I/O on, also for those that share the description.
+    return await inTurn(fileOf(calls, own.fd), () =>
+      writeIndirectly(calls, own.fd, write, written),
+    );
   } finally {
     own.close();
   }
+}
+
+/** @param refusal what the file system has answered to the direct write. */
+async function writeIndirectly(
+  calls: LinuxCalls,
+  fd: number,
+  write: (fd: number) => Promise<number>,
+  refusal: number,
+): Promise<number> {
+  let written = refusal;
+  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+    const flags = calls.getStatusFlags(fd);
+    if (flags < 0) return written;
+    const isDirect = (flags & O_DIRECT) !== 0;
+    if (isDirect && calls.setStatusFlags(fd, flags & ~O_DIRECT) < 0) return written;
+    let stayedOff = true;
+    try {
+      written = await write(fd);
+      stayedOff = (calls.getStatusFlags(fd) & O_DIRECT) === 0;
+    } finally {
+      if (isDirect) calls.setStatusFlags(fd, flags);
+    }
+    if (stayedOff || !REFUSALS.includes(written)) return written;
+  }
+  return written;
+}
+
+/** A name for the file. Descriptions of one file take turns too: they write to it one by one anyway. */
+function fileOf(calls: LinuxCalls, fd: number): string {
+  const fields = new BigInt64Array(6);
+  calls.fstat(fd, fields);
+  return `${fields[STAT_FIELD.device]}:${fields[STAT_FIELD.inode]}`;
 }
