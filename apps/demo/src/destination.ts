@@ -64,7 +64,9 @@ function standardOutput(): Destination {
 async function openFile(out: string, existing: Stats | undefined): Promise<Destination> {
   const path = await targetOf(out);
   const partial = `${path}.${process.pid}.part`;
-  const file = await open(partial, 'wx');
+  // Whoever may not read what is there must not read this meanwhile, and its group is the writer's at
+  // first: it is for the writer alone until it is whole.
+  const file = await open(partial, 'wx', existing === undefined ? 0o666 : 0o600);
   return {
     descriptor: file,
     async finish() {
