@@ -118,8 +118,7 @@ export class Lane {
       }
       this.#full = false;
       const taken = this.#put(message, length);
-      if (taken < 0) return moved;
-      if (taken === 0) return moved;
+      if (taken <= 0) return moved;
       this.#advance(message, taken);
       moved = true;
       if (exhausted()) return moved;
