@@ -49,6 +49,27 @@ describe('a loan', () => {
     expect(sender.stats()).toMatchObject({ messagesSent: 0, loansHeld: 1 });
   });
 
+  test('that is sealed before it is accepted shows no bytes, and can be sent or released', async () => {
+    const sender = new FakeSender();
+    sender.seals = true;
+    sender.outcome = 'full';
+    const [loan, other] = [await sender.loan(10), await sender.loan(10)];
+    for (const each of [loan, other]) {
+      expect(each.trySend()).toBe('full');
+      // As a backend may take the view away.
+      expect(each).toMatchObject({ owned: true, byteLength: 10, bytes: new Uint8Array(0) });
+    }
+    loan.truncate(7);
+    const sending = loan.send();
+    expect(await stateOf(sending)).toBe('pending');
+    sender.change({ outcome: 'sent' });
+    expect(await sending).toBe('sent');
+    expect(sender.accepted).toEqual([7]);
+    expect(() => loan.bytes).toThrow(expect.objectContaining({ code: 'LOAN_NOT_OWNED' }));
+    other.release();
+    expect(sender.stats()).toMatchObject({ loansHeld: 0, bytesOut: 0 });
+  });
+
   test('that was sent or released is LOAN_NOT_OWNED', async () => {
     const sender = new FakeSender();
     const [sent, released] = [await sender.loan(1), await sender.loan(1)];

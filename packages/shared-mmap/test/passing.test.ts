@@ -24,7 +24,9 @@ import {
 
 const real = loadLinuxCalls();
 const POOL = { poolBytes: 64 * KIB };
+const ROOMY = { poolBytes: 256 * KIB };
 const LARGE = 100 * KIB;
+const NOT_OWNED = expect.objectContaining({ code: 'LOAN_NOT_OWNED' });
 const DROPPING = ['drop-newest', 'drop-oldest'] as const;
 
 /** Calls of a sender that cannot pass memory, or only so often. */
@@ -63,188 +65,226 @@ function take(receiver: Parameters<typeof drain>[0]): [number, number][] {
   });
 }
 
-describe('memory of a message that cannot be passed now', () => {
-  expectNothingLeft();
+describe.each([false, true])(
+  'with guard: %s, memory of a message that cannot be passed now',
+  (guard) => {
+    expectNothingLeft();
 
-  test.each([
-    ['ETOOMANYREFS', ETOOMANYREFS],
-    ['EMFILE', EMFILE],
-    ['ENFILE', ENFILE],
-    ['ENOMEM', ENOMEM],
-    ['ENOBUFS', ENOBUFS],
-  ])('(%s) has the sender wait, and goes when it can (11.2)', async (_, errno) => {
-    const state = unpassing();
-    await using stage = await openStage({ ...POOL, binding: state.calls }, [{}, {}]);
-    const { sender, receivers } = stage;
-    state.failure = errno;
-    expect(trySend(sender, LARGE, 1)).toBe('full');
-    await expect(sender.send(new Uint8Array(LARGE), { timeout: 20 })).rejects.toMatchObject({
-      code: 'TIMEOUT',
-    });
-    // Others are not held up, and nobody was cut off, nor sees what was not accepted.
-    expect(trySend(sender, 10, 2)).toBe('sent');
-    expect(receivers.map(take)).toEqual([[[0, 2]], [[0, 2]]]);
-    const sending = sender.send(new Uint8Array(LARGE).fill(3), LIMIT);
-    await until(() => state.attempts > 5);
-    state.failure = 0;
-    expect(await sending).toBe('sent');
-    expect(receivers.map(take)).toEqual([[[1, 3]], [[1, 3]]]);
-    expect(sender.stats()).toMatchObject({ connectionsFailed: 0 });
-    await sender.flush(LIMIT);
-    expect(sender.stats().bytesOut).toBe(0);
-  });
-
-  test('to one of two is seen by neither, and nobody gets it twice (11.2)', async () => {
-    const state = unpassing();
-    await using stage = await openStage({ ...POOL, binding: state.calls }, [{}, {}]);
-    const { sender, receivers } = stage;
-    const loan = await sender.loan(LARGE);
-    loan.bytes.fill(1);
-    state.failure = ETOOMANYREFS;
-    state.passes = 1;
-    expect(loan.trySend()).toBe('full');
-    expect(loan.owned).toBe(true);
-    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
-    expect(receivers.map(take)).toEqual([[], []]);
-    state.failure = 0;
-    expect(await loan.send(LIMIT)).toBe('sent');
-    expect(receivers.map(take)).toEqual([[[0, 1]], [[0, 1]]]);
-  });
-
-  test.each([true, false])(
-    'to one of two confuses nobody when others go first, or instead (turns between: %s) (11.2)',
-    async (turns) => {
+    test.each([
+      ['ETOOMANYREFS', ETOOMANYREFS],
+      ['EMFILE', EMFILE],
+      ['ENFILE', ENFILE],
+      ['ENOMEM', ENOMEM],
+      ['ENOBUFS', ENOBUFS],
+    ])('(%s) has the sender wait, and goes when it can (11.2)', async (_, errno) => {
       const state = unpassing();
-      await using stage = await openStage({ poolBytes: 256 * KIB, binding: state.calls }, [{}, {}]);
+      await using stage = await openStage({ ...POOL, guard, binding: state.calls }, [{}, {}]);
       const { sender, receivers } = stage;
-      // What is lent in between leaves no room at a stretch.
-      const lent = await Promise.all([70, 70, 70].map((size) => sender.loan(size * KIB)));
-      lent[1]?.release();
-      let sequence = 0;
-      const pause = async (): Promise<void> => {
-        for (let turn = 0; turns && turn < 5; turn++) await new Promise(setImmediate);
-      };
-      for (let round = 0; round < 40; round++) {
-        const [first, second] = [await sender.loan(LARGE), await sender.loan(10)];
-        first.bytes.fill(round);
-        state.failure = ETOOMANYREFS;
-        state.passes = 1;
-        // Never at once: an attempt that has failed is not repeated at once.
-        await until(() => first.trySend() === 'full' && state.passes < 1);
-        await pause();
-        const expected: [number, number][] = [];
-        state.failure = 0;
-        if (round % 2 === 0) {
-          second.bytes.fill(round + 100);
-          expect(second.trySend()).toBe('sent');
-          expected.push([sequence++, round + 100]);
-          await pause();
-        }
-        second.release();
-        if (round % 3 === 0) {
-          expect(await first.send(LIMIT)).toBe('sent');
-          expected.push([sequence++, round]);
-        } else {
-          first.release();
-          const third = await sender.loan(LARGE + 1);
-          third.bytes.fill(round + 50);
-          expect(await third.send(LIMIT)).toBe('sent');
-          expected.push([sequence++, round + 50]);
-        }
-        expect(receivers.map(take)).toEqual([expected, expected]);
-      }
-      for (const loan of lent) loan.release();
+      state.failure = errno;
+      expect(trySend(sender, LARGE, 1)).toBe('full');
+      await expect(sender.send(new Uint8Array(LARGE), { timeout: 20 })).rejects.toMatchObject({
+        code: 'TIMEOUT',
+      });
+      // Others are not held up, and nobody was cut off, nor sees what was not accepted.
+      expect(trySend(sender, 10, 2)).toBe('sent');
+      expect(receivers.map(take)).toEqual([[[0, 2]], [[0, 2]]]);
+      const sending = sender.send(new Uint8Array(LARGE).fill(3), LIMIT);
+      await until(() => state.attempts > 5);
+      state.failure = 0;
+      expect(await sending).toBe('sent');
+      expect(receivers.map(take)).toEqual([[[1, 3]], [[1, 3]]]);
+      expect(sender.stats()).toMatchObject({ connectionsFailed: 0 });
       await sender.flush(LIMIT);
-      expect(sender.receivers).toHaveLength(2);
-      expect(sender.stats()).toMatchObject({ bytesOut: 0, connectionsFailed: 0 });
-    },
-  );
+      expect(sender.stats().bytesOut).toBe(0);
+    });
 
-  test('is tried again and again, and leaves nothing, though it is never sent (11.2)', async () => {
-    const state = unpassing();
-    await using stage = await openStage({ poolBytes: 256 * KIB, binding: state.calls }, [{}, {}]);
-    const { sender, receivers } = stage;
-    // What is lent leaves no room at a stretch.
-    const lent = await Promise.all([70, 70, 70].map((size) => sender.loan(size * KIB)));
-    lent[1]?.release();
-    for (let round = 0; round < 100; round++) {
+    test.each([
+      ['full', ETOOMANYREFS],
+      ['an error', EIO],
+    ])('is nobody else’s before its loan is sent or released (%s) (11.2)', async (_, errno) => {
+      const state = unpassing();
+      const options = { poolBytes: 512 * KIB, guard, binding: state.calls };
+      await using stage = await openStage(options);
+      const { sender, receiver } = stage;
+      // What is lent leaves no room at a stretch, but room for two.
+      const lent = await Promise.all([90, 90, 90, 90, 90].map((size) => sender.loan(size * KIB)));
+      for (const index of [1, 3]) lent[index]?.release();
+      const first = await sender.loan(LARGE);
+      const kept = first.bytes.fill(1);
+      state.failure = errno;
+      if (errno === EIO) expect(() => first.trySend()).toThrow('EIO');
+      else expect(first.trySend()).toBe('full');
+      state.failure = 0;
+      expect(first).toMatchObject({ owned: true, byteLength: LARGE });
+      expect(first.bytes.length).toBe(0);
+      first.truncate(LARGE - 1);
+      const second = await sender.loan(LARGE);
+      second.bytes.fill(2);
+      if (guard) expect(() => kept.length).toThrow(NOT_OWNED);
+      else expect(isFilled(kept.fill(3), 3)).toBe(true);
+      expect(await second.send(LIMIT)).toBe('sent');
+      expect(await first.send(LIMIT)).toBe('sent');
+      expect(drain(receiver).map(({ byteLength, bytes }) => [byteLength, bytes[0]])).toEqual([
+        [LARGE, 2],
+        [LARGE - 1, 1],
+      ]);
+    });
+
+    test('to one of two is seen by neither, and nobody gets it twice (11.2)', async () => {
+      const state = unpassing();
+      await using stage = await openStage({ ...POOL, guard, binding: state.calls }, [{}, {}]);
+      const { sender, receivers } = stage;
       const loan = await sender.loan(LARGE);
+      loan.bytes.fill(1);
       state.failure = ETOOMANYREFS;
       state.passes = 1;
-      await until(() => loan.trySend() === 'full');
-      loan.release();
+      expect(loan.trySend()).toBe('full');
+      expect(loan.owned).toBe(true);
+      for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+      expect(receivers.map(take)).toEqual([[], []]);
       state.failure = 0;
-      expect(trySend(sender, 10, round)).toBe('sent');
-      // One of them takes nothing for a while.
-      if (round % 10 === 9) take(receivers[0] as (typeof receivers)[0]);
-      take(receivers[1] as (typeof receivers)[0]);
-      if (round % 3 === 0) await new Promise(setImmediate);
-    }
-    expect(await sender.send(new Uint8Array(LARGE).fill(7), LIMIT)).toBe('sent');
-    for (const receiver of receivers) expect(take(receiver).at(-1)).toEqual([100, 7]);
-    expect(sender.receivers).toHaveLength(2);
-  });
+      expect(await loan.send(LIMIT)).toBe('sent');
+      expect(receivers.map(take)).toEqual([[[0, 1]], [[0, 1]]]);
+    });
 
-  test.each(DROPPING)('is dropped for those who may miss it (%s) (11.2)', async (whenBehind) => {
-    const state = unpassing();
-    await using stage = await openStage({ ...POOL, binding: state.calls }, [{ whenBehind }, {}]);
-    const { sender, receivers } = stage;
-    // Those who must not miss it come first.
-    state.failure = ETOOMANYREFS;
-    state.passes = 1;
-    expect(trySend(sender, LARGE, 1)).toBe('sent');
-    expect(sender.receivers).toMatchObject([{ messagesDropped: 1 }, { messagesDropped: 0 }]);
-    state.failure = 0;
-    expect(receivers.map(take)).toEqual([[], [[0, 1]]]);
-    await sender.flush(LIMIT);
-    expect(trySend(sender, LARGE + 1, 2)).toBe('sent');
-    expect(receivers.map(take)).toEqual([[[1, 2]], [[1, 2]]]);
-  });
+    test.each([true, false])(
+      'to one of two confuses nobody when others go first, or instead (turns between: %s) (11.2)',
+      async (turns) => {
+        const state = unpassing();
+        await using stage = await openStage({ ...ROOMY, guard, binding: state.calls }, [{}, {}]);
+        const { sender, receivers } = stage;
+        // What is lent in between leaves no room at a stretch.
+        const lent = await Promise.all([70, 70, 70].map((size) => sender.loan(size * KIB)));
+        lent[1]?.release();
+        let sequence = 0;
+        const pause = async (): Promise<void> => {
+          for (let turn = 0; turns && turn < 5; turn++) await new Promise(setImmediate);
+        };
+        for (let round = 0; round < 40; round++) {
+          const [first, second] = [await sender.loan(LARGE), await sender.loan(10)];
+          first.bytes.fill(round);
+          state.failure = ETOOMANYREFS;
+          state.passes = 1;
+          // Never at once: an attempt that has failed is not repeated at once.
+          await until(() => first.trySend() === 'full' && state.passes < 1);
+          await pause();
+          const expected: [number, number][] = [];
+          state.failure = 0;
+          if (round % 2 === 0) {
+            second.bytes.fill(round + 100);
+            expect(second.trySend()).toBe('sent');
+            expected.push([sequence++, round + 100]);
+            await pause();
+          }
+          second.release();
+          if (round % 3 === 0) {
+            expect(await first.send(LIMIT)).toBe('sent');
+            expected.push([sequence++, round]);
+          } else {
+            first.release();
+            const third = await sender.loan(LARGE + 1);
+            third.bytes.fill(round + 50);
+            expect(await third.send(LIMIT)).toBe('sent');
+            expected.push([sequence++, round + 50]);
+          }
+          expect(receivers.map(take)).toEqual([expected, expected]);
+        }
+        for (const loan of lent) loan.release();
+        await sender.flush(LIMIT);
+        expect(sender.receivers).toHaveLength(2);
+        expect(sender.stats()).toMatchObject({ bytesOut: 0, connectionsFailed: 0 });
+      },
+    );
 
-  test('at all is told to who sends it (11.2)', async () => {
-    const state = unpassing();
-    await using stage = await openStage({ ...POOL, binding: state.calls }, [{}, {}]);
-    const { sender, receivers } = stage;
-    state.failure = EIO;
-    state.passes = 1;
-    const failed = { code: 'SYSTEM_CALL_FAILED', syscall: 'sendmsg', errnoName: 'EIO' };
-    await expect(sender.send(new Uint8Array(LARGE), LIMIT)).rejects.toMatchObject(failed);
-    expect(sender.stats()).toMatchObject({ loansHeld: 0, bytesOut: 0, connectionsFailed: 0 });
-    state.failure = 0;
-    expect(await sender.send(new Uint8Array(LARGE).fill(2), LIMIT)).toBe('sent');
-    expect(receivers.map(take)).toEqual([[[0, 2]], [[0, 2]]]);
-  });
+    test('is tried again and again, and leaves nothing, though it is never sent (11.2)', async () => {
+      const state = unpassing();
+      await using stage = await openStage({ ...ROOMY, guard, binding: state.calls }, [{}, {}]);
+      const { sender, receivers } = stage;
+      // What is lent leaves no room at a stretch.
+      const lent = await Promise.all([70, 70, 70].map((size) => sender.loan(size * KIB)));
+      lent[1]?.release();
+      for (let round = 0; round < 100; round++) {
+        const loan = await sender.loan(LARGE);
+        state.failure = ETOOMANYREFS;
+        state.passes = 1;
+        await until(() => loan.trySend() === 'full');
+        loan.release();
+        state.failure = 0;
+        expect(trySend(sender, 10, round)).toBe('sent');
+        // One of them takes nothing for a while.
+        if (round % 10 === 9) take(receivers[0] as (typeof receivers)[0]);
+        take(receivers[1] as (typeof receivers)[0]);
+        if (round % 3 === 0) await new Promise(setImmediate);
+      }
+      expect(await sender.send(new Uint8Array(LARGE).fill(7), LIMIT)).toBe('sent');
+      for (const receiver of receivers) expect(take(receiver).at(-1)).toEqual([100, 7]);
+      expect(sender.receivers).toHaveLength(2);
+    });
 
-  test('to a receiver that comes later reaches it before anything new (11.2)', async () => {
-    const state = unpassing();
-    const options = { poolBytes: 256 * KIB, history: 3, binding: state.calls };
-    await using stage = await openStage(options, []);
-    const { sender } = stage;
-    // What is lent leaves no room at a stretch.
-    const lent = await Promise.all([70, 70, 70].map((size) => sender.loan(size * KIB)));
-    lent[1]?.release();
-    for (const [index, length] of [10, LARGE, 10].entries()) {
-      expect(trySend(sender, length, index + 1)).toBe('sent');
-    }
-    // The welcome passes descriptors, too.
-    state.failure = ETOOMANYREFS;
-    state.passes = 1;
-    const receiver = await stage.join();
-    expect(take(receiver)).toEqual([[0, 1]]);
-    expect(trySend(sender, 10, 4)).toBe('full');
-    await until(() => state.attempts > 4);
-    expect(take(receiver)).toEqual([]);
-    state.failure = 0;
-    const seen: [number, number][] = [];
-    await until(() => seen.push(...take(receiver)) > 0 && seen.length === 2);
-    expect(seen).toEqual([
-      [1, 2],
-      [2, 3],
-    ]);
-    expect(trySend(sender, 10, 4)).toBe('sent');
-    expect(take(receiver)).toEqual([[3, 4]]);
-  });
-});
+    test.each(DROPPING)('is dropped for those who may miss it (%s) (11.2)', async (whenBehind) => {
+      const state = unpassing();
+      await using stage = await openStage({ ...POOL, guard, binding: state.calls }, [
+        { whenBehind },
+        {},
+      ]);
+      const { sender, receivers } = stage;
+      // Those who must not miss it come first.
+      state.failure = ETOOMANYREFS;
+      state.passes = 1;
+      expect(trySend(sender, LARGE, 1)).toBe('sent');
+      expect(sender.receivers).toMatchObject([{ messagesDropped: 1 }, { messagesDropped: 0 }]);
+      state.failure = 0;
+      expect(receivers.map(take)).toEqual([[], [[0, 1]]]);
+      await sender.flush(LIMIT);
+      expect(trySend(sender, LARGE + 1, 2)).toBe('sent');
+      expect(receivers.map(take)).toEqual([[[1, 2]], [[1, 2]]]);
+    });
+
+    test('at all is told to who sends it (11.2)', async () => {
+      const state = unpassing();
+      await using stage = await openStage({ ...POOL, guard, binding: state.calls }, [{}, {}]);
+      const { sender, receivers } = stage;
+      state.failure = EIO;
+      state.passes = 1;
+      const failed = { code: 'SYSTEM_CALL_FAILED', syscall: 'sendmsg', errnoName: 'EIO' };
+      await expect(sender.send(new Uint8Array(LARGE), LIMIT)).rejects.toMatchObject(failed);
+      expect(sender.stats()).toMatchObject({ loansHeld: 0, bytesOut: 0, connectionsFailed: 0 });
+      state.failure = 0;
+      expect(await sender.send(new Uint8Array(LARGE).fill(2), LIMIT)).toBe('sent');
+      expect(receivers.map(take)).toEqual([[[0, 2]], [[0, 2]]]);
+    });
+
+    test('to a receiver that comes later reaches it before anything new (11.2)', async () => {
+      const state = unpassing();
+      const options = { ...ROOMY, guard, history: 3, binding: state.calls };
+      await using stage = await openStage(options, []);
+      const { sender } = stage;
+      // What is lent leaves no room at a stretch.
+      const lent = await Promise.all([70, 70, 70].map((size) => sender.loan(size * KIB)));
+      lent[1]?.release();
+      for (const [index, length] of [10, LARGE, 10].entries()) {
+        expect(trySend(sender, length, index + 1)).toBe('sent');
+      }
+      // The welcome passes descriptors, too.
+      state.failure = ETOOMANYREFS;
+      state.passes = 1;
+      const receiver = await stage.join();
+      expect(take(receiver)).toEqual([[0, 1]]);
+      expect(trySend(sender, 10, 4)).toBe('full');
+      await until(() => state.attempts > 4);
+      expect(take(receiver)).toEqual([]);
+      state.failure = 0;
+      const seen: [number, number][] = [];
+      await until(() => seen.push(...take(receiver)) > 0 && seen.length === 2);
+      expect(seen).toEqual([
+        [1, 2],
+        [2, 3],
+      ]);
+      expect(trySend(sender, 10, 4)).toBe('sent');
+      expect(take(receiver)).toEqual([[3, 4]]);
+    });
+  },
+);
 
 const canBeOther = process.getuid?.() === 0;
 

@@ -16,6 +16,9 @@ export interface LoanOwner<M extends LoanMemory> {
   loanReturned(loan: BaseLoan<M>): void;
 }
 
+/** What is left to see of memory that is sealed. */
+const NONE = new Uint8Array(0);
+
 /** The one implementation of {@link Loan}: it knows who owns the memory, and nothing of transports. */
 export class BaseLoan<M extends LoanMemory> implements Loan {
   readonly #owner: LoanOwner<M>;
@@ -37,7 +40,7 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
 
   get bytes(): Uint8Array {
     this.checkOwned();
-    return this.#bytes;
+    return this.memory.sealed ? NONE : this.#bytes;
   }
 
   get byteLength(): number {
@@ -56,7 +59,7 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
   truncate(byteLength: number): void {
     this.checkOwned();
     checkInteger('byteLength', byteLength, 0, this.#byteLength);
-    this.#bytes = this.#bytes.subarray(0, byteLength);
+    if (!this.memory.sealed) this.#bytes = this.#bytes.subarray(0, byteLength);
     this.#byteLength = byteLength;
   }
 
@@ -96,6 +99,7 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
     if (this.#owner.closed) {
       throw new PageferryError('CLOSED', 'the sender of this loan is closed; its memory is gone');
     }
-    if (this.#bytes.length !== this.#byteLength) throw bytesDetached('loan');
+    // Of sealed memory nobody needs the view any more, and it may have been taken away.
+    if (!this.memory.sealed && this.#bytes.length !== this.#byteLength) throw bytesDetached('loan');
   }
 }

@@ -2,6 +2,11 @@
 export interface LoanMemory {
   /** Exactly as many bytes as were asked for, page-aligned where the transport has pages. */
   readonly bytes: Uint8Array;
+  /**
+   * True once the bytes cannot be changed any more though the message was not sent: the loan shows none
+   * from then on, and stays the caller's.
+   */
+  readonly sealed?: boolean;
 }
 
 /** Memory behind a delivery, as a backend hands it out. Backends add what they need. */

@@ -57,7 +57,7 @@ export interface SenderStats {
 export interface Loan extends Disposable {
   /**
    * The memory to write into; page-aligned where the transport deals in pages. Its content is
-   * undefined at first.
+   * undefined at first. Empty once an attempt to send has sealed the message, though it was not accepted.
    *
    * @throws `LOAN_NOT_OWNED` after the loan was sent or released, `CLOSED` after the sender closed,
    *   `BYTES_DETACHED` if another API has taken the memory over: release the loan then.

@@ -34,6 +34,8 @@ export class FakeSender extends BaseSender<LoanMemory> {
   flushed = true;
   connected = 1;
   failure: Error | undefined;
+  /** Whether nobody can change a message any more once it was offered. */
+  seals = false;
 
   constructor(spinMicroseconds = 1e9) {
     super({ endpoint: '/fake', capabilities, spinMicroseconds });
@@ -57,7 +59,8 @@ export class FakeSender extends BaseSender<LoanMemory> {
     this.out--;
     this.calls.push('free');
   }
-  protected override accept(_memory: LoanMemory, byteLength: number): AcceptOutcome {
+  protected override accept(memory: LoanMemory, byteLength: number): AcceptOutcome {
+    if (this.seals) Object.assign(memory, { sealed: true, bytes: undefined });
     if (this.failure) throw this.failure;
     if (this.outcome === 'sent') {
       this.out--;

@@ -69,7 +69,8 @@ function wasTaken(lent: Lent): PageferryError {
   return lent === 'loan'
     ? new PageferryError(
         'LOAN_NOT_OWNED',
-        'this view was kept of a loan that was sent or released: its memory belongs to somebody else now',
+        'this view was kept of a loan that was sent or released, or that waits to be passed on: ' +
+          'nobody may change the message any more',
       )
     : new PageferryError(
         'DELIVERY_RELEASED',

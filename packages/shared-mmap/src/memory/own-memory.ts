@@ -30,8 +30,12 @@ export class OwnMemory implements Disposable {
   readonly #settings: OwnMemorySettings;
   readonly #memory: GrowingMemory;
   readonly messageLength: number;
-  /** Where the message is written; none once it is sealed. */
+  /**
+   * Where the message is written. Kept for as long as the program has the loan: what it has kept of
+   * `loan.bytes` must not show the message of another one.
+   */
   #window: Window | undefined;
+  #sealed = false;
 
   /** @throws `SYSTEM_CALL_FAILED`. */
   constructor(messageLength: number, settings: OwnMemorySettings) {
@@ -64,6 +68,11 @@ export class OwnMemory implements Disposable {
     return this.#memory.byteLength;
   }
 
+  /** True once it was {@link seal}ed. */
+  get sealed(): boolean {
+    return this.#sealed;
+  }
+
   /** See {@link GrowingMemory.grow}. */
   grow(exhausted: () => boolean): boolean {
     return this.#memory.grow(this.#memory.byteLength, exhausted);
@@ -71,27 +80,39 @@ export class OwnMemory implements Disposable {
 
   /**
    * Ends writing for good (`F_SEAL_WRITE`, fcntl(2)): the mapping goes first, or the kernel refuses.
+   * What a program has kept of {@link bytes} shows pages of nobody from then on; with `guard`, it is
+   * taken away.
    *
    * @returns the descriptor to pass to receivers; it stays this one's.
    * @throws `SYSTEM_CALL_FAILED` (`EBUSY`, if a system call still uses the memory).
    */
   seal(): OwnedFd {
     const { fd } = this.#memory;
-    if (this.#window === undefined) return fd;
-    // Kept until it is sealed: the message can still be written if it is not.
-    this.#window.mapping.showNothing();
+    const window = this.#window;
+    if (this.#sealed || window === undefined) return fd;
+    window.mapping.showNothing();
     const result = this.#settings.calls.addSeals(fd.fd, SIZE_SEALS | F_SEAL_WRITE);
     if (result < 0) {
       const { byteLength } = this.#memory;
-      this.#window.mapping.showFile(fd.fd, byteLength, PROT_READ | PROT_WRITE, MAP_SHARED);
+      // Not sealed: it can still be written.
+      window.mapping.showFile(fd.fd, byteLength, PROT_READ | PROT_WRITE, MAP_SHARED);
       checkResult(result, 'fcntl', 'F_ADD_SEALS');
     }
-    this.#releaseWindow();
+    this.#sealed = true;
+    if (this.#settings.guard) window.takeAway();
     return fd;
   }
 
+  /** The program has it no more: with `guard`, views that it has kept are taken away. */
+  endLoan(): void {
+    if (this.#window === undefined) return;
+    if (this.#settings.guard) this.#window.takeAway();
+    this.#settings.windows.giveBack(this.#window);
+    this.#window = undefined;
+  }
+
   close(): void {
-    this.#releaseWindow();
+    this.endLoan();
     this.#memory.fd.close();
   }
 
@@ -104,12 +125,5 @@ export class OwnMemory implements Disposable {
 
   [dispose](): void {
     this.close();
-  }
-
-  #releaseWindow(): void {
-    if (this.#window === undefined) return;
-    if (this.#settings.guard) this.#window.takeAway();
-    this.#settings.windows.giveBack(this.#window);
-    this.#window = undefined;
   }
 }

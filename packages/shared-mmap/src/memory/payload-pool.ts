@@ -140,9 +140,9 @@ export class PayloadPool implements Disposable {
     this.#freeOf(slot.byteLength).push(slot);
   }
 
-  /** With `guard`: detaches every view of the slot that the caller may have kept. */
-  takeAway(slot: Slot): void {
-    // Memory of its own sees to that itself.
+  /** The caller has the slot no more. With `guard`: detaches every view of it that was kept. */
+  endLoan(slot: Slot): void {
+    slot.own?.endLoan();
     if (!this.#settings.guard || slot.buffer === undefined) return;
     takeAway(this.#settings.calls, slot.buffer);
   }

@@ -38,6 +38,11 @@ export class Slot implements LoanMemory {
     this.own = own;
   }
 
+  /** True once the message cannot be changed any more, be it that it still waits to be passed on. */
+  get sealed(): boolean {
+    return this.own?.sealed === true;
+  }
+
   /** True once nobody needs the message any more. */
   get free(): boolean {
     return (this.holdersLow | this.holdersHigh) === 0 && !this.inHistory;

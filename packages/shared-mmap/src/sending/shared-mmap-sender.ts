@@ -159,7 +159,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
 
   protected override free(slot: Slot): void {
     this.#passing.forget(slot);
-    this.#pool.takeAway(slot);
+    this.#pool.endLoan(slot);
     this.#pool.giveBack(slot);
   }
 
@@ -179,7 +179,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
       if (!this.#passing.passToAll(slot, this.#sequence, lanes)) return 'full';
       if (lanes.some((lane) => lane.broken)) return this.accept(slot, byteLength);
     }
-    this.#pool.takeAway(slot);
+    this.#pool.endLoan(slot);
     slot.messageLength = byteLength;
     slot.sequence = this.#sequence++;
     for (let index = 0; index < lanes.length; index++) (lanes[index] as Lane).deliver(slot);
