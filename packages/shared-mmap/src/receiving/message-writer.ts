@@ -43,19 +43,14 @@ type Write = (bytes: Uint8Array, offset: number, length: number) => number | Pro
  */
 export class MessageWriter {
   readonly #settings: MessageWriterSettings;
-  #onThread: Promise<unknown> = Promise.resolve();
 
   constructor(settings: MessageWriterSettings) {
     this.#settings = settings;
   }
 
-  /** Resolves when no thread uses the memory any more. */
-  async settled(): Promise<void> {
-    await this.#onThread;
-  }
-
   /**
-   * Writes `bytes` to `fd` from where `progress` stands, and moves that on.
+   * Writes `bytes` to `fd` from where `progress` stands, and moves that on. Once it is over, no thread
+   * uses them any more.
    *
    * @throws `signal.reason`, `SYSTEM_CALL_FAILED`.
    */
@@ -109,9 +104,7 @@ export class MessageWriter {
     return (bytes, offset, length) => {
       // Whole blocks first, which go past the page cache; what is left at the end cannot.
       const blocks = direct ? length - (length % BLOCK_BYTES) : 0;
-      const writing = writeToFileOnThread(calls, fd, bytes, offset, blocks || length);
-      this.#onThread = writing;
-      return writing;
+      return writeToFileOnThread(calls, fd, bytes, offset, blocks || length);
     };
   }
 }

@@ -73,6 +73,8 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
   #held = 0;
   #bytesHeld = 0;
   #failure: PageferryError | undefined;
+  /** The `spliceTo` that was begun last. */
+  #moving: Promise<unknown> | undefined;
 
   private constructor(
     calls: LinuxCalls,
@@ -206,11 +208,17 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
     if (this.#waits.parked > 0) this.#waits.wake();
   }
 
-  protected override async moveTo(
+  protected override moveTo(
     fd: number,
     _teeFd: number | undefined,
     signal: AbortSignal | undefined,
   ): Promise<SpliceResult | undefined> {
+    const moving = this.#move(fd, signal);
+    this.#moving = moving;
+    return moving;
+  }
+
+  async #move(fd: number, signal: AbortSignal | undefined): Promise<SpliceResult | undefined> {
     let found: Pending | 'end' | undefined;
     await this.waitUntil(() => {
       if (this.#failure !== undefined) throw this.#failure;
@@ -250,8 +258,8 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
     const closed = new PageferryError('CLOSED', 'this receiver is closed');
     this.#closing.abort(closed);
     this.#waits.fail(closed);
-    // The thread pool may still read from the memory.
-    await this.#writer.settled();
+    // The thread pool may still read from the memory, and a message that has moved is given back.
+    await Promise.allSettled([this.#moving]);
     // Before the sender learns that it may use the memory again: what is held is copied.
     this.#payload.close();
     for (const own of this.#owns) own.abandon();

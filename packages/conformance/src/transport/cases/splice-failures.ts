@@ -1,6 +1,7 @@
 import { constants, mkdirSync, readFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { PageferryError, Receiver } from '@pageferry/core';
+import type { PageferryError, Receiver, SpliceResult } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
 import { openFifo, openFile } from '../harness/destinations.js';
 import { expectFailure, expectReceived } from '../harness/expectations.js';
@@ -8,6 +9,7 @@ import { expectIntact, receiveChecked, receiveOne } from '../harness/here.js';
 import { canMountTmpfs, mountTmpfs, unmount } from '../harness/probes.js';
 import { observe, turns } from '../harness/settling.js';
 import { useStage } from '../harness/stage.js';
+import { holdThreads } from '../harness/threads-held.js';
 import { findMismatch, patterned } from '../peers/pattern.js';
 import type { Subject } from '../registration.js';
 import { expectMoved } from './splice.js';
@@ -194,6 +196,35 @@ export function describeSpliceFailures(subject: Subject): void {
       await sender.flush();
       expect(await sender.stats()).toMatchObject({ bytesOut: 0 });
     });
+
+    test.each([
+      ['the last piece', 5000],
+      ['some piece', 3 * MIB],
+    ])(
+      'close while a file takes %s waits for it, and spliceTo says CLOSED or that it is done',
+      async (_, length) => {
+        const { sender, receiver } = await stage.incoming();
+        const path = stage.path('file');
+        const file = await open(path, 'w');
+        stage.defer(() => file.close());
+        const sent = observe(sender.send(length));
+        if (length < MIB) await sent.promise;
+        const letGo = holdThreads(stage);
+        const moving = receiver.spliceTo(file).catch((error: unknown) => error);
+        await turns();
+        const closing = receiver.close();
+        await turns();
+        await letGo();
+        const outcome = await moving;
+        await closing;
+        const moved = readFileSync(path);
+        expect(moved.equals(patterned(length, 0).subarray(0, moved.length))).toBe(true);
+        if (outcome instanceof Error) expect(outcome).toMatchObject({ code: 'CLOSED' });
+        else expectMoved(outcome as SpliceResult, moved.length, 0);
+        await sender.flush();
+        expect(await sender.stats()).toMatchObject({ bytesOut: 0 });
+      },
+    );
 
     test('an abort before a message came loses nothing', async () => {
       const { sender, receiver } = await stage.incoming();
