@@ -1,3 +1,4 @@
+import type { Delivery } from '@pageferry/core';
 import {
   EIO,
   EMFILE,
@@ -8,9 +9,11 @@ import {
   type LinuxCalls,
 } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import type { SharedMmapReceiver, SharedMmapSender } from '@pageferry/shared-mmap';
 import { describe, expect, test } from 'vitest';
 import { Child } from '../../connection/test/support/child.js';
 import { expectNothingLeft } from '../../connection/test/support/process-state.js';
+import { HostileReceiver } from './support/hostile-receiver.js';
 import {
   callsWith,
   drain,
@@ -53,6 +56,12 @@ function unpassing(): Unpassing {
     }),
   };
   return state;
+}
+
+/** Lends so much of a pool of 512 KiB that two large messages still have room, but not at a stretch. */
+async function leaveNoStretch(sender: SharedMmapSender): Promise<void> {
+  const lent = await Promise.all([90, 90, 90, 90, 90].map((size) => sender.loan(size * KIB)));
+  for (const index of [1, 3]) lent[index]?.release();
 }
 
 /** What a receiver has: sequence and value of each message, which are released. */
@@ -106,9 +115,7 @@ describe.each([false, true])(
       const options = { poolBytes: 512 * KIB, guard, binding: state.calls };
       await using stage = await openStage(options);
       const { sender, receiver } = stage;
-      // What is lent leaves no room at a stretch, but room for two.
-      const lent = await Promise.all([90, 90, 90, 90, 90].map((size) => sender.loan(size * KIB)));
-      for (const index of [1, 3]) lent[index]?.release();
+      await leaveNoStretch(sender);
       const first = await sender.loan(LARGE);
       const kept = first.bytes.fill(1);
       state.failure = errno;
@@ -218,6 +225,73 @@ describe.each([false, true])(
       }
       expect(await sender.send(new Uint8Array(LARGE).fill(7), LIMIT)).toBe('sent');
       for (const receiver of receivers) expect(take(receiver).at(-1)).toEqual([100, 7]);
+      expect(sender.receivers).toHaveLength(2);
+    });
+
+    test('goes, however often it was passed in vain to a receiver that always holds a message (11.2)', async () => {
+      const state = unpassing();
+      await using stage = await openStage({ poolBytes: 512 * KIB, guard, binding: state.calls }, [
+        {},
+        {},
+      ]);
+      const { sender, receivers } = stage;
+      const [keeper, other] = receivers as [SharedMmapReceiver, SharedMmapReceiver];
+      await leaveNoStretch(sender);
+      let kept: Delivery | undefined;
+      for (let round = 0; round < 40; round++) {
+        const loan = await sender.loan(LARGE);
+        state.failure = ETOOMANYREFS;
+        state.passes = 1;
+        await until(() => loan.trySend() === 'full' && state.passes < 1);
+        state.failure = 0;
+        // Another message goes first.
+        expect(trySend(sender, 10, round)).toBe('sent');
+        if (round % 2 === 0) loan.release();
+        else expect(await loan.send(LIMIT)).toBe('sent');
+        for (const next of drain(keeper)) {
+          kept?.release();
+          kept = next;
+        }
+        take(other);
+      }
+      expect(await sender.send(new Uint8Array(LARGE).fill(7), LIMIT)).toBe('sent');
+      expect(take(keeper)).toEqual(take(other));
+      kept?.release();
+    });
+
+    test('is not held against a receiver that is stopped, however often it was passed in vain (11.2)', async () => {
+      const state = unpassing();
+      await using stage = await openStage({ ...POOL, guard, binding: state.calls }, []);
+      const { sender } = stage;
+      // It hears of what is passed when the test says so.
+      using stopped = await HostileReceiver.connect(real, sender.endpoint);
+      await sender.waitForReceivers(1, LIMIT);
+      const other = await stage.join();
+      expect(trySend(sender, LARGE, 1)).toBe('sent');
+      stopped.lookAgain();
+      stopped.giveBack(stopped.take());
+      expect(take(other)).toEqual([[0, 1]]);
+      state.failure = EIO;
+      for (let round = 0; round < 60; round++) {
+        const loan = await sender.loan(LARGE);
+        state.passes = 1;
+        try {
+          expect(loan.trySend()).toBe('full');
+        } catch (error) {
+          expect(error).toMatchObject({ errnoName: 'EIO' });
+        }
+        loan.release();
+      }
+      state.failure = ETOOMANYREFS;
+      state.passes = 0;
+      expect(trySend(sender, LARGE, 2)).toBe('full');
+      state.failure = 0;
+      const sending = sender.send(new Uint8Array(LARGE).fill(3), LIMIT);
+      await until(() => stopped.lookAgain() === 0 && stopped.deliveries === 1);
+      stopped.giveBack(stopped.take());
+      expect(await sending).toBe('sent');
+      expect(take(other)).toEqual([[1, 3]]);
+      await sender.flush(LIMIT);
       expect(sender.receivers).toHaveLength(2);
     });
 

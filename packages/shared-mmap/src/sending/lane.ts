@@ -1,9 +1,10 @@
 import { createEntry, type SenderConnection, WAITS_FOR } from '@pageferry/connection';
 import type { PeerCredentials } from '@pageferry/core';
-import type { LinuxCalls } from '@pageferry/linux';
+import type { LinuxCalls, OwnedFd } from '@pageferry/linux';
 import type { Slot } from '../memory/slot.js';
 import { type BehindPolicy, PLACE_UNIT, RETURN, TICKET_OWN_MEMORY } from '../protocol.js';
 import { DroppableQueue } from './droppable-queue.js';
+import { PassedMemories } from './passed-memories.js';
 import type { PassingPause } from './passing-pause.js';
 import type { SharedMmapReceiverInfo } from './receiver-info.js';
 
@@ -28,9 +29,6 @@ export interface LaneSettings {
 /** How many messages with memory of their own may be under way: each is an open descriptor. */
 const MAX_OWN_MEMORIES = 16;
 
-/** How many memories the receiver may keep for nothing, passed for messages that were not sent after all. */
-const MAX_IN_VAIN = 16;
-
 /**
  * The way to one receiver: its connection, and which slots it holds. A receiver can only give back
  * what it holds, so one that lies or dies costs nothing but its own connection.
@@ -45,7 +43,8 @@ export class Lane {
   #underWay = 0;
   #bytesUnderWay = 0;
   #ownMemories = 0;
-  #inVain = 0;
+  /** Once there was any; only where the receiver must not miss messages. */
+  #memories: PassedMemories | undefined;
   /** Messages of the history that are to be published before any other. */
   #earlier: readonly Slot[] = [];
   #dropped = 0;
@@ -116,17 +115,14 @@ export class Lane {
    */
   pass({ own }: Slot, sequence: number): boolean {
     if (this.broken || own === undefined) return true;
-    // What was passed in vain is closed at the latest when everything before it was taken.
-    if (this.#underWay === 0) this.#inVain = 0;
     const { pause } = this.#settings;
     // A message that may be missed does not wait, nor has it anybody wait.
     if (!this.mayMiss && !pause.mayTry()) return false;
-    const outcome =
-      this.#inVain < MAX_IN_VAIN ? this.#connection.passMemory(sequence | 0, own.seal()) : 'later';
+    const outcome = this.#passNow(own.seal(), sequence);
     if (outcome === 'gone') this.#broken = true;
     if (!this.mayMiss && outcome === 'later') {
       pause.failed();
-      this.#broken ||= this.#hoardsMemories();
+      this.#broken ||= this.#memories?.areHoarded(this.#connection.memoriesUnheard()) === true;
       if (this.#broken) return true;
     }
     if (outcome === 'sent') pause.succeeded();
@@ -134,8 +130,8 @@ export class Lane {
   }
 
   /** The message whose memory was passed is not sent, or not as that number. */
-  passedInVain(): void {
-    this.#inVain++;
+  passedInVain(sequence: number): void {
+    this.#memories?.passedInVain(sequence);
   }
 
   /**
@@ -210,6 +206,7 @@ export class Lane {
         this.#broken = true;
         return;
       }
+      this.#memories?.returned(slot.sequence, slot.own !== undefined);
       this.#letGo(slot);
     }
   }
@@ -277,6 +274,16 @@ export class Lane {
     };
   }
 
+  #passNow(fd: OwnedFd, sequence: number): 'sent' | 'later' | 'gone' {
+    const connection = this.#connection;
+    if (this.mayMiss) return connection.passMemory(sequence | 0, fd);
+    this.#memories ??= new PassedMemories();
+    if (!this.#memories.mayPass(connection.memoriesUnheard())) return 'later';
+    const outcome = connection.passMemory(sequence | 0, fd);
+    if (outcome === 'sent') this.#memories.passed(sequence);
+    return outcome;
+  }
+
   /** As {@link pass}, for a message that was accepted: what fails ends the connection. */
   #tryToPass(slot: Slot): boolean {
     if (slot.own === undefined) return true;
@@ -305,14 +312,6 @@ export class Lane {
     this.#underWay++;
     this.#bytesUnderWay += slot.messageLength;
     if (slot.own !== undefined) this.#ownMemories++;
-  }
-
-  /**
-   * True if the receiver says that it is done with messages whose memory it has not heard of: it leaves them
-   * on its socket, for which the sender would wait for ever.
-   */
-  #hoardsMemories(): boolean {
-    return this.#connection.memoriesUnheard() > this.#ownMemories + 2 * MAX_IN_VAIN;
   }
 
   /** True if there is room, be it after a look at what has come back. */

@@ -43,7 +43,7 @@ export class MemoryPassing {
   }
 
   #giveUp(): void {
-    for (const lane of this.#lanes) lane.passedInVain();
+    for (const lane of this.#lanes) lane.passedInVain(this.#sequence);
     this.done();
   }
 }

@@ -1,0 +1,55 @@
+/** How many memories that were passed in vain the receiver may have to keep. */
+const MAX_IN_VAIN = 16;
+
+/** How many may be on its socket, while it takes none off. */
+const MAX_UNHEARD = 32;
+
+/**
+ * The books of what was passed to one receiver that must not miss messages, ahead of the messages: how much
+ * of it the receiver may have to keep, and how much it must have heard of.
+ *
+ * What was passed in vain is for a number that another message has then. Receivers take messages in order:
+ * who has returned one has gone past all numbers before, and keeps nothing for them.
+ */
+export class PassedMemories {
+  #count = 0;
+  /** Which memory each message has that is under way, by its number: the first one is 1. */
+  readonly #which = new Map<number, number>();
+  /** The numbers that memory was passed for in vain, in ascending order. */
+  readonly #inVain: number[] = [];
+  /** The last memory that belongs to a message that was returned. */
+  #lastReturned = 0;
+
+  /** @param unheard how many the receiver has not taken off its socket. */
+  mayPass(unheard: number): boolean {
+    return this.#inVain.length < MAX_IN_VAIN && unheard < MAX_UNHEARD;
+  }
+
+  /** One was passed for the message that is to have this number. */
+  passed(sequence: number): void {
+    this.#which.set(sequence, ++this.#count);
+  }
+
+  /** That message is not sent, or not as that number. */
+  passedInVain(sequence: number): void {
+    this.#which.delete(sequence);
+    // Another one for the same number takes its place at the receiver.
+    if (this.#inVain.at(-1) !== sequence) this.#inVain.push(sequence);
+  }
+
+  /** The receiver has returned a message, be it one without memory of its own. */
+  returned(sequence: number, hasOwn: boolean): void {
+    while (this.#inVain.length > 0 && (this.#inVain[0] as number) <= sequence) this.#inVain.shift();
+    if (!hasOwn) return;
+    this.#lastReturned = Math.max(this.#lastReturned, this.#which.get(sequence) ?? 0);
+    this.#which.delete(sequence);
+  }
+
+  /**
+   * True if the receiver says that it is done with a message whose memory it has not heard of: it leaves
+   * memory on its socket, for which the sender would wait for ever.
+   */
+  areHoarded(unheard: number): boolean {
+    return this.#count - unheard < this.#lastReturned;
+  }
+}
