@@ -1,5 +1,6 @@
 import type { Delivery } from '@pageferry/core';
 import {
+  EAGAIN,
   EIO,
   EMFILE,
   ENFILE,
@@ -356,6 +357,36 @@ describe.each([false, true])(
       ]);
       expect(trySend(sender, 10, 4)).toBe('sent');
       expect(take(receiver)).toEqual([[3, 4]]);
+    });
+
+    test('to one that came later and is stopped keeps it from no other (11.2)', async () => {
+      let first: number | undefined;
+      let calls = 0;
+      const sendmsg: LinuxCalls['sendmsg'] = (fd, ...words) => {
+        first ??= fd;
+        // It takes its welcome, and then nothing.
+        return fd === first && ++calls > 1 ? -EAGAIN : real.sendmsg(fd, ...words);
+      };
+      const options = { ...ROOMY, guard, history: 3, binding: callsWith({ sendmsg }) };
+      await using stage = await openStage(options, []);
+      const { sender } = stage;
+      // What is lent leaves no room at a stretch.
+      const lent = await Promise.all([70, 70, 70].map((size) => sender.loan(size * KIB)));
+      lent[1]?.release();
+      for (const [index, length] of [10, LARGE, 10].entries()) {
+        expect(trySend(sender, length, index + 1)).toBe('sent');
+      }
+      const stopped = await stage.join();
+      for (let joined = 0; joined < 3; joined++) {
+        const receiver = await stage.join();
+        const seen: [number, number][] = [];
+        await until(() => seen.push(...take(receiver)) === 3);
+        expect(seen.map(([sequence]) => sequence)).toEqual([0, 1, 2]);
+      }
+      expect(take(stopped)).toEqual([[0, 1]]);
+      // Who is stopped holds up what is new, as everywhere else.
+      expect(trySend(sender, 10, 4)).toBe('full');
+      expect(sender.receivers).toHaveLength(4);
     });
   },
 );

@@ -5,7 +5,7 @@ import type { Slot } from '../memory/slot.js';
 import { type BehindPolicy, PLACE_UNIT, RETURN, TICKET_OWN_MEMORY } from '../protocol.js';
 import { DroppableQueue } from './droppable-queue.js';
 import { PassedMemories } from './passed-memories.js';
-import type { PassingPause } from './passing-pause.js';
+import { PassingPause } from './passing-pause.js';
 import type { SharedMmapReceiverInfo } from './receiver-info.js';
 
 /** What a {@link Lane} needs. It takes the connection over. */
@@ -20,8 +20,8 @@ export interface LaneSettings {
   readonly queueDepth: number;
   /** The slot with a ticket, which the receiver may have made up. */
   readonly slot: (ticket: number) => Slot | undefined;
-  /** When memory may be passed that could not be. */
-  readonly pause: PassingPause;
+  /** Called when memory may be passed that could not be, if that was waited for. It must not throw. */
+  readonly onPauseOver: () => void;
   /** Called for each slot that this lane's receiver does not hold any more. */
   readonly onReturn: (slot: Slot) => void;
 }
@@ -43,6 +43,8 @@ export class Lane {
   #underWay = 0;
   #bytesUnderWay = 0;
   #ownMemories = 0;
+  /** Of its own: a receiver that takes nothing off its socket keeps nothing from the others. */
+  readonly #pause: PassingPause;
   /** Once there was any; only where the receiver must not miss messages. */
   #memories: PassedMemories | undefined;
   /** Messages of the history that are to be published before any other. */
@@ -53,6 +55,7 @@ export class Lane {
   constructor(settings: LaneSettings) {
     this.#settings = settings;
     this.#connection = settings.connection;
+    this.#pause = new PassingPause(settings.onPauseOver);
     const { index, policy, connection } = settings;
     this.#maskLow = index < 32 ? 1 << index : 0;
     this.#maskHigh = index < 32 ? 0 : 1 << (index - 32);
@@ -107,6 +110,11 @@ export class Lane {
     return this.#droppable !== undefined || (this.catchUp() && this.#hasRoom(slot));
   }
 
+  /** False while it would be too early to {@link pass} again what could not be passed. */
+  get mayPass(): boolean {
+    return this.#pause.mayTry();
+  }
+
   /**
    * Passes memory of its own for a message, which is {@link deliver}ed later.
    *
@@ -115,17 +123,16 @@ export class Lane {
    */
   pass({ own }: Slot, sequence: number): boolean {
     if (this.broken || own === undefined) return true;
-    const { pause } = this.#settings;
-    // A message that may be missed does not wait, nor has it anybody wait.
-    if (!this.mayMiss && !pause.mayTry()) return false;
+    if (!this.mayPass) return false;
     const outcome = this.#passNow(own.seal(), sequence);
     if (outcome === 'gone') this.#broken = true;
+    // A message that may be missed does not wait.
     if (!this.mayMiss && outcome === 'later') {
-      pause.failed();
+      this.#pause.failed();
       this.#broken ||= this.#memories?.areHoarded(this.#connection.memoriesUnheard()) === true;
       if (this.#broken) return true;
     }
-    if (outcome === 'sent') pause.succeeded();
+    if (outcome === 'sent') this.#pause.succeeded();
     return outcome !== 'later';
   }
 
@@ -166,11 +173,14 @@ export class Lane {
     this.catchUp();
   }
 
-  /** Publishes what is left of the history. False if some of it has to wait. */
+  /** Publishes what is left of the history. False if some of it has to wait; `onPauseOver` tells when to go on. */
   catchUp(): boolean {
     while (this.#earlier.length > 0) {
       const [slot, ...others] = this.#earlier as [Slot, ...Slot[]];
-      if (!this.#tryToPass(slot)) return this.broken;
+      if (!this.#tryToPass(slot)) {
+        if (!this.broken) this.#pause.arm();
+        return this.broken;
+      }
       this.#publish(slot);
       this.#earlier = others;
       this.#connection.wakeReceiver();
@@ -229,9 +239,10 @@ export class Lane {
     return true;
   }
 
-  /** Has the receiver wake this side when it gives something back. */
+  /** Has this side woken when the receiver gives something back, or when a pause is over. */
   park(): void {
     this.#connection.park(WAITS_FOR.returns);
+    this.#pause.arm();
   }
 
   /** Tells the receiver that this was all. */
@@ -248,6 +259,7 @@ export class Lane {
   cutOff(calls: LinuxCalls, onEnd: () => void): void {
     if (!this.#broken) this.collect();
     this.#broken = true;
+    this.#pause.close();
     const connection = this.#connection;
     connection.cutOff(this.failure === undefined);
     connection.awaitEnd(calls, onEnd);
@@ -257,6 +269,7 @@ export class Lane {
   close(slots: readonly (Slot | undefined)[]): void {
     if (!this.#broken) this.collect();
     this.#broken = true;
+    this.#pause.close();
     this.#connection.close();
     for (const slot of slots) if (slot !== undefined && this.#holds(slot)) this.#letGo(slot);
   }

@@ -23,8 +23,10 @@ export class MemoryPassing {
       this.#slot = slot;
       this.#sequence = sequence;
     }
-    for (const lane of lanes) {
-      if (lane.mayMiss || this.#lanes.has(lane)) continue;
+    const left = lanes.filter((lane) => !lane.mayMiss && !this.#lanes.has(lane));
+    // Nobody gets in vain what somebody else cannot get yet.
+    if (!left.every((lane) => lane.mayPass)) return false;
+    for (const lane of left) {
       if (!lane.pass(slot, sequence)) return false;
       this.#lanes.add(lane);
     }

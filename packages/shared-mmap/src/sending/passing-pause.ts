@@ -4,8 +4,9 @@ import { clock } from '@pageferry/core';
 const LONGEST = 50;
 
 /**
- * When to try again to pass memory that could not be passed: too many descriptors were under way, or the
- * kernel had no memory. Nobody rings when that is over, so that time has to tell.
+ * When to try again to pass memory to a receiver to which it could not be passed: it had not taken what was
+ * passed before, too many descriptors were under way, or the kernel had no memory. Nobody rings when that is
+ * over, so that time has to tell.
  */
 export class PassingPause {
   readonly #onOver: () => void;

@@ -24,7 +24,6 @@ import { History } from './history.js';
 import { Lane } from './lane.js';
 import { Lanes } from './lanes.js';
 import { MemoryPassing } from './memory-passing.js';
-import { PassingPause } from './passing-pause.js';
 import type { SharedMmapReceiverInfo } from './receiver-info.js';
 
 /** How much may be lent before a look at what has come back: it may be in the cache still. */
@@ -52,7 +51,6 @@ export class SharedMmapSender extends BaseSender<Slot> {
   readonly #waits: AdaptiveWaits;
   readonly #lanes: Lanes;
   readonly #passing = new MemoryPassing();
-  readonly #pause = new PassingPause(() => this.#onPauseOver());
   readonly #looks: number;
   readonly #exhausted: () => boolean;
   #keepsAlive = true;
@@ -88,7 +86,6 @@ export class SharedMmapSender extends BaseSender<Slot> {
       spinMicroseconds: settings.spinMicroseconds,
       arm: () => {
         for (const lane of this.#lanes.all) lane.park();
-        this.#pause.arm();
       },
     });
     this.#listener = new Listener(calls, endpoint, {
@@ -204,7 +201,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
 
   /** Memory that could not be passed may be passed by now. */
   #onPauseOver(): void {
-    if (this.#someAreBehind && !this.#catchUp()) this.#pause.arm();
+    if (this.#someAreBehind) this.#catchUp();
     this.#waits.wake();
   }
 
@@ -259,7 +256,6 @@ export class SharedMmapSender extends BaseSender<Slot> {
   #end(): void {
     this.#listener.close();
     this.#endpoint.close();
-    this.#pause.close();
     this.#lanes.closeAll(this.#pool.slots());
     this.#pool.close();
     this.#waits.fail(new PageferryError('CLOSED', 'this sender is closed'));
@@ -279,7 +275,6 @@ export class SharedMmapSender extends BaseSender<Slot> {
     });
     try {
       const lane = new Lane({
-        pause: this.#pause,
         id: this.#nextLane++,
         index: this.#lanes.freeIndex(),
         credentials,
@@ -288,6 +283,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
         queueDepth: queueDepthOf(hello[HELLO.queueDepth]),
         slot: (ticket) => this.#pool.slot(ticket),
         onReturn: (slot) => this.#takeBack(slot),
+        onPauseOver: () => this.#onPauseOver(),
       });
       connection.watch(calls, {
         onRing: () => this.#onRing(),
@@ -303,10 +299,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
       }
       this.#lanes.add(lane);
       lane.deliverEarlier(earlier);
-      if (!lane.hasLeft) {
-        this.#someAreBehind = true;
-        this.#pause.arm();
-      }
+      if (!lane.hasLeft) this.#someAreBehind = true;
       this.#waits.wake();
     } catch (error) {
       abandon();
