@@ -388,6 +388,25 @@ describe.each([false, true])(
       expect(trySend(sender, 10, 4)).toBe('full');
       expect(sender.receivers).toHaveLength(4);
     });
+
+    test('keeps the process alive only if the sender does', async () => {
+      const state = unpassing();
+      await using stage = await openStage({ ...POOL, guard, binding: state.calls });
+      const { sender, receiver } = stage;
+      const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout');
+      sender.unref();
+      state.failure = ETOOMANYREFS;
+      const sending = sender.send(new Uint8Array(LARGE));
+      await until(() => state.attempts > 8);
+      const others = timers().length;
+      sender.ref();
+      expect(timers().length).toBe(others + 1);
+      sender.unref();
+      expect(timers().length).toBe(others);
+      state.failure = 0;
+      expect(await sending).toBe('sent');
+      expect(take(receiver)).toEqual([[0, 0]]);
+    });
   },
 );
 

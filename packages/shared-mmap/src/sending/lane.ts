@@ -88,6 +88,7 @@ export class Lane {
   /** Whether the connection keeps the event loop alive. */
   keepAlive(on: boolean): void {
     this.#connection.keepAlive(on);
+    this.#pause.keepAlive(on);
   }
 
   /** True if the receiver may miss messages. */

@@ -15,6 +15,7 @@ export class PassingPause {
   /** When it is over, in milliseconds of the clock; `undefined` if there is none. */
   #end: number | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #keepsAlive = true;
 
   /** @param onOver called when a pause is over that somebody waits for. It must not throw. */
   constructor(onOver: () => void) {
@@ -46,6 +47,14 @@ export class PassingPause {
       this.#end = undefined;
       this.#onOver();
     }, this.#length);
+    this.keepAlive(this.#keepsAlive);
+  }
+
+  /** Whether a pause that somebody waits for keeps the event loop alive. It does until this is called. */
+  keepAlive(on: boolean): void {
+    this.#keepsAlive = on;
+    if (on) this.#timer?.ref();
+    else this.#timer?.unref();
   }
 
   close(): void {
