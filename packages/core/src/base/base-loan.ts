@@ -16,7 +16,7 @@ export interface LoanOwner<M extends LoanMemory> {
   loanReturned(loan: BaseLoan<M>): void;
 }
 
-/** What is left to see of memory that is sealed. */
+/** What a program is shown of memory that is sealed. */
 const NONE = new Uint8Array(0);
 
 /** The one implementation of {@link Loan}: it knows who owns the memory, and nothing of transports. */
@@ -25,6 +25,8 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
   #bytes: Uint8Array;
   // Kept apart: the view of memory that was taken away has no length any more.
   #byteLength: number;
+  /** How much of that `bytes` shows: all of it, or nothing once it is sealed. */
+  #shown: number;
   #owned = true;
   /** For `DropReports` only. */
   registered = false;
@@ -36,11 +38,12 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
     this.memory = memory;
     this.#bytes = memory.bytes;
     this.#byteLength = memory.bytes.length;
+    this.#shown = this.#byteLength;
   }
 
   get bytes(): Uint8Array {
     this.checkOwned();
-    return this.memory.sealed ? NONE : this.#bytes;
+    return this.#bytes;
   }
 
   get byteLength(): number {
@@ -59,8 +62,9 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
   truncate(byteLength: number): void {
     this.checkOwned();
     checkInteger('byteLength', byteLength, 0, this.#byteLength);
-    if (!this.memory.sealed) this.#bytes = this.#bytes.subarray(0, byteLength);
+    this.#bytes = this.#bytes.subarray(0, byteLength);
     this.#byteLength = byteLength;
+    this.#shown = this.#bytes.length;
   }
 
   send(options?: WaitOptions): Promise<SendOutcome> {
@@ -85,6 +89,12 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
     if (this.registered) this.#owner.loanReturned(this);
   }
 
+  /** Shows the bytes no more, because they are sealed. For `BaseSender` only. */
+  seal(): void {
+    this.#bytes = NONE;
+    this.#shown = 0;
+  }
+
   /**
    * @throws `LOAN_NOT_OWNED` unless the caller owns the memory, `CLOSED` if the sender is closed,
    *   `BYTES_DETACHED` if the caller has let somebody else take it over.
@@ -99,7 +109,6 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
     if (this.#owner.closed) {
       throw new PageferryError('CLOSED', 'the sender of this loan is closed; its memory is gone');
     }
-    // Of sealed memory nobody needs the view any more, and it may have been taken away.
-    if (!this.memory.sealed && this.#bytes.length !== this.#byteLength) throw bytesDetached('loan');
+    if (this.#bytes.length !== this.#shown) throw bytesDetached('loan');
   }
 }

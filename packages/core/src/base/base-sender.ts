@@ -374,7 +374,13 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
 
   #offer(loan: BaseLoan<M>): AcceptOutcome {
     const byteLength = loan.byteLength;
-    const outcome = this.accept(loan.memory, byteLength);
+    let outcome: AcceptOutcome | undefined;
+    try {
+      outcome = this.accept(loan.memory, byteLength);
+    } finally {
+      // Whatever keeps the message here: nobody may rely on writing to what cannot be changed.
+      if (outcome !== 'sent' && loan.memory.sealed) loan.seal();
+    }
     if (outcome === 'sent') {
       loan.disown();
       this.#loansHeld--;
