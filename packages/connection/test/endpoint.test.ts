@@ -132,7 +132,7 @@ describe('an endpoint cannot be', () => {
   test('a link to nothing: it is somebody else’s, and it stays', async () => {
     const path = folder.fresh('link');
     symlinkSync(join(folder.path, 'nothing'), path);
-    await expect(Endpoint.bind(calls, path)).rejects.toThrow(withCode('ENDPOINT_IN_USE'));
+    await expect(Endpoint.bind(calls, path)).rejects.toThrow(withCode('ENDPOINT_INVALID'));
   });
 });
 

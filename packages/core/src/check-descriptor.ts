@@ -34,6 +34,8 @@ function expected(value: unknown, fd: unknown, { end, instead }: DescriptorAdvic
   const usual = 'an open descriptor or an object with one in fd';
   if (typeof value !== 'object' || value === null) return usual;
   if ('readEnd' in value && 'writeEnd' in value) return `one end of the pipe (${end})`;
+  // So says a FileHandle that was closed.
+  if (fd === -1) return `${usual}, and this one is closed`;
   const isStream = ['pipe', 'pipeTo', 'getWriter', 'write'].some(
     (name) => typeof (value as Record<string, unknown>)[name] === 'function',
   );

@@ -107,6 +107,13 @@ export function checkEndpoint(value: unknown): string {
       argument: 'endpoint',
     });
   }
+  if (value.startsWith('fd:') && inheritedDescriptor(value) === undefined) {
+    throw new PageferryError(
+      'ENDPOINT_INVALID',
+      `an inherited endpoint is fd:N with the number of a descriptor, not ${value} (a file is ./${value})`,
+      { argument: 'endpoint' },
+    );
+  }
   return value;
 }
 

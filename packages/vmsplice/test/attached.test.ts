@@ -47,6 +47,21 @@ describe.each(bindings)('a sender attached to the pipe of a foreign program, by 
     expect(output().equals(Buffer.concat(messages))).toBe(true);
   });
 
+  test('goes on when this program closes its own end, whoever gets the number then', async () => {
+    const pipe = openPipe();
+    const { ended } = startReader(pipe.readEnd.fd, 'cat');
+    pipe.readEnd.close();
+    const sender = await attachSender({ pipe: pipe.writeEnd });
+    pipe.writeEnd.close();
+    const other = openPipe();
+    expect(await sender.send(pattern(300_000, 5))).toBe('sent');
+    // The program sees the end with the last descriptor of the pipe, which is the sender's now.
+    await sender.close();
+    const { output } = await ended;
+    expect(output().equals(pattern(300_000, 5))).toBe(true);
+    for (const end of [other.readEnd, other.writeEnd]) end.close();
+  });
+
   test('never changes bytes that the program has not read yet', async () => {
     const pipe = openPipe();
     const sender = await attachSender({ pipe: pipe.writeEnd });
@@ -214,6 +229,22 @@ describe('a receiver attached to the pipe of a foreign program', () => {
       });
     }
     for (const end of [source.readEnd, source.writeEnd, destination.writeEnd]) end.close();
+  });
+
+  test('goes on when the program closes its own end, whoever gets the number then', async () => {
+    const calls = loadLinuxCalls();
+    const pipe = openPipe();
+    await using receiver = await attachReceiver({ pipe: pipe.readEnd });
+    const waiting = receiver.receive();
+    pipe.readEnd.close();
+    const other = openPipe();
+    calls.write(other.writeEnd.fd, Buffer.from('another'), 0, 7);
+    calls.write(pipe.writeEnd.fd, Buffer.from('right'), 0, 5);
+    using delivery = await waiting;
+    expect(delivery?.copy().toString()).toBe('right');
+    pipe.writeEnd.close();
+    expect(await receiver.receive()).toBeUndefined();
+    for (const end of [other.readEnd, other.writeEnd]) end.close();
   });
 
   test('close ends a receive and a spliceTo that wait', async () => {

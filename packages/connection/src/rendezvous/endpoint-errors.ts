@@ -2,6 +2,7 @@ import { describeOwner, type ErrorCode, PageferryError } from '@pageferry/core';
 import {
   EACCES,
   EADDRINUSE,
+  ELOOP,
   ENAMETOOLONG,
   ENOENT,
   ENOTDIR,
@@ -31,6 +32,8 @@ export function endpointError(syscall: string, result: number, path: string): Pa
         'ENDPOINT_FORBIDDEN',
         `this user may not use the endpoint ${path}${describeOwner(path)}`,
       );
+    case -ELOOP:
+      return fail('ENDPOINT_INVALID', `the endpoint path has too many symbolic links: ${path}`);
     case -ENOENT:
     case -ENOTDIR:
       return fail('ENDPOINT_INVALID', `there is no folder for the endpoint ${path}`);

@@ -11,6 +11,7 @@ import {
 import { dirname } from 'node:path';
 import {
   checkEndpoint,
+  checkNoLink,
   dispose,
   EndpointPath,
   type FileIdentity,
@@ -267,6 +268,7 @@ function removeIfStale(calls: LinuxCalls, place: EndpointPath): void {
   if (answer === 0 || answer === -EAGAIN || answer === -EPROTOTYPE) {
     throw endpointError('bind', -EADDRINUSE, given);
   }
+  checkNoLink(place);
   if (answer === -ENOENT) return;
   if (answer !== -ECONNREFUSED) throw endpointError('connect', answer, absolute);
   const user = process.geteuid?.();

@@ -62,6 +62,7 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
   truncate(byteLength: number): void {
     this.checkOwned();
     checkInteger('byteLength', byteLength, 0, this.#byteLength);
+    if (byteLength === this.#byteLength) return;
     this.#bytes = this.#bytes.subarray(0, byteLength);
     this.#byteLength = byteLength;
     this.#shown = this.#bytes.length;

@@ -105,6 +105,7 @@ export const ESPIPE = 29;
 export const EPIPE = 32;
 export const ENAMETOOLONG = 36;
 export const ENOSYS = 38;
+export const ELOOP = 40;
 export const EPROTOTYPE = 91;
 export const EOPNOTSUPP = 95;
 export const EADDRINUSE = 98;

@@ -8,6 +8,7 @@ import {
 } from '@pageferry/connection';
 import {
   BaseReceiver,
+  checkIsOpen,
   checkWaitOptions,
   clock,
   type Delivery,
@@ -230,6 +231,7 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
     const { memory } = pending;
     const start = pending.moved;
     try {
+      if (memory.byteLength === 0) checkIsOpen(fd);
       // Again, should a program detach the bytes meanwhile.
       while (pending.moved < memory.byteLength) {
         await withEither(signal, this.#closing.signal, (stop) =>

@@ -40,8 +40,9 @@ export function endpointError(cause: unknown, place: Place): PageferryError {
       );
     case 'ENOENT':
     case 'ENOTDIR':
-    case 'ELOOP':
       return fail('ENDPOINT_INVALID', 'there is no folder for the endpoint');
+    case 'ELOOP':
+      return fail('ENDPOINT_INVALID', 'the endpoint path has too many symbolic links');
     case 'ENOTSOCK':
       return invalidEndpoint(place.given);
     default:

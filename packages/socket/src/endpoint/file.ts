@@ -1,6 +1,12 @@
 import { linkSync, lstatSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
-import { type EndpointPath, type FileIdentity, identify, isSame } from '@pageferry/core';
+import {
+  checkNoLink,
+  type EndpointPath,
+  type FileIdentity,
+  identify,
+  isSame,
+} from '@pageferry/core';
 import { LONGEST_PATH } from './address.js';
 import { endpointError, foreignEndpoint, invalidEndpoint } from './errors.js';
 
@@ -19,6 +25,7 @@ export function checkSocketFile(place: EndpointPath, connects: boolean): boolean
       ? statSync(absolute, { bigint: true, throwIfNoEntry: false })
       : lstatSync(absolute, { bigint: true, throwIfNoEntry: false });
     if (found === undefined) return false;
+    if (!connects) checkNoLink(place);
     if (!found.isSocket()) throw invalidEndpoint(place.given);
     const user = process.geteuid?.();
     const owner = Number(found.uid);

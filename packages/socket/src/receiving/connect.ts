@@ -44,11 +44,15 @@ export async function connectToSender(
   let state = '';
   try {
     return await retryWithBackoff(async () => {
-      state = NOBODY.get('ENOENT') as string;
-      if (!NAMED_PIPES && !checkSocketFile(place, true)) return undefined;
-      state = SILENT;
+      if (!NAMED_PIPES && !checkSocketFile(place, true)) {
+        state = NOBODY.get('ENOENT') as string;
+        return undefined;
+      }
       const answering = new Answer();
       const socket = new ReceiverSocket(answering);
+      socket.once('connect', () => {
+        state = SILENT;
+      });
       try {
         socket.connect({ path: toAddress(place) });
         socket.write(encodeHello(HELLO.hello));

@@ -1,5 +1,6 @@
 import {
   BaseReceiver,
+  checkIsOpen,
   type DeliveryMemory,
   isPageferryError,
   PageferryError,
@@ -108,6 +109,7 @@ export class SocketReceiver extends BaseReceiver<BufferDelivery> {
     if (message === 'end') return undefined;
     const start = message.moved;
     try {
+      if (message.byteLength === 0) checkIsOpen(fd);
       await withEither(signal, this.#closing.signal, async (stop) => {
         while (message.rest > 0) {
           await this.waitUntil(() => this.#hasPiece(message), signal);

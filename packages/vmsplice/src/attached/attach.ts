@@ -10,15 +10,16 @@ export interface Attachments {
   /**
    * Sends raw bytes, without frames, into a pipe that a foreign program reads. Pages go by
    * reference and are never written again, because nobody says when the program is done with them.
-   * `closed` and `close` concern the sender alone: close the pipe yourself to let the program see
-   * the end.
+   * It works on a duplicate of the descriptor, which is yours to close at any time: the program sees
+   * the end once both you and the sender have closed.
    *
    * @throws `INVALID_ARGUMENT`, `SYSTEM_CALL_FAILED`, `BINDING_UNAVAILABLE`.
    */
   attachSender(options: AttachOptions): Promise<Sender>;
   /**
    * Receives raw bytes, without frames, from a pipe that a foreign program writes. Each delivery, and
-   * each `spliceTo`, is what the pipe holds at the moment; `undefined` is the end of the pipe.
+   * each `spliceTo`, is what the pipe holds at the moment; `undefined` is the end of the pipe. It works
+   * on a duplicate of the descriptor, which is yours to close at any time.
    *
    * @throws `INVALID_ARGUMENT`, `SYSTEM_CALL_FAILED`, `BINDING_UNAVAILABLE`.
    */

@@ -46,7 +46,6 @@ const CHUNK_BYTES = 256 * 1024;
  */
 export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
   readonly #calls: LinuxCalls;
-  readonly #fd: number;
   readonly #spinMicroseconds: number;
   readonly #pool: PagePool;
   readonly #readiness: ReadinessWaits;
@@ -66,7 +65,6 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
       sender: 'the program at the other end of the pipe',
     });
     this.#calls = calls;
-    this.#fd = settings.fd;
     this.#spinMicroseconds = settings.spinMicroseconds;
     this.#routes = new RouteMemory(calls);
     this.#pool = new PagePool(calls, settings.poolBytes);
@@ -159,9 +157,9 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
   /** @returns bytes read, 0 at the end, -1 if there is nothing now. */
   #read(slot: Slot): number {
     // The pipe may be in blocking mode, and that is not this program's to change.
-    const revents = pollNow(this.#calls, this.#fd, POLLIN);
+    const revents = pollNow(this.#calls, this.#readiness.fd, POLLIN);
     if (revents === 0) return -1;
-    const count = this.#calls.read(this.#fd, slot.inner, 0, CHUNK_BYTES);
+    const count = this.#calls.read(this.#readiness.fd, slot.inner, 0, CHUNK_BYTES);
     if (count === -EAGAIN) return -1;
     if (count < 0) throw systemCallError('read', count);
     return count;
@@ -173,11 +171,11 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
     signal: AbortSignal | undefined,
   ): Promise<SpliceResult | undefined> {
     for (;;) {
-      await waitUntilReady(this.#calls, this.#fd, POLLIN, this.#spinMicroseconds, signal);
+      await waitUntilReady(this.#calls, this.#readiness.fd, POLLIN, this.#spinMicroseconds, signal);
       await waitUntilReady(this.#calls, fd, POLLOUT, this.#spinMicroseconds, signal);
       const byteLength = onThread
-        ? await this.#calls.spliceOnThread(this.#fd, fd, CHUNK_BYTES, SPLICE_F_NONBLOCK)
-        : this.#calls.splice(this.#fd, fd, CHUNK_BYTES, SPLICE_F_NONBLOCK);
+        ? await this.#calls.spliceOnThread(this.#readiness.fd, fd, CHUNK_BYTES, SPLICE_F_NONBLOCK)
+        : this.#calls.splice(this.#readiness.fd, fd, CHUNK_BYTES, SPLICE_F_NONBLOCK);
       if (byteLength === 0) return undefined;
       if (byteLength > 0) {
         return { byteLength, sequence: this.#sequence++, method: 'splice', userSpaceCopies: 0 };

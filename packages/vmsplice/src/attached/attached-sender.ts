@@ -28,7 +28,6 @@ const SURE_BYTES = 4096;
  */
 export class AttachedSender extends BaseSender<SlotMemory> {
   readonly #calls: LinuxCalls;
-  readonly #fd: number;
   readonly #outlet: Outlet;
   readonly #pool: PagePool;
   readonly #readiness: ReadinessWaits;
@@ -45,7 +44,6 @@ export class AttachedSender extends BaseSender<SlotMemory> {
       poolBytes: settings.poolBytes,
     });
     this.#calls = calls;
-    this.#fd = settings.fd;
     this.#outlet = chooseOutlet(calls);
     this.#pool = new PagePool(calls, settings.poolBytes);
     this.#readiness = new ReadinessWaits({
@@ -177,19 +175,19 @@ export class AttachedSender extends BaseSender<SlotMemory> {
   #put(bytes: Uint8Array, offset: number): number {
     const rest = bytes.length - offset;
     if (this.#outlet.method === 'vmsplice') {
-      return this.#outlet.put(this.#fd, bytes, offset, rest);
+      return this.#outlet.put(this.#readiness.fd, bytes, offset, rest);
     }
     // The pipe may be in blocking mode, and that is not this program's to change.
-    const revents = pollNow(this.#calls, this.#fd, POLLOUT);
+    const revents = pollNow(this.#calls, this.#readiness.fd, POLLOUT);
     if ((revents & POLLERR) !== 0) return -1;
     if ((revents & POLLOUT) === 0) return 0;
-    return this.#outlet.put(this.#fd, bytes, offset, Math.min(SURE_BYTES, rest));
+    return this.#outlet.put(this.#readiness.fd, bytes, offset, Math.min(SURE_BYTES, rest));
   }
 
   #readerLives(): boolean {
     if (this.#broken) return false;
     // POLLERR on the write end: no reader is left (poll(2)).
-    this.#broken = (pollNow(this.#calls, this.#fd, POLLOUT) & POLLERR) !== 0;
+    this.#broken = (pollNow(this.#calls, this.#readiness.fd, POLLOUT) & POLLERR) !== 0;
     return !this.#broken;
   }
 }

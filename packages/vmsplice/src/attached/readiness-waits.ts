@@ -10,7 +10,7 @@ import {
 /** What {@link ReadinessWaits} needs. */
 export interface ReadinessWaitsSettings {
   readonly calls: LinuxCalls;
-  /** The descriptor to watch; it stays the caller's. */
+  /** What is to be ready. It stays the caller's, who may close it: a duplicate is watched. */
   readonly fd: number;
   /**
    * The events that can make a condition true now; 0 if none can. One that holds already and changes
@@ -27,7 +27,9 @@ export interface ReadinessWaitsSettings {
  */
 export class ReadinessWaits implements Disposable {
   readonly waits: AdaptiveWaits;
-  /** A duplicate, because Node or another wait may watch the original. */
+  /**
+   * A duplicate. Node or another wait may watch the original, and its number may be another file's by now.
+   */
   readonly #watched: OwnedFd;
   readonly #watcher: DescriptorWatcher;
   /** Keeps the event loop alive while somebody waits and nothing is watched. */
@@ -60,6 +62,11 @@ export class ReadinessWaits implements Disposable {
         else this.#letGo();
       },
     });
+  }
+
+  /** The descriptor that is watched, for reading and writing: open until this is closed. */
+  get fd(): number {
+    return this.#watched.fd;
   }
 
   /** Whether waits keep the event loop alive. They do until this is called. */

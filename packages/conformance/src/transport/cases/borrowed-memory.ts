@@ -141,6 +141,7 @@ export function describeBorrowedMemory(subject: Subject): void {
         loan.truncate(0);
         const { buffer } = loan.bytes;
         if (buffer instanceof ArrayBuffer) structuredClone(buffer, { transfer: [buffer] });
+        loan.truncate(0);
         let sent = 0;
         try {
           if (loan.trySend() === 'sent') sent = 1;

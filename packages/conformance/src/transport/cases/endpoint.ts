@@ -133,9 +133,54 @@ function describeFiles(stage: Stage): void {
     expect(existsSync(folder)).toBe(true);
     const link = stage.path('link');
     symlinkSync('nowhere', link);
-    await expectFailure(() => stage.sender({}, link), 'ENDPOINT_INVALID', 'ENDPOINT_IN_USE');
+    const { message } = await expectFailure(() => stage.sender({}, link), 'ENDPOINT_INVALID');
+    expect(message).toContain('symbolic link to nowhere');
     expect(readlinkSync(link)).toBe('nowhere');
   });
+
+  test('nobody is said to be silent where nobody listens, whenever the time is over', async () => {
+    const endpoint = stage.path();
+    const { peer } = await stage.remoteSender(endpoint);
+    await peer.end();
+    for (let timeout = 1; timeout <= 30; timeout++) {
+      const { message } = await expectFailure(
+        () => stage.receiver(endpoint, { timeout }),
+        'TIMEOUT',
+      );
+      expect(message).not.toContain('said nothing');
+    }
+  });
+
+  test('a link to a stale socket is not for a sender to replace', async () => {
+    const endpoint = stage.path();
+    const { peer } = await stage.remoteSender(endpoint);
+    await peer.end();
+    const link = stage.path('link');
+    symlinkSync(endpoint, link);
+    const { message } = await expectFailure(() => stage.sender({}, link), 'ENDPOINT_INVALID');
+    expect(message).toContain(`symbolic link to ${endpoint}`);
+    expect([readlinkSync(link), existsSync(endpoint)]).toEqual([endpoint, true]);
+  });
+
+  test('a path through a circle of links is told as that', async () => {
+    const circle = stage.path('circle');
+    symlinkSync(circle, circle);
+    const { message } = await expectFailure(
+      () => stage.receiver(`${circle}/endpoint`),
+      'ENDPOINT_INVALID',
+    );
+    expect(message).toContain('symbolic links');
+  });
+
+  test.each(['fd:', 'fd:undefined', 'fd:-1', 'fd:3x', 'fd:99999999999'])(
+    '%s is neither a descriptor nor a path',
+    async (endpoint) => {
+      for (const create of [() => stage.sender({}, endpoint), () => stage.receiver(endpoint)]) {
+        const { message } = await expectFailure(create, 'ENDPOINT_INVALID');
+        expect(message).toContain(`./${endpoint}`);
+      }
+    },
+  );
 
   test('closing a sender leaves a socket file alone that is not its own', async () => {
     const first = await stage.sender();

@@ -51,6 +51,23 @@ export function describeSpliceFailures(subject: Subject): void {
       expectReceived(await receiveChecked(receiver, 1), { messages: 1, bytes: 5000 });
     });
 
+    test('a closed descriptor is EBADF for a message without bytes, too', async () => {
+      const { sender, receiver } = await stage.incoming();
+      await sender.send(0, 7);
+      await expectErrno(() => receiver.spliceTo(1_000_000), 'EBADF');
+      expectReceived(await receiveChecked(receiver, 2), { messages: 2, bytes: 7 });
+    });
+
+    test('a FileHandle that was closed is said to be closed', async () => {
+      const { sender, receiver } = await stage.incoming();
+      await sender.send(7);
+      const handle = await open('/dev/null', 'w');
+      await handle.close();
+      const error = await expectFailure(() => receiver.spliceTo(handle), 'INVALID_ARGUMENT');
+      expect(error.message).toContain('this one is closed');
+      expectReceived(await receiveChecked(receiver, 1), { messages: 1, bytes: 7 });
+    });
+
     test('a descriptor for reading is EBADF, and the message stays', async () => {
       const { sender, receiver } = await stage.incoming();
       const path = stage.path('file');
