@@ -1,5 +1,12 @@
 import { fstatSync, write as writeAsynchronously } from 'node:fs';
-import { EBADF, EFAULT, EINVAL, type LinuxCalls, STAT_FIELD } from '@pageferry/linux';
+import {
+  EBADF,
+  EFAULT,
+  EINVAL,
+  type FileCalls,
+  type RuntimeServices,
+  STAT_FIELD,
+} from '@pageferry/linux';
 import {
   expectBigInt64Array,
   expectBoolean,
@@ -11,27 +18,13 @@ import {
 import type { CallContext } from './context.js';
 import { F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_SETFL, MAX_RW_COUNT } from './numbers.js';
 
-type FileCalls = Pick<
-  LinuxCalls,
-  | 'read'
-  | 'write'
-  | 'writeOnThread'
-  | 'lseek'
-  | 'close'
-  | 'closeAtThreadEnd'
-  | 'duplicate'
-  | 'getStatusFlags'
-  | 'setStatusFlags'
-  | 'fstat'
-  | 'fchmod'
-  | 'flock'
->;
-
 /**
  * Plain input and output, and descriptors. `read` and `write` are made with readv(2) and writev(2),
  * whose iovec has the address and the length: nothing has to be converted for each call.
  */
-export function fileCalls(context: CallContext): FileCalls {
+export function fileCalls(
+  context: CallContext,
+): FileCalls & Pick<RuntimeServices, 'writeOnThread' | 'closeAtThreadEnd'> {
   const { driver, errno, iovec, fcntl, mappings, watchers, atThreadEnd } = context;
   const readv = driver.declare('readv', 'int', ['int', 'pointer', 'int']);
   const writev = driver.declare('writev', 'int', ['int', 'pointer', 'int']);

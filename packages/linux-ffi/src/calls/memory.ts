@@ -1,4 +1,11 @@
-import { EFAULT, EINVAL, ENOSYS, type LinuxCalls, MFD_CLOEXEC } from '@pageferry/linux';
+import {
+  EFAULT,
+  EINVAL,
+  ENOSYS,
+  type MemoryCalls,
+  MFD_CLOEXEC,
+  type RuntimeServices,
+} from '@pageferry/linux';
 import { NOTHING } from '../memory/mapping-table.js';
 import { NativeBlock } from '../memory/native-block.js';
 import {
@@ -12,30 +19,17 @@ import {
 import type { CallContext } from './context.js';
 import { F_ADD_SEALS, F_GET_SEALS, MAP_FAILED, MAP_FIXED } from './numbers.js';
 
-type MemoryCalls = Pick<
-  LinuxCalls,
-  | 'pageSize'
-  | 'memfdCreate'
-  | 'ftruncate'
-  | 'fallocate'
-  | 'getSeals'
-  | 'addSeals'
-  | 'mmap'
-  | 'munmap'
-  | 'munmapLater'
-  | 'remap'
-  | 'madvise'
-  | 'alias'
-  | 'detach'
-  | 'addressOf'
-  | 'explainWrites'
->;
-
 /** Longer than any name that the kernel takes, so that the kernel is the one to refuse. */
 const MAX_NAME_BYTES = 255;
 
 /** Memory files and mappings. */
-export function memoryCalls(context: CallContext): MemoryCalls {
+export function memoryCalls(
+  context: CallContext,
+): MemoryCalls &
+  Pick<
+    RuntimeServices,
+    'munmapLater' | 'remap' | 'alias' | 'detach' | 'addressOf' | 'explainWrites'
+  > {
   const { driver, errno, fcntl, mmap, mappings, replacement } = context;
   const memoryName = new NativeBlock(driver, MAX_NAME_BYTES + 1);
   const getpagesize = driver.declare('getpagesize', 'int', []);

@@ -1,10 +1,10 @@
 import {
   EFAULT,
   EINVAL,
-  type LinuxCalls,
   MAX_DESCRIPTORS_PER_MESSAGE,
   MESSAGE_FIELD,
   MSG_CTRUNC,
+  type SocketCalls,
 } from '@pageferry/linux';
 import { expectBytes, expectInt, expectInt32Array } from './arguments.js';
 import type { CallContext } from './context.js';
@@ -28,7 +28,7 @@ export function messageCalls({
   errno,
   iovec,
   close,
-}: CallContext): Pick<LinuxCalls, 'sendmsg' | 'recvmsg'> {
+}: CallContext): Pick<SocketCalls, 'sendmsg' | 'recvmsg'> {
   const outgoing = new MessageHeader(driver, SEND_ROOM);
   const incoming = new MessageHeader(driver, RECEIVE_ROOM);
   const sendmsg = driver.declare('sendmsg', 'int', ['int', 'pointer', 'int']);

@@ -1,20 +1,20 @@
-import { EFAULT, EINVAL, type LinuxCalls, O_CLOEXEC } from '@pageferry/linux';
+import { EFAULT, EINVAL, O_CLOEXEC, type PipeCalls, type RuntimeServices } from '@pageferry/linux';
 import { NativeBlock } from '../memory/native-block.js';
 import { expectBytes, expectInt, expectInt32Array, expectSafeInteger } from './arguments.js';
 import type { CallContext } from './context.js';
 import { F_GETPIPE_SZ, F_SETPIPE_SZ } from './numbers.js';
 import { declareSplice } from './splice.js';
 
-type PipeCalls = Pick<
-  LinuxCalls,
-  'pipe2' | 'vmsplice' | 'splice' | 'spliceOnThread' | 'tee' | 'getPipeSize' | 'setPipeSize'
->;
-
 /**
  * Pipes. What moves bytes returns `ssize_t`, and is declared to return an int: one call moves at most
  * `MAX_RW_COUNT` bytes (2^31 less a page), and a pipe holds no more.
  */
-export function pipeCalls({ driver, errno, iovec, fcntl }: CallContext): PipeCalls {
+export function pipeCalls({
+  driver,
+  errno,
+  iovec,
+  fcntl,
+}: CallContext): PipeCalls & Pick<RuntimeServices, 'spliceOnThread'> {
   const ends = new NativeBlock(driver, 8);
   const one = driver.wide(1);
   const pipe2 = driver.declare('pipe2', 'int', ['pointer', 'int']);

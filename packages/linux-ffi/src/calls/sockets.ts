@@ -1,27 +1,15 @@
-import { EFAULT, type LinuxCalls, SOCK_CLOEXEC } from '@pageferry/linux';
+import { EFAULT, SOCK_CLOEXEC, type SocketCalls } from '@pageferry/linux';
 import { NativeBlock } from '../memory/native-block.js';
 import { expectBoolean, expectInt, expectInt32Array, expectString } from './arguments.js';
 import type { CallContext } from './context.js';
 import { SO_ERROR, SO_PASSCRED, SO_PEERCRED, SO_TYPE, SOL_SOCKET } from './numbers.js';
 import { UnixAddress } from './unix-address.js';
 
-type SocketCalls = Pick<
-  LinuxCalls,
-  | 'socket'
-  | 'socketpair'
-  | 'bindUnix'
-  | 'connectUnix'
-  | 'listen'
-  | 'accept4'
-  | 'shutdown'
-  | 'getSocketType'
-  | 'getSocketError'
-  | 'getPeerCredentials'
-  | 'setPassCredentials'
->;
-
 /** Unix sockets, but for their messages. */
-export function socketCalls({ driver, errno }: CallContext): SocketCalls {
+export function socketCalls({
+  driver,
+  errno,
+}: CallContext): Omit<SocketCalls, 'sendmsg' | 'recvmsg'> {
   const address = new UnixAddress(driver);
   // Two descriptors, or the value of a socket option: at most a `struct ucred`.
   const value = new NativeBlock(driver, 12);

@@ -1,17 +1,23 @@
-import { EFAULT, EINVAL, type LinuxCalls, O_CLOEXEC } from '@pageferry/linux';
+import {
+  EFAULT,
+  EINVAL,
+  O_CLOEXEC,
+  type RuntimeServices,
+  type WaitingCalls,
+} from '@pageferry/linux';
 import { expectFunction, expectInt, expectInt32Array, expectSafeInteger } from './arguments.js';
 import type { CallContext } from './context.js';
-
-type WaitingCalls = Pick<
-  LinuxCalls,
-  'poll' | 'pollMany' | 'schedYield' | 'eventfd' | 'pidfdOpen' | 'watch'
->;
 
 /** Number of pidfd_open(2), the same on every processor: older C libraries have no function for it. */
 const SYS_PIDFD_OPEN = 434;
 
 /** Waiting and waking. */
-export function waitingCalls({ driver, errno, poll, watchers }: CallContext): WaitingCalls {
+export function waitingCalls({
+  driver,
+  errno,
+  poll,
+  watchers,
+}: CallContext): WaitingCalls & Pick<RuntimeServices, 'watch'> {
   const schedYield = driver.declare('sched_yield', 'int', []);
   const eventfd = driver.declare('eventfd', 'int', ['uint', 'int']);
   // Variadic in C: see fcntl.ts. What comes back is a descriptor, or -1.

@@ -1,6 +1,7 @@
 import { O_DIRECT } from '../calls/architecture.js';
 import { EINVAL, EOPNOTSUPP } from '../calls/constants.js';
-import { type LinuxCalls, STAT_FIELD } from '../calls/linux-calls.js';
+import { type FileCalls, STAT_FIELD } from '../calls/file-calls.js';
+import type { LinuxCalls } from '../calls/linux-calls.js';
 import { OwnedFd } from '../resources/owned-fd.js';
 import { inTurn } from './in-turn.js';
 
@@ -67,7 +68,7 @@ async function writeIndirectly(
 }
 
 /** A name for the file. Descriptions of one file take turns too: they write to it one by one anyway. */
-function fileOf(calls: LinuxCalls, fd: number): string {
+function fileOf(calls: FileCalls, fd: number): string {
   const fields = new BigInt64Array(6);
   calls.fstat(fd, fields);
   return `${fields[STAT_FIELD.device]}:${fields[STAT_FIELD.inode]}`;

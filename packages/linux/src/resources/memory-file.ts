@@ -1,10 +1,11 @@
 import { EINVAL, MFD_ALLOW_SEALING, MFD_NOEXEC_SEAL } from '../calls/constants.js';
 import { checkResult } from '../calls/errors.js';
 import type { LinuxCalls } from '../calls/linux-calls.js';
+import type { MemoryCalls } from '../calls/memory-calls.js';
 import { OwnedFd } from './owned-fd.js';
 
 /** Whose kernel was found not to know `MFD_NOEXEC_SEAL`: older than 6.3. */
-const withoutNoexec = new WeakSet<LinuxCalls>();
+const withoutNoexec = new WeakSet<MemoryCalls>();
 
 /**
  * A memory file that can be sealed (memfd_create(2)), and that can never be made a program, where the

@@ -1,6 +1,10 @@
 import { dispose, PageferryError } from '@pageferry/core';
 import { checkResult } from '../calls/errors.js';
-import type { LinuxCalls } from '../calls/linux-calls.js';
+import type { FileCalls } from '../calls/file-calls.js';
+import type { RuntimeServices } from '../calls/runtime-services.js';
+
+/** What it takes to own a descriptor. */
+type DescriptorCalls = FileCalls & RuntimeServices;
 
 /**
  * The one owner of a descriptor: it closes it exactly once, at the latest when its thread ends.
@@ -9,10 +13,10 @@ import type { LinuxCalls } from '../calls/linux-calls.js';
  * Pass `fd` to whoever only uses the descriptor; pass the `OwnedFd` to whoever shall own it.
  */
 export class OwnedFd implements Disposable {
-  readonly #calls: LinuxCalls;
+  readonly #calls: DescriptorCalls;
   #fd: number;
 
-  constructor(calls: LinuxCalls, fd: number) {
+  constructor(calls: DescriptorCalls, fd: number) {
     this.#calls = calls;
     this.#fd = fd;
     calls.closeAtThreadEnd(fd, true);
@@ -67,7 +71,7 @@ export class OwnedFd implements Disposable {
    *
    * @throws `SYSTEM_CALL_FAILED`.
    */
-  static duplicateOf(calls: LinuxCalls, fd: number): OwnedFd {
+  static duplicateOf(calls: DescriptorCalls, fd: number): OwnedFd {
     return new OwnedFd(calls, checkResult(calls.duplicate(fd, 0), 'fcntl', 'F_DUPFD_CLOEXEC'));
   }
 }

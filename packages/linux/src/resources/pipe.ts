@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { O_NONBLOCK } from '../calls/constants.js';
 import { checkResult } from '../calls/errors.js';
 import type { LinuxCalls } from '../calls/linux-calls.js';
+import type { PipeCalls } from '../calls/pipe-calls.js';
 import { OwnedFd } from './owned-fd.js';
 
 /** Both ends of a pipe. */
@@ -51,7 +52,7 @@ export function createGrownPipe(
  * @returns the pipe's capacity in bytes.
  * @throws `SYSTEM_CALL_FAILED` if `fd` is not a pipe.
  */
-export function growPipe(calls: LinuxCalls, fd: number, wanted: number): number {
+export function growPipe(calls: PipeCalls, fd: number, wanted: number): number {
   const present = checkResult(calls.getPipeSize(fd), 'fcntl', 'F_GETPIPE_SZ');
   for (let size = wanted; size > present; size = Math.floor(size / 2)) {
     const granted = calls.setPipeSize(fd, size);

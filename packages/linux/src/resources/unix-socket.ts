@@ -22,11 +22,8 @@ import {
   SOCK_SEQPACKET,
 } from '../calls/constants.js';
 import { checkResult, systemCallError } from '../calls/errors.js';
-import {
-  type LinuxCalls,
-  MAX_DESCRIPTORS_PER_MESSAGE,
-  MESSAGE_FIELD,
-} from '../calls/linux-calls.js';
+import type { LinuxCalls } from '../calls/linux-calls.js';
+import { MAX_DESCRIPTORS_PER_MESSAGE, MESSAGE_FIELD } from '../calls/socket-calls.js';
 import { pollNow } from '../readiness/poll-now.js';
 import { toCredentials } from './credentials.js';
 import { OwnedFd } from './owned-fd.js';

@@ -1,0 +1,85 @@
+import type { FileCalls } from './file-calls.js';
+import type { MemoryCalls } from './memory-calls.js';
+import type { PipeCalls } from './pipe-calls.js';
+import type { DescriptorWatcher, WatchCallback } from './watcher.js';
+
+/**
+ * What a binding does beside the system calls: for the event loop, the threads and the buffers of the
+ * JavaScript runtime. See {@link LinuxCalls} for the conventions.
+ */
+export interface RuntimeServices {
+  /**
+   * Calls `callback` on this thread's event loop whenever `fd` is ready for `events`, level-
+   * triggered, until the watcher is closed. One watcher per descriptor and thread at a time.
+   *
+   * The mode of the descriptor stays as it is. The events are those of poll(2): a reader that is gone
+   * is `POLLERR`, not an error.
+   *
+   * Returns `-errno` where the kernel cannot watch the descriptor (`EPERM` for regular files,
+   * `EEXIST` if it is watched already).
+   */
+  watch(fd: number, events: number, callback: WatchCallback): DescriptorWatcher | number;
+  /** As {@link PipeCalls.splice}, on libuv's thread pool, for destinations that can block. Never rejects. */
+  spliceOnThread(fromFd: number, toFd: number, length: number, flags: number): Promise<number>;
+  /** As {@link FileCalls.write}, on libuv's thread pool, for destinations that can block. Never rejects. */
+  writeOnThread(fd: number, bytes: Uint8Array, offset: number, length: number): Promise<number>;
+  /**
+   * Has `fd` closed when this thread ends, unless {@link FileCalls.close} has done that before: Node stops a
+   * worker thread without running its code, and a peer would wait for ever. `on` false takes it back,
+   * for a descriptor that somebody else owns from now on.
+   */
+  closeAtThreadEnd(fd: number, on: boolean): number;
+  /**
+   * The address of `buffer` in this process, for diagnostics and alignment only. 0 once detached.
+   */
+  addressOf(buffer: ArrayBuffer): bigint;
+  /**
+   * A second ArrayBuffer over `byteLength` bytes of a mapping, for a program to see: it may outlive the
+   * mapping (see {@link MemoryCalls.munmap}), and it can be taken away while the mapping stays (see {@link detach}).
+   * There may be any number of them, one over the other. `-EINVAL` for anything but a live mapping and a
+   * range within it.
+   *
+   * A binding that ends mappings by itself leaves one mapped as long as it has aliases.
+   */
+  alias(buffer: ArrayBuffer, offset: number, byteLength: number): ArrayBuffer | number;
+  /**
+   * Detaches an alias: it and all its views have length 0 from now on, and the memory stays as it is.
+   * `-EINVAL` for anything but an alias, and for one that is detached already; `-EBUSY` if the program
+   * forbids it (`markAsUntransferable`).
+   */
+  detach(buffer: ArrayBuffer): number;
+  /**
+   * As {@link MemoryCalls.munmap}, but what a program has seen through an {@link alias} stays mapped, as it is, until
+   * the last alias is garbage: for memory that nobody else writes to. Without an alias it ends at once.
+   */
+  munmapLater(buffer: ArrayBuffer): number;
+  /**
+   * Maps other memory over the first `byteLength` bytes of a mapping made by {@link MemoryCalls.mmap}, as mmap(2) maps
+   * it: buffers over it stay, and show it. In one step: whoever reads meanwhile finds the old pages or the
+   * new ones. 0, or `-errno`, and nothing has changed; `-EINVAL` for anything but a live mapping, `-EFAULT`
+   * for more than it has.
+   */
+  remap(
+    buffer: ArrayBuffer,
+    byteLength: number,
+    protection: number,
+    flags: number,
+    fd: number,
+  ): number;
+  /**
+   * Has a write to a read-only mapping explained: JavaScript has no read-only arrays, so such a write
+   * ends the process with SIGSEGV, and tells nothing of where it went. From now on it ends the process
+   * just the same, but prints a line on standard error before: the address, the number of the message
+   * that lies there and which of its bytes was written to, and `text`.
+   *
+   * @param ranges which message lies where: triples of offset and length in the mapping, in bytes, and
+   *   number. They stay the caller's, who changes them as messages come and go, and are read when it
+   *   comes to the worst. Where they overlap, the highest number counts; a length of 0 stands for no
+   *   message. The array is kept alive, and must not be detached.
+   * @param text the advice to print, at most 800 bytes of UTF-8.
+   * @returns 0; `-EINVAL` for anything but a live mapping, and for a longer text; `-ENOSPC` if too many
+   *   mappings of this process are explained already; `-ENOSYS` from a binding that cannot. Asked again
+   *   for the same mapping, the new ranges and text take the place of the old ones.
+   */
+  explainWrites(buffer: ArrayBuffer, ranges: Float64Array, text: string): number;
+}
