@@ -5,14 +5,25 @@ import { loadLinuxCalls as loadFfi } from '@pageferry/linux-ffi';
 import { loadLinuxCalls as loadNapi } from '@pageferry/linux-napi';
 import { describe, expect, test } from 'vitest';
 
-/** The methods that the published declaration of `LinuxCalls` has. */
+const require = createRequire(import.meta.url);
+
+/** The methods that the published declaration of `LinuxCalls` has: those of all groups it extends. */
 function declaredMethods(): string[] {
-  const require = createRequire(import.meta.url);
+  const [, groups = ''] = /interface LinuxCalls extends ([\w, ]+)/.exec(read('linux-calls')) ?? [];
+  return groups.trim().split(', ').flatMap(methodsOfGroup).sort();
+}
+
+function methodsOfGroup(group: string): string[] {
+  const file = group.replace(/(?<=[a-z])[A-Z]/g, (letter) => `-${letter}`).toLowerCase();
+  const pattern = new RegExp(`export interface ${group} \\{\\n([\\s\\S]*?)\\n\\}`);
+  const [, body = ''] = pattern.exec(read(file)) ?? [];
+  return Array.from(body.matchAll(/^ {4}(\w+)\(/gm), ([, name]) => name as string);
+}
+
+/** A file of the published declarations. */
+function read(name: string): string {
   const entry = require.resolve('@pageferry/linux');
-  const file = new URL('calls/linux-calls.d.ts', `file://${entry}`);
-  const text = readFileSync(file, 'utf8');
-  const [, body = ''] = /export interface LinuxCalls \{\n([\s\S]*?)\n\}/.exec(text) ?? [];
-  return Array.from(body.matchAll(/^ {4}(\w+)\(/gm), ([, name]) => name as string).sort();
+  return readFileSync(new URL(`calls/${name}.d.ts`, `file://${entry}`), 'utf8');
 }
 
 function methodsOf(calls: LinuxCalls): string[] {

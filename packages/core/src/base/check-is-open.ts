@@ -13,6 +13,7 @@ export function checkIsOpen(fd: number): void {
     const { message, errno, code } = cause as NodeJS.ErrnoException;
     throw new PageferryError('SYSTEM_CALL_FAILED', message, {
       cause,
+      bytesTransferred: 0,
       syscall: 'fstat',
       ...(errno === undefined ? {} : { errno: -errno }),
       ...(code === undefined ? {} : { errnoName: code }),

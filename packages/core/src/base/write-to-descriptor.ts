@@ -2,6 +2,7 @@ import { write } from 'node:fs';
 import { promisify } from 'node:util';
 import { PageferryError } from '../errors.js';
 import { retryWithBackoff } from '../waiting/backoff.js';
+import { checkIsOpen } from './check-is-open.js';
 import { writeBesideDirect } from './direct-file.js';
 
 const writeOnce = promisify(write);
@@ -20,6 +21,8 @@ export async function writeToDescriptor(
   bytes: Uint8Array,
   signal: AbortSignal | undefined,
 ): Promise<number> {
+  // There is no write that would tell.
+  if (bytes.length === 0) checkIsOpen(fd);
   let written = 0;
   while (written < bytes.length && !signal?.aborted) {
     try {
