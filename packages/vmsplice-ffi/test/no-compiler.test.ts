@@ -72,7 +72,7 @@ describe.skipIf(npm === undefined)(`${where} on the path, and no compiler`, () =
       'vmsplice',
       'vmsplice-ffi',
     ]);
-  }, 60_000);
+  }, 240_000);
 
   test('and a file moves from one process to another, page by page', async () => {
     cpSync(join(packageFolder, 'test/programs'), join(folder, 'app'), { recursive: true });
@@ -86,5 +86,5 @@ describe.skipIf(npm === undefined)(`${where} on the path, and no compiler`, () =
     ]);
     expect(sha256(copy)).toBe(sha256(original));
     expect(['vmsplice', 'write']).toContain(method);
-  }, 60_000);
+  }, 240_000);
 });
