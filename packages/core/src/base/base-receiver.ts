@@ -42,6 +42,7 @@ const END: IteratorReturnResult<undefined> = { value: undefined, done: true };
 export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver {
   readonly #capabilities: Capabilities;
   readonly #sender: string;
+  #moving: Promise<unknown> | undefined;
   readonly #hold = new LoopHold('pageferry:Receiver', (on) => this.keepAlive(on));
   /** Watches how long this receiver holds the event loop. */
   protected readonly budget: LoopBudget;
@@ -112,6 +113,13 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
   protected keepAlive(_on: boolean): void {}
   /** Frees everything. Pending waits must reject with `CLOSED`. Called once. */
   protected abstract hangUp(): Promise<void>;
+  /**
+   * Resolves once the last `moveTo` is over, however it ended. For `hangUp`, in backends where it uses on
+   * another thread what is to be freed: make it end first.
+   */
+  protected async moveIsOver(): Promise<void> {
+    await this.#moving?.catch(() => undefined);
+  }
 
   get closed(): boolean {
     return this.#closing !== undefined;
@@ -180,7 +188,9 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
         if (typeof outcome !== 'number') return this.#movedOn(outcome, moved);
         moved += outcome;
       }
-      const result = await this.moveTo(fd, teeFd, signal, moved, destination);
+      const moving = this.moveTo(fd, teeFd, signal, moved, destination);
+      this.#moving = moving;
+      const result = await moving;
       return this.#movedOn(result ?? 'end');
     };
     return await this.#inTurn(options, move, () => this.#whyNotMoved(fd, teeFd));

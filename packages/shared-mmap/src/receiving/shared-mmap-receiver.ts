@@ -74,8 +74,6 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
   #held = 0;
   #bytesHeld = 0;
   #failure: PageferryError | undefined;
-  /** The `spliceTo` that was begun last. */
-  #moving: Promise<unknown> | undefined;
 
   private constructor(
     calls: LinuxCalls,
@@ -209,17 +207,11 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
     if (this.#waits.parked > 0) this.#waits.wake();
   }
 
-  protected override moveTo(
+  protected override async moveTo(
     fd: number,
     _teeFd: number | undefined,
     signal: AbortSignal | undefined,
   ): Promise<SpliceResult | undefined> {
-    const moving = this.#move(fd, signal);
-    this.#moving = moving;
-    return moving;
-  }
-
-  async #move(fd: number, signal: AbortSignal | undefined): Promise<SpliceResult | undefined> {
     let found: Pending | 'end' | undefined;
     await this.waitUntil(() => {
       if (this.#failure !== undefined) throw this.#failure;
@@ -261,7 +253,7 @@ export class SharedMmapReceiver extends BaseReceiver<SharedDelivery> implements 
     this.#closing.abort(closed);
     this.#waits.fail(closed);
     // The thread pool may still read from the memory, and a message that has moved is given back.
-    await Promise.allSettled([this.#moving]);
+    await this.moveIsOver();
     // Before the sender learns that it may use the memory again: what is held is copied.
     this.#payload.close();
     for (const own of this.#owns) own.abandon();

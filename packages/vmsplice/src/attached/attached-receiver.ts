@@ -52,8 +52,6 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
   /** Ends whatever waits for a destination. */
   readonly #closing = new AbortController();
   #sequence = 0;
-  /** What moves bytes on, or did last. */
-  #moving: Promise<unknown> | undefined;
   readonly #routes: RouteMemory;
   /** What was read and not handed on yet: for a destination that then failed, for example. */
   #rest: Chunk | undefined;
@@ -95,17 +93,11 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
     if (this.#readiness.waits.parked > 0) this.#readiness.waits.wake();
   }
 
-  protected override moveTo(
+  protected override async moveTo(
     fd: number,
     _teeFd: number | undefined,
     signal: AbortSignal | undefined,
   ): Promise<SpliceResult | undefined> {
-    const moving = this.#move(fd, signal);
-    this.#moving = moving;
-    return moving;
-  }
-
-  async #move(fd: number, signal: AbortSignal | undefined): Promise<SpliceResult | undefined> {
     const { kind, alignment } = this.#routes.routeTo(fd, undefined);
     // Chunks of any length do not suit direct I/O, and a rest is in user memory already.
     const copies = kind === 'read-write' || alignment > 1 || this.#rest !== undefined;
@@ -133,7 +125,7 @@ export class AttachedReceiver extends BaseReceiver<SlotDelivery> {
     this.#closing.abort(closed);
     this.#readiness.waits.fail(closed);
     // The thread pool may still use the memory, and the caller's pipe.
-    await this.#moving?.catch(() => undefined);
+    await this.moveIsOver();
     this.#readiness.close();
     this.#pool.close();
   }

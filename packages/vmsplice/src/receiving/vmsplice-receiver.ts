@@ -24,7 +24,7 @@ import { DESCRIPTOR, DESCRIPTOR_COUNT, MECHANISM } from '../protocol.js';
 import { type Route, RouteMemory } from './destination.js';
 import type { InboundMessage } from './inbound.js';
 import { Inlet } from './inlet.js';
-import { type Move, Mover, type PipeMethod } from './mover.js';
+import { Mover, type PipeMethod } from './mover.js';
 import { isReadEnd, withOwnFlags } from './passed-pipe.js';
 
 interface SlotDelivery extends DeliveryMemory {
@@ -46,8 +46,6 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
   readonly #routes: RouteMemory;
   /** Ends whatever waits for a destination. */
   readonly #closing = new AbortController();
-  /** What moves a message on, or did last. */
-  #moving: Promise<unknown> | undefined;
   #failure: PageferryError | undefined;
 
   private constructor(
@@ -164,20 +162,10 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
     });
   }
 
-  protected override moveTo(
+  protected override async moveTo(
     fd: number,
     teeFd: number | undefined,
     signal: AbortSignal | undefined,
-    bytesMoved: number,
-    destination: SpliceDestination,
-  ): Promise<SpliceResult | undefined> {
-    const moving = this.#move({ fd, teeFd, signal }, bytesMoved, destination);
-    this.#moving = moving;
-    return moving;
-  }
-
-  async #move(
-    { fd, teeFd, signal }: Omit<Move, 'route'>,
     bytesMoved: number,
     destination: SpliceDestination,
   ): Promise<SpliceResult | undefined> {
@@ -214,7 +202,7 @@ export class VmspliceReceiver extends BaseReceiver<SlotDelivery> {
     this.#closing.abort(closed);
     this.#waits.fail(closed);
     // The thread pool may still use the memory and the pipe, and what it has moved is given back then.
-    await this.#moving?.catch(() => undefined);
+    await this.moveIsOver();
     this.#connection.close();
     this.#pipe.close();
     this.#mover.close();
