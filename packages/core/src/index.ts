@@ -7,7 +7,6 @@
  *
  * @packageDocumentation
  */
-
 export type { BaseDelivery } from './base/base-delivery.js';
 export type { BaseLoan } from './base/base-loan.js';
 export { BaseReceiver, type BaseReceiverSettings } from './base/base-receiver.js';

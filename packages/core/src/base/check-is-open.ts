@@ -1,5 +1,5 @@
 import { fstatSync } from 'node:fs';
-import { PageferryError } from '../errors.js';
+import { fileCallFailed } from './file-call-failed.js';
 
 /**
  * Passes a descriptor that is open. For destinations that are given nothing to write, which would tell.
@@ -9,14 +9,7 @@ import { PageferryError } from '../errors.js';
 export function checkIsOpen(fd: number): void {
   try {
     fstatSync(fd, { bigint: true });
-  } catch (cause) {
-    const { message, errno, code } = cause as NodeJS.ErrnoException;
-    throw new PageferryError('SYSTEM_CALL_FAILED', message, {
-      cause,
-      bytesTransferred: 0,
-      syscall: 'fstat',
-      ...(errno === undefined ? {} : { errno: -errno }),
-      ...(code === undefined ? {} : { errnoName: code }),
-    });
+  } catch (error) {
+    throw fileCallFailed(error, 'fstat', 0);
   }
 }

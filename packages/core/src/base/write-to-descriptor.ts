@@ -1,9 +1,9 @@
 import { write } from 'node:fs';
 import { promisify } from 'node:util';
-import { PageferryError } from '../errors.js';
 import { retryWithBackoff } from '../waiting/backoff.js';
 import { checkIsOpen } from './check-is-open.js';
 import { writeBesideDirect } from './direct-file.js';
+import { fileCallFailed } from './file-call-failed.js';
 
 const writeOnce = promisify(write);
 const PIECE = 1024 * 1024;
@@ -29,7 +29,7 @@ export async function writeToDescriptor(
       written += await retryWithBackoff(() => writeSome(fd, bytes, written), signal);
     } catch (error) {
       if (signal?.aborted) break;
-      throw writeError(error as NodeJS.ErrnoException, written);
+      throw fileCallFailed(error, 'write', written);
     }
   }
   return written;
@@ -53,14 +53,4 @@ async function writeSome(
     if (written === undefined) throw error;
     return written;
   }
-}
-
-function writeError(error: NodeJS.ErrnoException, bytesTransferred: number): PageferryError {
-  return new PageferryError('SYSTEM_CALL_FAILED', error.message, {
-    cause: error,
-    syscall: error.syscall ?? 'write',
-    bytesTransferred,
-    ...(error.errno === undefined ? {} : { errno: -error.errno }),
-    ...(error.code === undefined ? {} : { errnoName: error.code }),
-  });
 }
