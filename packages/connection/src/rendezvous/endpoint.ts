@@ -140,13 +140,12 @@ export class Endpoint implements Disposable {
   async rebind(): Promise<UnixSocket> {
     const socket = await openSocket(this.#calls, this.#place as EndpointPath);
     const file = this.#file as SocketFile;
-    if (!this.#socket.open) {
-      socket.close();
-      unlinkIfSame(file.path, identify(file.path));
-      throw new PageferryError('CLOSED', 'the endpoint is closed');
-    }
     const former = this.#socket;
     try {
+      if (!former.open) {
+        unlinkIfSame(file.path, identify(file.path));
+        throw new PageferryError('CLOSED', 'the endpoint is closed');
+      }
       file.identity = identityOf(file.path);
     } catch (error) {
       socket.close();
