@@ -65,6 +65,15 @@ async function leaveNoStretch(sender: SharedMmapSender): Promise<void> {
   for (const index of [1, 3]) lent[index]?.release();
 }
 
+/** Sends three messages, of which the second has memory of its own: what is lent leaves no room at a stretch. */
+async function sendHistory(sender: SharedMmapSender): Promise<void> {
+  const lent = await Promise.all([70, 70, 70].map((size) => sender.loan(size * KIB)));
+  lent[1]?.release();
+  for (const [index, length] of [10, LARGE, 10].entries()) {
+    expect(trySend(sender, length, index + 1)).toBe('sent');
+  }
+}
+
 /** What a receiver has: sequence and value of each message, which are released. */
 function take(receiver: Parameters<typeof drain>[0]): [number, number][] {
   return drain(receiver).map((delivery) => {
@@ -334,12 +343,7 @@ describe.each([false, true])(
       const options = { ...ROOMY, guard, history: 3, binding: state.calls };
       await using stage = await openStage(options, []);
       const { sender } = stage;
-      // What is lent leaves no room at a stretch.
-      const lent = await Promise.all([70, 70, 70].map((size) => sender.loan(size * KIB)));
-      lent[1]?.release();
-      for (const [index, length] of [10, LARGE, 10].entries()) {
-        expect(trySend(sender, length, index + 1)).toBe('sent');
-      }
+      await sendHistory(sender);
       // The welcome passes descriptors, too.
       state.failure = ETOOMANYREFS;
       state.passes = 1;
@@ -370,12 +374,7 @@ describe.each([false, true])(
       const options = { ...ROOMY, guard, history: 3, binding: callsWith({ sendmsg }) };
       await using stage = await openStage(options, []);
       const { sender } = stage;
-      // What is lent leaves no room at a stretch.
-      const lent = await Promise.all([70, 70, 70].map((size) => sender.loan(size * KIB)));
-      lent[1]?.release();
-      for (const [index, length] of [10, LARGE, 10].entries()) {
-        expect(trySend(sender, length, index + 1)).toBe('sent');
-      }
+      await sendHistory(sender);
       const stopped = await stage.join();
       for (let joined = 0; joined < 3; joined++) {
         const receiver = await stage.join();
