@@ -1,5 +1,6 @@
 /**
- * What any descriptor takes: to be read, written, duplicated, described and closed. See {@link LinuxCalls} for the conventions.
+ * What any descriptor takes: to be read, written, duplicated, described and closed. See
+ * {@link LinuxCalls} for the conventions.
  */
 export interface FileCalls {
   /** read(2). 0 is the end of the input. */

@@ -1,7 +1,8 @@
 import type { RuntimeServices } from './runtime-services.js';
 
 /**
- * Memory files and mappings. A mapping is an `ArrayBuffer` here, and ends with it. See {@link LinuxCalls} for the conventions.
+ * Memory files and mappings. A mapping has an `ArrayBuffer` that stands for it. See {@link LinuxCalls} for the
+ * conventions.
  */
 export interface MemoryCalls {
   /** sysconf(3) `_SC_PAGESIZE`: bytes in a page of memory. */
@@ -19,9 +20,9 @@ export interface MemoryCalls {
   /**
    * mmap(2) at an address of the kernel's choice. Pass -1 as `fd` for anonymous memory.
    *
-   * The buffer stands for the mapping, and shows its first `shown` bytes: all of them unless given. To
-   * show a program memory, hand out an {@link RuntimeServices.alias}: this buffer ends with the mapping. What buffers show
-   * counts as V8's external memory.
+   * The buffer stands for the mapping, and shows its first `shown` bytes: all of them unless given. To show a
+   * program memory, hand out an {@link RuntimeServices.alias}: this buffer ends with the mapping. What
+   * buffers show counts as V8's external memory.
    *
    * The mapping ends with {@link munmap}; a binding that can also ends it when the buffer is
    * garbage-collected or its thread ends.
@@ -39,12 +40,12 @@ export interface MemoryCalls {
    * still held have length 0 and no address. `-EINVAL` if it is not a live mapping, `-EBUSY` if the
    * program forbids to detach the buffer (`markAsUntransferable`).
    *
-   * What was mapped is let go at once, or, while a call on another thread uses it, as soon as that has
-   * ended. But an address that a program has seen through an {@link RuntimeServices.alias} stays valid: private pages take
-   * the place of the old ones, in one step and writable, and aliases keep their length. For a job of
-   * Node's thread pool holds the buffer and its address, and not the memory. When the last alias is
-   * garbage, a binding that is told of the memory of buffers unmaps them; another empties them, and what
-   * is not touched takes up nothing but addresses.
+   * What was mapped is let go at once, or, while a call on another thread uses it, as soon as that has ended.
+   * But an address that a program has seen through an {@link RuntimeServices.alias} stays valid: private
+   * pages take the place of the old ones, in one step and writable, and aliases keep their length. For a job
+   * of Node's thread pool holds the buffer and its address, and not the memory. When the last alias is
+   * garbage, a binding that is told of the memory of buffers unmaps them; another empties them, and what is
+   * not touched takes up nothing but addresses.
    *
    * @param kept what the private pages show: pairs of offset and length of parts that are copied into
    *   them. Everything else is zero. `-EFAULT` for a part that does not lie within the mapping.

@@ -35,9 +35,9 @@ export interface RuntimeServices {
   addressOf(buffer: ArrayBuffer): bigint;
   /**
    * A second ArrayBuffer over `byteLength` bytes of a mapping, for a program to see: it may outlive the
-   * mapping (see {@link MemoryCalls.munmap}), and it can be taken away while the mapping stays (see {@link detach}).
-   * There may be any number of them, one over the other. `-EINVAL` for anything but a live mapping and a
-   * range within it.
+   * mapping (see {@link MemoryCalls.munmap}), and it can be taken away while the mapping stays (see
+   * {@link detach}). There may be any number of them, one over the other. `-EINVAL` for anything but a live mapping
+   * and a range within it.
    *
    * A binding that ends mappings by itself leaves one mapped as long as it has aliases.
    */
@@ -49,15 +49,16 @@ export interface RuntimeServices {
    */
   detach(buffer: ArrayBuffer): number;
   /**
-   * As {@link MemoryCalls.munmap}, but what a program has seen through an {@link alias} stays mapped, as it is, until
-   * the last alias is garbage: for memory that nobody else writes to. Without an alias it ends at once.
+   * As {@link MemoryCalls.munmap}, but what a program has seen through an {@link alias} stays mapped, as it
+   * is, until the last alias is garbage: for memory that nobody else writes to. Without an alias it ends at
+   * once.
    */
   munmapLater(buffer: ArrayBuffer): number;
   /**
-   * Maps other memory over the first `byteLength` bytes of a mapping made by {@link MemoryCalls.mmap}, as mmap(2) maps
-   * it: buffers over it stay, and show it. In one step: whoever reads meanwhile finds the old pages or the
-   * new ones. 0, or `-errno`, and nothing has changed; `-EINVAL` for anything but a live mapping, `-EFAULT`
-   * for more than it has.
+   * Maps other memory over the first `byteLength` bytes of a mapping made by {@link MemoryCalls.mmap}, as
+   * mmap(2) maps it: buffers over it stay, and show it. In one step: whoever reads meanwhile finds the old
+   * pages or the new ones. 0, or `-errno`, and nothing has changed; `-EINVAL` for anything but a live
+   * mapping, `-EFAULT` for more than it has.
    */
   remap(
     buffer: ArrayBuffer,
