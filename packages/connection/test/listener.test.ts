@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { connect, Endpoint, Listener, type ListenerSettings } from '@pageferry/connection';
 import { PageferryError } from '@pageferry/core';
-import type { LinuxCalls, UnixSocket } from '@pageferry/linux';
+import type { DescriptorWatcher, LinuxCalls, UnixSocket, WatchCallback } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { decodeHello, encodeHello, HELLO_KIND, REFUSAL } from '../dist/rendezvous/hello.js';
@@ -206,6 +206,46 @@ describe('a sender that listens', () => {
     expect(warnings).toEqual([]);
   });
 
+  test('has no handshake keep the process alive that it is not to keep alive itself (11.13)', async () => {
+    /** Watchers that keep the event loop alive. */
+    const holding = new Set<DescriptorWatcher>();
+    const timers = (): number =>
+      process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const timersBefore = timers();
+    const over: LinuxCalls = {
+      ...calls,
+      watch: (...words) => noted(holding, calls.watch(...words)),
+    };
+    listen({}, over);
+    using early = callAt(calls, endpoint.path);
+    await expectHonestReceiverGetsIn();
+    expect(holding.size).toBe(2); // The listening socket's, and that of the early one.
+    listener?.keepAlive(false);
+    using late = callAt(calls, endpoint.path);
+    await expectHonestReceiverGetsIn();
+    expect(holding.size).toBe(0);
+    expect(timers()).toBe(timersBefore);
+    listener?.keepAlive(true);
+    expect(holding.size).toBe(3);
+    early.send(HELLO);
+    late.send(HELLO);
+    for (const guest of [early, late]) expect(await nextMessage(calls, guest)).not.toBe('end');
+  });
+
+  test('goes on to let receivers in after the event loop could not watch any longer', async () => {
+    let tell: WatchCallback | undefined;
+    const over: LinuxCalls = {
+      ...calls,
+      watch: (fd, events, callback) => {
+        tell ??= callback; // The listening socket's.
+        return calls.watch(fd, events, callback);
+      },
+    };
+    listen({}, over);
+    tell?.(-constants.errno.EBADF, 0);
+    await expectHonestReceiverGetsIn();
+  });
+
   test('ends handshakes that are under way when it closes', async () => {
     listen();
     using silent = callAt(calls, endpoint.path);
@@ -214,6 +254,30 @@ describe('a sender that listens', () => {
     expect(await nextMessage(calls, silent)).toBe('end');
   });
 });
+
+/** Keeps `watcher` in `holding` for as long as it keeps the event loop alive. */
+function noted(
+  holding: Set<DescriptorWatcher>,
+  watcher: DescriptorWatcher | number,
+): DescriptorWatcher | number {
+  if (typeof watcher === 'number') return watcher;
+  holding.add(watcher);
+  return {
+    update: (events) => watcher.update(events),
+    ref: () => {
+      holding.add(watcher);
+      watcher.ref();
+    },
+    unref: () => {
+      holding.delete(watcher);
+      watcher.unref();
+    },
+    close: () => {
+      holding.delete(watcher);
+      watcher.close();
+    },
+  };
+}
 
 function ofVersion(version: number): Uint8Array {
   const bytes = Buffer.from(HELLO);

@@ -89,6 +89,29 @@ describe('a handshake with a receiver', () => {
   });
 });
 
+describe('an open handshake', () => {
+  /** What keeps this process alive. */
+  const alive = (): number =>
+    process.getActiveResourcesInfo().filter((name) => /Pipe|Timeout/.test(name)).length;
+
+  test.each(['before', 'after'])(
+    'does not keep the process alive: unref %s it (11.13)',
+    async (when) => {
+      const before = alive();
+      const sender = await startSender();
+      if (when === 'before') sender.unref();
+      const silent = await connectRaw(place(), sender.endpoint);
+      silent.unref();
+      await expectWorks(sender);
+      sender.unref();
+      for (let turn = 0; turn < 100 && alive() > before; turn++) await new Promise(setImmediate);
+      expect(alive()).toBe(before);
+      sender.ref();
+      expect(alive()).toBeGreaterThan(before + 1);
+    },
+  );
+});
+
 describe('what a receiver says', () => {
   const lies = [
     ['an unknown kind of frame', frame(8, 0, 0)],

@@ -42,6 +42,8 @@ export function withPatience(
   const controller = new AbortController();
   const giveUp = () => controller.abort(error());
   const timer = milliseconds === undefined ? undefined : clock.setTimeout(giveUp, milliseconds);
+  // Whatever is waited for keeps the process alive, or is not to.
+  timer?.unref();
   if (signal?.aborted) controller.abort(signal.reason);
   const forget = onAbort(signal, () => controller.abort(signal?.reason));
   return {

@@ -71,6 +71,12 @@ interface Refusal {
   readonly parameters?: readonly number[];
 }
 
+/** One handshake that is under way. */
+interface Handshake {
+  /** Waits for what the receiver says. */
+  watcher?: DescriptorWatcher;
+}
+
 /** Accepts receivers at an endpoint and shakes hands with each, beside each other. */
 export class Listener implements Disposable {
   readonly #calls: LinuxCalls;
@@ -79,12 +85,10 @@ export class Listener implements Disposable {
   readonly #watch: EndpointWatch | undefined;
   readonly #closing = new AbortController();
   #watcher: DescriptorWatcher | undefined;
-  #handshakes = 0;
+  readonly #handshakes = new Set<Handshake>();
   /** True once nobody can come any more who has not come: of an inherited endpoint. */
   #over = false;
   #keepsAlive = true;
-  /** Waits for what the one at the other end of an inherited endpoint says. */
-  #inheritedWatcher: DescriptorWatcher | undefined;
   #pause: NodeJS.Timeout | undefined;
 
   /** @throws `SYSTEM_CALL_FAILED` if the endpoint cannot be watched. */
@@ -135,21 +139,36 @@ export class Listener implements Disposable {
   /** Whether waiting for receivers keeps the event loop alive. It does until this is called. */
   keepAlive(on: boolean): void {
     this.#keepsAlive = on;
-    for (const watcher of [this.#watcher, this.#inheritedWatcher]) {
-      if (on) watcher?.ref();
-      else watcher?.unref();
-    }
+    if (on) this.#watcher?.ref();
+    else this.#watcher?.unref();
+    for (const handshake of this.#handshakes) this.#keepHandshakeAlive(handshake);
   }
 
   [dispose](): void {
     this.close();
   }
 
+  /** An open handshake with a silent receiver must not keep a process alive that wants to end. */
+  #keepHandshakeAlive({ watcher }: Handshake): void {
+    if (this.#keepsAlive) watcher?.ref();
+    else watcher?.unref();
+  }
+
   #listen(socket: UnixSocket): DescriptorWatcher {
-    const watcher = this.#calls.watch(socket.fd, POLLIN, () => this.#acceptAll());
+    const watcher = this.#calls.watch(socket.fd, POLLIN, (error) => {
+      if (error < 0) this.#watchAnew();
+      else this.#acceptAll();
+    });
     if (typeof watcher === 'number') throw systemCallError('epoll_ctl', watcher);
     if (!this.#keepsAlive) watcher.unref();
     return watcher;
+  }
+
+  /** After the event loop could not watch any longer; receivers wait in the backlog meanwhile. */
+  #watchAnew(): void {
+    this.#watcher?.close();
+    this.#watcher = undefined;
+    this.#resumeLater();
   }
 
   async #rebind(): Promise<void> {
@@ -166,13 +185,13 @@ export class Listener implements Disposable {
     if (this.#acceptFrom(this.#endpoint.socket)) return;
     // Looking again at once would hold the event loop for as long as descriptors are short.
     this.#watcher?.update(0);
-    if (this.#handshakes < MAX_HANDSHAKES) this.#resumeLater();
+    if (this.#handshakes.size < MAX_HANDSHAKES) this.#resumeLater();
   }
 
   /** Takes in whoever waits. False if some still do. */
   #acceptFrom(listening: UnixSocket): boolean {
     try {
-      while (this.#handshakes < MAX_HANDSHAKES) {
+      while (this.#handshakes.size < MAX_HANDSHAKES) {
         const socket = listening.accept();
         if (socket === undefined) return true;
         void this.#shakeHands(socket);
@@ -201,14 +220,15 @@ export class Listener implements Disposable {
   }
 
   async #shakeHands(socket: UnixSocket): Promise<void> {
-    this.#handshakes++;
     const patience = withPatience(
       this.#endpoint.inherited ? undefined : PATIENCE,
       this.#closing.signal,
       () => new PageferryError('TIMEOUT', 'the receiver did not say hello'),
     );
+    const handshake: Handshake = {};
+    this.#handshakes.add(handshake);
     try {
-      const refusal = await this.#greet(socket, patience.signal);
+      const refusal = await this.#greet(socket, handshake, patience.signal);
       if (refusal === undefined) return;
       const { reason, parameters = [] } = refusal;
       const { mechanism } = this.#settings;
@@ -219,22 +239,23 @@ export class Listener implements Disposable {
       socket.close();
     } finally {
       patience.done();
-      this.#handshakes--;
+      this.#handshakes.delete(handshake);
       this.#resume();
     }
   }
 
   /** Shakes hands with one receiver. Returns why it is refused. */
-  async #greet(socket: UnixSocket, signal: AbortSignal): Promise<Refusal | undefined> {
+  async #greet(
+    socket: UnixSocket,
+    handshake: Handshake,
+    signal: AbortSignal,
+  ): Promise<Refusal | undefined> {
     const { inherited, owner } = this.#endpoint;
-    const onWatch = (watcher: DescriptorWatcher): void => {
-      // Others have so little time that they need not be looked after.
-      if (!inherited) return;
-      this.#inheritedWatcher = watcher;
-      if (!this.#keepsAlive) watcher.unref();
-    };
-    const message = await receiveHello(this.#calls, socket, signal, onWatch);
-    this.#inheritedWatcher = undefined;
+    const message = await receiveHello(this.#calls, socket, signal, (watcher) => {
+      handshake.watcher = watcher;
+      this.#keepHandshakeAlive(handshake);
+    });
+    delete handshake.watcher;
     for (const descriptor of message?.descriptors ?? []) descriptor.close();
     const hello = message && decodeHello(message.bytes);
     if (hello?.kind !== HELLO_KIND.hello) {

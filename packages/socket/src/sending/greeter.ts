@@ -34,6 +34,7 @@ export class Greeter {
   /** Sockets that were not admitted, in the order in which they came. */
   readonly #guests = new Set<Socket>();
   #closed = false;
+  #keepsAlive = true;
 
   constructor(settings: GreeterSettings) {
     this.#settings = settings;
@@ -51,8 +52,18 @@ export class Greeter {
     const [oldest] = this.#guests;
     if (oldest !== undefined && this.#guests.size >= MAX_HANDSHAKES) oldest.destroy();
     this.#guests.add(socket);
+    if (!this.#keepsAlive) socket.unref();
     this.#listen(socket);
   };
+
+  /** Whether handshakes that are under way keep the event loop alive. They do until this is called. */
+  keepAlive(on: boolean): void {
+    this.#keepsAlive = on;
+    for (const guest of this.#guests) {
+      if (on) guest.ref();
+      else guest.unref();
+    }
+  }
 
   /** Ends all handshakes that are under way, and lets nobody in any more. */
   close(): void {
@@ -63,6 +74,8 @@ export class Greeter {
   #listen(socket: Socket): void {
     let heard: Buffer = Buffer.alloc(0);
     const timer = clock.setTimeout(() => socket.destroy(), this.#patience);
+    // The socket keeps the process alive, or is not to.
+    timer.unref();
     const leave = (): void => {
       clock.clearTimeout(timer);
       this.#guests.delete(socket);

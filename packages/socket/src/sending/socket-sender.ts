@@ -137,6 +137,7 @@ export class SocketSender extends BaseSender<BufferLoan> {
   protected override keepAlive(on: boolean): void {
     this.#keepsAlive = on;
     this.#endpoint?.keepAlive(on);
+    this.#greeter.keepAlive(on);
     for (const lane of this.#lanes) lane.keepAlive(on);
   }
 
