@@ -33,6 +33,8 @@ const ALLOWED = {
   ],
   '@pageferry/socket': ['@pageferry/core'],
   '@pageferry/conformance': ['@pageferry/core', '@pageferry/linux'],
+  // For tests alone, and never published.
+  '@pageferry/testkit': ['@pageferry/core', '@pageferry/linux'],
   // The backends are its optional peers: it asks for each by name, and lives without.
   '@pageferry/doctor': [
     '@pageferry/core',

@@ -4,8 +4,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
-/** The conformance suite runs in vitest alone. */
-const EXCEPT = ['packages/conformance/', 'packages/core/src/dispose.ts'];
+/** The conformance suite and the testkit run in vitest, or in programs that tests start. */
+const EXCEPT = ['packages/conformance/', 'packages/testkit/', 'packages/core/src/dispose.ts'];
 
 /** What must not be there, and why. */
 const REFUSED = /** @type {const} */ ([

@@ -4,8 +4,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
-/** The conformance suite runs in test runners alone. */
-const EXCEPT = ['packages/conformance/'];
+/** The conformance suite and the testkit run in tests alone. */
+const EXCEPT = ['packages/conformance/', 'packages/testkit/'];
 
 /** `statSync(` and `fs.stat(`, but neither `calls.fstat(` nor `promises.stat(`. */
 const STAT = /(?<![.\w])[lf]?statSync(?=\()|(?<=\bfs\.)[lf]?stat(?:Sync)?(?=\()/g;

@@ -5,10 +5,10 @@ import { expect, test } from 'vitest';
 
 const packages = fileURLToPath(new URL('../packages', import.meta.url));
 
-/** The compiled files of every package that programs load. The suites run in a test runner's realm. */
+/** The compiled files of every package that programs load. The suites and the testkit run in a test runner's realm. */
 function shippedFiles(): string[] {
   return readdirSync(packages)
-    .filter((name) => name !== 'conformance')
+    .filter((name) => name !== 'conformance' && name !== 'testkit')
     .map((name) => join(packages, name, 'dist'))
     .filter((folder) => existsSync(folder))
     .flatMap((folder) =>

@@ -1,12 +1,10 @@
 import { connect, PROTOCOL_VERSION } from '@pageferry/connection';
 import { withDeadline } from '@pageferry/core';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { expectNothingLeft, temporaryFolder, withCode } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
 import { decodeHello, encodeHello, HELLO_KIND, REFUSAL } from '../dist/rendezvous/hello.js';
-import { withCode } from './support/errors.js';
 import { FakeSender } from './support/fake-peers.js';
-import { temporaryFolder } from './support/folder.js';
-import { expectNothingLeft } from './support/process-state.js';
 
 const calls = loadLinuxCalls();
 const folder = temporaryFolder();

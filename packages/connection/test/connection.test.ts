@@ -10,8 +10,8 @@ import {
 } from '@pageferry/connection';
 import { type OwnedFd, UnixSocket } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { expectNothingLeft } from '@pageferry/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { expectNothingLeft } from './support/process-state.js';
 
 const calls = loadLinuxCalls();
 const HALF = 0x7fffffff;

@@ -18,9 +18,8 @@ import {
   SIZE_SEALS,
 } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { expectNothingLeft, withCode } from '@pageferry/testkit';
 import { afterAll, describe, expect, test } from 'vitest';
-import { withCode } from './support/errors.js';
-import { expectNothingLeft } from './support/process-state.js';
 
 const calls = loadLinuxCalls();
 const CAPACITY = 16;

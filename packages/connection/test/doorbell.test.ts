@@ -2,9 +2,9 @@ import { openSync } from 'node:fs';
 import { Doorbell } from '@pageferry/connection';
 import { OwnedFd } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { expectNothingLeft } from '@pageferry/testkit';
+import { FALSE_BELLS } from '@pageferry/testkit/false-bells';
 import { describe, expect, test } from 'vitest';
-import { FALSE_BELLS } from './support/false-bells.js';
-import { expectNothingLeft } from './support/process-state.js';
 
 const calls = loadLinuxCalls();
 

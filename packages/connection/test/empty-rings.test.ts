@@ -6,9 +6,9 @@ import {
 } from '@pageferry/connection';
 import { OwnedFd, UnixSocket } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { expectNothingLeft } from '@pageferry/testkit';
+import { semaphore } from '@pageferry/testkit/false-bells';
 import { describe, expect, test } from 'vitest';
-import { semaphore } from './support/false-bells.js';
-import { expectNothingLeft } from './support/process-state.js';
 
 const calls = loadLinuxCalls();
 const MISBEHAVED: unknown = expect.objectContaining({ code: 'PEER_MISBEHAVED' });

@@ -2,9 +2,8 @@ import { closeSync, openSync, readdirSync, statSync } from 'node:fs';
 import { Endpoint } from '@pageferry/connection';
 import { LOCK_EX, LOCK_NB, UnixSocket } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { Child, temporaryFolder } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { Child } from './support/child.js';
-import { temporaryFolder } from './support/folder.js';
 
 const calls = loadLinuxCalls();
 const folder = temporaryFolder();

@@ -3,11 +3,8 @@ import { join } from 'node:path';
 import { Endpoint } from '@pageferry/connection';
 import { UnixSocket } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { Child, expectNothingLeft, temporaryFolder, withCode } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { Child } from './support/child.js';
-import { withCode } from './support/errors.js';
-import { temporaryFolder } from './support/folder.js';
-import { expectNothingLeft } from './support/process-state.js';
 
 const calls = loadLinuxCalls();
 const folder = temporaryFolder();

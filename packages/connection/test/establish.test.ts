@@ -1,9 +1,8 @@
 import { createEntry, establish, openConnection } from '@pageferry/connection';
 import { EMFILE, ENOMEM, type LinuxCalls, UnixSocket } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { expectNothingLeft, withCode } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { withCode } from './support/errors.js';
-import { expectNothingLeft } from './support/process-state.js';
 
 const calls = loadLinuxCalls();
 

@@ -1,5 +1,6 @@
 import { createMemoryFile, UnixSocket } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { expectNothingLeft, withCode } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
 import { passMemory } from '../dist/control/passed-memory.js';
 import {
@@ -9,8 +10,6 @@ import {
   SENDER,
   SenderConnection,
 } from '../dist/index.js';
-import { withCode } from './support/errors.js';
-import { expectNothingLeft } from './support/process-state.js';
 
 const calls = loadLinuxCalls();
 

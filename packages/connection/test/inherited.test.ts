@@ -9,11 +9,9 @@ import {
   UnixSocket,
 } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { expectNothingLeft, temporaryFolder, withCode } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
 import { adoptSocket } from '../dist/rendezvous/inherited.js';
-import { withCode } from './support/errors.js';
-import { temporaryFolder } from './support/folder.js';
-import { expectNothingLeft } from './support/process-state.js';
 
 const calls = loadLinuxCalls();
 const folder = temporaryFolder();

@@ -3,12 +3,10 @@ import { connect, Endpoint, Listener, type ListenerSettings } from '@pageferry/c
 import { PageferryError } from '@pageferry/core';
 import type { DescriptorWatcher, LinuxCalls, UnixSocket, WatchCallback } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { countDescriptors, expectNothingLeft, temporaryFolder, withCode } from '@pageferry/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { decodeHello, encodeHello, HELLO_KIND, REFUSAL } from '../dist/rendezvous/hello.js';
-import { withCode } from './support/errors.js';
 import { callAt, nextMessage } from './support/fake-peers.js';
-import { temporaryFolder } from './support/folder.js';
-import { countDescriptors, expectNothingLeft } from './support/process-state.js';
 
 const calls = loadLinuxCalls();
 const folder = temporaryFolder();

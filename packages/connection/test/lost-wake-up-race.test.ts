@@ -1,9 +1,8 @@
 import { ControlMemory, Doorbell } from '@pageferry/connection';
 import { UnixSocket } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { Child, expectNothingLeft } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { Child } from './support/child.js';
-import { expectNothingLeft } from './support/process-state.js';
 
 const calls = loadLinuxCalls();
 const PROGRAM = new URL('./peers/racer.mjs', import.meta.url);

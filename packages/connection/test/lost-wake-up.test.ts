@@ -9,9 +9,8 @@ import {
 import { LoopBudget } from '@pageferry/core';
 import { UnixSocket } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { Child, expectNothingLeft } from '@pageferry/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Child } from './support/child.js';
-import { expectNothingLeft } from './support/process-state.js';
 
 const calls = loadLinuxCalls();
 // A yield would let the other process answer before this one parks.

@@ -1,8 +1,8 @@
 import { createMemoryFile, type OwnedFd, STAT_FIELD, UnixSocket } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { expectNothingLeft } from '@pageferry/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MEMORY_MESSAGE_ROOM, PassedMemory, passMemory } from '../dist/control/passed-memory.js';
-import { expectNothingLeft } from './support/process-state.js';
 
 const calls = loadLinuxCalls();
 const MAGIC = Buffer.from('PGMM');

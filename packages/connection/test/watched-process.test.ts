@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { establish, openConnection } from '@pageferry/connection';
 import type { LinuxCalls } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { expectNothingLeft, openConnectionPair } from '@pageferry/testkit';
 import { describe, expect, test, vi } from 'vitest';
-import { openConnectionPair } from './support/connection-pair.js';
-import { expectNothingLeft } from './support/process-state.js';
 
 const real = loadLinuxCalls();
 const EIO = 5;
@@ -21,7 +21,7 @@ describe('a process that is watched for its end', () => {
         return real.watch(fd, events, callback);
       },
     };
-    const { sender, receiver } = openConnectionPair();
+    const { sender, receiver } = openConnectionPair(real, { establish, openConnection });
     sender.watchProcess(calls, process.ppid);
     tell(-EIO, 0);
     expect([sender.peerEnded, sender.receiverHasEnded()]).toEqual([false, false]);
@@ -33,7 +33,7 @@ describe('a process that is watched for its end', () => {
 
   test('has ended when it has', async () => {
     const child = spawn('sleep', ['600']);
-    const { sender, receiver } = openConnectionPair();
+    const { sender, receiver } = openConnectionPair(real, { establish, openConnection });
     sender.watchProcess(real, child.pid);
     child.kill('SIGKILL');
     await once(child, 'exit');

@@ -1,9 +1,7 @@
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { openSocketPair, type SharedMmapSenderOptions, sharedMmap } from '@pageferry/shared-mmap';
+import { Child, expectNothingLeft, temporaryFolder } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { Child } from '../../connection/test/support/child.js';
-import { temporaryFolder } from '../../connection/test/support/folder.js';
-import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { callsWith, LIMIT, openStage } from './support/stage.js';
 
 const folder = temporaryFolder();

@@ -1,5 +1,5 @@
+import { expectNothingLeft } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { drain, KIB, LIMIT, openStage, trySend } from './support/stage.js';
 
 describe('a receiver holds no more than', () => {

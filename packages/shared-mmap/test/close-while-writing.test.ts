@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LinuxCalls } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { expectNothingLeft } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { callsWith, isFilled, KIB, LIMIT, MIB, openStage, until } from './support/stage.js';
 
 const real = loadLinuxCalls();

@@ -1,10 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { type SharedMmapReceiver, sharedMmap } from '@pageferry/shared-mmap';
+import { Child, expectNothingLeft, temporaryFolder } from '@pageferry/testkit';
 import { afterAll, describe, expect, test } from 'vitest';
-import { Child } from '../../connection/test/support/child.js';
-import { temporaryFolder } from '../../connection/test/support/folder.js';
-import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { isIntact, lengthOf, write } from './peers/stream.js';
 import { seededRandom } from './support/random.js';
 import { KIB, LIMIT, MIB, openStage, until } from './support/stage.js';

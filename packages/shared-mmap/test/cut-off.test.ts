@@ -1,8 +1,7 @@
 import { ENOMEM, type LinuxCalls, Mapping, PROT_READ } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { Child, expectNothingLeft } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { Child } from '../../connection/test/support/child.js';
-import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { HostileReceiver } from './support/hostile-receiver.js';
 import {
   callsWith,

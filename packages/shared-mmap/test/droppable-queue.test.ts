@@ -1,9 +1,6 @@
 import { createEntry, type QueuePlace } from '@pageferry/connection';
+import { ClaimableConsumer, ClaimableProducer } from '@pageferry/connection/internals';
 import { expect, test } from 'vitest';
-import {
-  ClaimableConsumer,
-  ClaimableProducer,
-} from '../../connection/dist/control/claimable-queue.js';
 import { Slot } from '../dist/memory/slot.js';
 import { DroppableQueue } from '../dist/sending/droppable-queue.js';
 

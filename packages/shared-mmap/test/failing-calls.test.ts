@@ -1,5 +1,5 @@
+import { Child } from '@pageferry/testkit';
 import { expect, test } from 'vitest';
-import { Child } from '../../connection/test/support/child.js';
 
 test('whatever system call fails, when it does: nothing is uncaught, lent twice or left open (11.3)', async () => {
   await using program = new Child(new URL('./programs/failing-calls.mjs', import.meta.url));

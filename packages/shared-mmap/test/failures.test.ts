@@ -1,9 +1,8 @@
 import { EMFILE, ENOMEM, ENOSPC, type LinuxCalls } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { sharedMmap } from '@pageferry/shared-mmap';
+import { expectNothingLeft, temporaryFolder } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { temporaryFolder } from '../../connection/test/support/folder.js';
-import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { callsWith, KIB, LIMIT, MIB, openStage } from './support/stage.js';
 
 const calls = loadLinuxCalls();

@@ -5,8 +5,8 @@ import { PassThrough } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { gzip } from 'node:zlib';
 import { EINVAL, ENOSYS } from '@pageferry/linux';
+import { expectNothingLeft } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { callsWith, drain, KIB, LIMIT, openStage, trySend } from './support/stage.js';
 
 const NOT_OWNED = expect.objectContaining({ code: 'LOAN_NOT_OWNED' });

@@ -1,5 +1,5 @@
+import { expectNothingLeft } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { drain, drainNumbers, KIB, LIMIT, numbers, openStage, trySend } from './support/stage.js';
 
 describe('a sender with a history', () => {

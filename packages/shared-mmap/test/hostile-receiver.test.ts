@@ -1,9 +1,9 @@
+import { encodeHello, HELLO_KIND } from '@pageferry/connection/internals';
 import { UnixSocket } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import type { SharedMmapSenderOptions } from '@pageferry/shared-mmap';
+import { expectNothingLeft } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { encodeHello, HELLO_KIND } from '../../connection/dist/rendezvous/hello.js';
-import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { POLICY, TICKET_OWN_MEMORY } from '../dist/protocol.js';
 import { HostileReceiver } from './support/hostile-receiver.js';
 import { seededRandom } from './support/random.js';

@@ -2,10 +2,9 @@ import { openSync } from 'node:fs';
 import { SENDER } from '@pageferry/connection';
 import { createMemoryFile, F_SEAL_WRITE, OwnedFd, SIZE_SEALS } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { expectNothingLeft, temporaryFolder } from '@pageferry/testkit';
+import { FALSE_BELLS } from '@pageferry/testkit/false-bells';
 import { describe, expect, test } from 'vitest';
-import { FALSE_BELLS } from '../../connection/test/support/false-bells.js';
-import { temporaryFolder } from '../../connection/test/support/folder.js';
-import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { TICKET_OWN_MEMORY } from '../dist/protocol.js';
 import {
   type Announcement,

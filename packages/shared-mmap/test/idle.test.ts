@@ -1,7 +1,7 @@
 import type { LinuxCalls } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { expectNothingLeft } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { LIMIT, openStage, trySend, until } from './support/stage.js';
 
 /** Calls that count how often each of them is made. */

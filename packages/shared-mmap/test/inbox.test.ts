@@ -1,19 +1,17 @@
+import { establish, openConnection } from '@pageferry/connection';
+import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { afterNextLook, expectNothingLeft, openConnectionPair, withCode } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import {
-  afterNextLook,
-  openConnectionPair,
-} from '../../connection/test/support/connection-pair.js';
-import { withCode } from '../../connection/test/support/errors.js';
-import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { Inbox } from '../dist/receiving/inbox.js';
 
+const calls = loadLinuxCalls();
 const SETTINGS = { mayDrop: false, firstSequence: 0, payloadBytes: 4096 };
 
 describe('an inbox that found nothing at first', () => {
   expectNothingLeft();
 
   test('takes what was published before the orderly end', () => {
-    using pair = openConnectionPair();
+    using pair = openConnectionPair(calls, { establish, openConnection });
     const inbox = new Inbox({ connection: pair.receiver, ...SETTINGS });
     afterNextLook(pair.receiver, 'deliveriesKnown', () => {
       pair.sender.deliver(5, 1, 7, 0);
@@ -25,7 +23,7 @@ describe('an inbox that found nothing at first', () => {
   });
 
   test('takes what was published before the sender died', () => {
-    using pair = openConnectionPair();
+    using pair = openConnectionPair(calls, { establish, openConnection });
     const inbox = new Inbox({ connection: pair.receiver, ...SETTINGS });
     afterNextLook(pair.receiver, 'deliveriesKnown', () => {
       pair.sender.deliver(5, 1, 7, 0);
@@ -37,7 +35,7 @@ describe('an inbox that found nothing at first', () => {
   });
 
   test('says that there is nothing while the sender is there', () => {
-    using pair = openConnectionPair();
+    using pair = openConnectionPair(calls, { establish, openConnection });
     expect(new Inbox({ connection: pair.receiver, ...SETTINGS }).next()).toBeUndefined();
   });
 });

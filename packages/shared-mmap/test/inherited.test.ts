@@ -1,8 +1,12 @@
+import { openSocketPair } from '@pageferry/connection';
+import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { sharedMmap } from '@pageferry/shared-mmap';
-import { describeInheritance } from '../../connection/test/support/inheritance.js';
+import { describeInheritance } from '@pageferry/testkit';
 
 describeInheritance({
   transport: sharedMmap,
   moduleUrl: new URL('../dist/index.js', import.meta.url).href,
   exportName: 'sharedMmap',
+  calls: loadLinuxCalls(),
+  openSocketPair,
 });

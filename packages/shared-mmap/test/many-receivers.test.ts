@@ -1,5 +1,5 @@
+import { expectNothingLeft } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { drain, LIMIT, MIB, openStage, trySend } from './support/stage.js';
 
 const LENGTHS = [1, 0, 5000, 70_000, 3 * MIB];

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { openSocketPair } from '@pageferry/connection';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { sharedMmap } from '@pageferry/shared-mmap';
+import { temporaryFolder } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { temporaryFolder } from '../../connection/test/support/folder.js';
 import { LIMIT } from './support/stage.js';
 
 const calls = loadLinuxCalls();

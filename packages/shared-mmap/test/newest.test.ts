@@ -1,8 +1,7 @@
 import { SENDER } from '@pageferry/connection';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { expectNothingLeft, temporaryFolder } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { temporaryFolder } from '../../connection/test/support/folder.js';
-import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { connectTo } from './support/hostile-sender.js';
 import { seededRandom } from './support/random.js';
 import {

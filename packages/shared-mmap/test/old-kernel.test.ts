@@ -1,9 +1,8 @@
 import { EINVAL, F_SEAL_FUTURE_WRITE } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { sharedMmap } from '@pageferry/shared-mmap';
+import { expectNothingLeft, temporaryFolder } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { temporaryFolder } from '../../connection/test/support/folder.js';
-import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { callsWith, LIMIT } from './support/stage.js';
 
 const real = loadLinuxCalls();

@@ -7,12 +7,8 @@ import {
   SIZE_SEALS,
 } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { countDescriptors, countSharedMappings, expectNothingLeft } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import {
-  countDescriptors,
-  countSharedMappings,
-  expectNothingLeft,
-} from '../../connection/test/support/process-state.js';
 import { OwnMemory } from '../dist/memory/own-memory.js';
 import { Windows } from '../dist/memory/window.js';
 import { KIB, LIMIT, openStage } from './support/stage.js';

@@ -11,9 +11,8 @@ import {
 } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import type { SharedMmapReceiver, SharedMmapSender } from '@pageferry/shared-mmap';
+import { Child, expectNothingLeft } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { Child } from '../../connection/test/support/child.js';
-import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { HostileReceiver } from './support/hostile-receiver.js';
 import {
   callsWith,

@@ -1,9 +1,6 @@
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { countDescriptors, expectNothingLeft } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import {
-  countDescriptors,
-  expectNothingLeft,
-} from '../../connection/test/support/process-state.js';
 import { PayloadPool } from '../dist/memory/payload-pool.js';
 import type { Slot } from '../dist/memory/slot.js';
 import { seededRandom } from './support/random.js';

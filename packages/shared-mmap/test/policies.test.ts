@@ -1,9 +1,6 @@
 import type { BehindPolicy } from '@pageferry/shared-mmap';
+import { countDescriptors, expectNothingLeft } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import {
-  countDescriptors,
-  expectNothingLeft,
-} from '../../connection/test/support/process-state.js';
 import { seededRandom } from './support/random.js';
 import {
   drain,

@@ -1,6 +1,5 @@
+import { Child, temporaryFolder } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { Child } from '../../connection/test/support/child.js';
-import { temporaryFolder } from '../../connection/test/support/folder.js';
 
 const folder = temporaryFolder();
 const program = new URL('./peers/sync-ender.mjs', import.meta.url);

@@ -1,7 +1,5 @@
+import { Child, expectNothingLeft, temporaryFolder } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { Child } from '../../connection/test/support/child.js';
-import { temporaryFolder } from '../../connection/test/support/folder.js';
-import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { drain, LIMIT, openStage, trySend, until } from './support/stage.js';
 import { SyncReceiver } from './support/sync-receiver.js';
 

@@ -1,5 +1,5 @@
+import { expectNothingLeft } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { drain, LIMIT, openStage, trySend, until } from './support/stage.js';
 
 describe('what a sender knows of its receivers', () => {

@@ -1,8 +1,12 @@
+import { openSocketPair } from '@pageferry/connection';
+import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { describeForks } from '@pageferry/testkit';
 import { vmspliceFfi } from '@pageferry/vmsplice-ffi';
-import { describeForks } from '../../connection/test/support/forks.js';
 
 describeForks({
   transport: vmspliceFfi,
   moduleUrl: new URL('../dist/index.js', import.meta.url).href,
   exportName: 'vmspliceFfi',
+  calls: loadLinuxCalls(),
+  openSocketPair,
 });

@@ -1,8 +1,12 @@
+import { openSocketPair } from '@pageferry/connection';
+import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { describeInheritance } from '@pageferry/testkit';
 import { vmspliceFfi } from '@pageferry/vmsplice-ffi';
-import { describeInheritance } from '../../connection/test/support/inheritance.js';
 
 describeInheritance({
   transport: vmspliceFfi,
   moduleUrl: new URL('../dist/index.js', import.meta.url).href,
   exportName: 'vmspliceFfi',
+  calls: loadLinuxCalls(),
+  openSocketPair,
 });

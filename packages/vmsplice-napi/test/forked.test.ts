@@ -1,8 +1,12 @@
+import { openSocketPair } from '@pageferry/connection';
+import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { describeForks } from '@pageferry/testkit';
 import { vmspliceNapi } from '@pageferry/vmsplice-napi';
-import { describeForks } from '../../connection/test/support/forks.js';
 
 describeForks({
   transport: vmspliceNapi,
   moduleUrl: new URL('../dist/index.js', import.meta.url).href,
   exportName: 'vmspliceNapi',
+  calls: loadLinuxCalls(),
+  openSocketPair,
 });

@@ -1,8 +1,12 @@
+import { openSocketPair } from '@pageferry/connection';
+import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { describeInheritance } from '@pageferry/testkit';
 import { vmspliceNapi } from '@pageferry/vmsplice-napi';
-import { describeInheritance } from '../../connection/test/support/inheritance.js';
 
 describeInheritance({
   transport: vmspliceNapi,
   moduleUrl: new URL('../dist/index.js', import.meta.url).href,
   exportName: 'vmspliceNapi',
+  calls: loadLinuxCalls(),
+  openSocketPair,
 });

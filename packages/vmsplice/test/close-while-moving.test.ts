@@ -3,10 +3,9 @@ import { readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { LinuxCalls } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { expectNothingLeft, temporaryFolder } from '@pageferry/testkit';
 import { createAttachments } from '@pageferry/vmsplice';
 import { describe, expect, test } from 'vitest';
-import { temporaryFolder } from '../../connection/test/support/folder.js';
-import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { callsWith, openPair, pattern } from './support/pair.js';
 
 const real = loadLinuxCalls();

@@ -4,10 +4,9 @@ import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createPipe, ENOMEM, EPERM, type LinuxCalls } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { Child, expectNothingLeft } from '@pageferry/testkit';
 import { createAttachments, createVmspliceTransport } from '@pageferry/vmsplice';
 import { describe, expect, test } from 'vitest';
-import { Child } from '../../connection/test/support/child.js';
-import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { callsWith, expectToCross, openPair, pattern } from './support/pair.js';
 
 const { EIO } = constants.errno;

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { PARKED, WAITS_FOR } from '@pageferry/connection';
 import { EFD_NONBLOCK, O_NONBLOCK } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { Child } from '@pageferry/testkit';
 import { afterAll, describe, expect, test } from 'vitest';
-import { Child } from '../../connection/test/support/child.js';
 import { HostileReceiver } from './support/hostile-receiver.js';
 import { HostileSender } from './support/hostile-sender.js';
 

@@ -1,9 +1,8 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { createPipe, O_DIRECT } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { expectNothingLeft, temporaryFolder } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { temporaryFolder } from '../../connection/test/support/folder.js';
-import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { connect, DIED, LIMIT, MISBEHAVED } from './support/hostile-pair.js';
 import type { HostileSender } from './support/hostile-sender.js';
 

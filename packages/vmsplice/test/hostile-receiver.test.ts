@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Receiver, Sender } from '@pageferry/core';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { expectNothingLeft } from '@pageferry/testkit';
 import { createVmspliceTransport, type VmspliceSenderOptions } from '@pageferry/vmsplice';
 import { afterAll, describe, expect, test } from 'vitest';
-import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { HostileReceiver } from './support/hostile-receiver.js';
 
 const calls = loadLinuxCalls();

@@ -1,7 +1,6 @@
 import { SENDER } from '@pageferry/connection';
+import { expectNothingLeft, temporaryFolder } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { temporaryFolder } from '../../connection/test/support/folder.js';
-import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { connect, DIED, LIMIT, MISBEHAVED } from './support/hostile-pair.js';
 
 const folder = temporaryFolder();

@@ -2,10 +2,9 @@ import { openSync, truncateSync, writeFileSync } from 'node:fs';
 import { controlByteLength } from '@pageferry/connection';
 import { createMemoryFile, createPipe } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { expectNothingLeft, temporaryFolder } from '@pageferry/testkit';
+import { FALSE_BELLS } from '@pageferry/testkit/false-bells';
 import { describe, expect, test } from 'vitest';
-import { FALSE_BELLS } from '../../connection/test/support/false-bells.js';
-import { temporaryFolder } from '../../connection/test/support/folder.js';
-import { expectNothingLeft } from '../../connection/test/support/process-state.js';
 import { connect, MISBEHAVED } from './support/hostile-pair.js';
 import type { Lies } from './support/hostile-sender.js';
 

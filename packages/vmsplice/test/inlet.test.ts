@@ -1,21 +1,29 @@
+import {
+  establish,
+  openConnection,
+  type ReceiverConnection,
+  type SenderConnection,
+} from '@pageferry/connection';
 import { createPipe } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
-import { describe, expect, test } from 'vitest';
 import {
   afterNextLook,
   type ConnectionPair,
+  expectNothingLeft,
   openConnectionPair,
-} from '../../connection/test/support/connection-pair.js';
-import { withCode } from '../../connection/test/support/errors.js';
-import { expectNothingLeft } from '../../connection/test/support/process-state.js';
+  withCode,
+} from '@pageferry/testkit';
+import { describe, expect, test } from 'vitest';
 import { PagePool } from '../dist/memory/page-pool.js';
 import { Inlet } from '../dist/receiving/inlet.js';
 
 const calls = loadLinuxCalls();
 
 /** An inlet whose messages are empty: nothing has to be in its pipe. */
-function openInlet(): ConnectionPair & { readonly inlet: Inlet } {
-  const pair = openConnectionPair();
+function openInlet(): ConnectionPair<SenderConnection, ReceiverConnection> & {
+  readonly inlet: Inlet;
+} {
+  const pair = openConnectionPair(calls, { establish, openConnection });
   const pool = new PagePool(calls, 4096);
   const pipe = createPipe(calls);
   return {

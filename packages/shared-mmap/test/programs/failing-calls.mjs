@@ -1,6 +1,6 @@
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { sharedMmap } from '@pageferry/shared-mmap';
-import { runWithFailures } from '../../../connection/test/support/failing-calls.js';
+import { runWithFailures } from '@pageferry/testkit/failing-calls';
 
 // A pool in which the largest of the messages has no room: it gets memory of its own.
 await runWithFailures(

@@ -1,5 +1,11 @@
 import { ControlMemory, Doorbell, SENDER, SenderConnection } from '@pageferry/connection';
 import {
+  ClaimableProducer,
+  encodeHello,
+  HELLO_KIND,
+  passMemory,
+} from '@pageferry/connection/internals';
+import {
   createMemoryFile,
   createSealedMemory,
   F_SEAL_WRITE,
@@ -12,9 +18,6 @@ import {
 } from '@pageferry/linux';
 import type { SharedMmapReceiver, SharedMmapReceiverOptions } from '@pageferry/shared-mmap';
 import { sharedMmap } from '@pageferry/shared-mmap';
-import { ClaimableProducer } from '../../../connection/dist/control/claimable-queue.js';
-import { passMemory } from '../../../connection/dist/control/passed-memory.js';
-import { encodeHello, HELLO_KIND } from '../../../connection/dist/rendezvous/hello.js';
 import { PLACE_UNIT, TICKET_OWN_MEMORY } from '../../dist/protocol.js';
 import { LIMIT } from './stage.js';
 

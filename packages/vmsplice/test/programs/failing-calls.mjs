@@ -1,6 +1,6 @@
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { runWithFailures } from '@pageferry/testkit/failing-calls';
 import { createVmspliceTransport } from '@pageferry/vmsplice';
-import { runWithFailures } from '../../../connection/test/support/failing-calls.js';
 
 // A pipe that holds one of the larger messages no more than in part.
 await runWithFailures(loadLinuxCalls(), (calls) => createVmspliceTransport('test', () => calls), {

@@ -1,4 +1,5 @@
 import { ControlMemory, Doorbell, SENDER, SenderConnection } from '@pageferry/connection';
+import { encodeHello, HELLO_KIND } from '@pageferry/connection/internals';
 import {
   createPipe,
   type LinuxCalls,
@@ -7,7 +8,6 @@ import {
   UnixSocket,
   waitUntilReady,
 } from '@pageferry/linux';
-import { encodeHello, HELLO_KIND } from '../../../connection/dist/rendezvous/hello.js';
 
 /** What a sender passes to a receiver; `pipe` is the read end. */
 export type Part = 'memory' | 'senderBell' | 'receiverBell' | 'pipe';

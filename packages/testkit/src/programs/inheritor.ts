@@ -1,15 +1,14 @@
-// @ts-check
 // A child that has inherited a socket: `program MODULE EXPORT ROLE FD`. Receives messages or sends them,
 // and tells of it.
 import { fstatSync } from 'node:fs';
+import type { Transport } from '@pageferry/core';
 
 const [module = '', name = '', role, fd] = process.argv.slice(2);
-/** @type {import('@pageferry/core').Transport} */
-const transport = (await import(module))[name];
+const transport: Transport = (await import(module))[name];
 const endpoint = `fd:${fd}`;
 
 /** What the descriptor is, if it is open. */
-function inode() {
+function inode(): number | undefined {
   try {
     return fstatSync(Number(fd)).ino;
   } catch {

@@ -55,6 +55,7 @@ export class Child implements AsyncDisposable {
     return this.#messages.shift();
   }
 
+  /** Sends it a message, over its IPC channel. */
   send(message: string): void {
     this.#process.send(message);
   }

@@ -1,22 +1,13 @@
 import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { openSocketPair } from '@pageferry/connection';
-import type { Receiver, Transport } from '@pageferry/core';
+import type { Receiver } from '@pageferry/core';
 import { type OwnedFd, POLLIN } from '@pageferry/linux';
-import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { describe, expect, test } from 'vitest';
+import type { Family, SocketPair } from './family.js';
 import { expectNothingLeft } from './process-state.js';
 
-/** A transport, and where a child finds it. */
-interface Subject {
-  readonly transport: Transport;
-  readonly moduleUrl: string;
-  readonly exportName: string;
-}
-
-const calls = loadLinuxCalls();
-const PROGRAM = fileURLToPath(new URL('../peers/inheritor.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('./programs/inheritor.js', import.meta.url));
 /** Where the child has the socket. */
 const FD = 4;
 const LIMIT = { timeout: 10_000 };
@@ -34,8 +25,7 @@ function canActAsNobody(moduleUrl: string): boolean {
 }
 
 /** Starts a child with one end of a pair of sockets; the other is the endpoint. */
-function startFamily(words: readonly string[], user?: number) {
-  const { ours, childs } = openSocketPair(calls);
+function startFamily({ ours, childs }: SocketPair, words: readonly string[], user?: number) {
   const child = fork(PROGRAM, [...words, String(FD)], {
     execArgv: [],
     ...(user === undefined ? {} : { uid: user, gid: user, cwd: '/' }),
@@ -67,11 +57,17 @@ async function textsOf(receiver: Receiver): Promise<readonly string[]> {
 }
 
 /** What holds for a transport whose ends inherit a socket instead of meeting at a path. */
-export function describeInheritance({ transport, moduleUrl, exportName }: Subject): void {
+export function describeInheritance({
+  transport,
+  moduleUrl,
+  exportName,
+  calls,
+  openSocketPair,
+}: Family): void {
   describe('a child that has inherited a socket', () => {
     expectNothingLeft();
     const inherit = (role: 'send' | 'receive', user?: number) =>
-      startFamily([moduleUrl, exportName, role], user);
+      startFamily(openSocketPair(calls), [moduleUrl, exportName, role], user);
     const forNobody = test.runIf(canActAsNobody(moduleUrl));
 
     test('receives from its parent, without an endpoint path', async () => {

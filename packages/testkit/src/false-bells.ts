@@ -1,16 +1,16 @@
 import type { LinuxCalls } from '@pageferry/linux';
-import { KoffiDriver } from '../../../linux-ffi/dist/drivers/koffi-driver.js';
+import koffi from 'koffi';
 
 const EFD_SEMAPHORE = 1;
 const CLOCK_MONOTONIC = 1;
 const SYS_PIDFD_OPEN = 434;
 
-const driver = new KoffiDriver();
-const inotifyInit = driver.declare('inotify_init1', 'int', ['int']);
-const timerfdCreate = driver.declare('timerfd_create', 'int', ['int', 'int']);
-const epollCreate = driver.declare('epoll_create1', 'int', ['int']);
-const signalfd = driver.declare('signalfd', 'int', ['int', 'pointer', 'int']);
-const syscall = driver.declare('syscall', 'int', ['wide', 'wide', 'wide']);
+const program = koffi.load(null);
+const inotifyInit = program.func('int inotify_init1(int)');
+const timerfdCreate = program.func('int timerfd_create(int, int)');
+const epollCreate = program.func('int epoll_create1(int)');
+const signalfd = program.func('int signalfd(int, void *, int)');
+const syscall = program.func('int syscall(int64_t, int64_t, int64_t)');
 
 /** Descriptors that have no file type, as an eventfd has none, and that are no doorbells. */
 export const FALSE_BELLS: Readonly<Record<string, (calls: LinuxCalls) => number>> = {
@@ -19,8 +19,8 @@ export const FALSE_BELLS: Readonly<Record<string, (calls: LinuxCalls) => number>
   'an inotify instance': () => inotifyInit(0),
   'a timer': () => timerfdCreate(CLOCK_MONOTONIC, 0),
   'a descriptor of signals': () => {
-    const noSignals = new ArrayBuffer(8);
-    return signalfd(-1, driver.addressOf(noSignals), 0);
+    const noSignals = new Uint8Array(8);
+    return signalfd(-1, noSignals, 0);
   },
   'a process': () => syscall(SYS_PIDFD_OPEN, process.pid, 0),
 };

@@ -1,38 +1,35 @@
-import { openSocketPair } from '@pageferry/connection';
-import type { Transport } from '@pageferry/core';
-import { loadLinuxCalls } from '@pageferry/linux-napi';
+import type { LinuxCalls } from '@pageferry/linux';
 import { afterAll, describe, expect, test } from 'vitest';
 import { Child } from './child.js';
+import type { Family } from './family.js';
 import { temporaryFolder } from './folder.js';
 import { expectNothingLeft } from './process-state.js';
 
-/** A transport, and where a child finds it. */
-interface Subject {
-  readonly transport: Transport;
-  readonly moduleUrl: string;
-  readonly exportName: string;
-}
-
-const calls = loadLinuxCalls();
-const PROGRAM = new URL('../peers/forker.mjs', import.meta.url);
+const PROGRAM = new URL('./programs/forker.js', import.meta.url);
 const LIMIT = { timeout: 10_000 };
 
 /** Whether the kernel has pidfd_open(2). */
-function hasProcessDescriptors(): boolean {
+function hasProcessDescriptors(calls: LinuxCalls): boolean {
   const fd = calls.pidfdOpen(process.pid, 0);
   if (fd >= 0) calls.close(fd);
   return fd >= 0;
 }
 
 /** What holds for a transport whose receiver has forked a child, which has its descriptors. */
-export function describeForks({ transport, moduleUrl, exportName }: Subject): void {
+export function describeForks({
+  transport,
+  moduleUrl,
+  exportName,
+  calls,
+  openSocketPair,
+}: Family): void {
   const folder = temporaryFolder();
   const orphans: number[] = [];
   afterAll(() => {
     for (const orphan of orphans) process.kill(orphan, 'SIGKILL');
   });
 
-  describe.runIf(hasProcessDescriptors())('a receiver that has forked (Linux 5.3)', () => {
+  describe.runIf(hasProcessDescriptors(calls))('a receiver that has forked (Linux 5.3)', () => {
     expectNothingLeft();
 
     test.each(['a path', 'an inherited socket'])(

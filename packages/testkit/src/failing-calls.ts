@@ -8,15 +8,19 @@
 import { closeSync, mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Delivery, Receiver, Sender, Transport } from '@pageferry/core';
+import type { LinuxCalls } from '@pageferry/linux';
 
-/**
- * @typedef {import('@pageferry/core').Transport} Transport
- * @typedef {import('@pageferry/core').Sender} Sender
- * @typedef {import('@pageferry/core').Receiver} Receiver
- * @typedef {import('@pageferry/core').Delivery} Delivery
- * @typedef {import('@pageferry/linux').LinuxCalls} LinuxCalls
- * @typedef {Record<string, (...words: unknown[]) => unknown>} AnyCalls
- */
+type AnyCalls = Record<string, (...words: unknown[]) => unknown>;
+
+/** System calls of which one fails. */
+interface FailingCalls {
+  readonly calls: LinuxCalls;
+  /** From now on it counts. */
+  arm(): void;
+  /** Whether the call was made as often as it takes to fail. */
+  readonly due: boolean;
+}
 
 const { EIO, ENOMEM, EPERM } = constants.errno;
 const ERRNOS = Object.entries({ EIO, ENOMEM, EPERM });
@@ -35,8 +39,7 @@ let where = '';
 let checksReceived = true;
 let problems = 0;
 
-/** @param {string} what */
-function problem(what) {
+function problem(what: string): void {
   if (problems++ < 20) console.error(`${where}: ${what}`);
 }
 
@@ -44,21 +47,18 @@ process.on('uncaughtException', (error) => problem(`uncaught: ${error.stack}`));
 process.on('unhandledRejection', (error) => problem(`unhandled: ${describe(error)}`));
 process.on('warning', () => {}); // What ends a connection is told by a warning; here it is no news.
 
-/** @param {unknown} error */
-function describe(error) {
+function describe(error: unknown): string | undefined {
   return error instanceof Error ? error.stack : String(error);
 }
 
-/**
- * System calls of which one fails from its `first` call after `arm()` on, `count` times.
- *
- * @param {LinuxCalls} real
- * @param {string} name
- * @param {number} errno
- * @param {number} first
- * @param {number} count
- */
-function failing(real, name, errno, first, count) {
+/** System calls of which one fails from its `first` call after `arm()` on, `count` times. */
+function failing(
+  real: LinuxCalls,
+  name: string,
+  errno: number,
+  first: number,
+  count: number,
+): FailingCalls {
   let armed = false;
   let made = 0;
   const isDue = () => armed && ++made >= first && made < first + count;
@@ -79,10 +79,8 @@ function failing(real, name, errno, first, count) {
       };
     };
   } else {
-    const call = /** @type {AnyCalls} */ (/** @type {unknown} */ (real))[name];
-    /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (calls))[name] = (
-      /** @type {unknown[]} */ ...words
-    ) => {
+    const call = (real as unknown as AnyCalls)[name];
+    (calls as unknown as AnyCalls)[name] = (...words) => {
       if (!isDue()) return call?.(...words);
       if (DONE_ALL_THE_SAME.has(name)) call?.(...words);
       return ON_THREAD.has(name) ? Promise.resolve(-errno) : -errno;
@@ -99,18 +97,12 @@ function failing(real, name, errno, first, count) {
   };
 }
 
-function countDescriptors() {
+function countDescriptors(): number {
   return readdirSync('/proc/self/fd').length;
 }
 
-/**
- * A failed call is a typed error, and nothing else.
- *
- * @template T
- * @param {() => T | Promise<T>} call
- * @returns {Promise<T | undefined>}
- */
-async function attempt(call) {
+/** A failed call is a typed error, and nothing else. */
+async function attempt<T>(call: () => T | Promise<T>): Promise<T | undefined> {
   try {
     return await call();
   } catch (error) {
@@ -120,34 +112,19 @@ async function attempt(call) {
   }
 }
 
-/**
- * @param {Uint8Array} bytes
- * @param {number} number
- */
-function fill(bytes, number) {
+function fill(bytes: Uint8Array, number: number): void {
   bytes.fill(1 + (number % 255));
 }
 
-/**
- * @param {Uint8Array} bytes
- * @param {number} number
- * @param {string} when
- */
-function check(bytes, number, when) {
+function check(bytes: Uint8Array, number: number, when: string): void {
   const expected = 1 + (number % 255);
   const wrong = bytes.findIndex((byte) => byte !== expected);
   if (wrong >= 0) problem(`${when}: message ${number} has ${bytes[wrong]} at ${wrong}`);
 }
 
-/**
- * Receives until the end, or until it has failed three times.
- *
- * @param {Receiver} receiver
- * @param {number} file
- */
-async function receiveAll(receiver, file) {
-  /** @type {Delivery[]} */
-  const held = [];
+/** Receives until the end, or until it has failed three times. */
+async function receiveAll(receiver: Receiver, file: number): Promise<void> {
+  const held: Delivery[] = [];
   for (let number = 0, failures = 0; failures < 3; number++) {
     if (number === 3) await attempt(() => receiver.spliceTo(file, LIMIT));
     const delivery = await attempt(async () => (await receiver.receive(LIMIT)) ?? 'end');
@@ -158,31 +135,22 @@ async function receiveAll(receiver, file) {
     }
     see(delivery, 'received');
     held.push(delivery);
-    if (held.length > 2) release(/** @type {Delivery} */ (held.shift()));
+    if (held.length > 2) release(held.shift() as Delivery);
   }
   for (const delivery of held) release(delivery);
 }
 
-/** @param {Delivery} delivery */
-function release(delivery) {
+function release(delivery: Delivery): void {
   see(delivery, 'held');
   delivery.release();
 }
 
-/**
- * @param {Delivery} delivery
- * @param {string} when
- */
-function see(delivery, when) {
+function see(delivery: Delivery, when: string): void {
   if (checksReceived && delivery.byteLength > 0) check(delivery.bytes, delivery.sequence, when);
 }
 
-/**
- * Sends messages, and ends; loans that are in hand at the same time must not share memory.
- *
- * @param {Sender} sender
- */
-async function sendAll(sender) {
+/** Sends messages, and ends; loans that are in hand at the same time must not share memory. */
+async function sendAll(sender: Sender): Promise<void> {
   let number = 0;
   for (const length of LENGTHS) {
     const loan = await attempt(() => sender.loan(length, LIMIT));
@@ -204,23 +172,20 @@ async function sendAll(sender) {
   await attempt(() => sender.close(LIMIT));
 }
 
-/**
- * One connection of a sender with two receivers, from the beginning to the end.
- *
- * @param {(calls: LinuxCalls) => Transport} transportOf
- * @param {object} options
- * @param {ReturnType<typeof failing>} state
- * @param {boolean} armsFirst
- */
-async function scenario(transportOf, options, state, armsFirst) {
+/** One connection of a sender with two receivers, from the beginning to the end. */
+async function scenario(
+  transportOf: (calls: LinuxCalls) => Transport,
+  options: object,
+  state: FailingCalls,
+  armsFirst: boolean,
+): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'pageferry-'));
   const endpoint = join(folder, 'endpoint');
   const file = openSync(join(folder, 'file'), 'w');
   const transport = transportOf(state.calls);
   if (armsFirst) state.arm();
   const sender = await attempt(() => transport.createSender({ ...options, endpoint }));
-  /** @type {Receiver[]} */
-  const receivers = [];
+  const receivers: Receiver[] = [];
   for (let index = 0; sender !== undefined && index < 2; index++) {
     const receiver = await attempt(() => transport.createReceiver({ endpoint, ...LIMIT }));
     if (receiver !== undefined) receivers.push(receiver);
@@ -241,12 +206,19 @@ async function scenario(transportOf, options, state, armsFirst) {
 }
 
 /**
- * @param {LinuxCalls} real the system calls, which none of this changes.
- * @param {(calls: LinuxCalls) => Transport} transportOf makes a transport over given system calls.
- * @param {object} options for its sender.
- * @param {boolean} receivedBytes whether to look at what is received.
+ * Lets every system call fail in turn, and ends this process: with 0 if nothing went wrong, else with 1.
+ *
+ * @param real the system calls, which none of this changes.
+ * @param transportOf makes a transport over given system calls.
+ * @param options for its sender.
+ * @param receivedBytes whether to look at what is received.
  */
-export async function runWithFailures(real, transportOf, options, receivedBytes = true) {
+export async function runWithFailures(
+  real: LinuxCalls,
+  transportOf: (calls: LinuxCalls) => Transport,
+  options: object,
+  receivedBytes = true,
+): Promise<void> {
   checksReceived = receivedBytes;
   const never = failing(real, 'poll', 0, Number.POSITIVE_INFINITY, 0);
   await scenario(transportOf, options, never, false); // What stays open for good is open.

@@ -1,0 +1,22 @@
+/**
+ * `@pageferry/testkit`: what the tests of several packages share. It knows the contract and the system
+ * calls as an interface; a binding, a transport or a connection is handed to it by the test.
+ *
+ * Two parts have an entry of their own: `/failing-calls` runs in a plain program without vitest, and
+ * `/false-bells` loads koffi.
+ *
+ * @packageDocumentation
+ */
+export { Child } from './child.js';
+export { afterNextLook, type ConnectionPair, openConnectionPair } from './connection-pair.js';
+export { withCode } from './errors.js';
+export type { Family, SocketPair } from './family.js';
+export { temporaryFolder } from './folder.js';
+export { describeForks } from './forks.js';
+export { describeInheritance } from './inheritance.js';
+export {
+  collectGarbage,
+  countDescriptors,
+  countSharedMappings,
+  expectNothingLeft,
+} from './process-state.js';
