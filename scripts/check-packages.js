@@ -4,6 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
+import { arrowsOf } from './package-arrows.js';
 
 /** What each package may depend on within the workspace. `apps` and `benchmarks` may use anything. */
 const ALLOWED = {
@@ -35,7 +36,6 @@ const ALLOWED = {
   '@pageferry/conformance': ['@pageferry/core', '@pageferry/linux'],
   // For tests alone, and never published.
   '@pageferry/testkit': ['@pageferry/core', '@pageferry/linux'],
-  // The backends are its optional peers: it asks for each by name, and lives without.
   '@pageferry/doctor': [
     '@pageferry/core',
     '@pageferry/linux',
@@ -44,28 +44,69 @@ const ALLOWED = {
   ],
 };
 
+/** What each may have as an optional peer: it asks for that by name, and lives without. */
+const ALLOWED_IF_INSTALLED = {
+  '@pageferry/shared-mmap': ['@pageferry/linux-ffi'],
+  '@pageferry/doctor': [
+    '@pageferry/linux-ffi',
+    '@pageferry/shared-mmap',
+    '@pageferry/vmsplice-ffi',
+    '@pageferry/vmsplice-napi',
+  ],
+};
+
 /**
  * Arrows that point the wrong way, as sentences.
  *
- * @param {readonly { name: string, dependencies?: Record<string, string> }[]} packages
+ * @param {readonly import('./package-arrows.js').Manifest[]} packages
  * @returns {string[]}
  */
 export function wrongArrows(packages) {
-  /** @type {string[]} */
-  const wrong = [];
-  for (const { name, dependencies = {} } of packages) {
-    const allowed = /** @type {Record<string, string[]>} */ (ALLOWED)[name];
-    if (allowed === undefined) {
-      wrong.push(`${name} is not in the table of scripts/check-packages.js`);
-      continue;
-    }
-    for (const target of Object.keys(dependencies)) {
-      if (target.startsWith('@pageferry/') && !allowed.includes(target)) {
-        wrong.push(`${name} must not depend on ${target}`);
-      }
-    }
-  }
-  return wrong;
+  return packages.flatMap((manifest) => {
+    const { name } = manifest;
+    const allowed = allowedFor(name);
+    if (allowed === undefined) return [`${name} is not in the table of scripts/check-packages.js`];
+    const { always, ifInstalled } = arrowsOf(manifest);
+    return [
+      ...without(always, allowed.always).map((target) => `${name} must not depend on ${target}`),
+      ...without(ifInstalled, allowed.ifInstalled).map(
+        (target) => `${name} must not have ${target} as a peer`,
+      ),
+    ];
+  });
+}
+
+/**
+ * Arrows that are allowed and that no package has, as sentences.
+ *
+ * @param {readonly import('./package-arrows.js').Manifest[]} packages
+ * @returns {string[]}
+ */
+export function unusedArrows(packages) {
+  return packages.flatMap((manifest) => {
+    const { name } = manifest;
+    const allowed = allowedFor(name);
+    const { always, ifInstalled } = arrowsOf(manifest);
+    return [
+      ...without(allowed?.always ?? [], always),
+      ...without(allowed?.ifInstalled ?? [], ifInstalled),
+    ].map((target) => `${name} may use ${target}, and does not`);
+  });
+}
+
+/** @param {string} name */
+function allowedFor(name) {
+  const always = /** @type {Record<string, string[]>} */ (ALLOWED)[name];
+  const peers = /** @type {Record<string, string[]>} */ (ALLOWED_IF_INSTALLED)[name];
+  return always && { always, ifInstalled: peers ?? [] };
+}
+
+/**
+ * @param {readonly string[]} names
+ * @param {readonly string[]} others
+ */
+function without(names, others) {
+  return names.filter((name) => !others.includes(name));
 }
 
 /**
@@ -82,7 +123,7 @@ export function readPackages(parent) {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const packages = readPackages('packages');
-  const wrong = wrongArrows(packages);
+  const wrong = [...wrongArrows(packages), ...unusedArrows(packages)];
   for (const line of wrong) process.stderr.write(`${line}\n`);
   if (wrong.length > 0) process.exit(1);
   for (const { name } of packages) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readPackages, wrongArrows } from '../scripts/check-packages.js';
+import { readPackages, unusedArrows, wrongArrows } from '../scripts/check-packages.js';
 
 const packages = readPackages('packages');
 
@@ -9,10 +9,30 @@ describe('the arrows between the packages', () => {
     expect(wrongArrows(packages)).toEqual([]);
   });
 
+  test('are all that the table allows', () => {
+    expect(unusedArrows(packages)).toEqual([]);
+  });
+
   test('a transport that depends on a binding is reported', () => {
     const broken = { name: '@pageferry/vmsplice', dependencies: { '@pageferry/linux-napi': '*' } };
     expect(wrongArrows([broken])).toEqual([
       '@pageferry/vmsplice must not depend on @pageferry/linux-napi',
+    ]);
+  });
+
+  test('an optional peer that is not in the table is reported', () => {
+    const broken = {
+      name: '@pageferry/vmsplice',
+      peerDependencies: { '@pageferry/linux-napi': '*' },
+    };
+    expect(wrongArrows([broken])).toEqual([
+      '@pageferry/vmsplice must not have @pageferry/linux-napi as a peer',
+    ]);
+  });
+
+  test('an arrow that is allowed and not there is reported', () => {
+    expect(unusedArrows([{ name: '@pageferry/linux' }])).toEqual([
+      '@pageferry/linux may use @pageferry/core, and does not',
     ]);
   });
 
