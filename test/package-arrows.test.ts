@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { readPackages, unusedArrows, wrongArrows } from '../scripts/check-packages.js';
 
@@ -39,4 +40,17 @@ describe('the arrows between the packages', () => {
   test('a package that the table does not know is reported', () => {
     expect(wrongArrows([{ name: '@pageferry/new' }])).toHaveLength(1);
   });
+});
+
+test('one file of the mechanisms names a binding: the one with the default of shared memory', () => {
+  const files = ['connection', 'shared-mmap', 'socket', 'vmsplice'].flatMap((name) =>
+    readdirSync(`packages/${name}/src`, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => `packages/${name}/src/${file}`),
+  );
+  expect(files.length).toBeGreaterThan(50);
+  const naming = files.filter((file) =>
+    /'@pageferry\/linux-(napi|ffi)'/.test(readFileSync(file, 'utf8')),
+  );
+  expect(naming).toEqual(['packages/shared-mmap/src/binding.ts']);
 });

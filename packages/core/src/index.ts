@@ -1,6 +1,7 @@
 /**
  * `@pageferry/core`: the transfer contract of Pageferry, and the base classes that own what every
- * backend shares. It names no operating system and depends on no other package.
+ * backend shares. It runs wherever Node does, and depends on no other package; what only Linux has
+ * (`/proc`, `O_DIRECT`) it uses where it is there.
  *
  * Users of a backend need `contract/`; authors of a backend extend {@link BaseSender} and
  * {@link BaseReceiver}.

@@ -32,7 +32,10 @@ const MAX_CAPACITY = 1 << 16;
  */
 export class ControlMemory implements Disposable {
   readonly #mapping: Mapping;
-  /** All of the memory as 32-bit words; see `layout.ts`. Access it with `Atomics` alone. */
+  /**
+   * All of the memory as 32-bit words; see `layout.ts`. What is waited or competed for needs `Atomics`; the
+   * words of an entry are plain (`docs/decisions/0011-entries-are-plain-counters-are-atomic.md`).
+   */
   readonly words: Int32Array;
   /** Entries in each queue. */
   readonly capacity: number;

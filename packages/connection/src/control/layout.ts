@@ -3,8 +3,9 @@
  * readable and writable by both sides. All fields are little-endian 32-bit words; positions are
  * word indices. Counters wrap around at 2^32 and are compared by their difference.
  *
- * Whatever one side writes keeps to cache lines that the other side only reads. 128 bytes apart,
- * because processors fetch cache lines in pairs.
+ * What one side writes often keeps to cache lines that the other side only reads. 128 bytes apart,
+ * because processors fetch cache lines in pairs. Both sides write the words of {@link PARKED} and
+ * {@link CLAIM_WORD}.
  */
 
 /** Version of this layout and of the handshake; both sides must have the same. */
@@ -82,11 +83,14 @@ export const DELIVERY_WORDS = 8;
 
 /**
  * Word of a delivery entry for which both sides compete where messages may be dropped
- * (`claimable-queue.ts`). Unused otherwise; so are the words after it.
+ * (`claimable-queue.ts`). Unused otherwise; so is {@link FIFTH_WORD}. Nobody uses the words after that.
  */
 export const CLAIM_WORD = 4;
 
-/** The fifth word for the transport to say something, behind the claim word, where there is one. */
+/**
+ * What the transport has to say besides the first four words, behind the claim word: the sixth word of an
+ * entry, and only where there is a claim word.
+ */
 export const FIFTH_WORD = 5;
 
 /** Word of a delivery entry that is also the tag of memory which was passed for it. */

@@ -1,6 +1,6 @@
 import { TAG_WORD } from './layout.js';
 
-/** Words of an entry that carry what the transport has to say. */
+/** Words of an entry that carry what the transport has to say: all but the claim word. */
 const ENTRY_WORDS = 5;
 
 /**
@@ -56,7 +56,8 @@ abstract class QueueEnd {
  * The producing end of a queue with one producer and one consumer.
  *
  * The queue itself does not know whether it is full. A connection never has more messages under way
- * than a queue has entries, so that neither queue can overflow, and no counter has to travel back.
+ * than a queue has entries, so that neither queue can overflow, and no counter has to travel back. (Where
+ * messages may be dropped, `ClaimableProducer`, the claim words say which places are free.)
  */
 export class QueueProducer extends QueueEnd {
   /** Appends an entry and publishes it. */
