@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { readPackages } from './check-packages.js';
+import { decisionIndex, readDecisions } from './decisions.js';
 import { arrowTable, packageDiagram } from './package-arrows.js';
 
 /**
@@ -25,6 +26,11 @@ export const BLOCKS = [
     page: 'docs/architecture.md',
     name: 'package arrows',
     render: () => arrowTable(readPackages('packages')),
+  },
+  {
+    page: 'docs/decisions/README.md',
+    name: 'index',
+    render: () => decisionIndex(readDecisions('docs/decisions')),
   },
 ];
 

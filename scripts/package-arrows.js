@@ -75,7 +75,7 @@ export function arrowTable(manifests) {
  */
 export function table([head = [], ...body]) {
   const widths = head.map((_, column) =>
-    Math.max(...[head, ...body].map((row) => (row[column] ?? '').length)),
+    Math.max(3, ...[head, ...body].map((row) => (row[column] ?? '').length)),
   );
   const line = (/** @type {readonly string[]} */ cells) =>
     `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
