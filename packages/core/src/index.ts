@@ -4,17 +4,21 @@
  * (`/proc`, `O_DIRECT`) it uses where it is there.
  *
  * Users of a backend need `contract/`; authors of a backend extend {@link BaseSender} and
- * {@link BaseReceiver}.
+ * {@link BaseReceiver}. What is no message channel, such as a pipe of a foreign program, is built from the
+ * parts that these two have.
  *
  * @packageDocumentation
  */
-export type { BaseDelivery } from './base/base-delivery.js';
-export type { BaseLoan } from './base/base-loan.js';
+export { BaseDelivery, type DeliveryOwner } from './base/base-delivery.js';
+export { BaseLoan, type LoanOwner } from './base/base-loan.js';
 export { BaseReceiver, type BaseReceiverSettings } from './base/base-receiver.js';
 export { BaseSender, type BaseSenderSettings } from './base/base-sender.js';
 export { checkIsOpen } from './base/check-is-open.js';
+export { copyInPieces } from './base/copy.js';
 export { bytesDetached } from './base/detached.js';
+export { DropReports } from './base/drop-reports.js';
 export type { AcceptOutcome, DeliveryMemory, LoanMemory, SendMethod } from './base/hooks.js';
+export { LoopHold } from './base/loop-hold.js';
 export { removeAtExit } from './base/remove-at-exit.js';
 export { senderDied } from './base/sender-died.js';
 export {
@@ -23,11 +27,14 @@ export {
   checkCommonReceiverOptions,
   checkCommonSenderOptions,
 } from './base/settings.js';
-export { noSenderAt, senderAt } from './base/words.js';
+export { counted, inBytes, noSenderAt, senderAt } from './base/words.js';
 export { writeToDescriptor } from './base/write-to-descriptor.js';
 export { checkDescriptor, type DescriptorAdvice } from './check-descriptor.js';
 export * from './checks.js';
 export type * from './contract/capabilities.js';
+export type * from './contract/pipe-reader.js';
+export type * from './contract/pipe-writer.js';
+export type * from './contract/piped-program.js';
 export type * from './contract/receiver.js';
 export type * from './contract/sender.js';
 export type * from './contract/transport.js';
@@ -44,6 +51,8 @@ export { checkOptions } from './options.js';
 export { retryWithBackoff } from './waiting/backoff.js';
 export { clock } from './waiting/clock.js';
 export { abortedError, checkWaitOptions, timeoutError, withDeadline } from './waiting/deadline.js';
+export { eachSecond } from './waiting/each-second.js';
 export { LoopBudget, nextTurn } from './waiting/loop-budget.js';
 export { onAbort, withEither } from './waiting/on-abort.js';
+export { Turnstile } from './waiting/turnstile.js';
 export { WaitList } from './waiting/wait-list.js';
