@@ -5,26 +5,35 @@
  *
  * @packageDocumentation
  */
-import type { Transport } from '@pageferry/core';
+import type { SpawnPiped, Transport } from '@pageferry/core';
 import { type LinuxFfiOptions, loadLinuxCalls } from '@pageferry/linux-ffi';
 import {
-  type Attachments,
-  createAttachments,
+  createPipePrograms,
   createVmspliceTransport,
+  type PipePrograms,
   type VmspliceReceiverOptions,
   type VmspliceSenderOptions,
 } from '@pageferry/vmsplice';
 
+export type {
+  PipeChunk,
+  PipedProgram,
+  PipeReader,
+  PipeReaderOptions,
+  PipeWriter,
+  PipeWriterOptions,
+  SpawnPiped,
+  SpawnPipedOptions,
+} from '@pageferry/core';
 export type { FfiDriverName, LinuxFfiOptions } from '@pageferry/linux-ffi';
 export type {
-  Attachments,
-  AttachOptions,
+  PipePrograms,
   VmspliceReceiverOptions,
   VmspliceSenderOptions,
 } from '@pageferry/vmsplice';
 
 /** A backend, and what it has for programs that know nothing of Pageferry. */
-export type VmspliceFfi = Transport<VmspliceSenderOptions, VmspliceReceiverOptions> & Attachments;
+export type VmspliceFfi = Transport<VmspliceSenderOptions, VmspliceReceiverOptions> & PipePrograms;
 
 /**
  * The backend `vmsplice-ffi` with a driver of your choice. Nothing is loaded before it is used.
@@ -34,20 +43,23 @@ export type VmspliceFfi = Transport<VmspliceSenderOptions, VmspliceReceiverOptio
  */
 export function createVmspliceFfi(options: LinuxFfiOptions = {}): VmspliceFfi {
   const load = () => loadLinuxCalls(options);
-  return { ...createVmspliceTransport('vmsplice-ffi', load), ...createAttachments(load) };
+  return { ...createVmspliceTransport('vmsplice-ffi', load), ...createPipePrograms(load) };
 }
 
 /** The backend `vmsplice-ffi`, over koffi. See {@link Transport} for what it does. Linux only. */
 export const vmspliceFfi: VmspliceFfi = createVmspliceFfi();
 
-/** {@link Attachments.attachSender} */
-export const attachSender: Attachments['attachSender'] = vmspliceFfi.attachSender;
+/** {@link SpawnPiped} */
+export const spawnPiped: SpawnPiped = vmspliceFfi.spawnPiped;
 
-/** {@link Attachments.attachReceiver} */
-export const attachReceiver: Attachments['attachReceiver'] = vmspliceFfi.attachReceiver;
+/** {@link PipePrograms.openPipeWriter} */
+export const openPipeWriter: PipePrograms['openPipeWriter'] = vmspliceFfi.openPipeWriter;
 
-/** {@link Attachments.openPipe} */
-export const openPipe: Attachments['openPipe'] = vmspliceFfi.openPipe;
+/** {@link PipePrograms.openPipeReader} */
+export const openPipeReader: PipePrograms['openPipeReader'] = vmspliceFfi.openPipeReader;
 
-/** {@link Attachments.openSocketPair} */
-export const openSocketPair: Attachments['openSocketPair'] = vmspliceFfi.openSocketPair;
+/** {@link PipePrograms.openPipe} */
+export const openPipe: PipePrograms['openPipe'] = vmspliceFfi.openPipe;
+
+/** {@link PipePrograms.openSocketPair} */
+export const openSocketPair: PipePrograms['openSocketPair'] = vmspliceFfi.openSocketPair;

@@ -4,19 +4,28 @@
  *
  * @packageDocumentation
  */
-import type { Transport } from '@pageferry/core';
+import type { SpawnPiped, Transport } from '@pageferry/core';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import {
-  type Attachments,
-  createAttachments,
+  createPipePrograms,
   createVmspliceTransport,
+  type PipePrograms,
   type VmspliceReceiverOptions,
   type VmspliceSenderOptions,
 } from '@pageferry/vmsplice';
 
 export type {
-  Attachments,
-  AttachOptions,
+  PipeChunk,
+  PipedProgram,
+  PipeReader,
+  PipeReaderOptions,
+  PipeWriter,
+  PipeWriterOptions,
+  SpawnPiped,
+  SpawnPipedOptions,
+} from '@pageferry/core';
+export type {
+  PipePrograms,
   VmspliceReceiverOptions,
   VmspliceSenderOptions,
 } from '@pageferry/vmsplice';
@@ -25,16 +34,19 @@ export type {
 export const vmspliceNapi: Transport<VmspliceSenderOptions, VmspliceReceiverOptions> =
   createVmspliceTransport('vmsplice-napi', loadLinuxCalls);
 
-const attachments = createAttachments(loadLinuxCalls);
+const programs = createPipePrograms(loadLinuxCalls);
 
-/** {@link Attachments.attachSender} */
-export const attachSender: Attachments['attachSender'] = attachments.attachSender;
+/** {@link SpawnPiped} */
+export const spawnPiped: SpawnPiped = programs.spawnPiped;
 
-/** {@link Attachments.attachReceiver} */
-export const attachReceiver: Attachments['attachReceiver'] = attachments.attachReceiver;
+/** {@link PipePrograms.openPipeWriter} */
+export const openPipeWriter: PipePrograms['openPipeWriter'] = programs.openPipeWriter;
 
-/** {@link Attachments.openPipe} */
-export const openPipe: Attachments['openPipe'] = attachments.openPipe;
+/** {@link PipePrograms.openPipeReader} */
+export const openPipeReader: PipePrograms['openPipeReader'] = programs.openPipeReader;
 
-/** {@link Attachments.openSocketPair} */
-export const openSocketPair: Attachments['openSocketPair'] = attachments.openSocketPair;
+/** {@link PipePrograms.openPipe} */
+export const openPipe: PipePrograms['openPipe'] = programs.openPipe;
+
+/** {@link PipePrograms.openSocketPair} */
+export const openSocketPair: PipePrograms['openSocketPair'] = programs.openSocketPair;

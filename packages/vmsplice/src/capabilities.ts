@@ -12,11 +12,3 @@ export const capabilities: Capabilities = {
   sameProcess: true,
   inheritedEndpoint: true,
 };
-
-/** What is left of it when the other side is a foreign program: one pipe, and raw bytes. */
-export const attachedCapabilities: Capabilities = {
-  ...capabilities,
-  tee: false,
-  maxReceivers: 1,
-  inheritedEndpoint: false,
-};

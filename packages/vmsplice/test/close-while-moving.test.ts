@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import type { LinuxCalls } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { expectNothingLeft, temporaryFolder } from '@pageferry/testkit';
-import { createAttachments } from '@pageferry/vmsplice';
+import { createPipePrograms } from '@pageferry/vmsplice';
 import { describe, expect, test } from 'vitest';
 import { callsWith, openPair, pattern } from './support/pair.js';
 
@@ -40,7 +40,7 @@ const destinations = {
     return { fd: file.fd, arrived: () => readFileSync(path), close: () => file.close() };
   },
   spliceOnThread: async () => {
-    const { ours, childs } = await createAttachments(() => real).openSocketPair();
+    const { ours, childs } = await createPipePrograms(() => real).openSocketPair();
     real.setStatusFlags(ours.fd, 0);
     const arrived = (): Uint8Array => {
       const bytes = Buffer.alloc(MESSAGE.length);
@@ -75,24 +75,24 @@ describe.each(['writeOnThread', 'spliceOnThread'] as const)(
       await destination.close();
     });
 
-    test('is closed only when that is over, if it is attached to a pipe', async () => {
+    test('is closed only when that is over, where a program writes to its pipe', async () => {
       const thread = heldBack(name);
-      const { attachReceiver, openPipe } = createAttachments(() => thread.calls);
+      const { openPipeReader, openPipe } = createPipePrograms(() => thread.calls);
       const { readEnd, writeEnd } = openPipe();
-      const receiver = await attachReceiver({ pipe: readEnd });
+      const reader = await openPipeReader({ pipe: readEnd });
       const destination = await destinations[name]();
       real.write(writeEnd.fd, MESSAGE, 0, MESSAGE.length);
-      const moving = receiver.spliceTo(destination.fd);
+      const moving = reader.spliceTo(destination.fd);
       await thread.reached;
       let closed = false;
-      const closing = receiver.close().then(() => {
+      const closing = reader.close().then(() => {
         closed = true;
       });
       for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
       // The thread may still use the pipe: the caller must not take its number for something else yet.
       expect(closed).toBe(false);
       thread.release();
-      expect(await moving).toMatchObject({ byteLength: MESSAGE.length, sequence: 0 });
+      expect(await moving).toMatchObject({ byteLength: MESSAGE.length });
       await closing;
       expect(MESSAGE.equals(destination.arrived())).toBe(true);
       for (const end of [readEnd, writeEnd, destination]) await end.close();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createPipe, ENOMEM, EPERM, type LinuxCalls } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { Child, expectNothingLeft } from '@pageferry/testkit';
-import { createAttachments, createVmspliceTransport } from '@pageferry/vmsplice';
+import { createPipePrograms, createVmspliceTransport } from '@pageferry/vmsplice';
 import { describe, expect, test } from 'vitest';
 import { callsWith, expectToCross, openPair, pattern } from './support/pair.js';
 
@@ -133,37 +133,6 @@ describe('an error after a message was accepted', () => {
     await pair.sender.flush(LIMIT);
     expect(pair.sender.stats()).toMatchObject({ bytesOut: 0, loansHeld: 0 });
   });
-
-  test.each([
-    ['vmsplice', {}],
-    ['write', COPYING],
-  ] as const)(
-    'of an attached sender (%s) is the end of the pipe, and no memory is lent twice (11.3)',
-    async (name, others) => {
-      const state = fragile(name, others);
-      const pipe = createPipe(real);
-      using readEnd = pipe.readEnd;
-      using writeEnd = pipe.writeEnd;
-      const { attachSender } = createAttachments(() => state.calls);
-      await using sender = await attachSender({ pipe: writeEnd });
-      const loan = await sender.loan(4 * KIB);
-      state.failure = -EIO;
-      expect(await loan.send(LIMIT)).toBe('sent');
-      expect(loan.owned).toBe(false);
-      loan.release();
-      expect(sender.stats()).toMatchObject({
-        bytesOut: 0,
-        connectionsFailed: 1,
-        connectionFailure: { syscall: name, errnoName: 'EIO' },
-      });
-      expect(await sender.send(Buffer.from('more'), LIMIT)).toBe('no-receiver');
-      expect(sender.receivers).toEqual([]);
-      const loans = [await sender.loan(4 * KIB), await sender.loan(4 * KIB)] as const;
-      expect(addressOf(loans[0].bytes)).not.toBe(addressOf(loans[1].bytes));
-      for (const each of loans) each.release();
-      void readEnd;
-    },
-  );
 });
 
 test('whatever system call fails, when it does: nothing is uncaught, lent twice or left open (11.3)', async () => {
@@ -183,17 +152,18 @@ describe('a resource that is refused when others are there already', () => {
         const calls = callsWith({
           [name]: (...words: unknown[]) => (++made >= first ? -ENOMEM : call(...words)),
         });
-        const attachments = createAttachments(() => calls);
+        const programs = createPipePrograms(() => calls);
         const { readEnd, writeEnd } = createPipe(real);
         const opened = await Promise.allSettled([
-          attachments.attachSender({ pipe: writeEnd }),
-          attachments.attachReceiver({ pipe: readEnd }),
+          programs.openPipeWriter({ pipe: writeEnd }),
+          programs.openPipeReader({ pipe: readEnd }),
+          programs.spawnPiped('true', [], { stderr: 'pipe' }),
         ]);
         for (const result of opened) {
           if (result.status === 'fulfilled') await result.value.close();
           else expect(result.reason).toMatchObject({ code: 'SYSTEM_CALL_FAILED' });
         }
-        for (const open of [attachments.openPipe, attachments.openSocketPair]) {
+        for (const open of [programs.openPipe, programs.openSocketPair]) {
           try {
             for (const end of Object.values(await open())) end.close();
           } catch (error) {
