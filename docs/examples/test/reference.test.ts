@@ -13,12 +13,10 @@ function membersOf(file: string, name: string): string[] {
   return [...body.matchAll(/^ {2}(?:readonly )?(\w+)[?(:]/gm)].map(([, member = '']) => member);
 }
 
-/** What a table of the page names in its first column. */
-function named(heading: string): string[] {
+/** What a table of a page names in its first column. */
+function named(heading: string, page: string): string[] {
   const [, table = ''] =
-    new RegExp(`^\\| ${heading} .*\\n((?:\\|.*\\n)+)`, 'm').exec(
-      read('docs/transfer-contract.md'),
-    ) ?? [];
+    new RegExp(`^\\| ${heading} .*\\n((?:\\|.*\\n)+)`, 'm').exec(read(page)) ?? [];
   return table
     .split('\n')
     .flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`(\w+)(?:\(.*?\))?`/g)])
@@ -35,5 +33,18 @@ test.for([
   const members = membersOf(file, name);
   expect(members.length).toBeGreaterThan(3);
   const own = heading === 'of a receiver' ? ['receiveSync'] : []; // Of the shared memory alone.
-  expect(named(heading).toSorted()).toEqual([...members, ...own].toSorted());
+  expect(named(heading, 'docs/transfer-contract.md').toSorted()).toEqual(
+    [...members, ...own].toSorted(),
+  );
+});
+
+test.for([
+  { file: 'piped-program.ts', name: 'PipedProgram', heading: 'of a program' },
+  { file: 'pipe-writer.ts', name: 'PipeWriter', heading: "of a pipe's writer" },
+  { file: 'pipe-reader.ts', name: 'PipeReader', heading: "of a pipe's reader" },
+  { file: 'pipe-reader.ts', name: 'PipeChunk', heading: 'of a chunk' },
+])('the page on pipes names every member of $name, and no other', ({ file, name, heading }) => {
+  const members = membersOf(file, name);
+  expect(members.length).toBeGreaterThan(3);
+  expect(named(heading, 'packages/vmsplice-napi/README.md').toSorted()).toEqual(members.toSorted());
 });
