@@ -1,3 +1,4 @@
+import type { ReadStream, WriteStream } from 'node:fs';
 import type { Loan, SendOutcome } from './sender.js';
 import type { WaitOptions } from './transport.js';
 
@@ -5,7 +6,7 @@ import type { WaitOptions } from './transport.js';
  * A descriptor of one end of a pipe: its number, or an object that holds one in `fd` (a `FileHandle` of
  * `node:fs/promises`, a stream of `node:fs` once it is open, an `OwnedFd`). It stays the caller's.
  */
-export type PipeDescriptor = number | { readonly fd: number };
+export type PipeDescriptor = number | { readonly fd: number } | ReadStream | WriteStream;
 
 /** Options of a {@link PipeWriter}. */
 export interface PipeWriterOptions {

@@ -5,7 +5,6 @@ import {
   checkOptions,
   checkWaitOptions,
   counted,
-  type DeliveryMemory,
   type DeliveryOwner,
   DropReports,
   inBytes,
@@ -28,7 +27,12 @@ import { checkPipeEnd, type PipeEndSettings } from './options.js';
 import { PipeEnd, type SelfHeld } from './pipe-end.js';
 import { PipeSource } from './pipe-source.js';
 
-interface ChunkMemory extends DeliveryMemory {
+/** A chunk as `BaseDelivery` knows a message: the stream as a whole is the message that it is the next part of. */
+interface ChunkMemory {
+  readonly bytes: Uint8Array;
+  readonly byteLength: number;
+  readonly offset: number;
+  readonly sequence: 0;
   readonly slot: Slot;
 }
 
@@ -195,7 +199,9 @@ export class ReadingEnd extends PipeEnd implements PipeReader, DeliveryOwner<Chu
     if (slot === undefined) return undefined;
     const offset = this.#source.bytesTaken;
     let count = 0;
+    let shown: Uint8Array;
     try {
+      shown = slot.bytes; // It may fail, and then nothing has been read yet.
       count = this.#source.read(slot, most);
     } finally {
       if (count <= 0) this.pool.giveBack(slot);
@@ -208,8 +214,9 @@ export class ReadingEnd extends PipeEnd implements PipeReader, DeliveryOwner<Chu
     this.readiness.waits.moved();
     this.#chunksHeld++;
     this.#bytesHeld += count;
-    const bytes = slot.bytes.subarray(0, count);
-    const chunk = new BaseDelivery<ChunkMemory>(this, { bytes, slot, offset, sequence: 0 });
+    const bytes = shown.subarray(0, count);
+    const memory: ChunkMemory = { bytes, byteLength: count, offset, sequence: 0, slot };
+    const chunk = new BaseDelivery<ChunkMemory>(this, memory);
     this.#drops.add(chunk);
     return chunk;
   }

@@ -74,12 +74,10 @@ export class RunningProgram implements PipedProgram {
 
   async #end(error: PageferryError, kill: boolean): Promise<void> {
     this.#forgetSignal();
-    const { exitCode, signalCode } = this.child;
-    if (kill && exitCode === null && signalCode === null) {
-      this.child.kill(this.#settings.killSignal);
-    }
+    // False for a program that has ended, and for one that this user may not end: nobody can wait for that.
+    const told = kill && this.child.kill(this.#settings.killSignal);
     await Promise.all(this.#ends().map((end) => end?.end(error)));
-    if (kill) await this.exited;
+    if (told) await this.exited;
   }
 
   #ends(): readonly (WritingEnd | ReadingEnd | undefined)[] {

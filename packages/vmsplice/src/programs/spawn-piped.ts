@@ -48,6 +48,10 @@ async function start(calls: LinuxCalls, settings: SpawnSettings): Promise<PipedP
     }
     const program = new RunningProgram(child, ends, settings);
     await program.started;
+    if (signal?.aborted) {
+      await program.close();
+      throw abortedError(signal.reason);
+    }
     return program;
   } catch (cause) {
     const closed = new PageferryError('CLOSED', 'the program could not be started');

@@ -192,8 +192,14 @@ export class WritingEnd extends PipeEnd implements PipeWriter, LoanOwner<SlotMem
   #lend(byteLength: number): BaseLoan<SlotMemory> | undefined {
     const slot = this.pool.take(byteLength);
     if (slot === undefined) return undefined;
+    let loan: BaseLoan<SlotMemory>;
+    try {
+      loan = new BaseLoan<SlotMemory>(this, { bytes: slot.bytes, slot });
+    } catch (error) {
+      this.pool.giveBack(slot);
+      throw error;
+    }
     this.#loansHeld++;
-    const loan = new BaseLoan<SlotMemory>(this, { bytes: slot.bytes, slot });
     this.#drops.add(loan);
     return loan;
   }

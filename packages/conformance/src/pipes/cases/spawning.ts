@@ -128,6 +128,14 @@ export function describeSpawning(subject: PipeProgramsRegistration): void {
       await program.close();
     });
 
+    test('a signal that fires while the program is being started ends it', async () => {
+      const controller = new AbortController();
+      const starting = ground.spawn('sleep', ['1000'], { signal: controller.signal });
+      const failed = expectFailure(() => starting, 'ABORTED');
+      controller.abort('no more');
+      expect(await failed).toMatchObject({ cause: 'no more' });
+    });
+
     test('a signal that fires after the end ends nothing', async () => {
       const controller = new AbortController();
       const program = await ground.spawn('true', [], { signal: controller.signal });
