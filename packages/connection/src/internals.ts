@@ -4,6 +4,6 @@
  *
  * @packageDocumentation
  */
+export { encodeHello, HELLO_KIND } from '@pageferry/core';
 export { ClaimableConsumer, ClaimableProducer } from './control/claimable-queue.js';
 export { passMemory } from './control/passed-memory.js';
-export { encodeHello, HELLO_KIND } from './rendezvous/hello.js';

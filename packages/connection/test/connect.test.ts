@@ -1,9 +1,8 @@
 import { connect, PROTOCOL_VERSION } from '@pageferry/connection';
-import { withDeadline } from '@pageferry/core';
+import { decodeHello, encodeHello, HELLO_KIND, REFUSAL, withDeadline } from '@pageferry/core';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { expectNothingLeft, temporaryFolder, withCode } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { decodeHello, encodeHello, HELLO_KIND, REFUSAL } from '../dist/rendezvous/hello.js';
 import { FakeSender } from './support/fake-peers.js';
 
 const calls = loadLinuxCalls();

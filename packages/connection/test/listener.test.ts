@@ -1,11 +1,17 @@
 import { constants } from 'node:os';
 import { connect, Endpoint, Listener, type ListenerSettings } from '@pageferry/connection';
-import { PageferryError } from '@pageferry/core';
+import {
+  decodeHello,
+  encodeHello,
+  HELLO_KIND,
+  MAX_HANDSHAKES,
+  PageferryError,
+  REFUSAL,
+} from '@pageferry/core';
 import type { DescriptorWatcher, LinuxCalls, UnixSocket, WatchCallback } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { countDescriptors, expectNothingLeft, temporaryFolder, withCode } from '@pageferry/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { decodeHello, encodeHello, HELLO_KIND, REFUSAL } from '../dist/rendezvous/hello.js';
 import { callAt, nextMessage } from './support/fake-peers.js';
 
 const calls = loadLinuxCalls();
@@ -179,6 +185,26 @@ describe('a sender that listens', () => {
     await expectHonestReceiverGetsIn();
     for (const socket of silent) socket.close();
     await expectHonestReceiverGetsIn();
+  });
+
+  test('hangs up on who is silent longest where there are too many, and lets others in', async () => {
+    listen();
+    const silent: UnixSocket[] = [];
+    for (let count = 0; count < MAX_HANDSHAKES + 3; count++) {
+      silent.push(callAt(calls, endpoint.path));
+      if (count % 32 === 0) await expectHonestReceiverGetsIn();
+    }
+    await expectHonestReceiverGetsIn();
+    // The last one to come needed a place, too.
+    for (const socket of silent.splice(0, 4)) {
+      expect(await nextMessage(calls, socket)).toBe('end');
+      socket.close();
+    }
+    for (const socket of silent) {
+      socket.send(HELLO);
+      expect(await nextMessage(calls, socket)).not.toBe('end');
+      socket.close();
+    }
   });
 
   test('lets others in when receivers hang up before, while and after they say hello', async () => {

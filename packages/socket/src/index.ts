@@ -16,7 +16,7 @@ import {
 } from '@pageferry/core';
 import { capabilities } from './capabilities.js';
 import { checkReceiverOptions, checkSenderOptions } from './options.js';
-import { NAME } from './protocol/hello.js';
+import { NAME } from './protocol/name.js';
 import { SocketReceiver } from './receiving/socket-receiver.js';
 import { SocketSender } from './sending/socket-sender.js';
 

@@ -1,9 +1,9 @@
 import { lstatSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { EndpointPath, identify } from '@pageferry/core';
+import { EndpointPath, identify, LONGEST_PATH } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
-import { LONGEST_PATH, pipeName } from '../dist/endpoint/address.js';
+import { pipeName } from '../dist/endpoint/address.js';
 import { moveIfFree, probeSocketFile, removeStale } from '../dist/endpoint/file.js';
 import { socketTransport } from '../dist/index.js';
 import { usePlace } from './support/place.js';

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
-import type { Receiver } from '@pageferry/core';
+import { encodeHello, HELLO_KIND, REFUSAL, type Receiver } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
 import { socketTransport } from '../dist/index.js';
 import { FRAME } from '../dist/protocol/frame.js';
-import { encodeHello, HELLO, REFUSAL } from '../dist/protocol/hello.js';
+import { NAME } from '../dist/protocol/name.js';
 import { usePlace } from './support/place.js';
 import { frame, listenRaw, rawSender } from './support/raw.js';
 
@@ -28,21 +28,29 @@ describe('a handshake with a sender', () => {
     return bytes;
   };
   const answers = [
-    ['of another version', withVersion(encodeHello(HELLO.welcome)), 'VERSION_MISMATCH'],
+    ['of another version', withVersion(encodeHello(HELLO_KIND.welcome, NAME)), 'VERSION_MISMATCH'],
     [
       'of another version that says little',
-      withVersion(encodeHello(3)).subarray(0, 16),
+      withVersion(encodeHello(3, NAME)).subarray(0, 16),
       'VERSION_MISMATCH',
     ],
-    ['that refuses the version', encodeHello(HELLO.refusal, REFUSAL.version), 'VERSION_MISMATCH'],
+    [
+      'that refuses the version',
+      encodeHello(HELLO_KIND.refusal, NAME, REFUSAL.version),
+      'VERSION_MISMATCH',
+    ],
     [
       'of another transport',
-      withName(encodeHello(HELLO.refusal, REFUSAL.transport)),
+      withName(encodeHello(HELLO_KIND.refusal, NAME, REFUSAL.mechanism)),
       'TRANSPORT_MISMATCH',
     ],
-    ['that has no room', encodeHello(HELLO.refusal, REFUSAL.noRoom), 'PEER_REJECTED'],
-    ['that refuses for reasons unknown', encodeHello(HELLO.refusal, 77), 'PEER_REJECTED'],
-    ['that says hello itself', encodeHello(HELLO.hello), 'PEER_MISBEHAVED'],
+    ['that has no room', encodeHello(HELLO_KIND.refusal, NAME, REFUSAL.noRoom), 'PEER_REJECTED'],
+    [
+      'that refuses for reasons unknown',
+      encodeHello(HELLO_KIND.refusal, NAME, 77),
+      'PEER_REJECTED',
+    ],
+    ['that says hello itself', encodeHello(HELLO_KIND.hello, NAME), 'PEER_MISBEHAVED'],
     ['that is none', Buffer.from('220 mail.example ESMTP\r\n'), 'NOT_PAGEFERRY'],
   ] as const;
 
@@ -66,7 +74,7 @@ describe('a handshake with a sender', () => {
     let connections = 0;
     await listenRaw(place(), endpoint, (socket) => {
       connections++;
-      const welcome = encodeHello(HELLO.welcome);
+      const welcome = encodeHello(HELLO_KIND.welcome, NAME);
       socket.end(connections < 4 ? welcome.subarray(0, connections * 10) : welcome);
     });
     const receiver = place().own(await socketTransport.createReceiver({ endpoint }));
@@ -77,7 +85,7 @@ describe('a handshake with a sender', () => {
 
 describe('what a sender says', () => {
   const stream = Buffer.concat([
-    encodeHello(HELLO.welcome),
+    encodeHello(HELLO_KIND.welcome, NAME),
     frame(FRAME.message, 5, 41),
     Buffer.from('first'),
     frame(FRAME.message, 0, 42),

@@ -1,34 +1,34 @@
-import { statSync } from 'node:fs';
-import { dirname } from 'node:path';
 import {
+  brokenHandshake,
   checkEndpoint,
+  checkFolder,
+  checkWelcome,
+  decodeHello,
   EndpointPath,
+  encodeHello,
+  endpointError,
+  findSocketFile,
+  foreignEndpoint,
+  HELLO_KIND,
   inheritedDescriptor,
+  isTrusted,
   PageferryError,
-  retryWithBackoff,
-  toldWhy,
+  type Search,
+  seekSender,
 } from '@pageferry/core';
 import {
-  EAGAIN,
-  ECONNREFUSED,
   EMFILE,
-  ENOENT,
-  ENOTDIR,
   EPROTOTYPE,
+  errnoName,
   type LinuxCalls,
   type OwnedFd,
+  type SocketMessage,
   systemCallError,
   UnixSocket,
 } from '@pageferry/linux';
-import { PROTOCOL_VERSION } from '../control/layout.js';
-import { checkIsSocket, LONGEST_PATH } from './endpoint.js';
-import { endpointError, foreignEndpoint } from './endpoint-errors.js';
-import { notPageferry, receiveHello } from './exchange.js';
-import { decodeHello, encodeHello, HELLO_KIND, REFUSAL } from './hello.js';
+import { receiveHello } from './exchange.js';
 import { adoptSocket } from './inherited.js';
 import { askStream } from './other-transport.js';
-import { refusalError } from './refusal-error.js';
-import { isTrusted } from './trust.js';
 
 /** What a receiver has once the handshake is over. It owns all of it. */
 export interface Welcome {
@@ -46,8 +46,6 @@ interface Journey {
   readonly mechanism: string;
   readonly hello: Uint8Array;
   readonly signal: AbortSignal | undefined;
-  /** Why there is no welcome yet. */
-  state: string;
 }
 
 /**
@@ -68,120 +66,103 @@ export async function connect(
 ): Promise<Welcome> {
   checkEndpoint(path);
   const hello = encodeHello(HELLO_KIND.hello, mechanism, 0, parameters);
-  const journey: Journey = { calls, path, mechanism, hello, signal, state: '' };
+  const journey: Journey = { calls, path, mechanism, hello, signal };
   const inherited = inheritedDescriptor(path);
-  try {
-    return await (inherited === undefined
-      ? connectByPath(journey, new EndpointPath(path))
-      : connectInherited(journey, inherited));
-  } catch (error) {
-    throw toldWhy(error, signal, journey.state);
-  }
+  if (inherited !== undefined) return connectInherited(journey, inherited);
+  const place = new EndpointPath(path);
+  place.checkLength();
+  checkFolder(place);
+  return seekSender(signal, (search) => connectByPath(journey, place, search));
 }
 
 async function connectInherited(journey: Journey, descriptor: number): Promise<Welcome> {
   const { calls, path } = journey;
   const socket = adoptSocket(calls, descriptor);
-  const welcome = await shakeHandsOn(journey, socket, true);
+  // Whoever has inherited a descriptor may use it, whoever has made it.
+  const welcome = await shakeHands(journey, socket, () => {
+    const isSent = socket.send(journey.hello);
+    // The hello tells who has sent it; nothing that comes later has to.
+    if (isSent) socket.passCredentials(false);
+    return isSent;
+  });
   if (welcome !== undefined) return welcome;
   throw new PageferryError('PEER_DIED', `the sender at the other end of ${path} is gone`);
 }
 
-async function connectByPath(journey: Journey, place: EndpointPath): Promise<Welcome> {
-  checkFolder(place);
-  return retryWithBackoff(async () => {
-    const socket = await tryConnect(journey, place);
-    // Without a welcome the sender closed while we came: wait for the next one.
-    return socket && shakeHandsOn(journey, socket, false);
-  }, journey.signal);
-}
-
-/** Waiting does not make a folder, nor open one that is out of reach. */
-function checkFolder({ absolute, given }: EndpointPath): void {
-  let isFolder: boolean;
-  try {
-    isFolder = statSync(dirname(absolute), { bigint: true }).isDirectory();
-  } catch (error) {
-    throw endpointError('stat', (error as NodeJS.ErrnoException).errno ?? -ENOENT, given);
-  }
-  if (!isFolder) throw endpointError('connect', -ENOTDIR, given);
-}
-
-/** What connect(2) answers while there is nobody yet: all of it may change. */
-const NOBODY: Readonly<Record<number, string>> = {
-  [-ENOENT]: 'there is no such file',
-  [-ECONNREFUSED]: 'nobody listens there, a process that has ended has left the file behind',
-  [-EAGAIN]: 'somebody listens there, and lets too many others wait already',
-};
-
-async function tryConnect(journey: Journey, place: EndpointPath): Promise<UnixSocket | undefined> {
-  const { calls, path, mechanism, signal } = journey;
-  checkIsSocket(place);
-  const address = place.address(LONGEST_PATH);
-  const socket = UnixSocket.create(calls);
-  const result = calls.connectUnix(socket.fd, address);
-  if (result === 0) return socket;
-  socket.close();
-  const state = NOBODY[result];
-  if (state === undefined) {
-    if (result === -EPROTOTYPE) {
-      journey.state = 'somebody listens there with another type of socket, and has said nothing';
-      throw await askStream(calls, place, mechanism, signal);
-    }
-    throw endpointError('connect', result, result === -ENOENT ? path : place.absolute);
-  }
-  journey.state = state;
-  return undefined;
-}
-
-/** As {@link shakeHands}; closes the socket unless it comes to a welcome. */
-async function shakeHandsOn(
+/** Without a welcome nobody is there yet, or the sender closed while we came: wait for the next one. */
+async function connectByPath(
   journey: Journey,
-  socket: UnixSocket,
-  isInherited: boolean,
+  place: EndpointPath,
+  search: Search,
 ): Promise<Welcome | undefined> {
-  try {
-    const welcome = await shakeHands(journey, socket, isInherited);
-    if (welcome === undefined) socket.close();
+  const { calls, mechanism, signal } = journey;
+  findSocketFile(place);
+  const socket = UnixSocket.create(calls);
+  const result = calls.connectUnix(socket.fd, place.address());
+  if (result === 0) {
+    const welcome = await shakeHands(journey, socket, () => {
+      checkSender(socket, place, search);
+      return socket.send(journey.hello);
+    });
+    if (welcome === undefined) search.failed('ECONNRESET');
     return welcome;
+  }
+  socket.close();
+  if (search.failed(errnoName(-result))) return undefined;
+  if (result !== -EPROTOTYPE) throw endpointError(systemCallError('connect', result), place);
+  search.connected();
+  throw await askStream(calls, place, mechanism, signal);
+}
+
+/** @throws `ENDPOINT_FORBIDDEN` for a sender of another user, `SYSTEM_CALL_FAILED`. */
+function checkSender(socket: UnixSocket, place: EndpointPath, search: Search): void {
+  const sender = socket.peerCredentials();
+  const user = process.geteuid?.();
+  search.connected(sender?.pid);
+  if (isTrusted(sender, user)) return;
+  const owner = sender === undefined ? 'a user that is unknown here' : `user ${sender.uid}`;
+  throw foreignEndpoint(place, `: it belongs to ${owner}, and this process runs as user ${user}`);
+}
+
+/**
+ * Says hello and waits for the answer. Closes the socket unless that is a welcome.
+ *
+ * @param sayHello false if nobody hears it any more.
+ * @returns `undefined` if the sender has hung up.
+ */
+async function shakeHands(
+  { calls, path, mechanism, signal }: Journey,
+  socket: UnixSocket,
+  sayHello: () => boolean,
+): Promise<Welcome | undefined> {
+  let welcome: Welcome | undefined;
+  try {
+    if (!sayHello()) return undefined;
+    const message = await receiveHello(calls, socket, signal);
+    if (message !== undefined) welcome = openWelcome(socket, message, path, mechanism);
+    return welcome;
+  } finally {
+    if (welcome === undefined) socket.close();
+  }
+}
+
+/** Takes over the descriptors of an answer that is a welcome; closes them if it is none. */
+function openWelcome(
+  socket: UnixSocket,
+  message: SocketMessage,
+  path: string,
+  mechanism: string,
+): Welcome {
+  const { bytes, descriptors, descriptorsLost, truncated } = message;
+  try {
+    const { parameters } = checkWelcome(decodeHello(bytes), path, mechanism);
+    if (descriptorsLost) throw lostDescriptors(path);
+    if (truncated) throw brokenHandshake(path);
+    return { socket, descriptors, parameters };
   } catch (error) {
-    socket.close();
+    for (const descriptor of descriptors) descriptor.close();
     throw error;
   }
-}
-
-async function shakeHands(
-  journey: Journey,
-  socket: UnixSocket,
-  isInherited: boolean,
-): Promise<Welcome | undefined> {
-  const { calls, path, mechanism, signal } = journey;
-  // Whoever has inherited a descriptor may use it, whoever has made it.
-  if (!isInherited) {
-    const sender = socket.peerCredentials();
-    if (!isTrusted(sender, process.geteuid?.())) throw foreignEndpoint(path, sender?.uid);
-    const pid = sender?.pid === undefined ? '' : ` (pid ${sender.pid})`;
-    journey.state = `somebody listens there${pid} and has said nothing`;
-  }
-  if (!socket.send(journey.hello)) return undefined;
-  if (isInherited) socket.passCredentials(false);
-  const message = await receiveHello(calls, socket, signal);
-  if (message === undefined) {
-    journey.state = 'somebody listens there and hangs up';
-    return undefined;
-  }
-  const hello = decodeHello(message.bytes);
-  const isWelcome = hello?.kind === HELLO_KIND.welcome && hello.version === PROTOCOL_VERSION;
-  if (isWelcome && !message.truncated) {
-    return { socket, descriptors: message.descriptors, parameters: hello.parameters };
-  }
-  for (const descriptor of message.descriptors) descriptor.close();
-  if (hello === undefined) throw notPageferry(path, 'answered something else');
-  if (isWelcome && message.descriptorsLost) throw lostDescriptors(path);
-  if (hello.version !== PROTOCOL_VERSION)
-    throw refusalError(REFUSAL.version, hello, path, mechanism);
-  if (hello.kind === HELLO_KIND.refusal) throw refusalError(hello.reason, hello, path, mechanism);
-  throw new PageferryError('PEER_MISBEHAVED', `the sender at ${path} broke the handshake`);
 }
 
 /** What the kernel throws away at `RLIMIT_NOFILE` it does not tell as an error of its own. */

@@ -1,35 +1,29 @@
 import { randomBytes } from 'node:crypto';
-import {
-  type BigIntStats,
-  closeSync,
-  constants,
-  linkSync,
-  openSync,
-  statSync,
-  unlinkSync,
-} from 'node:fs';
+import { closeSync, constants, linkSync, openSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import {
   checkEndpoint,
-  checkNoLink,
   dispose,
   EndpointPath,
+  endpointError,
   type FileIdentity,
+  findReplaceable,
   identify,
   inheritedDescriptor,
+  LONGEST_PATH,
   PageferryError,
   removeAtExit,
   retryWithBackoff,
   unlinkIfSame,
+  unusableEndpoint,
   withDeadline,
 } from '@pageferry/core';
 import {
-  EACCES,
+  checkResult,
   EADDRINUSE,
   EAGAIN,
   ECONNREFUSED,
   ENOENT,
-  EPERM,
   EPROTOTYPE,
   type LinuxCalls,
   LOCK_EX,
@@ -37,14 +31,10 @@ import {
   systemCallError,
   UnixSocket,
 } from '@pageferry/linux';
-import { endpointError } from './endpoint-errors.js';
 import { adoptSocket } from './inherited.js';
 
 /** Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`. */
 const BACKLOG = 128;
-
-/** Longest path in the address of a Unix socket, in bytes (`sun_path`, unix(7)). */
-export const LONGEST_PATH = 107;
 
 /**
  * How long to wait for another sender that is starting, in milliseconds: it has the folder locked for
@@ -121,6 +111,7 @@ export class Endpoint implements Disposable {
     const inherited = inheritedDescriptor(path);
     if (inherited !== undefined) return new Endpoint(calls, adoptSocket(calls, inherited), path);
     const place = new EndpointPath(path);
+    place.checkLength();
     const socket = await openSocket(calls, place);
     try {
       return new Endpoint(calls, socket, place);
@@ -192,7 +183,7 @@ async function openSocket(calls: LinuxCalls, place: EndpointPath): Promise<UnixS
 
 function bindLocked(calls: LinuxCalls, place: EndpointPath): UnixSocket {
   const socket = UnixSocket.create(calls);
-  const address = place.address(LONGEST_PATH);
+  const address = place.address();
   try {
     // The file takes over the mode of the socket: there is no moment at which others may connect.
     calls.fchmod(socket.fd, 0o600);
@@ -201,13 +192,12 @@ function bindLocked(calls: LinuxCalls, place: EndpointPath): UnixSocket {
       removeIfStale(calls, place);
       result = calls.bindUnix(socket.fd, address);
     }
-    if (result < 0) throw endpointError('bind', result, place.given);
-    const listening = calls.listen(socket.fd, BACKLOG);
-    if (listening < 0) throw endpointError('listen', listening, place.given);
+    checkResult(result, 'bind');
+    checkResult(calls.listen(socket.fd, BACKLOG), 'listen');
     return socket;
   } catch (error) {
     socket.close();
-    throw error;
+    throw endpointError(error, place);
   }
 }
 
@@ -239,52 +229,26 @@ function bindUnlocked(calls: LinuxCalls, place: EndpointPath): UnixSocket | unde
   return undefined;
 }
 
-/**
- * What is at an endpoint's path, if anything.
- *
- * @throws `ENDPOINT_INVALID` if it is something other than a socket, `ENDPOINT_FORBIDDEN` if this
- *   user may not look.
- */
-export function checkIsSocket({ absolute, given }: EndpointPath): BigIntStats | undefined {
-  let found: BigIntStats | undefined;
-  try {
-    found = statSync(absolute, { bigint: true, throwIfNoEntry: false });
-  } catch (error) {
-    throw endpointError('stat', (error as NodeJS.ErrnoException).errno ?? -EACCES, given);
-  }
-  if (found && !found.isSocket()) {
-    throw new PageferryError('ENDPOINT_INVALID', `the endpoint exists and is no socket: ${given}`);
-  }
-  return found;
-}
-
 function removeIfStale(calls: LinuxCalls, place: EndpointPath): void {
-  const { absolute, given } = place;
-  const found = checkIsSocket(place);
+  if (findReplaceable(place) === undefined) return;
   const probe = UnixSocket.create(calls);
-  const answer = calls.connectUnix(probe.fd, place.address(LONGEST_PATH));
+  const answer = calls.connectUnix(probe.fd, place.address());
   probe.close();
   if (answer === 0 || answer === -EAGAIN || answer === -EPROTOTYPE) {
-    throw endpointError('bind', -EADDRINUSE, given);
+    throw unusableEndpoint('EADDRINUSE', place);
   }
-  checkNoLink(place);
   if (answer === -ENOENT) return;
-  if (answer !== -ECONNREFUSED) throw endpointError('connect', answer, absolute);
-  const user = process.geteuid?.();
-  // The file of another user is for that user to replace, and for root, who may do it anyway.
-  if (found && user !== 0 && Number(found.uid) !== user) {
-    throw endpointError('unlink', -EPERM, absolute);
-  }
+  if (answer !== -ECONNREFUSED) throw endpointError(systemCallError('connect', answer), place);
   try {
-    unlinkSync(absolute);
+    unlinkSync(place.absolute);
   } catch (error) {
-    throw endpointError('unlink', (error as NodeJS.ErrnoException).errno ?? -EPERM, absolute);
+    throw endpointError(error, place);
   }
 }
 
 function identityOf(path: string): FileIdentity {
   const identity = identify(path);
-  if (identity === undefined) throw endpointError('bind', -ENOENT, path);
+  if (identity === undefined) throw unusableEndpoint('ENOENT', { given: path, absolute: path });
   return identity;
 }
 

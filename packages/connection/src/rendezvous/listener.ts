@@ -1,11 +1,21 @@
 import {
   clock,
+  decodeHello,
   dispose,
   EndpointWatch,
+  encodeHello,
   type FileIdentity,
+  type Handshake,
+  Handshakes,
+  HELLO_KIND,
+  HELLO_PATIENCE,
   isPageferryError,
+  isTrusted,
+  MAX_HANDSHAKES,
   PageferryError,
   type PeerCredentials,
+  REFUSAL,
+  reasonToRefuse,
 } from '@pageferry/core';
 import {
   type DescriptorWatcher,
@@ -14,17 +24,8 @@ import {
   systemCallError,
   type UnixSocket,
 } from '@pageferry/linux';
-import { PROTOCOL_VERSION } from '../control/layout.js';
 import type { Endpoint } from './endpoint.js';
-import { receiveHello, withPatience } from './exchange.js';
-import { decodeHello, encodeHello, HELLO_KIND, REFUSAL } from './hello.js';
-import { isTrusted } from './trust.js';
-
-/** How long a receiver may take to say hello, in milliseconds. */
-const PATIENCE = 10_000;
-
-/** Handshakes under way at once; whoever comes in between waits in the backlog. */
-const MAX_HANDSHAKES = 64;
+import { receiveHello } from './exchange.js';
 
 /** How long to leave waiting receivers alone while descriptors are short, in milliseconds. */
 const PAUSE = 100;
@@ -71,10 +72,32 @@ interface Refusal {
   readonly parameters?: readonly number[];
 }
 
-/** One handshake that is under way. */
-interface Handshake {
-  /** Waits for what the receiver says. */
-  watcher?: DescriptorWatcher;
+/** A receiver that has connected and not said hello. */
+class Guest implements Handshake {
+  readonly #gone = new AbortController();
+  #watcher: DescriptorWatcher | undefined;
+  #keepsAlive = true;
+
+  /** Fires when it is to be hung up on. */
+  get signal(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  hangUp(): void {
+    this.#gone.abort();
+  }
+
+  keepAlive(on: boolean): void {
+    this.#keepsAlive = on;
+    if (on) this.#watcher?.ref();
+    else this.#watcher?.unref();
+  }
+
+  /** `watcher` waits for what it says. */
+  readonly watchedBy = (watcher: DescriptorWatcher): void => {
+    this.#watcher = watcher;
+    this.keepAlive(this.#keepsAlive);
+  };
 }
 
 /** Accepts receivers at an endpoint and shakes hands with each, beside each other. */
@@ -83,9 +106,8 @@ export class Listener implements Disposable {
   readonly #endpoint: Endpoint;
   readonly #settings: ListenerSettings;
   readonly #watch: EndpointWatch | undefined;
-  readonly #closing = new AbortController();
+  readonly #handshakes: Handshakes;
   #watcher: DescriptorWatcher | undefined;
-  readonly #handshakes = new Set<Handshake>();
   /** True once nobody can come any more who has not come: of an inherited endpoint. */
   #over = false;
   #keepsAlive = true;
@@ -96,11 +118,13 @@ export class Listener implements Disposable {
     this.#calls = calls;
     this.#endpoint = endpoint;
     this.#settings = settings;
-    const { file } = endpoint;
+    const { file, inherited } = endpoint;
+    // Who inherits a socket may be started much later.
+    this.#handshakes = new Handshakes(inherited ? undefined : HELLO_PATIENCE);
     if (file === undefined) {
       void this.#shakeHands(endpoint.socket).finally(() => {
         this.#over = true;
-        if (!this.#closing.signal.aborted) settings.onOver?.();
+        if (!this.#handshakes.closed) settings.onOver?.();
       });
       return;
     }
@@ -119,7 +143,7 @@ export class Listener implements Disposable {
     this.#watch?.close();
     this.#watcher?.close();
     clock.clearTimeout(this.#pause);
-    this.#closing.abort(new PageferryError('CLOSED', 'this sender is closed'));
+    this.#handshakes.close();
   }
 
   /**
@@ -141,17 +165,11 @@ export class Listener implements Disposable {
     this.#keepsAlive = on;
     if (on) this.#watcher?.ref();
     else this.#watcher?.unref();
-    for (const handshake of this.#handshakes) this.#keepHandshakeAlive(handshake);
+    this.#handshakes.keepAlive(on);
   }
 
   [dispose](): void {
     this.close();
-  }
-
-  /** An open handshake with a silent receiver must not keep a process alive that wants to end. */
-  #keepHandshakeAlive({ watcher }: Handshake): void {
-    if (this.#keepsAlive) watcher?.ref();
-    else watcher?.unref();
   }
 
   #listen(socket: UnixSocket): DescriptorWatcher {
@@ -185,21 +203,26 @@ export class Listener implements Disposable {
     if (this.#acceptFrom(this.#endpoint.socket)) return;
     // Looking again at once would hold the event loop for as long as descriptors are short.
     this.#watcher?.update(0);
-    if (this.#handshakes.size < MAX_HANDSHAKES) this.#resumeLater();
+    this.#resumeLater();
   }
 
-  /** Takes in whoever waits. False if some still do. */
+  /**
+   * Takes in whoever waits. At most as many as may be silent: who has said hello already is let in before
+   * the next ones come, and need not make room for them.
+   *
+   * @returns false if that fails: EMFILE and its like. The receiver stays in the backlog.
+   */
   #acceptFrom(listening: UnixSocket): boolean {
     try {
-      while (this.#handshakes.size < MAX_HANDSHAKES) {
+      for (let count = 0; count < MAX_HANDSHAKES; count++) {
         const socket = listening.accept();
-        if (socket === undefined) return true;
+        if (socket === undefined) break;
         void this.#shakeHands(socket);
       }
+      return true;
     } catch {
-      // EMFILE and its like: the receiver stays in the backlog, and the socket stays ready.
+      return false;
     }
-    return false;
   }
 
   /** Without a watcher nothing else may keep the process alive that waits for receivers. */
@@ -210,7 +233,7 @@ export class Listener implements Disposable {
   }
 
   #resume(): void {
-    if (this.#closing.signal.aborted || this.#endpoint.inherited) return;
+    if (this.#handshakes.closed) return;
     try {
       this.#watcher ??= this.#listen(this.#endpoint.socket);
       this.#watcher.update(POLLIN);
@@ -220,15 +243,10 @@ export class Listener implements Disposable {
   }
 
   async #shakeHands(socket: UnixSocket): Promise<void> {
-    const patience = withPatience(
-      this.#endpoint.inherited ? undefined : PATIENCE,
-      this.#closing.signal,
-      () => new PageferryError('TIMEOUT', 'the receiver did not say hello'),
-    );
-    const handshake: Handshake = {};
-    this.#handshakes.add(handshake);
+    const guest = new Guest();
+    this.#handshakes.begin(guest);
     try {
-      const refusal = await this.#greet(socket, handshake, patience.signal);
+      const refusal = await this.#greet(socket, guest);
       if (refusal === undefined) return;
       const { reason, parameters = [] } = refusal;
       const { mechanism } = this.#settings;
@@ -238,24 +256,15 @@ export class Listener implements Disposable {
       // A receiver that fails its handshake is its own problem; nobody else learns of it.
       socket.close();
     } finally {
-      patience.done();
-      this.#handshakes.delete(handshake);
-      this.#resume();
+      this.#handshakes.end(guest);
     }
   }
 
   /** Shakes hands with one receiver. Returns why it is refused. */
-  async #greet(
-    socket: UnixSocket,
-    handshake: Handshake,
-    signal: AbortSignal,
-  ): Promise<Refusal | undefined> {
+  async #greet(socket: UnixSocket, guest: Guest): Promise<Refusal | undefined> {
     const { inherited, owner } = this.#endpoint;
-    const message = await receiveHello(this.#calls, socket, signal, (watcher) => {
-      handshake.watcher = watcher;
-      this.#keepHandshakeAlive(handshake);
-    });
-    delete handshake.watcher;
+    const message = await receiveHello(this.#calls, socket, guest.signal, guest.watchedBy);
+    this.#handshakes.end(guest);
     for (const descriptor of message?.descriptors ?? []) descriptor.close();
     const hello = message && decodeHello(message.bytes);
     if (hello?.kind !== HELLO_KIND.hello) {
@@ -271,9 +280,8 @@ export class Listener implements Disposable {
       const parameters = [owner ?? UNKNOWN, credentials?.uid ?? UNKNOWN];
       return { reason: REFUSAL.credentials, parameters };
     }
-    if (hello.version !== PROTOCOL_VERSION) return { reason: REFUSAL.version };
-    if (hello.mechanism !== mechanism) return { reason: REFUSAL.mechanism };
-    if (!hasRoom()) return { reason: REFUSAL.noRoom };
+    const reason = reasonToRefuse(hello, mechanism, hasRoom);
+    if (reason !== undefined) return { reason };
     try {
       const welcome: WelcomeSender = (descriptors, parameters = []) =>
         socket.send(encodeHello(HELLO_KIND.welcome, mechanism, 0, parameters), descriptors);

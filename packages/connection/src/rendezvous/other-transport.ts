@@ -1,4 +1,17 @@
-import { type EndpointPath, PageferryError } from '@pageferry/core';
+import {
+  clock,
+  decodeHelloOfStream,
+  type EndpointPath,
+  encodeHello,
+  HELLO_BYTES,
+  HELLO_KIND,
+  type Hello,
+  isTrusted,
+  notPageferry,
+  otherTransport,
+  PageferryError,
+  withEither,
+} from '@pageferry/core';
 import {
   AF_UNIX,
   checkResult,
@@ -10,11 +23,6 @@ import {
   UnixSocket,
   waitUntilReady,
 } from '@pageferry/linux';
-import { LONGEST_PATH } from './endpoint.js';
-import { notPageferry, withPatience } from './exchange.js';
-import { decodeHello, encodeHello, HELLO_BYTES, HELLO_KIND, mayBeHello } from './hello.js';
-import { otherTransport } from './refusal-error.js';
-import { isTrusted } from './trust.js';
 
 /** The type of socket that the transport `socket` uses (unix(7)). */
 const SOCK_STREAM = 1;
@@ -38,22 +46,24 @@ export async function askStream(
 ): Promise<PageferryError> {
   const fd = checkResult(calls.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), 'socket');
   const socket = new UnixSocket(calls, new OwnedFd(calls, fd));
-  const patience = withPatience(PATIENCE, signal, () => SILENT);
+  const patience = new AbortController();
+  const timer = clock.setTimeout(() => patience.abort(SILENT), PATIENCE);
   try {
-    const result = calls.connectUnix(fd, place.address(LONGEST_PATH));
+    const result = calls.connectUnix(fd, place.address());
     if (result === -EPROTOTYPE) return notPageferry(place.given, 'uses another type of socket');
     const maySay = result === 0 && isTrusted(socket.peerCredentials(), process.geteuid?.());
     if (!maySay) return silent(place.given, mechanism);
     const hears = socket.send(encodeHello(HELLO_KIND.hello, mechanism));
-    const answer = hears ? await readAnswer(calls, socket, patience.signal) : undefined;
-    const hello = answer && decodeHello(answer);
-    if (hello === undefined) return notPageferry(place.given, 'uses another type of socket');
-    return otherTransport(place.given, hello.mechanism, mechanism);
+    const answer = await withEither(signal, patience.signal, async (either) =>
+      hears ? readAnswer(calls, socket, either) : undefined,
+    );
+    if (answer === undefined) return notPageferry(place.given, 'uses another type of socket');
+    return otherTransport(place.given, answer.mechanism, mechanism);
   } catch (error) {
     if (error !== SILENT) throw error;
     return silent(place.given, mechanism);
   } finally {
-    patience.done();
+    clock.clearTimeout(timer);
     socket.close();
   }
 }
@@ -71,9 +81,9 @@ async function readAnswer(
   calls: LinuxCalls,
   socket: UnixSocket,
   signal: AbortSignal,
-): Promise<Uint8Array | undefined> {
+): Promise<Hello | undefined> {
   const answer = Buffer.alloc(HELLO_BYTES);
-  for (let length = 0; length < HELLO_BYTES; ) {
+  for (let length = 0; ; ) {
     const part = socket.receive(HELLO_BYTES - length);
     if (part === 'end') return undefined;
     if (part === undefined) {
@@ -83,7 +93,7 @@ async function readAnswer(
     for (const descriptor of part.descriptors) descriptor.close();
     answer.set(part.bytes, length);
     length += part.bytes.length;
-    if (!mayBeHello(answer.subarray(0, length))) return undefined;
+    const hello = decodeHelloOfStream(answer.subarray(0, length));
+    if (hello !== undefined) return hello === 'foreign' ? undefined : hello;
   }
-  return answer;
 }

@@ -1,6 +1,9 @@
 import { isAbsolute, relative, resolve } from 'node:path';
 import { PageferryError } from '../errors.js';
 
+/** Longest path in a Unix socket's address, in bytes (`sun_path`, unix(7), without its final zero). */
+export const LONGEST_PATH = ['linux', 'android'].includes(process.platform) ? 107 : 103;
+
 /** The path of an endpoint: of the same file, wherever the process goes (`process.chdir`). */
 export class EndpointPath {
   /** As the caller has written it, for messages. */
@@ -22,12 +25,22 @@ export class EndpointPath {
    *
    * @param longest how many bytes fit.
    */
-  address(longest: number): string {
+  address(longest: number = LONGEST_PATH): string {
     if (this.#folder === undefined || Buffer.byteLength(this.absolute) <= longest) {
       return this.absolute;
     }
     const folder = workingDirectory(this.given);
     return folder === this.#folder ? this.given : relative(folder, resolve(this.absolute));
+  }
+
+  /** @throws `ENDPOINT_TOO_LONG` for a path that fits into no address. */
+  checkLength(): void {
+    const byteLength = Buffer.byteLength(this.address());
+    if (byteLength <= LONGEST_PATH) return;
+    throw new PageferryError(
+      'ENDPOINT_TOO_LONG',
+      `the endpoint path has ${byteLength} bytes, ${LONGEST_PATH} are possible: ${this.given}`,
+    );
   }
 }
 

@@ -1,8 +1,4 @@
-import { readFileSync } from 'node:fs';
-import type { PeerCredentials } from '@pageferry/core';
-
-/** What the kernel calls a user whom this process' user namespace does not know, unless told otherwise. */
-const USUAL_OVERFLOW_UID = 65534;
+import { overflowUid, type PeerCredentials } from '@pageferry/core';
 
 /**
  * Puts credentials into words of their own, from pid, uid and gid as the kernel has them.
@@ -14,16 +10,4 @@ export function toCredentials(fields: Int32Array): PeerCredentials | undefined {
   // User and group ids are unsigned.
   const credentials = { pid: pid === 0 ? undefined : pid, uid: uid >>> 0, gid: gid >>> 0 };
   return pid === 0 && credentials.uid === overflowUid() ? undefined : credentials;
-}
-
-/**
- * The user id that stands for every user whom this process' user namespace does not know
- * (`/proc/sys/kernel/overflowuid`, user_namespaces(7)).
- */
-export function overflowUid(): number {
-  try {
-    return Number(readFileSync('/proc/sys/kernel/overflowuid', 'latin1'));
-  } catch {
-    return USUAL_OVERFLOW_UID;
-  }
 }

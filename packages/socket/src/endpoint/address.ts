@@ -1,29 +1,21 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
-import { type EndpointPath, PageferryError } from '@pageferry/core';
+import type { EndpointPath } from '@pageferry/core';
 
 /** True where an endpoint is a named pipe rather than a file. */
 export const NAMED_PIPES = process.platform === 'win32';
-
-/** Longest path in a Unix socket's address, in bytes (`sun_path`, unix(7), without its final zero). */
-export const LONGEST_PATH = ['linux', 'android'].includes(process.platform) ? 107 : 103;
 
 /**
  * What to connect to for an endpoint: its path, or the pipe that stands for it on Windows. A path that
  * names a pipe already (`\\.\pipe\…`) is taken as it is.
  */
 export function toAddress(place: EndpointPath): string {
-  return NAMED_PIPES ? pipeName(place.given) : place.address(LONGEST_PATH);
+  return NAMED_PIPES ? pipeName(place.given) : place.address();
 }
 
 /** @throws `ENDPOINT_TOO_LONG`. Node itself would cut a long path short and use another file. */
 export function checkLength(place: EndpointPath): void {
-  const byteLength = Buffer.byteLength(toAddress(place));
-  if (NAMED_PIPES || byteLength <= LONGEST_PATH) return;
-  throw new PageferryError(
-    'ENDPOINT_TOO_LONG',
-    `the endpoint path has ${byteLength} bytes, ${LONGEST_PATH} are possible: ${place.given}`,
-  );
+  if (!NAMED_PIPES) place.checkLength();
 }
 
 /** The name of the pipe for a path on Windows, where neither case nor the kind of slash matters. */

@@ -4,15 +4,17 @@ import {
   clock,
   EndpointPath,
   EndpointWatch,
+  endpointError,
   type FileIdentity,
+  findReplaceable,
   identify,
   PageferryError,
   removeAtExit,
   unlinkIfSame,
+  unusableEndpoint,
 } from '@pageferry/core';
 import { checkLength, NAMED_PIPES, toAddress } from './address.js';
-import { endpointError } from './errors.js';
-import { checkSocketFile, moveIfFree, probeSocketFile, removeStale } from './file.js';
+import { moveIfFree, probeSocketFile, removeStale } from './file.js';
 import { type HiddenSocket, listen, listenHidden, removeHidden } from './listen.js';
 
 /** How often to try again when other senders come and go at the same endpoint. */
@@ -146,7 +148,7 @@ async function bindAt(place: EndpointPath, onConnection: (socket: Socket) => voi
 
 async function bindFile(server: Server, place: EndpointPath): Promise<FileIdentity | undefined> {
   // Said at once, rather than after a folder was made.
-  if (checkSocketFile(place, false)) await findStale(place);
+  await findStale(place);
   const hidden = await listenHidden(server, place);
   try {
     const identity = identify(hidden.file);
@@ -164,7 +166,7 @@ async function publish(hidden: HiddenSocket, place: EndpointPath): Promise<void>
     const stale = await findStale(place);
     if (stale !== undefined) removeStale(place.absolute, stale, hidden.aside);
   }
-  throw endpointError({ code: 'EADDRINUSE' }, place);
+  throw unusableEndpoint('EADDRINUSE', place);
 }
 
 /**
@@ -175,9 +177,9 @@ async function publish(hidden: HiddenSocket, place: EndpointPath): Promise<void>
  */
 async function findStale(place: EndpointPath): Promise<FileIdentity | undefined> {
   // Taken before the probe: what comes later is not what was found stale.
-  const found = identify(place.absolute);
-  if (found === undefined || !checkSocketFile(place, false)) return undefined;
+  const found = findReplaceable(place);
+  if (found === undefined) return undefined;
   const state = await probeSocketFile(place);
-  if (state === 'live') throw endpointError({ code: 'EADDRINUSE' }, place);
+  if (state === 'live') throw unusableEndpoint('EADDRINUSE', place);
   return state === 'stale' ? found : undefined;
 }

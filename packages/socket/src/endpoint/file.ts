@@ -1,53 +1,12 @@
-import { linkSync, lstatSync, renameSync, statSync, unlinkSync } from 'node:fs';
+import { linkSync, renameSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import {
-  checkNoLink,
   type EndpointPath,
+  endpointError,
   type FileIdentity,
   identify,
   isSame,
 } from '@pageferry/core';
-import { LONGEST_PATH } from './address.js';
-import { endpointError, foreignEndpoint, invalidEndpoint } from './errors.js';
-
-/**
- * Passes an endpoint that is a socket of this user or of root, or where nothing is yet.
- *
- * @param connects whether it is to be connected to: a symbolic link to a socket will do then. A socket that
- *   is to be replaced may be anybody's for root, who may do it anyway.
- * @returns false if nothing is there.
- * @throws `ENDPOINT_INVALID`, `ENDPOINT_FORBIDDEN`.
- */
-export function checkSocketFile(place: EndpointPath, connects: boolean): boolean {
-  const { absolute } = place;
-  try {
-    const found = connects
-      ? statSync(absolute, { bigint: true, throwIfNoEntry: false })
-      : lstatSync(absolute, { bigint: true, throwIfNoEntry: false });
-    if (found === undefined) return false;
-    if (!connects) checkNoLink(place);
-    if (!found.isSocket()) throw invalidEndpoint(place.given);
-    const user = process.geteuid?.();
-    const owner = Number(found.uid);
-    const isOurs = owner === user || owner === 0 || (user === 0 && !connects);
-    if (!isOurs) throw foreignEndpoint(place);
-    return true;
-  } catch (error) {
-    throw endpointError(error, place);
-  }
-}
-
-/** @throws `ENDPOINT_INVALID` if `folder` is none, `ENDPOINT_FORBIDDEN` if it is out of reach. */
-export function checkFolder(folder: string, place: EndpointPath): void {
-  let isFolder: boolean;
-  try {
-    isFolder = statSync(folder, { bigint: true }).isDirectory();
-  } catch (error) {
-    throw endpointError(error, place);
-  }
-  const missing = Object.assign(new Error(`no folder: ${folder}`), { code: 'ENOTDIR' });
-  if (!isFolder) throw endpointError(missing, place);
-}
 
 /**
  * Finds out whether anybody listens at a socket file.
@@ -57,7 +16,7 @@ export function checkFolder(folder: string, place: EndpointPath): void {
  */
 export function probeSocketFile(place: EndpointPath): Promise<'live' | 'stale' | undefined> {
   return new Promise((resolve, reject) => {
-    const probe = connect({ path: place.address(LONGEST_PATH) });
+    const probe = connect({ path: place.address() });
     probe.once('connect', () => {
       probe.destroy();
       resolve('live');

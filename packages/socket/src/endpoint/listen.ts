@@ -2,9 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, closeSync, mkdtempSync, openSync, rmdirSync, unlinkSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { dirname, join } from 'node:path';
-import { type EndpointPath, PageferryError } from '@pageferry/core';
-import { LONGEST_PATH } from './address.js';
-import { endpointError } from './errors.js';
+import { type EndpointPath, endpointError, LONGEST_PATH, PageferryError } from '@pageferry/core';
 
 /** A socket file that is listened at, in a folder where nobody else can reach it. */
 export interface HiddenSocket {

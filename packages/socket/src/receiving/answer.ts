@@ -1,4 +1,4 @@
-import { decodeHello, HELLO_BYTES, type Hello } from '../protocol/hello.js';
+import { decodeHelloOfStream, HELLO_BYTES, type Hello } from '@pageferry/core';
 import type { ByteSink } from './receiver-socket.js';
 
 /** What has become of a hello: the answer, something that is none, or a connection that ended. */
@@ -31,7 +31,7 @@ export class Answer implements ByteSink {
 
   arrived(bytes: Buffer): boolean {
     this.#length += bytes.length;
-    const answer = decodeHello(this.#bytes.subarray(0, this.#length));
+    const answer = decodeHelloOfStream(this.#bytes.subarray(0, this.#length));
     if (answer === undefined) return true;
     this.#done = true;
     this.#settle(answer);

@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net';
-import { isPageferryError, type ReceiverInfo } from '@pageferry/core';
-import { systemCallError } from '../endpoint/errors.js';
+import { isPageferryError, nodeCallFailed, type ReceiverInfo } from '@pageferry/core';
 import {
   BufferSource,
   FRAME,
@@ -148,7 +147,7 @@ export class Lane {
 
   #fail(error: NodeJS.ErrnoException): void {
     if (isPageferryError(error)) this.#events.onFailure(error);
-    else if (!HUNG_UP.has(error.code)) this.#events.onFailure(systemCallError(error));
+    else if (!HUNG_UP.has(error.code)) this.#events.onFailure(nodeCallFailed(error));
   }
 
   #leave(): void {

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
+import { encodeHello, HELLO_BYTES, HELLO_KIND } from '@pageferry/core';
 import { FRAME_BYTES, writeFrame } from '../../dist/protocol/frame.js';
-import { encodeHello, HELLO, HELLO_BYTES } from '../../dist/protocol/hello.js';
+import { NAME } from '../../dist/protocol/name.js';
 import type { Place } from './place.js';
 
 /** The bytes of a frame. */
@@ -69,7 +70,7 @@ export function rawSender(
 ): Promise<void> {
   return listenRaw(place, endpoint, async (socket) => {
     await readExactly(socket, HELLO_BYTES);
-    socket.write(encodeHello(HELLO.welcome));
+    socket.write(encodeHello(HELLO_KIND.welcome, NAME));
     await afterwards(socket);
   });
 }
@@ -86,7 +87,7 @@ export async function connectRaw(place: Place, endpoint: string): Promise<Socket
 /** A receiver that was welcomed. */
 export async function rawReceiver(place: Place, endpoint: string): Promise<Socket> {
   const socket = await connectRaw(place, endpoint);
-  socket.write(encodeHello(HELLO.hello));
+  socket.write(encodeHello(HELLO_KIND.hello, NAME));
   await readExactly(socket, HELLO_BYTES);
   return socket;
 }

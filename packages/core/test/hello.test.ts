@@ -1,5 +1,13 @@
+import {
+  decodeHello,
+  decodeHelloOfStream,
+  encodeHello,
+  HELLO_BYTES,
+  HELLO_KIND,
+  MAX_HELLO_BYTES,
+  REFUSAL,
+} from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
-import { decodeHello, encodeHello, HELLO_KIND, MAX_HELLO_BYTES } from '../dist/rendezvous/hello.js';
 
 const words = (parameters: readonly number[]): number[] => [
   ...(decodeHello(encodeHello(HELLO_KIND.hello, 'name', 0, parameters))?.parameters ?? []),
@@ -38,5 +46,43 @@ describe('the parameters of a handshake', () => {
       Buffer.alloc(64, 255),
     ]);
     expect(decodeHello(bytes)?.parameters).toEqual(new Uint32Array(16).fill(1));
+  });
+});
+
+describe('a handshake on a stream', () => {
+  const hello = encodeHello(HELLO_KIND.refusal, 'socket', REFUSAL.noRoom);
+
+  test('is read as it was written, whatever follows', () => {
+    const expected = {
+      version: 1,
+      kind: HELLO_KIND.refusal,
+      reason: REFUSAL.noRoom,
+      mechanism: 'socket',
+      parameters: new Uint32Array(16),
+    };
+    expect(decodeHelloOfStream(hello)).toEqual(expected);
+    expect(decodeHelloOfStream(Buffer.concat([hello, Buffer.alloc(9, 1)]))).toEqual(expected);
+  });
+
+  test('is waited for until it is whole', () => {
+    expect(hello.length).toBe(HELLO_BYTES);
+    for (let length = 0; length < hello.length; length++) {
+      expect(decodeHelloOfStream(hello.subarray(0, length))).toBeUndefined();
+    }
+  });
+
+  test('is foreign from the first byte that cannot be one', () => {
+    for (let position = 0; position < 8; position++) {
+      const wrong = Buffer.from(hello);
+      wrong[position] = 0x20;
+      expect(decodeHelloOfStream(wrong.subarray(0, position))).toBeUndefined();
+      expect(decodeHelloOfStream(wrong.subarray(0, position + 1))).toBe('foreign');
+    }
+  });
+
+  test('of another version is told by its first 16 bytes, whatever follows', () => {
+    const later = Buffer.from(hello.subarray(0, 16));
+    later.writeUInt16LE(900, 8);
+    expect(decodeHelloOfStream(later)).toMatchObject({ version: 900, mechanism: '' });
   });
 });

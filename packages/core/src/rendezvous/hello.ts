@@ -1,7 +1,6 @@
-import { PROTOCOL_VERSION } from '../control/layout.js';
-
 /**
- * The handshake's messages. Each is one record of a `SOCK_SEQPACKET` socket, little-endian:
+ * The handshake's messages, which are the same in every transport. The receiver says hello, the sender
+ * answers with a welcome or a refusal. Each is, little-endian:
  *
  * | bytes  | field                                                              |
  * |--------|--------------------------------------------------------------------|
@@ -13,9 +12,16 @@ import { PROTOCOL_VERSION } from '../control/layout.js';
  * | 48..   | parameters of the mechanism: 32-bit words, at most 16              |
  *
  * The first 16 bytes stay as they are in every version, so that two versions can tell each other
- * what they are. Descriptors travel with the welcome.
+ * what they are. Where the socket keeps message boundaries, each is one message. In a stream each has 48
+ * bytes, and no parameters.
  */
 const MAGIC = Buffer.from('PAGEFRRY');
+
+/**
+ * Version of the protocol: of the handshake beyond its first 16 bytes, and of what follows it. Both sides
+ * must have the same.
+ */
+export const PROTOCOL_VERSION = 1;
 
 /** Length of a message without parameters. */
 export const HELLO_BYTES = 48;
@@ -30,17 +36,13 @@ export const MAX_HELLO_BYTES = 256;
 /** Kinds of handshake message. */
 export const HELLO_KIND = { hello: 1, welcome: 2, refusal: 3 } as const;
 
-/**
- * Why a sender refused a receiver. Parameters of the refusal say more: with `credentials` the user id that
- * the sender serves and the one that it has found; with `failure` the errno of the call that failed.
- */
-export const REFUSAL = { version: 1, mechanism: 2, credentials: 3, noRoom: 4, failure: 5 } as const;
-
 /** A handshake message in words of its own. */
 export interface Hello {
   readonly version: number;
   readonly kind: number;
+  /** Of a refusal: one of {@link REFUSAL}. */
   readonly reason: number;
+  /** Name of the mechanism, as far as it has come. */
   readonly mechanism: string;
   /** What the mechanism has to say, as unsigned 32-bit words; those that are missing count as 0. */
   readonly parameters: Uint32Array;
@@ -52,7 +54,7 @@ export function encodeHello(
   mechanism: string,
   reason = 0,
   parameters: readonly number[] = [],
-): Uint8Array {
+): Buffer {
   const bytes = Buffer.alloc(HELLO_BYTES + 4 * parameters.length);
   MAGIC.copy(bytes);
   bytes.writeUInt16LE(PROTOCOL_VERSION, 8);
@@ -65,18 +67,10 @@ export function encodeHello(
   return bytes;
 }
 
-/** False if what has come of a message cannot be the beginning of one. */
-export function mayBeHello(bytes: Uint8Array): boolean {
-  const length = Math.min(bytes.length, MAGIC.length);
-  return MAGIC.subarray(0, length).equals(bytes.subarray(0, length));
-}
-
 /** The message in `bytes`, or `undefined` if they are not a handshake of any version. */
 export function decodeHello(bytes: Uint8Array): Hello | undefined {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (view.length < NAME_OFFSET || !view.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
-  const name = view.toString('utf8', NAME_OFFSET, HELLO_BYTES);
-  const end = name.indexOf('\0');
+  if (view.length < NAME_OFFSET || !mayBeHello(view)) return undefined;
   const parameters = new Uint32Array(MAX_PARAMETERS);
   for (let index = 0; index < MAX_PARAMETERS; index++) {
     const at = HELLO_BYTES + 4 * index;
@@ -86,7 +80,25 @@ export function decodeHello(bytes: Uint8Array): Hello | undefined {
     version: view.readUInt16LE(8),
     kind: view.readUInt16LE(10),
     reason: view.readUInt32LE(12),
-    mechanism: end < 0 ? name : name.slice(0, end),
+    mechanism: view.toString('utf8', NAME_OFFSET, HELLO_BYTES).replace(/\0.*$/s, ''),
     parameters,
   };
+}
+
+/**
+ * Reads a handshake message from what has arrived of it on a stream so far. What may come behind it is the
+ * caller's.
+ *
+ * @returns `undefined` while it is not whole; `foreign` as soon as it cannot be one. Of another version it is
+ *   whole with the bytes that all versions have: how much follows is that version's business.
+ */
+export function decodeHelloOfStream(bytes: Uint8Array): Hello | 'foreign' | undefined {
+  if (!mayBeHello(bytes)) return 'foreign';
+  const hello = decodeHello(bytes.subarray(0, HELLO_BYTES));
+  return bytes.length < HELLO_BYTES && hello?.version === PROTOCOL_VERSION ? undefined : hello;
+}
+
+function mayBeHello(bytes: Uint8Array): boolean {
+  const length = Math.min(bytes.length, MAGIC.length);
+  return MAGIC.compare(bytes, 0, length, 0, length) === 0;
 }

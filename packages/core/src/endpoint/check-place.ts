@@ -1,0 +1,64 @@
+import { type BigIntStats, lstatSync, readlinkSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { PageferryError } from '../errors.js';
+import { endpointError, foreignEndpoint, unusableEndpoint } from './endpoint-error.js';
+import type { EndpointPath } from './endpoint-path.js';
+import type { FileIdentity } from './file-identity.js';
+
+/**
+ * Passes an endpoint in a folder that is there: a receiver waits for the file, but waiting does not make a
+ * folder, nor open one that is out of reach.
+ *
+ * @throws `ENDPOINT_INVALID`, `ENDPOINT_FORBIDDEN`.
+ */
+export function checkFolder(place: EndpointPath): void {
+  const found = attempt(place, () => statSync(dirname(place.absolute), { bigint: true }));
+  if (!found.isDirectory()) throw unusableEndpoint('ENOTDIR', place);
+}
+
+/**
+ * The socket file to connect to at an endpoint, symbolic links followed; `undefined` if nothing is there.
+ *
+ * @throws `ENDPOINT_INVALID` if it is something other than a socket, `ENDPOINT_FORBIDDEN` if this
+ *   user may not look.
+ */
+export function findSocketFile(place: EndpointPath): BigIntStats | undefined {
+  const found = attempt(place, () =>
+    statSync(place.absolute, { bigint: true, throwIfNoEntry: false }),
+  );
+  if (found && !found.isSocket()) throw unusableEndpoint('ENOTSOCK', place);
+  return found;
+}
+
+/**
+ * The socket file in the place where a sender is to bind its own, which may replace it if nobody listens
+ * there; `undefined` if nothing is there.
+ *
+ * @throws `ENDPOINT_INVALID` if it is something other than a socket, or a symbolic link: bind(2) does not
+ *   follow that, and to replace it is not for a sender to decide. `ENDPOINT_FORBIDDEN` if it is another
+ *   user's. That is for that user to replace, and for root, who may do it anyway.
+ */
+export function findReplaceable(place: EndpointPath): FileIdentity | undefined {
+  const { absolute, given } = place;
+  const found = attempt(place, () => lstatSync(absolute, { bigint: true, throwIfNoEntry: false }));
+  if (found === undefined) return undefined;
+  if (found.isSymbolicLink()) {
+    const target = attempt(place, () => readlinkSync(absolute));
+    throw new PageferryError(
+      'ENDPOINT_INVALID',
+      `the endpoint ${given} is a symbolic link to ${target}: a sender needs the path of the file itself`,
+    );
+  }
+  if (!found.isSocket()) throw unusableEndpoint('ENOTSOCK', place);
+  const user = process.geteuid?.();
+  if (user !== 0 && Number(found.uid) !== user) throw foreignEndpoint(place);
+  return found;
+}
+
+function attempt<T>(place: EndpointPath, look: () => T): T {
+  try {
+    return look();
+  } catch (error) {
+    throw endpointError(error, place);
+  }
+}

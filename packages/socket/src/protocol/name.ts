@@ -1,0 +1,2 @@
+/** The transport's name, in the handshake as in the API. */
+export const NAME = 'socket';
