@@ -19,7 +19,6 @@ export { bytesDetached } from './base/detached.js';
 export { DropReports } from './base/drop-reports.js';
 export type { AcceptOutcome, DeliveryMemory, LoanMemory, SendMethod } from './base/hooks.js';
 export { LoopHold } from './base/loop-hold.js';
-export { removeAtExit } from './base/remove-at-exit.js';
 export { senderDied } from './base/sender-died.js';
 export {
   type CommonReceiverSettings,
@@ -42,8 +41,8 @@ export { asyncDispose, dispose } from './dispose.js';
 export { checkFolder, findReplaceable, findSocketFile } from './endpoint/check-place.js';
 export * from './endpoint/endpoint-error.js';
 export { EndpointPath, LONGEST_PATH } from './endpoint/endpoint-path.js';
-export { EndpointWatch, type WatchedEndpoint } from './endpoint/endpoint-watch.js';
 export { type FileIdentity, identify, isSame, unlinkIfSame } from './endpoint/file-identity.js';
+export { SocketFile } from './endpoint/socket-file.js';
 export { SOCKET_TYPE, typeOfSocketAt } from './endpoint/socket-table.js';
 export { errnoName } from './errno-name.js';
 export * from './errors.js';

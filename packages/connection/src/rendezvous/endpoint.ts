@@ -6,14 +6,12 @@ import {
   dispose,
   EndpointPath,
   endpointError,
-  type FileIdentity,
   findReplaceable,
   identify,
   inheritedDescriptor,
   LONGEST_PATH,
-  PageferryError,
-  removeAtExit,
   retryWithBackoff,
+  SocketFile,
   unlinkIfSame,
   unusableEndpoint,
   withDeadline,
@@ -42,13 +40,6 @@ const BACKLOG = 128;
  */
 const LOCK_PATIENCE = 250;
 
-/** What a bound socket has in the file system. */
-interface SocketFile {
-  /** Absolute. */
-  readonly path: string;
-  identity: FileIdentity;
-}
-
 /**
  * A bound and listening endpoint, or an inherited one, which has its receiver already. Closing it
  * removes the socket file, if there is one and it is still this one's.
@@ -61,7 +52,6 @@ export class Endpoint implements Disposable {
   readonly #calls: LinuxCalls;
   readonly #place: EndpointPath | undefined;
   readonly #file: SocketFile | undefined;
-  readonly #forget: () => void;
   #socket: UnixSocket;
   #owner: number | undefined;
 
@@ -72,13 +62,11 @@ export class Endpoint implements Disposable {
     this.inherited = typeof place === 'string';
     if (typeof place === 'string') {
       this.path = place;
-      this.#forget = () => undefined;
       return;
     }
     this.path = place.given;
     this.#place = place;
-    this.#file = { path: place.absolute, identity: identityOf(place.absolute) };
-    this.#forget = removeAtExit(this);
+    this.#file = new SocketFile(place.absolute);
   }
 
   /** The socket that listens; of an inherited endpoint, the one that is connected. */
@@ -87,7 +75,7 @@ export class Endpoint implements Disposable {
   }
 
   /** The socket file; `undefined` for an inherited endpoint. */
-  get file(): Readonly<SocketFile> | undefined {
+  get file(): SocketFile | undefined {
     return this.#file;
   }
 
@@ -130,14 +118,9 @@ export class Endpoint implements Disposable {
    */
   async rebind(): Promise<UnixSocket> {
     const socket = await openSocket(this.#calls, this.#place as EndpointPath);
-    const file = this.#file as SocketFile;
     const former = this.#socket;
     try {
-      if (!former.open) {
-        unlinkIfSame(file.path, identify(file.path));
-        throw new PageferryError('CLOSED', 'the endpoint is closed');
-      }
-      file.identity = identityOf(file.path);
+      this.#file?.renew();
     } catch (error) {
       socket.close();
       throw error;
@@ -148,15 +131,8 @@ export class Endpoint implements Disposable {
   }
 
   close(): void {
-    if (!this.#socket.open) return;
-    this.#forget();
-    this.removeFile();
+    this.#file?.close();
     this.#socket.close();
-  }
-
-  /** Removes the socket file unless it was replaced by somebody else's. */
-  removeFile(): void {
-    if (this.#file !== undefined) unlinkIfSame(this.#file.path, this.#file.identity);
   }
 
   [dispose](): void {
@@ -244,12 +220,6 @@ function removeIfStale(calls: LinuxCalls, place: EndpointPath): void {
   } catch (error) {
     throw endpointError(error, place);
   }
-}
-
-function identityOf(path: string): FileIdentity {
-  const identity = identify(path);
-  if (identity === undefined) throw unusableEndpoint('ENOENT', { given: path, absolute: path });
-  return identity;
 }
 
 /**

@@ -2,9 +2,7 @@ import {
   clock,
   decodeHello,
   dispose,
-  EndpointWatch,
   encodeHello,
-  type FileIdentity,
   type Handshake,
   Handshakes,
   HELLO_KIND,
@@ -105,7 +103,6 @@ export class Listener implements Disposable {
   readonly #calls: LinuxCalls;
   readonly #endpoint: Endpoint;
   readonly #settings: ListenerSettings;
-  readonly #watch: EndpointWatch | undefined;
   readonly #handshakes: Handshakes;
   #watcher: DescriptorWatcher | undefined;
   /** True once nobody can come any more who has not come: of an inherited endpoint. */
@@ -129,18 +126,11 @@ export class Listener implements Disposable {
       return;
     }
     this.#watcher = this.#listen(endpoint.socket);
-    this.#watch = new EndpointWatch({
-      path: file.path,
-      get identity(): FileIdentity {
-        return file.identity;
-      },
-      rebind: () => this.#rebind(),
-    });
+    file.watch(() => this.#rebind());
   }
 
   /** Stops accepting, and ends handshakes that are under way. The endpoint stays the caller's. */
   close(): void {
-    this.#watch?.close();
     this.#watcher?.close();
     clock.clearTimeout(this.#pause);
     this.#handshakes.close();

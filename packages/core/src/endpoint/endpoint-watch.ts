@@ -1,19 +1,10 @@
 import { isPageferryError } from '../errors.js';
 import { clock } from '../waiting/clock.js';
-import { type FileIdentity, identify, isSame } from './file-identity.js';
+import { identify, isSame } from './file-identity.js';
+import type { SocketFile } from './socket-file.js';
 
 /** How often to look, in milliseconds. One look is one lstat(2). */
 const INTERVAL = 2000;
-
-/** What {@link EndpointWatch} looks after. */
-export interface WatchedEndpoint {
-  /** Absolute path of the socket file. */
-  readonly path: string;
-  /** The file that this sender has made, as it is now. */
-  readonly identity: FileIdentity;
-  /** Makes a new file at the path, where nothing is, and listens there. May throw; never overlaps itself. */
-  rebind(): Promise<void>;
-}
 
 /**
  * Looks from time to time whether a sender's socket file is still there. Who cleans up a folder does not
@@ -23,14 +14,17 @@ export interface WatchedEndpoint {
  * It does not keep the process alive.
  */
 export class EndpointWatch {
-  readonly #endpoint: WatchedEndpoint;
+  readonly #file: SocketFile;
+  readonly #rebind: () => Promise<void>;
   readonly #timer: NodeJS.Timeout;
   #busy = false;
   /** What was said last, which is not said again. */
   #said = '';
 
-  constructor(endpoint: WatchedEndpoint) {
-    this.#endpoint = endpoint;
+  /** @param rebind makes the file anew where nothing is, and listens there. May throw; never overlaps itself. */
+  constructor(file: SocketFile, rebind: () => Promise<void>) {
+    this.#file = file;
+    this.#rebind = rebind;
     this.#timer = clock.setInterval(() => void this.#look(), INTERVAL);
     this.#timer.unref();
   }
@@ -43,7 +37,7 @@ export class EndpointWatch {
   async #look(): Promise<void> {
     if (this.#busy) return;
     this.#busy = true;
-    const { path, identity } = this.#endpoint;
+    const { path, identity } = this.#file;
     try {
       const found = identify(path);
       if (isSame(identity, found)) {
@@ -51,7 +45,7 @@ export class EndpointWatch {
       } else if (found !== undefined) {
         this.#say('PAGEFERRY_ENDPOINT_LOST', `Something else is at the endpoint ${path} now`);
       } else {
-        await this.#endpoint.rebind();
+        await this.#rebind();
         this.#say(
           'PAGEFERRY_ENDPOINT_REMOVED',
           `The endpoint ${path} was removed, and is made anew`,

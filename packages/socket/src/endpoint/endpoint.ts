@@ -3,14 +3,11 @@ import {
   checkEndpoint,
   clock,
   EndpointPath,
-  EndpointWatch,
   endpointError,
   type FileIdentity,
   findReplaceable,
   identify,
-  PageferryError,
-  removeAtExit,
-  unlinkIfSame,
+  SocketFile,
   unusableEndpoint,
 } from '@pageferry/core';
 import { checkLength, NAMED_PIPES, toAddress } from './address.js';
@@ -30,11 +27,10 @@ interface Bound {
 export class Endpoint {
   readonly #place: EndpointPath;
   readonly #onConnection: (socket: Socket) => void;
-  readonly #forget: () => void;
-  readonly #watch: EndpointWatch | undefined;
+  /** There is none on Windows. */
+  readonly #file: SocketFile | undefined;
   /** The one that listens, and those that have connections from the time when they did. */
   readonly #servers: Set<Server>;
-  #identity: FileIdentity | undefined;
   #keepsAlive = true;
   #closed: Promise<void> | undefined;
 
@@ -46,9 +42,9 @@ export class Endpoint {
     this.#place = place;
     this.#onConnection = onConnection;
     this.#servers = new Set([server]);
-    this.#identity = identity;
-    this.#forget = removeAtExit(this);
-    if (identity !== undefined) this.#watch = this.#watchOver(identity);
+    if (identity === undefined) return;
+    this.#file = new SocketFile(place.absolute, identity);
+    this.#file.watch(() => this.#rebind());
   }
 
   /**
@@ -82,37 +78,19 @@ export class Endpoint {
     return this.#closed;
   }
 
-  /** Removes the socket file unless somebody else's is in its place. */
-  removeFile(): void {
-    unlinkIfSame(this.#place.absolute, this.#identity);
-  }
-
   async #close(): Promise<void> {
-    this.#forget();
-    this.#watch?.close();
-    this.removeFile();
+    this.#file?.close();
     await Promise.all(Array.from(this.#servers, closed));
-  }
-
-  #watchOver(first: FileIdentity): EndpointWatch {
-    const current = () => this.#identity ?? first;
-    return new EndpointWatch({
-      path: this.#place.absolute,
-      get identity(): FileIdentity {
-        return current();
-      },
-      rebind: () => this.#rebind(),
-    });
   }
 
   async #rebind(): Promise<void> {
     const { server, identity } = await bindAt(this.#place, this.#onConnection);
-    if (this.#closed !== undefined) {
-      unlinkIfSame(this.#place.absolute, identity);
+    try {
+      this.#file?.renew(identity);
+    } catch (error) {
       server.close();
-      throw new PageferryError('CLOSED', 'the endpoint is closed');
+      throw error;
     }
-    this.#identity = identity;
     for (const former of this.#servers) this.#retire(former);
     this.#servers.add(server);
     this.keepAlive(this.#keepsAlive);
