@@ -6,8 +6,9 @@
  *
  * @packageDocumentation
  */
+export type { BindingName } from '@pageferry/linux';
 export type { BackendReport } from './backends/judge-backend.js';
-export type { BindingName, BindingReport } from './bindings/bindings.js';
+export type { BindingReport } from './bindings/bindings.js';
 export type { SystemCapabilities } from './capabilities/capabilities.js';
 export {
   type ChoiceOptions,

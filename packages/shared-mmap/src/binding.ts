@@ -1,6 +1,6 @@
-import { invalidArgument, PageferryError } from '@pageferry/core';
-import { checkSpareDescriptors, type LinuxCalls } from '@pageferry/linux';
-import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { invalidArgument } from '@pageferry/core';
+import { BindingLoader, type LinuxCalls } from '@pageferry/linux';
+import * as napi from '@pageferry/linux-napi';
 
 /**
  * Who makes the system calls: the native addon (`@pageferry/linux-napi`), FFI without any compiled
@@ -8,43 +8,18 @@ import { loadLinuxCalls } from '@pageferry/linux-napi';
  */
 export type Binding = 'napi' | 'ffi' | LinuxCalls;
 
-const FFI = '@pageferry/linux-ffi';
-
-/** What Node may take at once to read the modules of that package. */
-const DESCRIPTORS = 40;
+const loader = new BindingLoader((name) => import(name), { '@pageferry/linux-napi': napi });
 
 /**
- * Loads a binding, when it is first needed: whoever chooses FFI need not have the addon.
+ * Loads a binding, when it is first needed. By default it is the addon, or FFI where the addon does not load
+ * and FFI is installed.
  *
- * @throws `INVALID_ARGUMENT`, `BINDING_UNAVAILABLE` with the reason in `cause`, `SYSTEM_CALL_FAILED`
- *   (`EMFILE`, `ENFILE`) without the descriptors for it.
+ * @throws `INVALID_ARGUMENT`, and as `BindingLoader.load`.
  */
 export async function loadBinding(binding: Binding | undefined): Promise<LinuxCalls> {
-  const chosen = binding === undefined ? 'napi' : binding;
-  if (typeof chosen === 'object' && typeof chosen?.mmap === 'function') return chosen;
-  if (chosen !== 'napi' && chosen !== 'ffi') {
-    throw invalidArgument('binding', binding, "'napi', 'ffi', or an implementation of LinuxCalls");
-  }
-  if (chosen === 'napi') return loadLinuxCalls();
-  ffi ??= await importFfi();
-  return ffi.loadLinuxCalls();
-}
-
-interface BindingPackage {
-  readonly loadLinuxCalls: () => LinuxCalls;
-}
-
-let ffi: BindingPackage | undefined;
-
-async function importFfi(): Promise<BindingPackage> {
-  // Node 20 remembers of a module that it could not read it: better not to try.
-  checkSpareDescriptors(DESCRIPTORS);
-  try {
-    return await import(FFI);
-  } catch (cause) {
-    checkSpareDescriptors(1, cause);
-    throw new PageferryError('BINDING_UNAVAILABLE', `${FFI} cannot be loaded: is it installed?`, {
-      cause,
-    });
-  }
+  if (binding === undefined) return loader.loadFirst(['napi', 'koffi']);
+  if (binding === 'napi') return loader.load('napi');
+  if (binding === 'ffi') return loader.load('koffi');
+  if (typeof binding?.mmap === 'function') return binding;
+  throw invalidArgument('binding', binding, "'napi', 'ffi', or an implementation of LinuxCalls");
 }

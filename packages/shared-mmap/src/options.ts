@@ -15,7 +15,7 @@ import { type BehindPolicy, POLICY, QUEUE_CAPACITY } from './protocol.js';
 
 /** Options of the shared-memory transport's sender. */
 export interface SharedMmapSenderOptions extends SenderOptions {
-  /** Who makes the system calls. Default: `'napi'`. */
+  /** Who makes the system calls. Default: `'napi'`, or `'ffi'` where only that loads. */
   readonly binding?: Binding | undefined;
   /**
    * How many bytes of the pool to allocate at once, so that no later loan has to wait for memory.
@@ -45,7 +45,7 @@ export interface SharedMmapSenderOptions extends SenderOptions {
 
 /** Options of the shared-memory transport's receiver. */
 export interface SharedMmapReceiverOptions extends ReceiverOptions {
-  /** Who makes the system calls. Default: `'napi'`. */
+  /** Who makes the system calls. Default: `'napi'`, or `'ffi'` where only that loads. */
   readonly binding?: Binding | undefined;
   /**
    * How many unreleased deliveries this receiver may hold. `receive()` waits above it. Default: no

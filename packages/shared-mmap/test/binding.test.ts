@@ -1,7 +1,7 @@
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { openSocketPair, type SharedMmapSenderOptions, sharedMmap } from '@pageferry/shared-mmap';
 import { Child, expectNothingLeft, temporaryFolder } from '@pageferry/testkit';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { callsWith, LIMIT, openStage } from './support/stage.js';
 
 const folder = temporaryFolder();
@@ -48,6 +48,24 @@ describe('a binding', () => {
       invalid,
     );
     await expect(openSocketPair(binding)).rejects.toThrow(invalid);
+  });
+});
+
+describe('an addon that does not load', () => {
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+
+  test('leaves it to FFI, unless the addon was asked for by name', async () => {
+    vi.stubEnv('PAGEFERRY_LINUX_NAPI_ADDON', '/nowhere/addon.node');
+    const endpoint = folder.fresh();
+    await expect(sharedMmap.createSender({ endpoint, binding: 'napi' })).rejects.toMatchObject({
+      code: 'BINDING_UNAVAILABLE',
+    });
+    await using stage = await openStage({}, [{}]);
+    expect(await stage.sender.send(Buffer.from('hello'), LIMIT)).toBe('sent');
+    using delivery = await stage.receiver.receive(LIMIT);
+    expect(delivery?.copy().toString()).toBe('hello');
   });
 });
 

@@ -1,6 +1,5 @@
-import type { ReceiverOptions, SenderOptions, Transport } from '@pageferry/core';
+import type { Transport } from '@pageferry/core';
 import { socketTransport } from '@pageferry/socket';
-import { loadBinding } from '../bindings/bindings.js';
 import { importIfInstalled } from '../bindings/optional-package.js';
 import { type BackendEntry, FALLBACK } from './table.js';
 
@@ -18,26 +17,5 @@ export async function loadBackend(entry: BackendEntry): Promise<Transport> {
   if (transport === undefined) {
     throw new Error(`${entry.packageName} has no export ${entry.exportName}`);
   }
-  const whole = transport as Transport;
-  return entry.takesBinding && !(await napiLoads()) ? overFfi(whole) : whole;
-}
-
-async function napiLoads(): Promise<boolean> {
-  try {
-    await loadBinding('napi');
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** The same transport, over FFI unless its user says otherwise. */
-function overFfi(transport: Transport): Transport {
-  const binding = 'ffi';
-  return {
-    ...transport,
-    createSender: (options) => transport.createSender({ binding, ...options } as SenderOptions),
-    createReceiver: (options) =>
-      transport.createReceiver({ binding, ...options } as ReceiverOptions),
-  };
+  return transport as Transport;
 }

@@ -19,8 +19,6 @@ export interface BackendEntry {
   readonly receiveHop?: HopName;
   /** True if payload goes through a pipe, which then has to be a large one. */
   readonly usesPipes?: true;
-  /** True if it has the option `binding`, and takes Node-API unless told otherwise. */
-  readonly takesBinding?: true;
   /** True if it works on other systems than Linux. */
   readonly anySystem?: true;
 }
@@ -45,7 +43,6 @@ export const BACKENDS: readonly BackendEntry[] = [
     name: 'shared-mmap',
     packageName: '@pageferry/shared-mmap',
     exportName: 'sharedMmap',
-    takesBinding: true,
     needs: CONTROL_MEMORY,
     sendHop: 'mmap-memfd',
     receiveHop: 'mmap-memfd',

@@ -1,9 +1,7 @@
 import { isBuiltin } from 'node:module';
-import type { LinuxCalls } from '@pageferry/linux';
-import { importIfInstalled, reasonOf } from './optional-package.js';
-
-/** A way to make system calls, by the name that `LinuxCalls.binding` has. */
-export type BindingName = 'napi' | 'koffi' | 'node-ffi';
+import { PageferryError } from '@pageferry/core';
+import { BindingLoader, type BindingName, type LinuxCalls } from '@pageferry/linux';
+import { reasonOf } from './optional-package.js';
 
 /** What became of one binding. */
 export interface BindingReport {
@@ -13,25 +11,22 @@ export interface BindingReport {
   readonly reason?: string;
 }
 
-interface BindingPackage {
-  loadLinuxCalls(options?: { readonly driver: string }): LinuxCalls;
-}
+const loader = new BindingLoader((name) => import(name));
 
-/** Every binding, best first. */
-export const BINDINGS: readonly BindingName[] = ['napi', 'koffi', 'node-ffi'];
+/** Every binding that this Node can have, best first. */
+const BINDINGS: readonly BindingName[] = ['napi', 'koffi', 'node-ffi'];
 
 /**
  * Loads a binding.
  *
- * @throws what keeps it from loading.
+ * @throws as `BindingLoader.load`.
  */
 export async function loadBinding(name: BindingName): Promise<LinuxCalls> {
-  if (name === 'napi') return (await import('@pageferry/linux-napi')).loadLinuxCalls();
   if (name === 'node-ffi' && !isBuiltin('node:ffi')) {
-    throw new Error(`Node ${process.versions.node} has no node:ffi`);
+    const words = `Node ${process.versions.node} has no node:ffi`;
+    throw new PageferryError('BINDING_UNAVAILABLE', words);
   }
-  const binding = (await importIfInstalled('@pageferry/linux-ffi')) as BindingPackage;
-  return binding.loadLinuxCalls({ driver: name === 'node-ffi' ? 'node' : name });
+  return loader.load(name);
 }
 
 /** Loads the best binding there is, and tells about all of them. */
@@ -56,16 +51,8 @@ export async function loadBindings(): Promise<{
 /**
  * Loads the best binding there is, and no other.
  *
- * @throws what keeps the best one from loading, if none loads.
+ * @throws as `BindingLoader.loadFirst`.
  */
-export async function loadFirstBinding(): Promise<LinuxCalls> {
-  let first: unknown;
-  for (const name of BINDINGS) {
-    try {
-      return await loadBinding(name);
-    } catch (error) {
-      first ??= error;
-    }
-  }
-  throw first;
+export function loadFirstBinding(): Promise<LinuxCalls> {
+  return loader.loadFirst(BINDINGS);
 }

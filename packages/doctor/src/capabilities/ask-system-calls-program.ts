@@ -3,7 +3,8 @@
  * of them may be its last.
  */
 import { writeSync } from 'node:fs';
-import { type BindingName, loadBinding } from '../bindings/bindings.js';
+import type { BindingName } from '@pageferry/linux';
+import { loadBinding } from '../bindings/bindings.js';
 import { endWithParent } from '../children/end-with-parent.js';
 import { makeCall, type SystemCall } from './system-calls.js';
 

@@ -3,8 +3,14 @@
  * out of them. Ends when the doctor closes its end of the socket.
  */
 import { isPageferryError } from '@pageferry/core';
-import { O_NONBLOCK, OwnedFd, type SocketMessage, UnixSocket } from '@pageferry/linux';
-import { type BindingName, loadBinding } from '../bindings/bindings.js';
+import {
+  type BindingName,
+  O_NONBLOCK,
+  OwnedFd,
+  type SocketMessage,
+  UnixSocket,
+} from '@pageferry/linux';
+import { loadBinding } from '../bindings/bindings.js';
 import type { SystemCall } from '../capabilities/system-calls.js';
 import { endWithParent } from '../children/end-with-parent.js';
 import type { Sight } from './observer.js';
