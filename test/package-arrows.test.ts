@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { readPackages, unusedArrows, wrongArrows } from '../scripts/check-packages.js';
 
@@ -42,15 +42,32 @@ describe('the arrows between the packages', () => {
   });
 });
 
+/** The TypeScript files of a folder, at any depth. */
+function sourcesIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => `${folder}/${file}`);
+}
+
 test('one file of the mechanisms names a binding: the one with the default of shared memory', () => {
   const files = ['connection', 'shared-mmap', 'socket', 'vmsplice'].flatMap((name) =>
-    readdirSync(`packages/${name}/src`, { recursive: true, encoding: 'utf8' })
-      .filter((file) => file.endsWith('.ts'))
-      .map((file) => `packages/${name}/src/${file}`),
+    sourcesIn(`packages/${name}/src`),
   );
   expect(files.length).toBeGreaterThan(50);
   const naming = files.filter((file) =>
     /'@pageferry\/linux-(napi|ffi)'/.test(readFileSync(file, 'utf8')),
   );
   expect(naming).toEqual(['packages/shared-mmap/src/binding.ts']);
+});
+
+test('nobody imports a binding while a program runs, but the loader of bindings', () => {
+  const files = ['packages', 'apps'].flatMap((folder) =>
+    readdirSync(folder).flatMap((name) => sourcesIn(`${folder}/${name}/src`)),
+  );
+  expect(files.length).toBeGreaterThan(200);
+  const importing = files.filter((file) =>
+    /import\(\s*'@pageferry\/linux-(napi|ffi)'/.test(readFileSync(file, 'utf8')),
+  );
+  expect(importing).toEqual([]);
 });

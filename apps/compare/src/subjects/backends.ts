@@ -17,14 +17,14 @@ export interface Backend {
 /** Every backend times every binding: to add one, add an entry. */
 export const backends = {
   'shared-mmap': {
-    load: async () => (await import('@pageferry/shared-mmap')).sharedMmap,
+    load: () => sharedMmapOver('napi'),
     description: 'memory that both sides map, Node-API binding',
     polls: true,
     throughKernel: false,
     aligned: true,
   },
   'shared-mmap-ffi': {
-    load: sharedMmapOverFfi,
+    load: () => sharedMmapOver('ffi'),
     description: 'memory that both sides map, FFI binding',
     polls: true,
     throughKernel: false,
@@ -56,10 +56,9 @@ export const backends = {
 /** The name of a backend, as users type it. */
 export type BackendName = keyof typeof backends;
 
-async function sharedMmapOverFfi(): Promise<Transport> {
+/** By name: the default is another binding where the first does not load. */
+async function sharedMmapOver(binding: 'napi' | 'ffi'): Promise<Transport> {
   const { sharedMmap } = await import('@pageferry/shared-mmap');
-  const { loadLinuxCalls } = await import('@pageferry/linux-ffi');
-  const binding = loadLinuxCalls();
   return {
     ...sharedMmap,
     createSender: (options) => sharedMmap.createSender({ ...options, binding }),
