@@ -1,4 +1,4 @@
-import { EndpointPath } from '@pageferry/core';
+import { EndpointPath, LONGEST_PATH } from '@pageferry/core';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 
 const goTo = (folder: string) => vi.spyOn(process, 'cwd').mockReturnValue(folder);
@@ -28,6 +28,19 @@ describe('the path of an endpoint (11.20)', () => {
   test('that is absolute is never shortened: others would not find it', () => {
     goTo('/first');
     expect(new EndpointPath('/first/endpoint').address(10)).toBe('/first/endpoint');
+  });
+
+  test('is ENDPOINT_TOO_LONG if it fits into no address, in bytes and not in characters', () => {
+    goTo('/first');
+    const longest = `/${'é'.repeat((LONGEST_PATH - 1) / 2)}`;
+    expect(new EndpointPath(longest).address()).toBe(longest);
+    for (const path of [`${longest}x`, `${longest.slice(1)}xx`]) {
+      expect(() => new EndpointPath(path)).toThrow(
+        expect.objectContaining({ code: 'ENDPOINT_TOO_LONG' }),
+      );
+    }
+    // What would be too long from the root fits from here.
+    expect(new EndpointPath('x'.repeat(LONGEST_PATH)).address()).toHaveLength(LONGEST_PATH);
   });
 
   test('leaves `..` to the kernel, which follows links', () => {

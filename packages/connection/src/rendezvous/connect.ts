@@ -70,7 +70,6 @@ export async function connect(
   const inherited = inheritedDescriptor(path);
   if (inherited !== undefined) return connectInherited(journey, inherited);
   const place = new EndpointPath(path);
-  place.checkLength();
   checkFolder(place);
   return seekSender(signal, (search) => connectByPath(journey, place, search));
 }

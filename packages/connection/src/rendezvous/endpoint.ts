@@ -99,7 +99,6 @@ export class Endpoint implements Disposable {
     const inherited = inheritedDescriptor(path);
     if (inherited !== undefined) return new Endpoint(calls, adoptSocket(calls, inherited), path);
     const place = new EndpointPath(path);
-    place.checkLength();
     const socket = await openSocket(calls, place);
     try {
       return new Endpoint(calls, socket, place);

@@ -1,8 +1,15 @@
 import { isAbsolute, relative, resolve } from 'node:path';
 import { PageferryError } from '../errors.js';
 
+/** Where it is not 103. On Windows a named pipe stands for the path, whatever its length. */
+const LONGEST_PATHS: Partial<Record<NodeJS.Platform, number>> = {
+  linux: 107,
+  android: 107,
+  win32: Number.POSITIVE_INFINITY,
+};
+
 /** Longest path in a Unix socket's address, in bytes (`sun_path`, unix(7), without its final zero). */
-export const LONGEST_PATH = ['linux', 'android'].includes(process.platform) ? 107 : 103;
+export const LONGEST_PATH: number = LONGEST_PATHS[process.platform] ?? 103;
 
 /** The path of an endpoint: of the same file, wherever the process goes (`process.chdir`). */
 export class EndpointPath {
@@ -12,12 +19,21 @@ export class EndpointPath {
   readonly absolute: string;
   readonly #folder: string | undefined;
 
-  /** @throws `ENDPOINT_INVALID` for a relative path where the working directory is gone. */
+  /**
+   * @throws `ENDPOINT_TOO_LONG` if it fits into no address: Node would cut it short and use another file.
+   *   `ENDPOINT_INVALID` for a relative path where the working directory is gone.
+   */
   constructor(given: string) {
     this.given = given;
     this.#folder = isAbsolute(given) ? undefined : workingDirectory(given);
     // Put together as the kernel does: `..` after a symbolic link is not what comes before the link.
     this.absolute = this.#folder === undefined ? given : `${this.#folder}/${given}`;
+    const byteLength = Buffer.byteLength(this.address());
+    if (byteLength <= LONGEST_PATH) return;
+    throw new PageferryError(
+      'ENDPOINT_TOO_LONG',
+      `the endpoint path has ${byteLength} bytes, ${LONGEST_PATH} are possible: ${given}`,
+    );
   }
 
   /**
@@ -31,16 +47,6 @@ export class EndpointPath {
     }
     const folder = workingDirectory(this.given);
     return folder === this.#folder ? this.given : relative(folder, resolve(this.absolute));
-  }
-
-  /** @throws `ENDPOINT_TOO_LONG` for a path that fits into no address. */
-  checkLength(): void {
-    const byteLength = Buffer.byteLength(this.address());
-    if (byteLength <= LONGEST_PATH) return;
-    throw new PageferryError(
-      'ENDPOINT_TOO_LONG',
-      `the endpoint path has ${byteLength} bytes, ${LONGEST_PATH} are possible: ${this.given}`,
-    );
   }
 }
 

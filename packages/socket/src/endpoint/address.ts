@@ -13,11 +13,6 @@ export function toAddress(place: EndpointPath): string {
   return NAMED_PIPES ? pipeName(place.given) : place.address();
 }
 
-/** @throws `ENDPOINT_TOO_LONG`. Node itself would cut a long path short and use another file. */
-export function checkLength(place: EndpointPath): void {
-  if (!NAMED_PIPES) place.checkLength();
-}
-
 /** The name of the pipe for a path on Windows, where neither case nor the kind of slash matters. */
 export function pipeName(endpoint: string): string {
   if (/^[\\/]{2}[.?][\\/]pipe[\\/]/i.test(endpoint)) return endpoint;

@@ -10,7 +10,7 @@ import {
   SocketFile,
   unusableEndpoint,
 } from '@pageferry/core';
-import { checkLength, NAMED_PIPES, toAddress } from './address.js';
+import { NAMED_PIPES, toAddress } from './address.js';
 import { moveIfFree, probeSocketFile, removeStale } from './file.js';
 import { type HiddenSocket, listen, listenHidden, removeHidden } from './listen.js';
 
@@ -56,7 +56,6 @@ export class Endpoint {
    */
   static async bind(endpoint: string, onConnection: (socket: Socket) => void): Promise<Endpoint> {
     const place = new EndpointPath(checkEndpoint(endpoint));
-    checkLength(place);
     return new Endpoint(place, onConnection, await bindAt(place, onConnection));
   }
 

@@ -16,9 +16,9 @@ import {
   seekSender,
   typeOfSocketAt,
 } from '@pageferry/core';
-import { checkLength, NAMED_PIPES, toAddress } from '../endpoint/address.js';
+import { NAMED_PIPES, toAddress } from '../endpoint/address.js';
 import { NAME } from '../protocol/name.js';
-import { Answer, type AnswerOutcome } from './answer.js';
+import { Answer } from './answer.js';
 import { ReceiverSocket } from './receiver-socket.js';
 
 /**
@@ -33,7 +33,6 @@ export async function connectToSender(
   signal: AbortSignal | undefined,
 ): Promise<ReceiverSocket> {
   const place = new EndpointPath(endpoint);
-  checkLength(place);
   if (!NAMED_PIPES) checkFolder(place);
   return seekSender(signal, (search) => tryConnect(place, search, signal));
 }
@@ -51,10 +50,12 @@ async function tryConnect(
   const answering = new Answer();
   const socket = new ReceiverSocket(answering);
   socket.once('connect', () => search.connected());
+  const forget = onAbort(signal, () => socket.destroy());
   try {
     socket.connect({ path: toAddress(place) });
     socket.write(encodeHello(HELLO_KIND.hello, NAME));
-    const answer = await orAborted(answering.outcome, signal);
+    const answer = await answering.outcome;
+    if (signal?.aborted) throw signal.reason;
     if (answer !== 'gone') {
       checkWelcome(answer === 'foreign' ? undefined : answer, place.given, NAME);
       return socket;
@@ -65,6 +66,8 @@ async function tryConnect(
   } catch (error) {
     socket.destroy();
     throw error;
+  } finally {
+    forget();
   }
 }
 
@@ -73,20 +76,6 @@ function hasTrustedFile(place: EndpointPath): boolean {
   const file = findSocketFile(place);
   if (file !== undefined && !isTrustedFile(file)) throw foreignEndpoint(place);
   return file !== undefined;
-}
-
-/** Waits for an answer, unless `signal` ends that. */
-function orAborted(
-  answer: Promise<AnswerOutcome>,
-  signal: AbortSignal | undefined,
-): Promise<AnswerOutcome> {
-  return new Promise<AnswerOutcome>((resolve, reject) => {
-    const forget = onAbort(signal, () => reject(signal?.reason));
-    void answer.then((outcome) => {
-      forget();
-      resolve(outcome);
-    });
-  });
 }
 
 /**
