@@ -38,7 +38,7 @@ export type * from './contract/receiver.js';
 export type * from './contract/sender.js';
 export type * from './contract/transport.js';
 export { asyncDispose, dispose } from './dispose.js';
-export { checkFolder, findReplaceable, findSocketFile } from './endpoint/check-place.js';
+export * from './endpoint/check-place.js';
 export * from './endpoint/endpoint-error.js';
 export { EndpointPath, LONGEST_PATH } from './endpoint/endpoint-path.js';
 export { type FileIdentity, identify, isSame, unlinkIfSame } from './endpoint/file-identity.js';

@@ -11,6 +11,7 @@ import {
   inheritedDescriptor,
   LONGEST_PATH,
   retryWithBackoff,
+  SOCKET_FILE_STATES,
   SocketFile,
   unlinkIfSame,
   unusableEndpoint,
@@ -20,9 +21,7 @@ import {
   checkResult,
   EADDRINUSE,
   EAGAIN,
-  ECONNREFUSED,
-  ENOENT,
-  EPROTOTYPE,
+  errnoName,
   type LinuxCalls,
   LOCK_EX,
   LOCK_NB,
@@ -209,11 +208,10 @@ function removeIfStale(calls: LinuxCalls, place: EndpointPath): void {
   const probe = UnixSocket.create(calls);
   const answer = calls.connectUnix(probe.fd, place.address());
   probe.close();
-  if (answer === 0 || answer === -EAGAIN || answer === -EPROTOTYPE) {
-    throw unusableEndpoint('EADDRINUSE', place);
-  }
-  if (answer === -ENOENT) return;
-  if (answer !== -ECONNREFUSED) throw endpointError(systemCallError('connect', answer), place);
+  const state = answer === 0 ? 'live' : SOCKET_FILE_STATES[errnoName(-answer)];
+  if (state === undefined) throw endpointError(systemCallError('connect', answer), place);
+  if (state === 'live') throw unusableEndpoint('EADDRINUSE', place);
+  if (state === 'gone') return;
   try {
     unlinkSync(place.absolute);
   } catch (error) {

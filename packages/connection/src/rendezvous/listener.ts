@@ -71,7 +71,7 @@ interface Refusal {
 }
 
 /** A receiver that has connected and not said hello. */
-class Guest implements Handshake {
+class OpenHandshake implements Handshake {
   readonly #gone = new AbortController();
   #watcher: DescriptorWatcher | undefined;
   #keepsAlive = true;
@@ -233,10 +233,10 @@ export class Listener implements Disposable {
   }
 
   async #shakeHands(socket: UnixSocket): Promise<void> {
-    const guest = new Guest();
-    this.#handshakes.begin(guest);
+    const handshake = new OpenHandshake();
+    this.#handshakes.begin(handshake);
     try {
-      const refusal = await this.#greet(socket, guest);
+      const refusal = await this.#greet(socket, handshake);
       if (refusal === undefined) return;
       const { reason, parameters = [] } = refusal;
       const { mechanism } = this.#settings;
@@ -246,15 +246,15 @@ export class Listener implements Disposable {
       // A receiver that fails its handshake is its own problem; nobody else learns of it.
       socket.close();
     } finally {
-      this.#handshakes.end(guest);
+      this.#handshakes.end(handshake);
     }
   }
 
   /** Shakes hands with one receiver. Returns why it is refused. */
-  async #greet(socket: UnixSocket, guest: Guest): Promise<Refusal | undefined> {
+  async #greet(socket: UnixSocket, handshake: OpenHandshake): Promise<Refusal | undefined> {
     const { inherited, owner } = this.#endpoint;
-    const message = await receiveHello(this.#calls, socket, guest.signal, guest.watchedBy);
-    this.#handshakes.end(guest);
+    const message = await receiveHello(this.#calls, socket, handshake.signal, handshake.watchedBy);
+    this.#handshakes.end(handshake);
     for (const descriptor of message?.descriptors ?? []) descriptor.close();
     const hello = message && decodeHello(message.bytes);
     if (hello?.kind !== HELLO_KIND.hello) {

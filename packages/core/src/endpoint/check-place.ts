@@ -62,3 +62,12 @@ function attempt<T>(place: EndpointPath, look: () => T): T {
     throw endpointError(error, place);
   }
 }
+
+/** What it tells of a socket file, by the name of the errno, that it cannot be connected to. */
+export const SOCKET_FILE_STATES: Readonly<Record<string, 'live' | 'stale' | 'gone'>> = {
+  ECONNREFUSED: 'stale',
+  ENOENT: 'gone',
+  // Its queue is full, or it is another type of socket: somebody is there.
+  EAGAIN: 'live',
+  EPROTOTYPE: 'live',
+};

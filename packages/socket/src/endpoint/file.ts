@@ -6,15 +6,15 @@ import {
   type FileIdentity,
   identify,
   isSame,
+  SOCKET_FILE_STATES,
 } from '@pageferry/core';
 
 /**
  * Finds out whether anybody listens at a socket file.
  *
- * @returns `undefined` if the file is gone.
  * @throws `ENDPOINT_FORBIDDEN`, `SYSTEM_CALL_FAILED`.
  */
-export function probeSocketFile(place: EndpointPath): Promise<'live' | 'stale' | undefined> {
+export function probeSocketFile(place: EndpointPath): Promise<'live' | 'stale' | 'gone'> {
   return new Promise((resolve, reject) => {
     const probe = connect({ path: place.address() });
     probe.once('connect', () => {
@@ -22,11 +22,9 @@ export function probeSocketFile(place: EndpointPath): Promise<'live' | 'stale' |
       resolve('live');
     });
     probe.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ECONNREFUSED') resolve('stale');
-      else if (error.code === 'ENOENT') resolve(undefined);
-      // Its queue is full, or it is another type of socket: somebody is there.
-      else if (error.code === 'EAGAIN' || error.code === 'EPROTOTYPE') resolve('live');
-      else reject(endpointError(error, place));
+      const state = SOCKET_FILE_STATES[error.code ?? ''];
+      if (state === undefined) reject(endpointError(error, place));
+      else resolve(state);
     });
   });
 }
