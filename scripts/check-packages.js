@@ -36,6 +36,8 @@ const ALLOWED = {
   '@pageferry/conformance': ['@pageferry/core', '@pageferry/linux'],
   // For tests alone, and never published.
   '@pageferry/testkit': ['@pageferry/core', '@pageferry/linux'],
+  // For `benchmarks` and `apps/compare` alone, and never published.
+  '@pageferry/measuring': [],
   '@pageferry/doctor': [
     '@pageferry/core',
     '@pageferry/linux',

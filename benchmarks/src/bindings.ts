@@ -1,9 +1,9 @@
-import { once } from 'node:events';
-import { median } from 'simple-statistics';
-import { allSucceed, startPeer } from './children.js';
-import { buildProgram, runProgram } from './limit.js';
+import { allSucceed, nextMessage } from '@pageferry/measuring/children';
+import { buildProgram, runForNumbers } from '@pageferry/measuring/programs';
+import { measureRounds } from '@pageferry/measuring/rounds';
+import { median, ratios, type Spread, spread } from '@pageferry/measuring/statistics';
+import { startPeer } from './children.js';
 import { runFramed } from './pair.js';
-import { type Spread, spread } from './spread.js';
 import { type ReceivePath, receivePaths } from './task.js';
 
 /** Message sizes for which the bindings are compared. */
@@ -51,27 +51,31 @@ export async function measureBindings(
   const costs = new Map<string, Cost[]>();
   const wakeUps = new Map<string, number[]>();
   const callCost = await buildProgram('call_cost');
-  for (let round = 1; round <= rounds; round++) {
-    log(`calls and wake-ups: round ${round} of ${rounds}`);
-    if (callCost) push(costs, 'C', await costInC(callCost));
-    for (const binding of BINDINGS)
+  const subjects = [
+    ...(callCost ? [async () => push(costs, 'C', await costInC(callCost))] : []),
+    ...BINDINGS.map((binding) => async () => {
       push(costs, binding, (await ask('call-cost', binding, CALLS)) as Cost);
-    for (const way of WAYS) push(wakeUps, way, (await ask('wake-up', way, WAKE_UPS)) as number);
-  }
+    }),
+    ...WAYS.map((way) => async () => {
+      push(wakeUps, way, (await ask('wake-up', way, WAKE_UPS)) as number);
+    }),
+  ];
+  const announce = (what: string) => (round: string) => log(`${what}: ${round}`);
+  await measureRounds(subjects, rounds, (run) => run(), announce('calls and wake-ups'));
   const timePerByte: BindingsResult['timePerByte'][number][] = [];
   for (const path of receivePaths) {
     for (const messageBytes of SIZES) {
       const task = { path, messageBytes, totalBytes, warmUpBytes };
-      const ratios = new Map<string, number[]>();
-      for (let round = 1; round <= rounds; round++) {
-        log(`${path}, ${messageBytes} bytes: round ${round} of ${rounds}`);
-        const { nanoseconds } = await runFramed(task, 'vmsplice-napi');
-        for (const backend of FFI_BACKENDS) {
-          push(ratios, backend, (await runFramed(task, backend)).nanoseconds / nanoseconds);
-        }
-      }
-      for (const [backend, values] of ratios) {
-        timePerByte.push({ backend, path, messageBytes, ratio: spread(values) });
+      const times = await measureRounds(
+        [undefined, ...FFI_BACKENDS],
+        rounds,
+        async (backend) => (await runFramed(task, backend)).nanoseconds,
+        announce(`${path}, ${messageBytes} bytes`),
+      );
+      const own = times.get(undefined) ?? [];
+      for (const backend of FFI_BACKENDS) {
+        const ratio = spread(ratios(times.get(backend) ?? [], own));
+        timePerByte.push({ backend, path, messageBytes, ratio });
       }
     }
   }
@@ -91,13 +95,13 @@ function push<Value>(into: Map<string, Value[]>, key: string, value: Value): voi
 
 /** The one message of a peer that measures by itself. */
 async function ask(peer: string, subject: string, count: number): Promise<unknown> {
-  const child = startPeer(peer, [subject, `${count}`]);
-  const [[message]] = await Promise.all([once(child, 'message'), allSucceed([child])]);
+  const child = startPeer(peer, { subject, count });
+  const [message] = await Promise.all([nextMessage(child, peer), allSucceed([child])]);
   return message;
 }
 
 async function costInC(program: string): Promise<Cost> {
-  const values = await runProgram(program, [`${CALLS}`]);
+  const values = await runForNumbers(program, [CALLS]);
   return Object.fromEntries(CALL_NAMES.map((name, index) => [name, values[index] as number]));
 }
 

@@ -1,16 +1,11 @@
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createPipe, growPipe } from '@pageferry/linux';
-import { loadLinuxCalls } from '@pageferry/linux-napi';
-import { median } from 'simple-statistics';
-import { allSucceed, startPeer } from './children.js';
+import { allSucceed, collectMessages, nextMessage } from '@pageferry/measuring/children';
+import { measureRounds } from '@pageferry/measuring/rounds';
+import { median } from '@pageferry/measuring/statistics';
+import { startAtPipe, startPeer, temporaryPath } from './children.js';
 
 /** Where a receiver may send a message on to. */
 const DESTINATIONS = ['file in the page cache', 'file with O_DIRECT', 'tcp', 'unix'] as const;
 const ROUTES = ['splice', 'read-write'] as const;
-const PIPE_BYTES = 1024 * 1024;
 const MESSAGE_BYTES = 1024 * 1024;
 
 /** What one route to one destination showed, in the median over the rounds. */
@@ -28,57 +23,33 @@ export async function measureDestinations(
   totalBytes: number,
   log: (line: string) => void,
 ): Promise<readonly RouteResult[]> {
-  const trials = new Map<
-    string,
-    { destination: string; route: string; rates: number[]; cpu: number[] }
-  >();
-  for (let round = 1; round <= rounds; round++) {
-    log(`destinations: round ${round} of ${rounds}`);
-    for (const destination of DESTINATIONS) {
-      for (const route of ROUTES) {
-        const key = `${destination} ${route}`;
-        const entry = trials.get(key) ?? { destination, route, rates: [], cpu: [] };
-        trials.set(key, entry);
-        const { seconds, cpuSeconds } = await runRoute(destination, route, totalBytes);
-        entry.rates.push(totalBytes / 2 ** 30 / seconds);
-        entry.cpu.push(cpuSeconds / (totalBytes / 2 ** 30));
-      }
-    }
-  }
-  return Array.from(trials.values(), ({ destination, route, rates, cpu }) => ({
-    destination,
-    route,
-    gibPerSecond: median(rates),
-    cpuSecondsPerGib: median(cpu),
+  const gibibytes = totalBytes / 2 ** 30;
+  const trials = await measureRounds(
+    DESTINATIONS.flatMap((destination) => ROUTES.map((route) => ({ destination, route }))),
+    rounds,
+    ({ destination, route }) => runRoute(destination, route, totalBytes),
+    (round) => log(`destinations: ${round}`),
+  );
+  return Array.from(trials, ([subject, all]) => ({
+    ...subject,
+    gibPerSecond: median(all.map(({ seconds }) => gibibytes / seconds)),
+    cpuSecondsPerGib: median(all.map(({ cpuSeconds }) => cpuSeconds / gibibytes)),
   }));
 }
 
 async function runRoute(destination: string, route: string, totalBytes: number) {
-  const drain = destination.includes('file') ? undefined : startDrain(destination);
-  const [address] = drain === undefined ? [''] : await once(drain, 'message');
-  const calls = loadLinuxCalls();
-  const { readEnd, writeEnd } = createPipe(calls);
-  growPipe(calls, writeEnd.fd, PIPE_BYTES);
-  for (const end of [readEnd, writeEnd]) calls.setStatusFlags(end.fd, 0);
-  const sizes = [MESSAGE_BYTES, totalBytes, 0].map(String);
-  const sender = startPeer('bare-sender', ['', 'discard', ...sizes], writeEnd.fd);
-  const words = [destination, route, `${totalBytes}`, `${address}`];
-  const receiver = startPeer('route-receiver', words, readEnd.fd);
-  readEnd.close();
-  writeEnd.close();
-  const times: bigint[] = [];
-  let cpuMicroseconds = 0;
-  receiver.on('message', (message: { at?: string; cpuMicroseconds?: number }) => {
-    if (message.at !== undefined) times.push(BigInt(message.at));
-    cpuMicroseconds += message.cpuMicroseconds ?? 0;
-  });
-  const children = [sender, receiver, ...(drain ? [drain] : [])];
-  await allSucceed(children);
-  const [first = 0n, last = 0n] = times;
+  const drains = destination.includes('file')
+    ? []
+    : [startPeer('drain', { destination, path: temporaryPath() })];
+  const address = drains[0] && (await nextMessage(drains[0], 'the drain'));
+  const count = totalBytes / MESSAGE_BYTES;
+  const [sender, receiver] = startAtPipe(
+    ['bare-sender', { discard: true, messageBytes: MESSAGE_BYTES, count, warmUp: 0 }],
+    ['route-receiver', { destination, route, totalBytes, address }],
+  );
+  const reports = collectMessages<{ at?: string; cpuMicroseconds?: number }>(receiver);
+  await allSucceed([sender, receiver, ...drains]);
+  const [first = 0n, last = 0n] = reports.flatMap(({ at }) => (at === undefined ? [] : BigInt(at)));
+  const cpuMicroseconds = reports.at(-1)?.cpuMicroseconds ?? Number.NaN;
   return { seconds: Number(last - first) / 1e9, cpuSeconds: cpuMicroseconds / 1e6 };
-}
-
-function startDrain(kind: string): ChildProcess {
-  const path = join(tmpdir(), `pageferry-drain-${process.pid}-${process.hrtime.bigint()}`);
-  return startPeer('drain', [kind, path]);
 }

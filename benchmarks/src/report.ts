@@ -1,22 +1,21 @@
-import Table from 'cli-table3';
+import { machineLine, thisMachine } from '@pageferry/measuring/machine';
+import type { Spread } from '@pageferry/measuring/statistics';
 import type { BindingsResult } from './bindings.js';
 import type { RouteResult } from './destinations.js';
-import { machineLine, thisMachine } from './machine.js';
+import { cellsOf, inWords, printTable } from './print.js';
 import { printBindings } from './report-bindings.js';
 import type { RoundsResult } from './rounds.js';
-import type { Spread } from './spread.js';
+
+/** What was measured: one of the three. */
+export interface Measured {
+  readonly results?: readonly RoundsResult[];
+  readonly destinations?: readonly RouteResult[];
+  readonly bindings?: BindingsResult;
+}
 
 /** Prints the results: tables for people, or one JSON object. */
 export function printReport(
-  {
-    results = [],
-    destinations = [],
-    bindings,
-  }: {
-    results?: readonly RoundsResult[];
-    destinations?: readonly RouteResult[];
-    bindings?: BindingsResult;
-  },
+  { results = [], destinations = [], bindings }: Measured,
   json: boolean,
 ): void {
   const machine = thisMachine();
@@ -31,39 +30,31 @@ export function printReport(
 }
 
 function printDestinations(destinations: readonly RouteResult[]): void {
-  const table = new Table({
-    head: ['destination', 'route', 'GiB/s', 'CPU s per GiB'],
-    style: { head: [], border: [], compact: true },
-  });
-  for (const { destination, route, gibPerSecond, cpuSecondsPerGib } of destinations) {
-    table.push([destination, route, gibPerSecond.toFixed(2), cpuSecondsPerGib.toFixed(3)]);
-  }
-  process.stdout.write(`\nFrom the pipe to a destination, 256 KiB at a time, medians\n`);
-  process.stdout.write(`${table.toString()}\n`);
+  printTable(
+    'From the pipe to a destination, 256 KiB at a time, medians',
+    ['destination', 'route', 'GiB/s', 'CPU s per GiB'],
+    destinations.map(({ destination, route, gibPerSecond, cpuSecondsPerGib }) => [
+      destination,
+      route,
+      gibPerSecond.toFixed(2),
+      cpuSecondsPerGib.toFixed(3),
+    ]),
+  );
 }
 
-function printResult(result: RoundsResult): void {
-  const { task, rounds, subjects, ratioToLimit, ratioToOneBuffer, ratioToBare, ratioToStdio } =
-    result;
+function printResult({ task, rounds, subjects, ...ratios }: RoundsResult): void {
   const what = task.path === 'discard' ? 'spliced to /dev/null' : 'read into memory';
-  const table = new Table({
-    head: ['subject', 'min', 'median', 'max GiB/s'],
-    style: { head: [], border: [], compact: true },
-  });
-  for (const { name, gibPerSecond } of subjects) table.push([name, ...cells(gibPerSecond)]);
-  process.stdout.write(`\n${task.messageBytes / 1024} KiB messages, ${what}, ${rounds} rounds\n`);
-  process.stdout.write(`${table.toString()}\n`);
-  if (ratioToLimit) printRatio("to C's best piece size", ratioToLimit);
-  if (ratioToOneBuffer) printRatio('to C that sends one buffer over and over', ratioToOneBuffer);
-  printRatio('to bare system calls', ratioToBare);
-  if (ratioToStdio) printRatio("to Node's stdio pipe", ratioToStdio);
+  printTable(
+    `${task.messageBytes / 1024} KiB messages, ${what}, ${rounds} rounds`,
+    ['subject', 'min', 'median', 'max GiB/s'],
+    subjects.map(({ name, gibPerSecond }) => [name, ...cellsOf(gibPerSecond)]),
+  );
+  printRatio("to C's best piece size", ratios.ratioToLimit);
+  printRatio('to C that sends one buffer over and over', ratios.ratioToOneBuffer);
+  printRatio('to bare system calls', ratios.ratioToBare);
+  printRatio("to Node's stdio pipe", ratios.ratioToStdio);
 }
 
-function printRatio(what: string, ratio: Spread): void {
-  const [low, middle, high] = cells(ratio);
-  process.stdout.write(`vmsplice-napi ${what}: ${middle} (${low} to ${high})\n`);
-}
-
-function cells({ min, median, max }: Spread): string[] {
-  return [min, median, max].map((value) => value.toFixed(2));
+function printRatio(what: string, ratio: Spread | undefined): void {
+  if (ratio) process.stdout.write(`vmsplice-napi ${what}: ${inWords(ratio)}\n`);
 }

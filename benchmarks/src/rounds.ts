@@ -1,5 +1,6 @@
-import { median } from 'simple-statistics';
-import { type Spread, spread } from './spread.js';
+import { measureRounds } from '@pageferry/measuring/rounds';
+import { largest, ratios, type Spread, spread } from '@pageferry/measuring/statistics';
+import { gibPerSecond } from '@pageferry/measuring/units';
 import { BARE, FRAMED, STDIO, type Subject, subjectsFor } from './subjects.js';
 import type { Task } from './task.js';
 
@@ -19,31 +20,28 @@ export interface RoundsResult {
   readonly ratioToStdio?: Spread;
 }
 
-/** Runs every subject once a round, in turn, so that a slow spell of the machine hits all of them. */
+/** Runs every subject once a round, in turn. */
 export async function runRounds(
   task: Task,
   rounds: number,
   log: (line: string) => void,
 ): Promise<RoundsResult> {
-  const subjects = await subjectsFor(task);
-  const rates = new Map<Subject, number[]>(subjects.map((subject) => [subject, []]));
-  for (let round = 1; round <= rounds; round++) {
-    log(`${task.path}, ${task.messageBytes} bytes: round ${round} of ${rounds}`);
-    for (const [subject, measured] of rates) {
+  const rates = await measureRounds(
+    await subjectsFor(task),
+    rounds,
+    async (subject) => {
       const { bytes, nanoseconds } = await subject.run(task);
-      measured.push(bytes / 2 ** 30 / (nanoseconds / 1e9));
-    }
-  }
-  const named = (name: string) => [...rates].find(([subject]) => subject.name === name)?.[1];
-  const best = (kind: Subject['kind']) =>
-    [...rates]
-      .filter(([subject]) => subject.kind === kind)
-      .map(([, measured]) => measured)
-      .sort((a, b) => median(b) - median(a))[0];
-  const limit = best('limit');
-  const oneBuffer = best('one-buffer');
-  const framed = named(FRAMED) as number[];
-  const stdio = named(STDIO);
+      return gibPerSecond(bytes, nanoseconds);
+    },
+    (round) => log(`${task.path}, ${task.messageBytes} bytes: ${round}`),
+  );
+  const those = (fits: (subject: Subject) => boolean) =>
+    [...rates].filter(([subject]) => fits(subject)).map(([, measured]) => measured);
+  const [framed = []] = those(({ name }) => name === FRAMED);
+  const [bare = []] = those(({ name }) => name === BARE);
+  const [stdio] = those(({ name }) => name === STDIO);
+  const limit = largest(those(({ kind }) => kind === 'limit'));
+  const oneBuffer = largest(those(({ kind }) => kind === 'one-buffer'));
   return {
     task,
     rounds,
@@ -51,13 +49,9 @@ export async function runRounds(
       name,
       gibPerSecond: spread(measured),
     })),
-    ratioToBare: ratios(framed, named(BARE) as number[]),
-    ...(limit && { ratioToLimit: ratios(framed, limit) }),
-    ...(oneBuffer && { ratioToOneBuffer: ratios(framed, oneBuffer) }),
-    ...(stdio && { ratioToStdio: ratios(framed, stdio) }),
+    ratioToBare: spread(ratios(framed, bare)),
+    ...(limit && { ratioToLimit: spread(ratios(framed, limit)) }),
+    ...(oneBuffer && { ratioToOneBuffer: spread(ratios(framed, oneBuffer)) }),
+    ...(stdio && { ratioToStdio: spread(ratios(framed, stdio)) }),
   };
-}
-
-function ratios(above: readonly number[], below: readonly number[]): Spread {
-  return spread(above.map((value, round) => value / (below[round] as number)));
 }

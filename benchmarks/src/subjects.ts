@@ -1,4 +1,5 @@
-import { buildLimit } from './limit.js';
+import { runPipeLimit } from '@pageferry/measuring/limits';
+import { buildProgram } from '@pageferry/measuring/programs';
 import { runBare, runFramed, runStdioPipe } from './pair.js';
 import type { Task, Trial } from './task.js';
 
@@ -23,20 +24,21 @@ export const STDIO = 'stdio of a Node child';
 
 /** The subjects for a task. Without a C compiler, those in C are missing. */
 export async function subjectsFor(task: Task): Promise<readonly Subject[]> {
-  const limit = await buildLimit();
-  const subjects: Subject[] = [];
-  for (const piece of limit === undefined ? [] : LIMIT_PIECES) {
-    if (piece > task.messageBytes) continue;
-    const run = (each: Task, oneBuffer: boolean) =>
-      limit?.(each, piece, oneBuffer) as Promise<Trial>;
-    const name = `C, pieces of ${piece / 1024} KiB`;
-    subjects.push({ name, kind: 'limit', run: (each) => run(each, false) });
-    subjects.push({
-      name: `${name}, one buffer`,
-      kind: 'one-buffer',
-      run: (each) => run(each, true),
-    });
-  }
+  const program = await buildProgram('pipe_limit');
+  const pieces = LIMIT_PIECES.filter(
+    (piece) => program !== undefined && piece <= task.messageBytes,
+  );
+  const subjects = pieces.flatMap((pieceBytes): Subject[] => {
+    const name = `C, pieces of ${pieceBytes / 1024} KiB`;
+    const run = (oneBuffer: boolean) => (each: Task) => {
+      const receive = each.path === 'discard' ? 'splice' : 'read';
+      return runPipeLimit(program as string, { ...each, receive, pieceBytes, oneBuffer });
+    };
+    return [
+      { name, kind: 'limit', run: run(false) },
+      { name: `${name}, one buffer`, kind: 'one-buffer', run: run(true) },
+    ];
+  });
   subjects.push({ name: BARE, kind: 'node', run: runBare });
   subjects.push({ name: FRAMED, kind: 'node', run: runFramed });
   if (task.path === 'read') subjects.push({ name: STDIO, kind: 'node', run: runStdioPipe });

@@ -13,6 +13,22 @@ export interface Task {
   readonly warmUpBytes: number;
 }
 
+/** What a sender and a receiver have to do in a trial. */
+export interface PairWorkload {
+  readonly discard: boolean;
+  readonly messageBytes: number;
+  /** Messages that are measured. */
+  readonly count: number;
+  /** Messages before them. */
+  readonly warmUp: number;
+}
+
+/** The same for the peers of the framed API. */
+export interface FramedWorkload extends PairWorkload {
+  readonly endpoint: string;
+  readonly backend: string;
+}
+
 /** One trial of one subject: the bytes it moved, and the nanoseconds that took. */
 export interface Trial {
   readonly bytes: number;

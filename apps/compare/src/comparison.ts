@@ -1,3 +1,4 @@
+import { turns } from '@pageferry/measuring/rounds';
 import type { Case } from './plan/cases.js';
 import type { Progress } from './progress.js';
 import type { Cell } from './results/collect.js';
@@ -42,13 +43,11 @@ export async function compare(
       ),
     ),
   );
-  for (let run = 0; run < plan.runs; run++) {
-    for (const cell of inTurn(fit, run)) {
-      around.signal.throwIfAborted();
-      const begin = performance.now();
-      if (cell.failure === undefined) await measureCell(cell, run, plan.timing, around);
-      progress.done('trials', performance.now() - begin, labelOf(cell));
-    }
+  for (const { subject: cell, round } of turns(fit, plan.runs, (each) => each.case)) {
+    around.signal.throwIfAborted();
+    const begin = performance.now();
+    if (cell.failure === undefined) await measureCell(cell, round, plan.timing, around);
+    progress.done('trials', performance.now() - begin, labelOf(cell));
   }
 }
 
@@ -78,16 +77,6 @@ async function measureCell(cell: Cell, run: number, timing: Timing, around: Surr
   const outcome = await cell.subject.measure(cell.case, timing, around);
   if (isFailure(outcome)) cell.failure = outcome;
   else cell.trials.set(run, { ...outcome, knobs: { ...outcome.knobs, ...timing } });
-}
-
-/** Case by case; within a case, each run begins with another subject. */
-function inTurn(cells: readonly Cell[], run: number): Cell[] {
-  const cases = new Set(cells.map((cell) => cell.case));
-  return [...cases].flatMap((each) => {
-    const own = cells.filter((cell) => cell.case === each);
-    const first = run % own.length;
-    return [...own.slice(first), ...own.slice(0, first)];
-  });
 }
 
 function labelOf({ subject, case: { scenario } }: Cell): string {

@@ -8,8 +8,8 @@ const BACKENDS: Readonly<Record<string, Transport>> = {
   'vmsplice-ffi (node:ffi)': createVmspliceFfi({ driver: 'node' }),
 };
 
-/** The backend that the command line names. */
-export function backend(name: string): Transport {
+/** The backend with a name. */
+export function backendNamed(name: string): Transport {
   const found = BACKENDS[name];
   if (found === undefined) throw new Error(`there is no backend ${name}`);
   return found;

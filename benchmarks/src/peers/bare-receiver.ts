@@ -1,11 +1,12 @@
 import { openSync } from 'node:fs';
 import { checkResult } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
-import { PIPE_FD, peerTask, reportTime } from './arguments.js';
+import type { PairWorkload } from '../task.js';
+import { PIPE_FD, peerWorkload, reportTime } from './workload-peer.js';
 
 const PIECE = 256 * 1024;
 
-const { discard, messageBytes, count, warmUp } = peerTask();
+const { discard, messageBytes, count, warmUp } = peerWorkload<PairWorkload>();
 const calls = loadLinuxCalls();
 const nothing = openSync('/dev/null', 'w');
 const memory = new Uint8Array(messageBytes).fill(1);

@@ -1,12 +1,13 @@
 import { checkResult, MADV_HUGEPAGE, MADV_POPULATE_WRITE, Mapping } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
-import { PIPE_FD, peerTask, reportTime } from './arguments.js';
+import type { PairWorkload } from '../task.js';
+import { PIPE_FD, peerWorkload, reportTime } from './workload-peer.js';
 
 // The loop of the C program, one blocking system call at a time: what Node itself costs.
 const PIECE = 256 * 1024;
 const HUGE_PAGE = 2 * 1024 * 1024;
 
-const { messageBytes, count, warmUp } = peerTask();
+const { messageBytes, count, warmUp } = peerWorkload<PairWorkload>();
 const calls = loadLinuxCalls();
 const rounded = Math.ceil(messageBytes / HUGE_PAGE) * HUGE_PAGE;
 using mapping = Mapping.anonymous(calls, rounded + HUGE_PAGE);

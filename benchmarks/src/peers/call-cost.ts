@@ -1,7 +1,8 @@
-/** Measures what calls cost through one binding: `node call-cost.js <binding> <count>`. */
+/** Measures what calls cost through one binding. */
 import type { LinuxCalls } from '@pageferry/linux';
 import { loadLinuxCalls as loadFfi } from '@pageferry/linux-ffi';
 import { loadLinuxCalls as loadNapi } from '@pageferry/linux-napi';
+import { peerWorkload } from './workload-peer.js';
 
 const BINDINGS: Readonly<Record<string, () => LinuxCalls>> = {
   'Node-API': loadNapi,
@@ -9,9 +10,8 @@ const BINDINGS: Readonly<Record<string, () => LinuxCalls>> = {
   'node:ffi': () => loadFfi({ driver: 'node' }),
 };
 
-const [, , name = '', countText] = process.argv;
-const count = Number(countText);
-const calls = (BINDINGS[name] as () => LinuxCalls)();
+const { subject, count } = peerWorkload<{ subject: string; count: number }>();
+const calls = (BINDINGS[subject] as () => LinuxCalls)();
 const bytes = new Uint8Array(65536);
 
 /** The loop is made anew for each call, so that V8 compiles it for that call alone. */

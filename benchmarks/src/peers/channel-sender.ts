@@ -18,14 +18,13 @@ async function measure(
   child: { once(event: 'message', listener: () => void): unknown },
   write: () => Promise<void> | undefined,
 ): Promise<void> {
-  for (const messages of [warmUp, count]) {
-    const run = async () => {
-      const done = new Promise<void>((resolve) => child.once('message', resolve));
-      for (let index = 0; index < messages; index++) await write();
-      await done;
-    };
-    await (messages === count ? reportTrial(run) : run());
-  }
+  const run = async (messages: number) => {
+    const done = new Promise<void>((resolve) => child.once('message', resolve));
+    for (let index = 0; index < messages; index++) await write();
+    await done;
+  };
+  await run(warmUp);
+  await reportTrial(() => run(count));
 }
 
 function writeTo(stream: Writable): () => Promise<void> | undefined {

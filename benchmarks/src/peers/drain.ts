@@ -1,16 +1,17 @@
 import { createServer } from 'node:net';
+import { descriptorOf } from '@pageferry/measuring/descriptor';
+import { peerWorkload } from './workload-peer.js';
 
 // Reads and forgets what comes over a Unix or a TCP socket, into one buffer that is used again.
-const [kind = '', path = ''] = process.argv.slice(2);
+const { destination, path } = peerWorkload<{ destination: string; path: string }>();
 const server = createServer({ pauseOnConnect: true }, (socket) => {
-  const { _handle } = socket as unknown as { _handle: { fd: number } };
   server.close();
-  void drain(_handle.fd).then(() => {
+  void drain(descriptorOf(socket)).then(() => {
     socket.destroy();
     process.disconnect?.();
   });
 });
-server.listen(kind === 'tcp' ? { port: 0, host: '127.0.0.1' } : { path }, () => {
+server.listen(destination === 'tcp' ? { port: 0, host: '127.0.0.1' } : { path }, () => {
   const address = server.address();
   process.send?.(typeof address === 'string' ? address : address?.port);
 });

@@ -1,9 +1,10 @@
 import { open } from 'node:fs/promises';
-import { peerTask } from './arguments.js';
-import { backend } from './backend.js';
+import type { FramedWorkload } from '../task.js';
+import { backendNamed } from './backend.js';
+import { peerWorkload } from './workload-peer.js';
 
-const { endpoint, discard, messageBytes, count, warmUp, backendName } = peerTask();
-const receiver = await backend(backendName).createReceiver({ endpoint });
+const { endpoint, discard, messageBytes, count, warmUp, backend } = peerWorkload<FramedWorkload>();
+const receiver = await backendNamed(backend).createReceiver({ endpoint });
 const nothing = await open('/dev/null', 'w');
 let received = 0;
 if (discard) {

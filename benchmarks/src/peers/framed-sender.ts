@@ -1,9 +1,10 @@
 import type { Loan, Sender } from '@pageferry/core';
-import { peerTask, reportTime } from './arguments.js';
-import { backend } from './backend.js';
+import type { FramedWorkload } from '../task.js';
+import { backendNamed } from './backend.js';
+import { peerWorkload, reportTime } from './workload-peer.js';
 
-const { endpoint, messageBytes, count, warmUp, backendName } = peerTask();
-const sender = await backend(backendName).createSender({ endpoint });
+const { endpoint, messageBytes, count, warmUp, backend } = peerWorkload<FramedWorkload>();
+const sender = await backendNamed(backend).createSender({ endpoint });
 await sender.waitForReceivers();
 const written = new WeakSet<Uint8Array>();
 await sendMessages(sender, warmUp, writeOnce);

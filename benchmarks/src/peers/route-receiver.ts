@@ -1,25 +1,32 @@
 import { once } from 'node:events';
 import { closeSync, openSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { checkResult, Mapping, O_DIRECT, SEEK_SET } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
-import { PIPE_FD, reportTime } from './arguments.js';
+import { descriptorOf } from '@pageferry/measuring/descriptor';
+import { temporaryPath } from '../children.js';
+import { PIPE_FD, peerWorkload, reportTime } from './workload-peer.js';
 
 // Takes bytes out of a pipe and brings them to a destination, by splice or by read and write: which
 // of the two the receiver should take is decided by what this measures.
 const PIECE = 256 * 1024;
+interface RouteWorkload {
+  readonly destination: string;
+  readonly route: string;
+  readonly totalBytes: number;
+  /** Where the drain of a socket listens. */
+  readonly address?: string | number;
+}
+
 /** A file is written over and over within this length, so that the disk does not fill up. */
 const FILE_BYTES = 256 * 1024 * 1024;
 
-const [destination = '', route = '', totalBytes = '', drainPort = ''] = process.argv.slice(2);
+const { destination, route, totalBytes: total, address } = peerWorkload<RouteWorkload>();
 const calls = loadLinuxCalls();
 const isFile = destination.includes('file');
 const { fd, close } = isFile ? openFile() : await openSocket();
 using buffer = Mapping.anonymous(calls, PIECE);
 const memory = new Uint8Array(buffer.buffer);
-const total = Number(totalBytes);
 const before = process.cpuUsage();
 reportTime();
 for (let moved = 0; moved < total; ) {
@@ -49,7 +56,7 @@ function copyOnce(): number {
 }
 
 function openFile(): { fd: number; close: () => void } {
-  const path = join(tmpdir(), `pageferry-bench-${process.pid}`);
+  const path = temporaryPath();
   const file = openSync(path, 'w');
   unlinkSync(path);
   if (destination.includes('O_DIRECT')) {
@@ -59,12 +66,11 @@ function openFile(): { fd: number; close: () => void } {
 }
 
 async function openSocket(): Promise<{ fd: number; close: () => void }> {
-  const target = destination === 'tcp' ? { port: Number(drainPort) } : { path: drainPort };
+  const target = destination === 'tcp' ? { port: Number(address) } : { path: String(address) };
   const socket = connect(target);
   await once(socket, 'connect');
   socket.pause();
-  // Undocumented, and the same since Node 0.x; the descriptor stays the socket's.
-  const { _handle } = socket as unknown as { _handle: { fd: number } };
-  checkResult(calls.setStatusFlags(_handle.fd, 0), 'fcntl', 'O_NONBLOCK');
-  return { fd: _handle.fd, close: () => socket.destroy() };
+  const fd = descriptorOf(socket);
+  checkResult(calls.setStatusFlags(fd, 0), 'fcntl', 'O_NONBLOCK');
+  return { fd, close: () => socket.destroy() };
 }

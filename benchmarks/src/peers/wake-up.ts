@@ -1,8 +1,9 @@
-/** Measures a wake-up on the event loop: `node wake-up.js <way> <count>`. */
+/** Measures a wake-up on the event loop. */
 import { type DescriptorWatcher, type LinuxCalls, O_NONBLOCK, POLLIN } from '@pageferry/linux';
 import { loadLinuxCalls as loadFfi } from '@pageferry/linux-ffi';
 import { loadLinuxCalls as loadNapi } from '@pageferry/linux-napi';
 import koffi from 'koffi';
+import { peerWorkload } from './workload-peer.js';
 
 /** Calls `woken` whenever the eventfd is readable; returns what ends that. */
 type Way = (fd: number, woken: () => void) => () => void;
@@ -40,15 +41,14 @@ const WAYS: Readonly<Record<string, Way>> = {
   },
 };
 
-const [, , name = '', countText] = process.argv;
-const count = Number(countText);
+const { subject, count } = peerWorkload<{ subject: string; count: number }>();
 const fd = calls.eventfd(0, O_NONBLOCK);
 const one = new Uint8Array(BigUint64Array.of(1n).buffer);
 const value = new Uint8Array(8);
 let left = count;
 const ring = () => calls.write(fd, one, 0, 8);
 
-const end = (WAYS[name] as Way)(fd, () => {
+const end = (WAYS[subject] as Way)(fd, () => {
   calls.read(fd, value, 0, 8);
   left--;
   if (left > 0) {

@@ -2,6 +2,9 @@ import { readdirSync } from 'node:fs';
 import type { Transport } from '@pageferry/core';
 import type { Sample } from '../shared/workload.js';
 
+/** Where the peers of a pipe find their end of it. */
+export const PIPE_FD = 4;
+
 /** What this peer has to do: its command line, as JSON. */
 export function peerWorkload<Workload>(): Workload {
   return JSON.parse(process.argv[2] ?? '{}') as Workload;
@@ -14,6 +17,11 @@ export async function loadTransport(name: string): Promise<Transport> {
   const transport = found[exported];
   if (transport === undefined) throw new Error(`${module} exports no '${exported}'`);
   return transport;
+}
+
+/** Tells the process that started this one when its part of the clock begins or ends. */
+export function reportTime(): void {
+  process.send?.({ at: `${process.hrtime.bigint()}` });
 }
 
 /** Runs `body`, and tells the process that started this one how long it took. */

@@ -1,10 +1,17 @@
+import { runSharedLimit } from '@pageferry/measuring/limits';
+import { thisMachine } from '@pageferry/measuring/machine';
+import { buildProgram } from '@pageferry/measuring/programs';
 import { Command } from 'commander';
-import { thisMachine } from '../machine.js';
 import { choiceOf, collectNumbers, positiveInteger } from '../options.js';
-import { buildSharedLimit } from './limits.js';
-import { MANY_UNDER_WAY, measurementsFor, type Question, questions } from './measurements.js';
+import {
+  type LimitWords,
+  MANY_UNDER_WAY,
+  measurementsFor,
+  type Question,
+  questions,
+} from './measurements.js';
 import { printEndurance, printShared } from './report.js';
-import { measureRounds } from './rounds.js';
+import { measureRows } from './rounds.js';
 import { runSampled } from './trials.js';
 
 const DEFAULT_TRANSPORT = '@pageferry/shared-mmap#sharedMmap';
@@ -42,9 +49,11 @@ export function sharedCommand(log: (line: string) => void): Command {
 
 async function measure(options: Options, log: (line: string) => void): Promise<void> {
   const { transport, count, rounds, size: sizes = DEFAULT_SIZES, only = questions } = options;
-  const limit = await buildSharedLimit();
+  const program = await buildProgram('shm_limit');
+  const limit =
+    program === undefined ? undefined : (...words: LimitWords) => runSharedLimit(program, words);
   const all = measurementsFor({ transport, limit, sizes, count });
-  const rows = await measureRounds(
+  const rows = await measureRows(
     all.filter(({ question }) => only.includes(question)),
     rounds,
     log,

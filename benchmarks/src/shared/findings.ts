@@ -1,4 +1,4 @@
-import type { Spread } from '../spread.js';
+import { combineRounds, type Spread, spread } from '@pageferry/measuring/statistics';
 import {
   CHANNELS,
   LIMIT,
@@ -12,7 +12,7 @@ import {
   TRANSPORT,
   WAYS,
 } from './measurements.js';
-import { type Row, spreadOf } from './rounds.js';
+import type { Row } from './rounds.js';
 
 /** One figure that several measurements of the same round yield. */
 export interface Finding {
@@ -49,7 +49,7 @@ export function findingsFrom(rows: readonly Row[]): readonly Finding[] {
   ): void {
     const known = lists.filter((list) => list !== undefined);
     if (known.length !== lists.length || known.length === 0) return;
-    findings.push({ what, unit, spread: spreadOf(known, combine) });
+    findings.push({ what, unit, spread: spread(combineRounds(known, combine)) });
   }
 
   const sizes = [...new Set(rows.map(({ measurement }) => measurement))]

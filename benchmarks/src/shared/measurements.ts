@@ -1,4 +1,3 @@
-import type { SharedLimit } from './limits.js';
 import { runChannel, runPingPong, runTransport, type Unplaced } from './trials.js';
 import type { Channel, Trial, Way, Workload } from './workload.js';
 
@@ -25,11 +24,15 @@ export interface Measurement {
   readonly run: () => Promise<Trial>;
 }
 
+/** A mode of the C program `shm_limit`, and what it wants to know. */
+export type LimitWords = readonly (string | number)[];
+
 /** What is measured, and with what. */
 export interface Plan {
   /** `module#export` of the transport. */
   readonly transport: string;
-  readonly limit: SharedLimit | undefined;
+  /** The C program, or `undefined` where there is no C compiler. */
+  readonly limit: ((...words: LimitWords) => Promise<Trial>) | undefined;
   readonly sizes: readonly number[];
   /** Messages in a trial of hand-offs; the other trials are derived from it. */
   readonly count: number;
@@ -96,7 +99,7 @@ export function measurementsFor(plan: Plan): readonly Measurement[] {
   ];
 }
 
-/** As the tables name it. */
+/** As the tables name it: exactly, because that is what tells two tasks apart. */
 export function sizeName(bytes: number): string {
   if (bytes >= 2 ** 20) return `${bytes / 2 ** 20} MiB`;
   return bytes >= 1024 ? `${bytes / 1024} KiB` : `${bytes} B`;
@@ -130,7 +133,7 @@ function workload(plan: Plan, changes: Partial<Unplaced<Workload>>): Unplaced<Wo
 function limitOf(
   { limit }: Plan,
   measurement: Omit<Measurement, 'subject' | 'run'>,
-  ...words: readonly (string | number)[]
+  ...words: LimitWords
 ): readonly Measurement[] {
   if (limit === undefined) return [];
   const asleep = words.includes('futex');
@@ -192,7 +195,8 @@ function copies(plan: Plan): readonly Measurement[] {
       ...common,
       count: fewer,
       subject: CHANNELS[channel],
-      run: () => runChannel(channel, { messageBytes, count: fewer, warmUp: fewer * WARM_UPS }),
+      run: () =>
+        runChannel(channel, { messageBytes, count: fewer, warmUp: fewer * WARM_UPS, scan: true }),
     })),
   ];
 }

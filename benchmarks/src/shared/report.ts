@@ -1,11 +1,10 @@
-import Table from 'cli-table3';
-import { type Machine, machineLine } from '../machine.js';
+import { type Machine, machineLine } from '@pageferry/measuring/machine';
+import { spread } from '@pageferry/measuring/statistics';
+import { cellsOf, inWords, printTable } from '../print.js';
 import { type Finding, findingsFrom } from './findings.js';
 import { questions } from './measurements.js';
-import { type Row, spreadOf } from './rounds.js';
+import type { Row } from './rounds.js';
 import type { Sample } from './workload.js';
-
-const itself = (value = Number.NaN): number => value;
 
 /** Prints tables for people, or one JSON object. */
 export function printShared(
@@ -31,31 +30,23 @@ export function printShared(
   printFindings(findings);
 }
 
-function newTable(...head: string[]) {
-  return new Table({ head, style: { head: [], border: [], compact: true } });
-}
-
 function printRows(question: string, rows: readonly Row[]): void {
   const each = question === 'round trip' ? 'round trip' : 'message';
-  const table = newTable('task', 'subject', 'min', 'median', `max ns a ${each}`, 'sender CPU');
-  for (const { measurement, nanoseconds, senderNanoseconds } of rows) {
-    const { min, median, max } = spreadOf([nanoseconds], itself);
-    const sender =
-      senderNanoseconds.length > 0 ? spreadOf([senderNanoseconds], itself).median.toFixed(0) : '';
-    const figures = [min, median, max].map((value) => value.toFixed(0));
-    table.push([measurement.task, measurement.subject, ...figures, sender]);
-  }
-  process.stdout.write(`\n${question}\n${table.toString()}\n`);
+  printTable(
+    question,
+    ['task', 'subject', 'min', 'median', `max ns a ${each}`, 'sender CPU'],
+    rows.map(({ measurement: { task, subject }, nanoseconds, senderNanoseconds }) => {
+      const sender =
+        senderNanoseconds.length > 0 ? spread(senderNanoseconds).median.toFixed(0) : '';
+      return [task, subject, ...cellsOf(spread(nanoseconds), 0), sender];
+    }),
+  );
 }
 
 function printFindings(findings: readonly Finding[]): void {
   process.stdout.write('\nround by round: median (minimum to maximum)\n');
   for (const { what, unit, spread } of findings) {
-    const digits = unit === 'ns' ? 0 : 2;
-    const [low, middle, high] = [spread.min, spread.median, spread.max].map((value) =>
-      value.toFixed(digits),
-    );
-    process.stdout.write(`  ${what}: ${middle} (${low} to ${high}) ${unit}\n`);
+    process.stdout.write(`  ${what}: ${inWords(spread, unit === 'ns' ? 0 : 2)} ${unit}\n`);
   }
 }
 
@@ -69,11 +60,16 @@ export function printEndurance(
     process.stdout.write(`${JSON.stringify({ count, sides })}\n`);
     return;
   }
-  const table = newTable('side', 'when', 'RSS MiB', 'descriptors');
-  for (const [side, samples] of Object.entries(sides)) {
-    for (const { when, residentBytes, descriptors } of samples) {
-      table.push([side, when, (residentBytes / 2 ** 20).toFixed(1), `${descriptors}`]);
-    }
-  }
-  process.stdout.write(`\n${count} messages\n${table.toString()}\n`);
+  printTable(
+    `${count} messages`,
+    ['side', 'when', 'RSS MiB', 'descriptors'],
+    Object.entries(sides).flatMap(([side, samples]) =>
+      samples.map(({ when, residentBytes, descriptors }) => [
+        side,
+        when,
+        (residentBytes / 2 ** 20).toFixed(1),
+        `${descriptors}`,
+      ]),
+    ),
+  );
 }

@@ -1,4 +1,4 @@
-import { type Spread, spread } from '../spread.js';
+import { measureRounds } from '@pageferry/measuring/rounds';
 import type { Measurement } from './measurements.js';
 
 /** What the rounds showed of one measurement. */
@@ -10,38 +10,22 @@ export interface Row {
   readonly senderNanoseconds: readonly number[];
 }
 
-/** Measures everything once a round, in turn, so that a slow spell of the machine hits all of it. */
-export async function measureRounds(
+/** Measures everything once a round, in turn. */
+export async function measureRows(
   measurements: readonly Measurement[],
   rounds: number,
   log: (line: string) => void,
 ): Promise<readonly Row[]> {
-  const rows = measurements.map((measurement) => ({
+  const trials = await measureRounds(measurements, rounds, (measurement, round) => {
+    const { question, task, subject, run } = measurement;
+    log(`${round}: ${question}, ${task}, ${subject}`);
+    return run();
+  });
+  return Array.from(trials, ([measurement, all]) => ({
     measurement,
-    nanoseconds: [] as number[],
-    senderNanoseconds: [] as number[],
+    nanoseconds: all.map(({ nanoseconds }) => nanoseconds / measurement.count),
+    senderNanoseconds: all.flatMap(({ senderNanoseconds }) =>
+      senderNanoseconds === undefined ? [] : senderNanoseconds / measurement.count,
+    ),
   }));
-  for (let round = 1; round <= rounds; round++) {
-    for (const { measurement, nanoseconds, senderNanoseconds } of rows) {
-      const { question, task, subject, count, run } = measurement;
-      log(`round ${round} of ${rounds}: ${question}, ${task}, ${subject}`);
-      const trial = await run();
-      nanoseconds.push(trial.nanoseconds / count);
-      if (trial.senderNanoseconds !== undefined) {
-        senderNanoseconds.push(trial.senderNanoseconds / count);
-      }
-    }
-  }
-  return rows;
-}
-
-/** `combine` of the figures of each round, over the rounds. */
-export function spreadOf(
-  lists: readonly (readonly number[])[],
-  combine: (...values: number[]) => number,
-): Spread {
-  const values = (lists[0] ?? []).map((_, round) =>
-    combine(...lists.map((list) => list[round] as number)),
-  );
-  return spread(values);
 }

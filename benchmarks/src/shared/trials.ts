@@ -1,7 +1,5 @@
-import type { ChildProcess } from 'node:child_process';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { allSucceed, startPeer } from '../children.js';
+import { allSucceed, collectMessages } from '@pageferry/measuring/children';
+import { startPeer, temporaryPath } from '../children.js';
 import type {
   Channel,
   ChannelWorkload,
@@ -20,12 +18,6 @@ export type Unplaced<W> = Omit<W, 'endpoint'>;
  */
 const STEADY = ['--min-semi-space-size=16'];
 
-let places = 0;
-
-function newEndpoint(): string {
-  return join(tmpdir(), `pageferry-bench-${process.pid}-${places++}.sock`);
-}
-
 /** A fresh sender, and as many fresh receivers as the workload wants. */
 export async function runTransport(workload: Unplaced<Workload>): Promise<Trial> {
   const { trial } = await runSampled(workload);
@@ -36,19 +28,19 @@ export async function runTransport(workload: Unplaced<Workload>): Promise<Trial>
 export async function runSampled(
   workload: Unplaced<Workload>,
 ): Promise<{ trial: Trial; sender: readonly Sample[]; receiver: readonly Sample[] }> {
-  const words = [JSON.stringify({ ...workload, endpoint: newEndpoint() })];
+  const placed = { ...workload, endpoint: temporaryPath() };
   const flags = workload.samples ? STEADY : [];
-  const sender = startPeer('shared-sender', words, undefined, flags);
+  const sender = startPeer('shared-sender', placed, undefined, flags);
   const receivers = Array.from({ length: workload.receivers }, () =>
-    startPeer('shared-receiver', words, undefined, flags),
+    startPeer('shared-receiver', placed, undefined, flags),
   );
-  const sent = collectReports(sender);
-  const [received] = receivers.map(collectReports);
+  const sent = collectMessages<Report>(sender);
+  const received = receivers.map((receiver) => collectMessages<Report>(receiver));
   await allSucceed([sender, ...receivers]);
   return {
     trial: onlyTrial(sent),
     sender: samplesOf(sent),
-    receiver: samplesOf(received ?? []),
+    receiver: samplesOf(received[0] ?? []),
   };
 }
 
@@ -56,12 +48,11 @@ export async function runSampled(
 export async function runPingPong(
   workload: Omit<Unplaced<PingPongWorkload>, 'begins'>,
 ): Promise<Trial> {
-  const endpoint = newEndpoint();
-  const [first, second] = [true, false].map((begins) =>
-    startPeer('ping-pong', [JSON.stringify({ ...workload, endpoint, begins })]),
-  ) as [ChildProcess, ChildProcess];
-  const reports = collectReports(first);
-  await allSucceed([first, second]);
+  const endpoint = temporaryPath();
+  const start = (begins: boolean) => startPeer('ping-pong', { ...workload, endpoint, begins });
+  const first = start(true);
+  const reports = collectMessages<Report>(first);
+  await allSucceed([first, start(false)]);
   return onlyTrial(reports);
 }
 
@@ -70,21 +61,14 @@ export async function runChannel(
   channel: Channel,
   workload: Omit<Unplaced<ChannelWorkload>, 'channel'>,
 ): Promise<Trial> {
-  const endpoint = newEndpoint();
-  const sender = startPeer('channel-sender', [JSON.stringify({ ...workload, channel, endpoint })]);
-  const reports = collectReports(sender);
+  const endpoint = temporaryPath();
+  const sender = startPeer('channel-sender', { ...workload, channel, endpoint });
+  const reports = collectMessages<Report>(sender);
   await allSucceed([sender]);
   return onlyTrial(reports);
 }
 
 type Report = Trial | { readonly sample: Sample };
-
-/** What a peer reports, as it comes. */
-function collectReports(peer: ChildProcess): Report[] {
-  const reports: Report[] = [];
-  peer.on('message', (report) => reports.push(report as Report));
-  return reports;
-}
 
 function onlyTrial(reports: readonly Report[]): Trial {
   const trials = reports.filter((report) => 'nanoseconds' in report);

@@ -76,4 +76,6 @@ export interface ChannelWorkload {
   readonly messageBytes: number;
   readonly count: number;
   readonly warmUp: number;
+  /** Whether the receiver looks at every byte, or counts them only. */
+  readonly scan: boolean;
 }

@@ -4,6 +4,7 @@ import { closeSync, createReadStream, constants as fs, openSync, writeSync } fro
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { descriptorOf } from '@pageferry/measuring/descriptor';
 import type { ScenarioName } from '../plan/scenarios.js';
 import type { Task } from '../trials/task.js';
 import { startDrain } from './drain.js';
@@ -97,9 +98,4 @@ async function openConnection(
       return drain.digest;
     },
   };
-}
-
-/** `_handle.fd` is undocumented but stable. The descriptor stays the socket's: do not close it. */
-function descriptorOf(socket: Socket): number {
-  return (socket as unknown as { _handle: { fd: number } })._handle.fd;
 }

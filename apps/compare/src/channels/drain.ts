@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { nextMessage } from '@pageferry/measuring/children';
 
 /** A process that reads what comes over a socket and forgets it. */
 export interface Drain {
@@ -11,10 +12,7 @@ export interface Drain {
 export function startDrain(address: string | number, verify: boolean): Drain {
   const program = fileURLToPath(new URL('../peers/drain.js', import.meta.url));
   const child = fork(program, [String(address), verify ? 'verify' : '']);
-  const digest = new Promise<string | undefined>((resolve, reject) => {
-    child.once('message', (text) => resolve(text === '' ? undefined : String(text)));
-    child.once('exit', (code) => reject(new Error(`the drain ended with ${code}`)));
-  });
+  const digest = nextMessage(child, 'the drain').then((text) => String(text) || undefined);
   digest.catch(() => {}); // Whoever closes the destination gets to know.
   return { digest };
 }

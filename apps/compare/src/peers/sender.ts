@@ -1,7 +1,7 @@
 import { isMainThread } from 'node:worker_threads';
-import { quantileSorted } from 'simple-statistics';
+import { quantilesOf } from '@pageferry/measuring/statistics';
 import type { ChannelModule, SendingSide } from '../channels/channel.js';
-import type { RoundTripQuantiles, Task, TrialReport, Usage } from '../trials/task.js';
+import type { Task, TrialReport, Usage } from '../trials/task.js';
 import { payloadOf } from './payload.js';
 import { ReceiverFailed, reasonOf } from './protocol.js';
 import { type RemoteReceiver, startReceivers } from './receivers.js';
@@ -49,7 +49,7 @@ async function measure(side: SendingSide): Promise<TrialReport> {
     fitting,
     task.measureMilliseconds / 2,
   );
-  const roundTrip = times && quantiles(times);
+  const roundTrip = times && quantilesOf(times);
   return {
     messages: count,
     nanoseconds,
@@ -110,12 +110,6 @@ function exchange(side: SendingSide, count: number, times?: Float64Array): Promi
     if (times !== undefined) times[index++] = (now - before) * 1e6;
     before = now;
   });
-}
-
-function quantiles(times: Float64Array): RoundTripQuantiles {
-  const sorted = times.sort() as unknown as number[];
-  const at = (share: number) => Math.round(quantileSorted(sorted, share));
-  return { p50: at(0.5), p99: at(0.99), p999: at(0.999) };
 }
 
 async function verify(side: SendingSide): Promise<SenderReport> {

@@ -1,5 +1,5 @@
+import { formatBytes, formatNumber } from '@pageferry/measuring/units';
 import type { Change, Comparison } from '../results/baseline.js';
-import { formatBytes, formatNumber } from '../units.js';
 
 /** What has changed since the baseline, in sentences. */
 export function changesInWords({ changes, differences }: Comparison): readonly string[] {

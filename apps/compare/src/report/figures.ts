@@ -1,7 +1,8 @@
+import type { Spread } from '@pageferry/measuring/statistics';
+import { formatBytes, formatNanoseconds, formatNumber } from '@pageferry/measuring/units';
 import type { ScenarioName } from '../plan/scenarios.js';
 import { scenarios } from '../plan/scenarios.js';
-import type { Result, Results, Spread } from '../results/results.js';
-import { formatBytes, formatNanoseconds, formatNumber } from '../units.js';
+import type { Result, Results } from '../results/results.js';
 import {
   drawLines,
   drawRows,

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { formatBytes } from '@pageferry/measuring/units';
 import { type ScenarioName, scenarioNames, scenarios } from '../plan/scenarios.js';
 import type { Comparison } from '../results/baseline.js';
 import type { Machine, Results } from '../results/results.js';
-import { formatBytes } from '../units.js';
 import { changesInWords } from './changes.js';
 import { emphasize, escapeHtml } from './escape.js';
 import { type Figure, figuresOf } from './figures.js';

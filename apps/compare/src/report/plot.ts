@@ -1,7 +1,7 @@
 import * as Plot from '@observablehq/plot';
+import { formatBytes } from '@pageferry/measuring/units';
 import { parseHTML } from 'linkedom';
 import type { Result } from '../results/results.js';
-import { formatBytes } from '../units.js';
 import { colorOf, styleOf } from './subject-style.js';
 
 // Plots are drawn here, once, as SVG: the report needs no script to show them, they can be read

@@ -1,7 +1,8 @@
+import type { Spread } from '@pageferry/measuring/statistics';
+import { formatBytes, formatNanoseconds, formatNumber } from '@pageferry/measuring/units';
 import { scenarios } from '../plan/scenarios.js';
 import type { Comparison } from '../results/baseline.js';
-import { keyOf, type Result, type Spread } from '../results/results.js';
-import { formatBytes, formatNanoseconds, formatNumber } from '../units.js';
+import { keyOf, type Result } from '../results/results.js';
 import { escapeHtml } from './escape.js';
 
 interface Column {

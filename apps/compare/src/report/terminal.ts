@@ -1,16 +1,16 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
-import Table from 'cli-table3';
+import { machineLine } from '@pageferry/measuring/machine';
+import { renderTable } from '@pageferry/measuring/tables';
+import { formatBytes, formatNanoseconds, formatNumber } from '@pageferry/measuring/units';
 import { scenarioNames, scenarios } from '../plan/scenarios.js';
 import type { Comparison } from '../results/baseline.js';
 import { caseKeyOf, type Result, type Results } from '../results/results.js';
-import { formatBytes, formatNanoseconds, formatNumber } from '../units.js';
 import { changesInWords } from './changes.js';
 import { inWords } from './words.js';
 
 /** The results for a terminal: a table for each scenario, and then the words. */
 export function renderTerminal(results: Results, comparison?: Comparison): string {
-  const { processor, cores, kernel, node } = results.machine;
-  const parts = [`${cores} cores of ${processor}, kernel ${kernel}, Node ${node}`];
+  const parts = [machineLine(results.machine)];
   for (const scenario of scenarioNames) {
     const rows = results.results.filter((result) => result.scenario === scenario);
     if (rows.length === 0) continue;
@@ -37,18 +37,13 @@ function renderRows(rows: readonly Result[], roundTrips: boolean): string {
         'to limit',
         'to Node',
       ];
-  const table = new Table({
-    head,
-    colAligns: ['left', 'left', ...head.slice(2).map(() => 'right' as const)],
-    style: { head: colors() ? ['bold'] : [], border: colors() ? ['gray'] : [], compact: true },
-  });
   let previous = '';
-  for (const row of rows) {
-    const key = caseKeyOf(row);
-    table.push(toRow(row, key === previous ? '' : caseOf(row), roundTrips, head.length));
-    previous = key;
-  }
-  return table.toString();
+  const cells = rows.map((row) => {
+    const label = caseKeyOf(row) === previous ? '' : caseOf(row);
+    previous = caseKeyOf(row);
+    return toRow(row, label, roundTrips, head.length);
+  });
+  return renderTable(head, cells, { figuresFrom: 2, colors: colors() });
 }
 
 function toRow(row: Result, label: string, roundTrips: boolean, columns: number) {

@@ -1,13 +1,13 @@
-import type { ScenarioName } from '../plan/scenarios.js';
-import { scenarios } from '../plan/scenarios.js';
-import type { Result, Results } from '../results/results.js';
 import {
   formatBytes,
   formatNanoseconds,
   formatNumber,
   formatShare,
   formatTimes,
-} from '../units.js';
+} from '@pageferry/measuring/units';
+import type { ScenarioName } from '../plan/scenarios.js';
+import { scenarios } from '../plan/scenarios.js';
+import type { Result, Results } from '../results/results.js';
 import { nearest } from './figures.js';
 
 /** Which backend fits which work on this machine: sentences, made from nothing but the results. */

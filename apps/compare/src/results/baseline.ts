@@ -1,4 +1,5 @@
-import { keyOf, type Result, type Results, type Spread } from './results.js';
+import type { Spread } from '@pageferry/measuring/statistics';
+import { keyOf, type Result, type Results } from './results.js';
 
 /** How one row compares with an earlier run. */
 export interface Change {

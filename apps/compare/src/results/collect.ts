@@ -1,8 +1,10 @@
+import { type Quantiles, type Series, spread } from '@pageferry/measuring/statistics';
+import { gibPerSecond } from '@pageferry/measuring/units';
 import type { Case } from '../plan/cases.js';
 import type { Failure, Subject } from '../subjects/subject.js';
 import type { Knobs, TrialReport } from '../trials/task.js';
 import type { Result } from './results.js';
-import { gibibytesOf, ratioToBest, speedOf, spread } from './statistics.js';
+import { ratioToBest, speedOf } from './statistics.js';
 
 /** A subject in a case: one row of the results, while it is being filled. */
 export interface Cell {
@@ -45,7 +47,7 @@ function figuresOf({ subject, case: each, trials, failure }: Cell, peers: readon
   const reports = [...trials.values()];
   const { payloadBytes, receivers } = each;
   const over = (figure: (report: TrialReport) => number) => spread(reports.map(figure));
-  const gibibytes = (report: TrialReport) => gibibytesOf(report, payloadBytes, receivers);
+  const bytes = ({ messages }: TrialReport) => messages * payloadBytes * receivers;
   const used = (
     figure: (usage: NonNullable<TrialReport['usage']>, report: TrialReport) => number,
   ) =>
@@ -53,20 +55,21 @@ function figuresOf({ subject, case: each, trials, failure }: Cell, peers: readon
       ? over((report) => figure(report.usage as NonNullable<typeof report.usage>, report))
       : undefined;
   const roundTrips = reports.flatMap(({ roundTrip }) => roundTrip ?? []);
-  const quantile = (key: 'p50' | 'p99' | 'p999') =>
-    spread(roundTrips.map((each) => each[key])).median;
+  const quantile = (key: keyof Quantiles) => spread(roundTrips.map((each) => each[key])).median;
   const isRoundTrip = roundTrips.length > 0;
   const comparable = subject.kind !== 'yardstick';
   return withoutUndefined({
     runs: reports.length,
     gibPerSecond: isRoundTrip
       ? undefined
-      : over((report) => gibibytes(report) / (report.nanoseconds / 1e9)),
+      : over((report) => gibPerSecond(bytes(report), report.nanoseconds)),
     nsPerMessage: over(({ nanoseconds, messages }) => nanoseconds / messages),
     rttNs: isRoundTrip
       ? { p50: quantile('p50'), p99: quantile('p99'), p999: quantile('p999') }
       : undefined,
-    cpuSecondsPerGib: used((usage, report) => usage.cpuMicroseconds / 1e6 / gibibytes(report)),
+    cpuSecondsPerGib: used(
+      (usage, report) => usage.cpuMicroseconds / 1e6 / (bytes(report) / 2 ** 30),
+    ),
     contextSwitchesPerMessage: used((usage, { messages }) => usage.contextSwitches / messages),
     pageFaultsPerMessage: used((usage, { messages }) => usage.pageFaults / messages),
     peakRssBytes: used((usage) => usage.peakRssBytes),
@@ -83,8 +86,12 @@ function ratio(trials: Cell['trials'], peers: readonly Cell[], kind: 'limit' | '
   );
 }
 
-function speeds(trials: Cell['trials']): Map<number, number> {
-  return new Map([...trials].map(([run, report]) => [run, speedOf(report)]));
+function speeds(trials: Cell['trials']): Series {
+  const runs = Math.max(0, ...[...trials.keys()].map((run) => run + 1));
+  return Array.from({ length: runs }, (_, run) => {
+    const report = trials.get(run);
+    return report && speedOf(report);
+  });
 }
 
 function withoutUndefined(object: object): object {

@@ -1,19 +1,21 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { arch, availableParallelism, cpus, release, totalmem } from 'node:os';
+import { arch, totalmem } from 'node:os';
+import { thisMachine } from '@pageferry/measuring/machine';
 import type { Machine } from './results.js';
 
 /** Describes this machine, without anything that names it. */
 export function describeMachine(): Machine {
   const compiler = compilerVersion();
+  const { processor, cores, kernel, node } = thisMachine();
   return {
-    processor: cpus()[0]?.model.trim() || 'unknown',
-    cores: availableParallelism(),
+    processor,
+    cores,
     memoryBytes: totalmem(),
     architecture: arch(),
-    kernel: release(),
-    node: process.version,
+    kernel,
+    node,
     ...(compiler && { compiler }),
     packages: packageVersions(),
   };
@@ -37,18 +39,21 @@ function packageVersions(): Record<string, string> {
   const versions: Record<string, string> = {};
   for (const name of [...Object.keys(own.dependencies), 'zeromq']) {
     if (!name.startsWith('@pageferry/') && name !== 'zeromq') continue;
-    if (name === '@pageferry/benchmarks') continue;
     const version = versionOf(name, require);
     if (version !== undefined) versions[name] = version;
   }
   return versions;
 }
 
-/** From the package's own `package.json`, which `exports` may hide: so it is looked for on disk. */
+/**
+ * From the package's own `package.json`, which `exports` may hide: so it is looked for on disk. A private
+ * package takes no part in what is compared.
+ */
 function versionOf(name: string, require: NodeJS.Require): string | undefined {
   for (const folder of require.resolve.paths(name) ?? []) {
     try {
-      return JSON.parse(readFileSync(`${folder}/${name}/package.json`, 'utf8')).version;
+      const manifest = JSON.parse(readFileSync(`${folder}/${name}/package.json`, 'utf8'));
+      return manifest.private ? undefined : manifest.version;
     } catch {
       // Not in this folder.
     }

@@ -1,22 +1,13 @@
+import type { Machine as BareMachine } from '@pageferry/measuring/machine';
+import type { Quantiles, Spread } from '@pageferry/measuring/statistics';
 import type { ScenarioName } from '../plan/scenarios.js';
 import type { Failure, SubjectKind } from '../subjects/subject.js';
 import type { Knobs } from '../trials/task.js';
 
-/** Minimum, median and maximum of one figure over the runs. */
-export interface Spread {
-  readonly min: number;
-  readonly median: number;
-  readonly max: number;
-}
-
 /** Where a run took place. */
-export interface Machine {
-  readonly processor: string;
-  readonly cores: number;
+export interface Machine extends BareMachine {
   readonly memoryBytes: number;
   readonly architecture: string;
-  readonly kernel: string;
-  readonly node: string;
   /** `cc --version`, its first line; absent without a compiler. */
   readonly compiler?: string;
   /** Versions of the packages that took part. */
@@ -38,7 +29,7 @@ export interface Result {
   /** Time between two messages of the sender. */
   readonly nsPerMessage?: Spread;
   /** Medians over the runs. */
-  readonly rttNs?: { readonly p50: number; readonly p99: number; readonly p999: number };
+  readonly rttNs?: Quantiles;
   /** User and system time of both sides. */
   readonly cpuSecondsPerGib?: Spread;
   /** Of both sides, for each message. */

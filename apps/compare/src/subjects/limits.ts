@@ -1,8 +1,8 @@
-import { buildLimit, buildProgram, runProgram as runNumbers } from '@pageferry/benchmarks/limit';
+import { runPipeLimit, runSharedLimit } from '@pageferry/measuring/limits';
+import { buildProgram } from '@pageferry/measuring/programs';
 import type { Case } from '../plan/cases.js';
 import { movesOn } from '../plan/scenarios.js';
-import { compile } from '../trials/compile.js';
-import { runProgram } from '../trials/run-program.js';
+import { runTimedProgram } from '../trials/run-program.js';
 import type { Knobs, TrialReport } from '../trials/task.js';
 import type { Failure, Subject, Surroundings, Timing } from './subject.js';
 
@@ -23,45 +23,61 @@ interface CProgram {
   readonly measure: (each: Case, timing: Timing, around: Surroundings) => Promise<TrialReport>;
 }
 
-/** `limit/memory_limit.c` in one of its modes. */
+/** `memory_limit` in one of its modes. */
 function memoryLimit(mode: string): CProgram['measure'] {
-  return async (each, { measureMilliseconds }, { folder, signal }) => {
-    const program = await compile('memory_limit', folder);
-    const words = [mode, each.payloadBytes, each.receivers, measureMilliseconds];
-    return runProgram(program as string, words.map(String), signal);
-  };
+  return ({ payloadBytes, receivers }, { measureMilliseconds }, { signal }) =>
+    runTimedProgram('memory_limit', [mode, payloadBytes, receivers, measureMilliseconds], signal);
 }
 
-/** `limit/destination_limit.c` by one of its two routes. */
+/** `destination_limit` by one of its two routes. */
 function destinationLimit(route: 'splice' | 'read-write'): CProgram['measure'] {
-  return async ({ scenario, payloadBytes }, { measureMilliseconds }, { folder, signal }) => {
-    const program = await compile('destination_limit', folder);
+  return ({ scenario, payloadBytes }, { measureMilliseconds }, { folder, signal }) => {
     const words = [route, scenario, payloadBytes, measureMilliseconds, folder];
-    return runProgram(program as string, words.map(String), signal);
+    return runTimedProgram('destination_limit', words, signal);
   };
 }
 
-/** `shm_limit handoff` of the benchmarks, with about as many messages as fit into the time. */
-const sharedHandoff: CProgram['measure'] = async ({ payloadBytes }, { measureMilliseconds }) => {
+/** `shm_limit handoff`, with about as many messages as fit into the time. */
+const sharedHandoff: CProgram['measure'] = async (
+  { payloadBytes },
+  { measureMilliseconds },
+  { signal },
+) => {
   const program = (await buildProgram('shm_limit')) as string;
   const messages = measureMilliseconds * HANDOFFS_PER_MILLISECOND;
   const slots = Math.min(64, Math.max(2, Math.ceil(SLOT_BYTES / payloadBytes)));
-  const words = ['handoff', payloadBytes, messages, slots].map(String);
-  const [nanoseconds = Number.NaN] = await runNumbers(program, words);
+  const words = ['handoff', payloadBytes, messages, slots];
+  const { nanoseconds } = await runSharedLimit(program, words, signal);
   return { messages, nanoseconds, knobs: { messages, slots } };
 };
 
-/** `shm_limit pingpong` of the benchmarks. Polled round trips are too short to time one by one. */
-const sharedRoundTrips: CProgram['measure'] = async ({ waiting }, { measureMilliseconds }) => {
+/** `shm_limit pingpong`. Polled round trips are too short to time one by one. */
+const sharedRoundTrips: CProgram['measure'] = async (
+  { waiting },
+  { measureMilliseconds },
+  { signal },
+) => {
   const program = (await buildProgram('shm_limit')) as string;
   const polls = waiting === 'spinning';
   const messages = measureMilliseconds * (polls ? POLLED_PER_MILLISECOND : WOKEN_PER_MILLISECOND);
-  const words = ['pingpong', messages, polls ? 'spin' : 'futex'].map(String);
-  // The second one is the processor time of the side that begins.
-  const [nanoseconds = Number.NaN, , p50, p99, p999] = await runNumbers(program, words);
-  const timed = p50 !== undefined && p99 !== undefined && p999 !== undefined;
-  const roundTrip = timed ? { p50, p99, p999 } : undefined;
+  const words = ['pingpong', messages, polls ? 'spin' : 'futex'];
+  const { nanoseconds, roundTrip } = await runSharedLimit(program, words, signal);
   return { messages, nanoseconds, roundTrip, knobs: { messages, messageBytes: 0 } };
+};
+
+/** `pipe_limit splice`, with about as many messages as fit into the time: it wants a number of bytes. */
+const splicedAway: CProgram['measure'] = async (
+  { payloadBytes },
+  { measureMilliseconds },
+  { signal },
+) => {
+  const program = (await buildProgram('pipe_limit')) as string;
+  const perMillisecond = Math.min(48 * 2 ** 20, payloadBytes * 1000);
+  const totalBytes = Math.max(payloadBytes, perMillisecond * measureMilliseconds);
+  const pieceBytes = Math.min(PIECE, payloadBytes);
+  const work = { receive: 'splice', messageBytes: payloadBytes, pieceBytes, totalBytes } as const;
+  const { bytes, nanoseconds } = await runPipeLimit(program, work, signal);
+  return { messages: bytes / payloadBytes, nanoseconds, knobs: { pieceBytes } };
 };
 
 const PROGRAMS: readonly CProgram[] = [
@@ -83,23 +99,9 @@ const PROGRAMS: readonly CProgram[] = [
     kind: 'limit',
     description: 'C: vmsplice, then splice',
     takesPart: ({ scenario }) => movesOn(scenario),
-    async measure(each, timing, around) {
-      if (each.scenario !== 'discard') return destinationLimit('splice')(each, timing, around);
-      const { payloadBytes } = each;
-      const limit = await buildLimit();
-      if (limit === undefined) throw new Error(NO_COMPILER.reason);
-      // About as many as fit into the time; the program takes a number of bytes.
-      const perMillisecond = Math.min(48 * 2 ** 20, payloadBytes * 1000);
-      const totalBytes = Math.max(payloadBytes, perMillisecond * timing.measureMilliseconds);
-      const task = {
-        path: 'discard' as const,
-        messageBytes: payloadBytes,
-        totalBytes,
-        warmUpBytes: 0,
-      };
-      const pieceBytes = Math.min(PIECE, payloadBytes);
-      const { bytes, nanoseconds } = await limit(task, pieceBytes);
-      return { messages: bytes / payloadBytes, nanoseconds, knobs: { pieceBytes } };
+    measure(each, timing, around) {
+      const moved = each.scenario === 'discard' ? splicedAway : destinationLimit('splice');
+      return moved(each, timing, around);
     },
   },
   {
@@ -129,13 +131,9 @@ const PROGRAMS: readonly CProgram[] = [
 export const limitSubjects: readonly Subject[] = PROGRAMS.map((program) => ({
   ...program,
   settings: {} as Knobs,
-  async prepare({ folder }) {
-    const built = await Promise.all([
-      compile('memory_limit', folder),
-      compile('destination_limit', folder),
-      buildProgram('pipe_limit'),
-      buildProgram('shm_limit'),
-    ]);
+  async prepare() {
+    const names = ['memory_limit', 'destination_limit', 'pipe_limit', 'shm_limit'] as const;
+    const built = await Promise.all(names.map(buildProgram));
     return built.includes(undefined) ? NO_COMPILER : undefined;
   },
   async verify() {

@@ -1,11 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { withEither } from '@pageferry/core';
+import { ChildEnded, nextMessage } from '@pageferry/measuring/children';
+import { endGroup, watchGroup } from '@pageferry/measuring/group';
 import type { SenderReport } from '../peers/sender.js';
-import { endGroup, watchGroup } from './end-group.js';
 import type { Task } from './task.js';
 
 const PROGRAM = fileURLToPath(new URL('../peers/sender.js', import.meta.url));
@@ -47,19 +47,17 @@ async function reportOf(child: ChildProcess, signal: AbortSignal): Promise<Sende
   });
   const limit = AbortSignal.timeout(PATIENCE);
   try {
-    const [message] = (await withEither(signal, limit, (either) =>
-      Promise.race([
-        once(child, 'message', { signal: either }),
-        once(child, 'exit', { signal: either }).then(([code, name]) => {
-          const last = words.trim().split('\n').at(-1) ?? '';
-          throw new Error(`the sender ended with ${name ?? code}: ${last}`);
-        }),
-      ]),
-    )) as [SenderReport];
-    return message;
+    return (await withEither(signal, limit, (either) =>
+      nextMessage(child, 'the sender', either),
+    )) as SenderReport;
   } catch (error) {
     signal.throwIfAborted();
     if (limit.aborted) return { kind: 'failed', reason: `no end after ${PATIENCE / 1000} s` };
-    return { kind: 'failed', reason: (error as Error).message };
+    const { message } = error as Error;
+    const last = words.trim().split('\n').at(-1);
+    return {
+      kind: 'failed',
+      reason: error instanceof ChildEnded ? `${message}: ${last}` : message,
+    };
   }
 }

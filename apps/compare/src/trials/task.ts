@@ -1,3 +1,4 @@
+import type { Quantiles } from '@pageferry/measuring/statistics';
 import type { Case } from '../plan/cases.js';
 
 /** Settings of a subject or a trial, as they are echoed into the results. */
@@ -39,13 +40,6 @@ export interface Usage {
   readonly peakRssBytes: number;
 }
 
-/** One round trip time in nanoseconds at each quantile. */
-export interface RoundTripQuantiles {
-  readonly p50: number;
-  readonly p99: number;
-  readonly p999: number;
-}
-
 /** What one trial showed. */
 export interface TrialReport {
   readonly messages: number;
@@ -53,6 +47,7 @@ export interface TrialReport {
   readonly nanoseconds: number;
   /** Absent for programs that do not tell. */
   readonly usage?: Usage | undefined;
-  readonly roundTrip?: RoundTripQuantiles | undefined;
+  /** Time of one round trip, in nanoseconds. */
+  readonly roundTrip?: Quantiles | undefined;
   readonly knobs: Knobs;
 }

@@ -9,52 +9,14 @@
 // The parent takes its messages from BUFFERS buffers in turn. A program that writes new data into
 // each message needs more of them than can be in the pipe; 1 stands for one that sends the same
 // pages over and over, which is faster because they stay in the reader's cache.
-#define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/uio.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-
-enum { HUGE_PAGE = 2 << 20, PIPE_BYTES = 1 << 20 };
-
-static void fail(const char *what) {
-  perror(what);
-  exit(1);
-}
-
-static size_t at_most(size_t a, size_t b) { return a < b ? a : b; }
-
-// Faulted-in memory on huge pages, where the kernel gives them.
-static char *message_memory(size_t bytes) {
-  size_t rounded = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-  char *memory = aligned_alloc(HUGE_PAGE, rounded);
-  if (!memory) fail("aligned_alloc");
-  madvise(memory, rounded, MADV_HUGEPAGE);
-  memset(memory, 1, rounded);
-  return memory;
-}
+#include "common.h"
 
 static void send_all(int fd, char *memories, size_t buffers, size_t message, size_t piece,
                      size_t total) {
   size_t next = 0;
   for (size_t sent = 0; sent < total; sent += message) {
-    char *memory = memories + next * message;
+    vmsplice_message(fd, memories + next * message, message, piece);
     next = (next + 1) % buffers;
-    for (size_t offset = 0; offset < message;) {
-      struct iovec part = {memory + offset, at_most(piece, message - offset)};
-      ssize_t taken = vmsplice(fd, &part, 1, 0);
-      if (taken < 0) {
-        if (errno == EINTR) continue;
-        fail("vmsplice");
-      }
-      offset += (size_t)taken;
-    }
   }
 }
 
@@ -89,27 +51,22 @@ int main(int argc, char **argv) {
   size_t total = strtoull(argv[4], NULL, 10) / message * message;
   size_t buffers = strtoull(argv[5], NULL, 10);
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) < 0) fail("pipe2");
-  fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES);
+  create_pipe(ends);
   char *memory = message_memory(message * buffers);
 
-  pid_t child = fork();
-  if (child < 0) fail("fork");
-  if (child == 0) {
+  if (start_child() == 0) {
     close(ends[1]);
     if (strcmp(argv[1], "read") == 0) read_all(ends[0], message, piece, total);
     else discard_all(ends[0], piece, total);
     _exit(0);
   }
   close(ends[0]);
-  struct timespec start, end;
-  clock_gettime(CLOCK_MONOTONIC, &start);
+  long long start = now();
   send_all(ends[1], memory, buffers, message, piece, total);
   close(ends[1]);
-  int status;
-  waitpid(child, &status, 0);
-  clock_gettime(CLOCK_MONOTONIC, &end);
-  if (status != 0) return 1;
-  printf("%lld\n", (end.tv_sec - start.tv_sec) * 1000000000LL + (end.tv_nsec - start.tv_nsec));
+  int failed = wait_for_children();
+  long long took = now() - start;
+  if (failed != 0) return 1;
+  printf("%lld\n", took);
   return 0;
 }

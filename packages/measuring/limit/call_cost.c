@@ -6,27 +6,15 @@
  * Prints the nanoseconds of each call. The descriptors are closed ones, so that the kernel
  * has as little to do as it can.
  */
-#define _GNU_SOURCE
-#include <fcntl.h>
-#include <poll.h>
-#include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/uio.h>
-#include <time.h>
-#include <unistd.h>
+#include "common.h"
 
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
+#include <poll.h>
 
 #define MEASURE(call)                                            \
   do {                                                           \
-    const double begin = now();                                  \
+    const long long begin = now();                               \
     for (long index = 0; index < count; ++index) (void)!(call);  \
-    printf("%.1f ", (now() - begin) / (double)count);            \
+    printf("%.1f ", (double)(now() - begin) / (double)count);    \
   } while (0)
 
 int main(int argc, char** argv) {

@@ -4,27 +4,12 @@
 //
 // A parent vmsplices messages into a pipe of 1 MiB; a child moves them on, by splice(2) or by
 // read(2) and write(2); another child drains the socket. Prints one JSON object.
-#define _GNU_SOURCE
+#include "common.h"
+
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
-#include "processes.h"
-
-enum { PIPE_BYTES = 1 << 20, PIECE = 1 << 18, FILE_BYTES = 1 << 25, HUGE_PAGE = 2 << 20 };
-
-static char *message_memory(size_t bytes) {
-  size_t rounded = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-  char *memory = aligned_alloc(HUGE_PAGE, rounded);
-  if (!memory) fail("aligned_alloc");
-  madvise(memory, rounded, MADV_HUGEPAGE);
-  memset(memory, 1, rounded);
-  return memory;
-}
+enum { PIECE = 1 << 18, FILE_BYTES = 1 << 25 };
 
 // Both ends of a connection over loopback.
 static void tcp_pair(int ends[2]) {
@@ -99,26 +84,19 @@ static unsigned long send_for(int pipe, size_t bytes, long long end) {
   unsigned long message = 0;
   // Whole pieces, so that the last one is as long as direct I/O wants it.
   for (; now() < end || message * bytes % PIECE != 0; message++) {
-    char *from = memory + message % buffers * bytes;
-    for (size_t offset = 0; offset < bytes;) {
-      struct iovec part = {from + offset, bytes - offset};
-      ssize_t taken = vmsplice(pipe, &part, 1, 0);
-      if (taken < 0 && errno != EINTR) fail("vmsplice");
-      if (taken > 0) offset += (size_t)taken;
-    }
+    vmsplice_message(pipe, memory + message % buffers * bytes, bytes, bytes);
   }
   return message;
 }
 
 int main(int argc, char **argv) {
-  if (argc != 6) return 2;
-  size_t bytes = strtoull(argv[3], NULL, 10);
+  size_t bytes = argc == 6 ? strtoull(argv[3], NULL, 10) : 0;
+  if (bytes == 0) return 2;
   int is_file = strstr(argv[2], "tcp") == NULL && strstr(argv[2], "unix") == NULL;
   int ends[2];
   // First, because whoever drains it must not hold an end of the pipe.
   int destination = open_destination(argv[2], argv[5]);
-  if (bytes == 0 || pipe2(ends, O_CLOEXEC) < 0) fail("pipe2");
-  fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES);
+  create_pipe(ends);
   pid_t mover = start_child();
   if (mover == 0) {
     close(ends[1]);

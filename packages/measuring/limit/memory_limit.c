@@ -7,14 +7,11 @@
 //                                                      socket, both sides asleep in read(2)
 //
 // Prints one JSON object.
-#define _GNU_SOURCE
+#include "common.h"
+
 #include <sched.h>
 #include <stdatomic.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-
-#include "processes.h"
 
 enum { MOST_RECEIVERS = 64, RING_BYTES = 1 << 20, FILL = 0x5a, ABSENT = 0xa5 };
 
@@ -112,11 +109,6 @@ static void all_of(ssize_t (*call)(int, void *, size_t), int fd, char *memory, s
 
 static ssize_t put(int fd, void *memory, size_t bytes) { return write(fd, memory, bytes); }
 
-static int compare(const void *a, const void *b) {
-  long long left = *(const long long *)a, right = *(const long long *)b;
-  return (left > right) - (left < right);
-}
-
 static unsigned long socket_rtt(size_t bytes, long long nanoseconds, long long *took, long long *times,
                                 unsigned long most) {
   int ends[2];
@@ -143,7 +135,7 @@ static unsigned long socket_rtt(size_t bytes, long long nanoseconds, long long *
     before = after;
   }
   close(ends[0]);
-  qsort(times, message, sizeof *times, compare);
+  qsort(times, message, sizeof *times, ascending);
   return message;
 }
 

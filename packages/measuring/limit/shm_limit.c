@@ -15,21 +15,12 @@
 // Prints the nanoseconds that COUNT messages took until all of them were released, and how many of
 // them the parent's own processor time was. Round trips over futexes are timed one by one: the
 // median, the 99th and the 99.9th percentile follow.
-#define _GNU_SOURCE
-#include <errno.h>
+#include "common.h"
+
 #include <limits.h>
 #include <linux/futex.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "queue.h"
 
@@ -52,17 +43,6 @@ struct pool {
   size_t message;
   uint32_t slots;
 };
-
-static void fail(const char *what) {
-  perror(what);
-  exit(1);
-}
-
-static long long nanoseconds(clockid_t clock) {
-  struct timespec now;
-  clock_gettime(clock, &now);
-  return now.tv_sec * 1000000000LL + now.tv_nsec;
-}
 
 // --- waiting -----------------------------------------------------------------------------------
 
@@ -149,25 +129,11 @@ static void watch_children(void) {
   sigaction(SIGCHLD, &action, NULL);
 }
 
-// True in the child, which ends with its parent.
+// True in the child, which has none of its own to watch.
 static bool become_child(void) {
-  pid_t parent = getpid();
-  pid_t child = fork();
-  if (child < 0) fail("fork");
-  if (child > 0) return false;
+  if (start_child() > 0) return false;
   signal(SIGCHLD, SIG_DFL);
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) _exit(1);
   return true;
-}
-
-static void wait_for_children(void) {
-  for (;;) {
-    int status;
-    pid_t child = wait(&status);
-    if (child < 0 && errno == ECHILD) return;
-    if (child >= 0 && status != 0) exit(1);
-  }
 }
 
 static void wait_until_ready(struct control *control, uint32_t receivers) {
@@ -282,11 +248,11 @@ static void hand_over(uint32_t receivers, size_t message, long count, uint32_t s
   wait_until_ready(control, receivers);
 
   long long busy = nanoseconds(CLOCK_PROCESS_CPUTIME_ID);
-  long long start = nanoseconds(CLOCK_MONOTONIC);
+  long long start = now();
   send_all(&sender, source, count, slots);
-  long long took = nanoseconds(CLOCK_MONOTONIC) - start;
+  long long took = now() - start;
   busy = nanoseconds(CLOCK_PROCESS_CPUTIME_ID) - busy;
-  wait_for_children();
+  if (wait_for_children() != 0) exit(1);
   printf("%lld %lld\n", took, busy);
   free(source);
   free(sender.free_slots);
@@ -294,11 +260,6 @@ static void hand_over(uint32_t receivers, size_t message, long count, uint32_t s
 }
 
 // --- round trips -------------------------------------------------------------------------------
-
-static int compare(const void *a, const void *b) {
-  long long left = *(const long long *)a, right = *(const long long *)b;
-  return (left > right) - (left < right);
-}
 
 static void bounce_parked(struct consumer *from, struct producer *to, long count) {
   for (long index = 0; index < count; ++index) push_waking(to, pop_parking(from));
@@ -326,13 +287,13 @@ static void ping_pong(long count, bool park) {
   if (park && !times) fail("calloc");
   wait_until_ready(control, 1);
   long long busy = nanoseconds(CLOCK_PROCESS_CPUTIME_ID);
-  long long start = nanoseconds(CLOCK_MONOTONIC);
+  long long start = now();
   if (park) {
     for (long index = 0; index < count; ++index) {
-      long long begin = nanoseconds(CLOCK_MONOTONIC);
+      long long begin = now();
       push_waking(&to, (struct entry){0});
       pop_parking(&from);
-      times[index] = nanoseconds(CLOCK_MONOTONIC) - begin;
+      times[index] = now() - begin;
     }
   } else {
     // A look at the clock would take as long as half a round trip.
@@ -341,12 +302,12 @@ static void ping_pong(long count, bool park) {
       pop_polling(&from);
     }
   }
-  long long took = nanoseconds(CLOCK_MONOTONIC) - start;
+  long long took = now() - start;
   busy = nanoseconds(CLOCK_PROCESS_CPUTIME_ID) - busy;
-  wait_for_children();
+  if (wait_for_children() != 0) exit(1);
   printf("%lld %lld", took, busy);
   if (park) {
-    qsort(times, (size_t)count, sizeof *times, compare);
+    qsort(times, (size_t)count, sizeof *times, ascending);
     for (int index = 0; index < 3; ++index) {
       static const long permille[] = {500, 990, 999};
       printf(" %lld", times[count * permille[index] / 1000]);

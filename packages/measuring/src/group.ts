@@ -1,11 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 
 const open = new WeakMap<ChildProcess, Promise<unknown>>();
 
 /** Notes when all processes are gone that hold the child's output. Call it at the start. */
 export function watchGroup(child: ChildProcess): void {
-  open.set(child, once(child, 'close'));
+  open.set(child, new Promise((resolve) => child.once('close', resolve)));
 }
 
 /**

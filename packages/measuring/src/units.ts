@@ -1,3 +1,8 @@
+/** GiB in a second. */
+export function gibPerSecond(bytes: number, nanoseconds: number): number {
+  return bytes / 2 ** 30 / (nanoseconds / 1e9);
+}
+
 const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB'];
 
 /** A number of bytes as people say it: `64 B`, `1 MiB`, `1.5 KiB`. */

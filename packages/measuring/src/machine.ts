@@ -1,10 +1,11 @@
-import { cpus, release } from 'node:os';
+import { availableParallelism, cpus, release } from 'node:os';
 
-/** What was measured on. */
+/** What was measured on. Nothing in it names the machine. */
 export interface Machine {
   readonly kernel: string;
   readonly node: string;
   readonly processor: string;
+  /** How many of them this process may use. */
   readonly cores: number;
 }
 
@@ -13,8 +14,8 @@ export function thisMachine(): Machine {
   return {
     kernel: release(),
     node: process.version,
-    processor: cpus()[0]?.model ?? 'unknown',
-    cores: cpus().length,
+    processor: cpus()[0]?.model.trim() || 'unknown',
+    cores: availableParallelism(),
   };
 }
 

@@ -1,0 +1,64 @@
+import { runForNumbers } from './programs.js';
+import type { Quantiles } from './statistics.js';
+
+/** What the pipe of `pipe_limit` holds. */
+const PIPE_BYTES = 1024 * 1024;
+
+/** What `limit/pipe_limit.c` has to do. */
+export interface PipeWork {
+  /** Whether the receiver splices messages to `/dev/null`, or reads them into memory. */
+  readonly receive: 'splice' | 'read';
+  readonly messageBytes: number;
+  readonly pieceBytes: number;
+  /** Rounded down to whole messages. */
+  readonly totalBytes: number;
+  /** Send the same pages over and over, as no program with new data could. */
+  readonly oneBuffer?: boolean;
+}
+
+/**
+ * Runs `limit/pipe_limit.c`.
+ *
+ * @returns the bytes that it moved, and the nanoseconds that took.
+ */
+export async function runPipeLimit(
+  program: string,
+  { receive, messageBytes, pieceBytes, totalBytes, oneBuffer = false }: PipeWork,
+  signal?: AbortSignal,
+): Promise<{ readonly bytes: number; readonly nanoseconds: number }> {
+  // As many as can be in the pipe, and one to write into meanwhile.
+  const buffers = oneBuffer ? 1 : Math.ceil(PIPE_BYTES / messageBytes) + 1;
+  const words = [receive, messageBytes, pieceBytes, totalBytes, buffers];
+  const [nanoseconds = Number.NaN] = await runForNumbers(program, words, signal);
+  return { bytes: Math.floor(totalBytes / messageBytes) * messageBytes, nanoseconds };
+}
+
+/** What a run of `limit/shm_limit.c` took, in nanoseconds. */
+export interface SharedLimitTrial {
+  readonly nanoseconds: number;
+  /** Of these, processor time of the process that sends. */
+  readonly senderNanoseconds: number;
+  /** Times of one round trip, where they are long enough to be measured one by one. */
+  readonly roundTrip: Quantiles | undefined;
+}
+
+/** Runs `limit/shm_limit.c` with the words of one of its modes. */
+export async function runSharedLimit(
+  program: string,
+  words: readonly (string | number)[],
+  signal?: AbortSignal,
+): Promise<SharedLimitTrial> {
+  const numbers = await runForNumbers(program, words, signal);
+  const [nanoseconds = Number.NaN, senderNanoseconds = Number.NaN, p50, p99, p999] = numbers;
+  return { nanoseconds, senderNanoseconds, roundTrip: quantilesIfAll({ p50, p99, p999 }) };
+}
+
+/** The quantiles, if a program has printed all of them. */
+export function quantilesIfAll({
+  p50,
+  p99,
+  p999,
+}: { readonly [Key in keyof Quantiles]?: number | undefined }): Quantiles | undefined {
+  if (p50 === undefined || p99 === undefined || p999 === undefined) return undefined;
+  return { p50, p99, p999 };
+}
