@@ -1,20 +1,14 @@
 import { dispose, PageferryError } from '@pageferry/core';
 import { type LinuxCalls, type OwnedFd, Scope, type UnixSocket } from '@pageferry/linux';
-import { ReceiverConnection, SenderConnection } from './connection.js';
 import { ControlMemory } from './control/control-memory.js';
+import type { QueueConsumer, QueueProducer } from './control/queue.js';
+import { ReceiverConnection, type ReceiverTerms } from './ends/receiver-connection.js';
+import { SenderConnection, type SenderTerms } from './ends/sender-connection.js';
 import { Doorbell } from './waiting/doorbell.js';
 
-/** What the two ends of a connection have agreed on. */
-export interface ConnectionTerms {
-  /** Whether the sender may pass descriptors after the handshake. */
-  readonly takesMemory?: boolean;
-  /** Whether the sender may take messages back that the receiver has not taken. */
-  readonly mayDrop?: boolean;
-}
-
 /** The sender's end of a connection that is being set up. */
-export interface NewConnection {
-  readonly connection: SenderConnection;
+export interface NewConnection<Queue extends QueueProducer> {
+  readonly connection: SenderConnection<Queue>;
   /** What to pass first with the welcome: control memory, the sender's bell, the receiver's bell. */
   readonly descriptors: readonly OwnedFd[];
   /** Closes what only had to be passed on. */
@@ -29,12 +23,12 @@ export interface NewConnection {
  * @param socket stays the caller's until the connection is closed.
  * @throws `SYSTEM_CALL_FAILED`.
  */
-export function establish(
+export function establish<Queue extends QueueProducer>(
   calls: LinuxCalls,
   socket: UnixSocket,
   capacity: number,
-  { mayDrop = false }: ConnectionTerms = {},
-): NewConnection {
+  terms: SenderTerms<Queue>,
+): NewConnection<Queue> {
   const { memory, fd } = ControlMemory.create(calls, capacity);
   const opened = new Scope();
   opened.own(memory);
@@ -43,7 +37,7 @@ export function establish(
     const senderBell = opened.own(Doorbell.create(calls));
     const receiverBell = opened.own(Doorbell.create(calls));
     const parts = { socket, memory, senderBell, receiverBell };
-    const connection = new SenderConnection(parts, mayDrop);
+    const connection = new SenderConnection(parts, terms);
     return {
       connection,
       descriptors: [fd, senderBell.fd, receiverBell.fd],
@@ -68,13 +62,13 @@ export function establish(
  * @param count how many there must be.
  * @throws `PEER_MISBEHAVED` if they are not what they should be, `SYSTEM_CALL_FAILED`.
  */
-export function openConnection(
+export function openConnection<Queue extends QueueConsumer>(
   calls: LinuxCalls,
   socket: UnixSocket,
   descriptors: readonly OwnedFd[],
   count: number,
-  { takesMemory = false, mayDrop = false }: ConnectionTerms = {},
-): ReceiverConnection {
+  terms: ReceiverTerms<Queue>,
+): ReceiverConnection<Queue> {
   const [control, senderFd, receiverFd] = descriptors;
   if (!control || !senderFd || !receiverFd || descriptors.length !== count)
     throw wrongDescriptors();
@@ -83,7 +77,7 @@ export function openConnection(
     const senderBell = Doorbell.fromPeer(calls, senderFd);
     const receiverBell = Doorbell.fromPeer(calls, receiverFd);
     const parts = { socket, memory, senderBell, receiverBell };
-    const connection = new ReceiverConnection(parts, takesMemory, mayDrop);
+    const connection = new ReceiverConnection(parts, terms);
     control.close();
     return connection;
   } catch (error) {

@@ -5,11 +5,17 @@
  *
  * @packageDocumentation
  */
-export * from './connection.js';
-export type { ClaimableConsumer, ClaimableProducer } from './control/claimable-queue.js';
 export * from './control/control-memory.js';
 export * from './control/layout.js';
 export * from './control/queue.js';
+export type { SideRecord } from './control/side-record.js';
+export type { ConnectionEvents, ConnectionParts, RecordHandler } from './ends/connection.js';
+export {
+  PLAIN_RECEIVER,
+  ReceiverConnection,
+  type ReceiverTerms,
+} from './ends/receiver-connection.js';
+export { PLAIN_SENDER, SenderConnection, type SenderTerms } from './ends/sender-connection.js';
 export * from './establish.js';
 export { checkPoolFits } from './pool-room.js';
 export { connect, type Welcome } from './rendezvous/connect.js';

@@ -5,5 +5,4 @@
  * @packageDocumentation
  */
 export { encodeHello, HELLO_KIND } from '@pageferry/core';
-export { ClaimableConsumer, ClaimableProducer } from './control/claimable-queue.js';
-export { passMemory } from './control/passed-memory.js';
+export { encodeSideRecord } from './control/side-record.js';

@@ -2,6 +2,8 @@ import {
   ControlMemory,
   Doorbell,
   PARKED,
+  PLAIN_RECEIVER,
+  PLAIN_SENDER,
   RECEIVER,
   ReceiverConnection,
   SENDER,
@@ -14,7 +16,6 @@ import { expectNothingLeft } from '@pageferry/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 const calls = loadLinuxCalls();
-const HALF = 0x7fffffff;
 
 describe('a connection', () => {
   expectNothingLeft();
@@ -42,31 +43,21 @@ describe('a connection', () => {
     senderRings = ringsOf(senderBell);
     receiverRings = ringsOf(receiverBell);
     words = memory.words;
-    receiver = new ReceiverConnection({
+    const parts = {
       socket: otherSocket,
       memory: ControlMemory.open(calls, fd.fd),
       senderBell: bellOf(senderBell.fd.duplicate()),
       receiverBell: bellOf(receiverBell.fd.duplicate()),
-    });
-    sender = new SenderConnection({ socket: senderSocket, memory, senderBell, receiverBell });
+    };
+    receiver = new ReceiverConnection(parts, PLAIN_RECEIVER);
+    const ours = { socket: senderSocket, memory, senderBell, receiverBell };
+    sender = new SenderConnection(ours, PLAIN_SENDER);
     fd.close();
   });
 
   afterEach(() => {
     sender.close();
     receiver.close();
-  });
-
-  test('counts bytes beyond the end of a 32-bit counter', () => {
-    for (let round = 0; round < 5; round++) {
-      sender.produce(HALF);
-      expect(receiver.bytesAvailable()).toBe(HALF);
-      expect(sender.bytesInFlight()).toBe(HALF);
-      receiver.consume(HALF - 1);
-      expect(sender.bytesInFlight()).toBe(1);
-      receiver.consume(1);
-      expect(receiver.bytesAvailable()).toBe(0);
-    }
   });
 
   test('rings only a receiver that is parked, and rings it once', () => {
@@ -79,35 +70,23 @@ describe('a connection', () => {
     expect(words[PARKED.receiver]).toBe(0);
   });
 
-  test('rings a sender that waits for room only when there is as much as it asked for', () => {
-    sender.produce(1000);
-    sender.park(WAITS_FOR.room, 300);
-    receiver.consume(299);
-    receiver.giveBack(0, 0, 0, 0);
+  test('rings a sender that waits for returns at the first one', () => {
+    receiver.giveBack(1, 0);
     expect(senderRings()).toBe(0);
-    receiver.consume(1);
-    receiver.consume(1);
-    expect(senderRings()).toBe(1);
-  });
-
-  test('knows how much room was asked for when the counter wraps around in between', () => {
-    sender.produce(HALF);
-    receiver.consume(HALF);
-    sender.produce(1000);
-    sender.park(WAITS_FOR.room, 300);
-    receiver.consume(299);
-    expect(senderRings()).toBe(0);
-    receiver.consume(1);
-    expect(senderRings()).toBe(1);
-  });
-
-  test('rings a sender that waits for returns at the first one, and not for room', () => {
-    sender.produce(1000);
     sender.park(WAITS_FOR.returns);
-    receiver.consume(1000);
+    receiver.giveBack(2, 0);
+    receiver.giveBack(3, 0);
+    expect(senderRings()).toBe(1);
+  });
+
+  test('rings a sender that waits for something else only for that', () => {
+    const room = 2;
+    sender.park(room);
+    receiver.giveBack(1, 0);
+    receiver.wakeSenderThatWaitsFor(4);
     expect(senderRings()).toBe(0);
-    receiver.giveBack(1, 0, 0, 0);
-    receiver.giveBack(2, 0, 0, 0);
+    receiver.wakeSenderThatWaitsFor(room);
+    receiver.wakeSenderThatWaitsFor(room);
     expect(senderRings()).toBe(1);
   });
 
@@ -120,14 +99,10 @@ describe('a connection', () => {
   });
 
   test('hands on what the peer claims of its counters, for the transport to judge', () => {
-    Atomics.store(words, RECEIVER.bytesConsumed, 5);
-    expect(sender.bytesInFlight()).toBe(-5);
     Atomics.store(words, RECEIVER.returned, 12345);
-    expect(sender.returnsAvailable()).toBe(12345);
-    Atomics.store(words, SENDER.bytesProduced, -1);
-    expect(receiver.bytesAvailable()).toBe(-1);
+    expect(sender.returns.available()).toBe(12345);
     Atomics.store(words, SENDER.delivered, -7);
-    expect(receiver.deliveriesAvailable()).toBe(-7);
+    expect(receiver.deliveries.available()).toBe(-7);
     Atomics.store(words, SENDER.finished, 2);
     expect(receiver.finished).toBe(false);
   });

@@ -1,6 +1,8 @@
 import {
   ControlMemory,
   Doorbell,
+  PLAIN_RECEIVER,
+  PLAIN_SENDER,
   ReceiverConnection,
   SenderConnection,
 } from '@pageferry/connection';
@@ -28,9 +30,10 @@ function open(openBell: () => Doorbell): Ends {
     senderBell: new Doorbell(calls, bells.senderBell.fd.duplicate()),
     receiverBell: new Doorbell(calls, bells.receiverBell.fd.duplicate()),
   };
-  const sender = new SenderConnection({ socket: ours, memory, ...bells });
+  const sender = new SenderConnection({ socket: ours, memory, ...bells }, PLAIN_SENDER);
   const opened = ControlMemory.open(calls, fd.fd);
-  const receiver = new ReceiverConnection({ socket: theirs, memory: opened, ...copies });
+  const parts = { socket: theirs, memory: opened, ...copies };
+  const receiver = new ReceiverConnection(parts, PLAIN_RECEIVER);
   fd.close();
   return {
     sender,
@@ -96,12 +99,12 @@ describe('a doorbell that is never silent', () => {
         onRing: () => {
           if (++rings === 500) resolve();
           receiver.park();
-          sender.produce(1);
+          sender.deliveries.push(1, 2, 3, 4);
           sender.wakeReceiver();
         },
         onHangUp: () => reject(new Error('the peer was cut off')),
       });
-      sender.produce(1);
+      sender.deliveries.push(1, 2, 3, 4);
       receiver.park();
       sender.wakeReceiver();
     });

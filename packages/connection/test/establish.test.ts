@@ -1,4 +1,10 @@
-import { createEntry, establish, openConnection } from '@pageferry/connection';
+import {
+  createEntry,
+  establish,
+  openConnection,
+  PLAIN_RECEIVER,
+  PLAIN_SENDER,
+} from '@pageferry/connection';
 import { EMFILE, ENOMEM, type LinuxCalls, UnixSocket } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { expectNothingLeft, withCode } from '@pageferry/testkit';
@@ -28,7 +34,9 @@ describe('a connection that is being set up', () => {
     ['eventfd', 1],
   ] as const)('leaves nothing when %s fails after %i times', (name, nth) => {
     const [socket, other] = UnixSocket.pair(calls);
-    expect(() => establish(failing(name, nth), socket, 8)).toThrow(withCode('SYSTEM_CALL_FAILED'));
+    expect(() => establish(failing(name, nth), socket, 8, PLAIN_SENDER)).toThrow(
+      withCode('SYSTEM_CALL_FAILED'),
+    );
     expect(other.send(new Uint8Array(1))).toBe(true);
     expect(socket.receive(8)).toMatchObject({ truncated: false });
     socket.close();
@@ -42,8 +50,8 @@ describe('a connection that is being set up', () => {
     ['fstat', 2],
   ] as const)('leaves what came to the caller when %s fails after %i times', (name, nth) => {
     const [socket, other] = UnixSocket.pair(calls);
-    const { connection, descriptors } = establish(calls, socket, 8);
-    expect(() => openConnection(failing(name, nth), other, descriptors, 3)).toThrow(
+    const { connection, descriptors } = establish(calls, socket, 8, PLAIN_SENDER);
+    expect(() => openConnection(failing(name, nth), other, descriptors, 3, PLAIN_RECEIVER)).toThrow(
       withCode('SYSTEM_CALL_FAILED'),
     );
     for (const descriptor of descriptors) expect(descriptor.open).toBe(true);
@@ -54,7 +62,7 @@ describe('a connection that is being set up', () => {
 
   test('can be abandoned after it was watched, and the socket is still good for an answer', async () => {
     const [socket, other] = UnixSocket.pair(calls);
-    const { connection, abandon, passed } = establish(calls, socket, 8);
+    const { connection, abandon, passed } = establish(calls, socket, 8, PLAIN_SENDER);
     connection.watch(calls, { onRing: () => undefined, onHangUp: () => undefined });
     abandon();
     passed();
@@ -69,18 +77,19 @@ describe('a connection that is being set up', () => {
 
   test('carries messages both ways once both ends stand', () => {
     const [socket, other] = UnixSocket.pair(calls);
-    const { connection, descriptors, passed } = establish(calls, socket, 8, { mayDrop: true });
+    const { connection, descriptors, passed } = establish(calls, socket, 8, PLAIN_SENDER);
     const received = descriptors.map((descriptor) => descriptor.duplicate());
     passed();
-    using receiver = openConnection(calls, other, received, 3, { mayDrop: true });
+    using receiver = openConnection(calls, other, received, 3, PLAIN_RECEIVER);
     const entry = createEntry();
-    connection.claimable?.push(1, 2, 3, 4, 5);
-    expect(receiver.claimDelivery(entry)).toBe(true);
-    expect([...entry]).toEqual([1, 2, 3, 4, 5]);
-    receiver.giveBack(5, 6, 7, 8);
-    expect(connection.returnsAvailable()).toBe(1);
-    connection.takeReturn(entry);
-    expect([...entry.subarray(0, 4)]).toEqual([5, 6, 7, 8]);
+    connection.deliveries.push(1, 2, 3, 4);
+    expect(receiver.deliveries.available()).toBe(1);
+    receiver.deliveries.shift(entry);
+    expect([...entry]).toEqual([1, 2, 3, 4]);
+    receiver.giveBack(5, 6);
+    expect(connection.returns.available()).toBe(1);
+    connection.returns.shift(entry);
+    expect([...entry]).toEqual([5, 6, 0, 0]);
     connection.close();
   });
 });

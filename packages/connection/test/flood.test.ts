@@ -1,11 +1,13 @@
-import { createMemoryFile, UnixSocket } from '@pageferry/linux';
+import { UnixSocket } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { expectNothingLeft, withCode } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { passMemory } from '../dist/control/passed-memory.js';
+import { encodeSideRecord } from '../dist/control/side-record.js';
 import {
   ControlMemory,
   Doorbell,
+  PLAIN_RECEIVER,
+  PLAIN_SENDER,
   ReceiverConnection,
   SENDER,
   SenderConnection,
@@ -14,7 +16,7 @@ import {
 const calls = loadLinuxCalls();
 
 /** Both ends of a connection; each look at a socket may have the other side say something before. */
-function open(mayDrop: boolean, before: { look: () => void }) {
+function open(before: { look: () => void } = { look: () => undefined }) {
   const flooded = {
     ...calls,
     recvmsg: (...words: Parameters<typeof calls.recvmsg>) => {
@@ -29,13 +31,10 @@ function open(mayDrop: boolean, before: { look: () => void }) {
     senderBell: new Doorbell(calls, bells.senderBell.fd.duplicate()),
     receiverBell: new Doorbell(calls, bells.receiverBell.fd.duplicate()),
   };
-  const sender = new SenderConnection({ socket: ours, memory, ...bells }, mayDrop);
+  const sender = new SenderConnection({ socket: ours, memory, ...bells }, PLAIN_SENDER);
   const opened = ControlMemory.open(calls, fd.fd);
-  const receiver = new ReceiverConnection(
-    { socket: theirs, memory: opened, ...copies },
-    true,
-    mayDrop,
-  );
+  const parts = { socket: theirs, memory: opened, ...copies };
+  const receiver = new ReceiverConnection(parts, PLAIN_RECEIVER);
   fd.close();
   return {
     sender,
@@ -53,29 +52,24 @@ function open(mayDrop: boolean, before: { look: () => void }) {
 describe('a peer that says more and more while it is listened to', () => {
   expectNothingLeft();
 
-  test.each([true, false])(
-    'is listened to for a while: a look at it ends (drops: %s) (11.14)',
-    (mayDrop) => {
-      const before: { look: () => void } = { look: () => undefined };
-      using ends = open(mayDrop, before);
-      using memory = createMemoryFile(calls, 'flood');
-      let said = 0;
-      // All of it is as it should be: each message was dropped, and its memory is closed when heard of.
-      before.look = () => {
-        ends.sender.deliver(0, 0, 0, said);
-        passMemory(ends.ours, said, memory);
-        said++;
-      };
-      for (let look = 1; look <= 3; look++) {
-        expect(ends.receiver.checkPeer()).toBe(false);
-        expect(said).toBeLessThanOrEqual(look * 64);
-      }
-    },
-  );
+  test('is listened to for a while: a look at it ends (11.14)', () => {
+    const before: { look: () => void } = { look: () => undefined };
+    using ends = open(before);
+    let said = 0;
+    let taken = 0;
+    ends.receiver.takeRecords(({ kind, word }) => kind === 7 && word === taken++);
+    // All of it is as it should be.
+    before.look = () => ends.ours.send(encodeSideRecord(7, said++));
+    for (let look = 1; look <= 3; look++) {
+      expect(ends.receiver.checkPeer()).toBe(false);
+      expect(said).toBeLessThanOrEqual(look * 64);
+    }
+    expect(taken).toBeGreaterThan(0);
+  });
 
   test('is cut off where it has nothing to say (11.14)', () => {
     const before: { look: () => void } = { look: () => undefined };
-    using ends = open(false, before);
+    using ends = open(before);
     let said = 0;
     before.look = () => {
       ends.theirs.send(Buffer.from('hello?'));
@@ -84,21 +78,6 @@ describe('a peer that says more and more while it is listened to', () => {
     expect(ends.sender.checkPeer()).toBe(true);
     expect(ends.sender.peerEnded).toBe(false);
     expect(said).toBe(1);
-  });
-
-  test('does not keep who looks for the memory of a message (11.14)', () => {
-    const before: { look: () => void } = { look: () => undefined };
-    using ends = open(true, before);
-    using memory = createMemoryFile(calls, 'flood');
-    let said = 0;
-    before.look = () => {
-      ends.sender.deliver(0, 0, 0, said);
-      Atomics.store(ends.words, SENDER.delivered, said);
-      passMemory(ends.ours, said, memory);
-      said++;
-    };
-    expect(ends.receiver.takeMemory(-1)).toBeUndefined();
-    expect(said).toBeLessThan(100);
   });
 });
 
@@ -109,22 +88,22 @@ describe('a receiver that is told that it was cut off', () => {
     [false, 'a system call failed'],
     [true, 'broke the protocol'],
   ])('takes nothing more, and says why (accused: %s) (11.1)', (isAccused, why) => {
-    using ends = open(false, { look: () => undefined });
-    for (let message = 0; message < 3; message++) ends.sender.deliver(0, 0, 0, message);
-    expect(ends.receiver.deliveriesKnown()).toBe(3);
+    using ends = open();
+    for (let message = 0; message < 3; message++) ends.sender.deliveries.push(0, 0, 0, message);
+    expect(ends.receiver.deliveries.known()).toBe(3);
     ends.sender.cutOff(isAccused);
     expect(ends.receiver.checkPeer()).toBe(true);
-    expect(ends.receiver.deliveriesKnown()).toBe(0);
+    expect(ends.receiver.deliveries.known()).toBe(0);
     expect(() => ends.receiver.lookAgain()).toThrow(withCode('PEER_REJECTED'));
     expect(() => ends.receiver.lookAgain()).toThrow(why);
     // It is told of what is published no more, and its sender has no way back.
-    ends.sender.deliver(0, 0, 0, 3);
+    ends.sender.deliveries.push(0, 0, 0, 3);
     Atomics.store(ends.words, SENDER.cutOff, 0);
-    expect(ends.receiver.deliveriesAvailable()).toBe(0);
+    expect(ends.receiver.deliveries.available()).toBe(0);
   });
 
   test('and ends is noticed, also by a sender whose event loop has no turn (11.1)', async () => {
-    using ends = open(false, { look: () => undefined });
+    using ends = open();
     ends.sender.cutOff(false);
     let ended = 0;
     ends.sender.awaitEnd(calls, () => ended++);
@@ -138,7 +117,7 @@ describe('a receiver that is told that it was cut off', () => {
   });
 
   test.each([3, -1, 0x7fffffff])('hears nothing in other words (%i)', (word) => {
-    using ends = open(false, { look: () => undefined });
+    using ends = open();
     Atomics.store(ends.words, SENDER.cutOff, word);
     expect(ends.receiver.lookAgain()).toBe(0);
     expect(ends.receiver.isCutOff).toBe(false);

@@ -3,6 +3,7 @@ import {
   ControlMemory,
   createEntry,
   Doorbell,
+  PLAIN_SENDER,
   SenderConnection,
   WAITS_FOR,
 } from '@pageferry/connection';
@@ -15,6 +16,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 const calls = loadLinuxCalls();
 // A yield would let the other process answer before this one parks.
 const impatient = { ...calls, schedYield: () => 0 };
+/** Words of a mechanism, and the bit of what its sender waits for. See `peers/echo.mjs`. */
+const COUNTER = { produced: 33, consumed: 65, waitsFor: 2 };
 const ROUNDS = 20_000;
 const LIMIT = 60_000;
 
@@ -45,7 +48,11 @@ describe.each([
     );
     otherSocket.close();
     fd.close();
-    connection = new SenderConnection({ socket, memory, senderBell, receiverBell });
+    const parts = { socket, memory, senderBell, receiverBell };
+    connection = new SenderConnection(parts, {
+      ...PLAIN_SENDER,
+      receiverCounters: [COUNTER.consumed],
+    });
     timesParked = 0;
     waits = new AdaptiveWaits({
       calls: impatient,
@@ -55,7 +62,7 @@ describe.each([
       },
       arm: () => {
         timesParked++;
-        connection.park(waitsFor, 1);
+        connection.park(waitsFor);
       },
     });
     connection.watch(calls, {
@@ -76,10 +83,10 @@ describe.each([
       waitsFor = WAITS_FOR.returns;
       const entry = createEntry();
       for (let round = 0; round < ROUNDS; round++) {
-        connection.deliver(round, 0, 0, 0);
+        connection.deliveries.push(round, 0, 0, 0);
         connection.wakeReceiver();
-        await waits.until(() => connection.returnsAvailable() > 0);
-        connection.takeReturn(entry);
+        await waits.until(() => connection.returns.available() > 0);
+        connection.returns.shift(entry);
         if (entry[0] !== round) expect(entry[0]).toBe(round);
       }
       expect(timesParked).toBeGreaterThanOrEqual(leastParked);
@@ -88,13 +95,16 @@ describe.each([
   );
 
   test(
-    'wake each other for every byte and the room that it leaves',
+    'wake each other for what a mechanism counts, and waits for, itself',
     async () => {
-      waitsFor = WAITS_FOR.room;
+      waitsFor = COUNTER.waitsFor;
+      const { words } = connection;
+      let produced = 0;
       for (let round = 0; round < ROUNDS; round++) {
-        connection.produce(1 + (round % 3));
+        produced += 1 + (round % 3);
+        Atomics.store(words, COUNTER.produced, produced);
         connection.wakeReceiver();
-        await waits.until(() => connection.bytesInFlight() === 0);
+        await waits.until(() => Atomics.load(words, COUNTER.consumed) === produced);
       }
       expect(timesParked).toBeGreaterThanOrEqual(leastParked);
     },

@@ -1,13 +1,25 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { establish, openConnection } from '@pageferry/connection';
+import {
+  establish,
+  openConnection,
+  PLAIN_RECEIVER,
+  PLAIN_SENDER,
+  type ReceiverConnection,
+  type SenderConnection,
+} from '@pageferry/connection';
 import type { LinuxCalls } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
-import { expectNothingLeft, openConnectionPair } from '@pageferry/testkit';
+import { expectNothingLeft, type Opening, openConnectionPair } from '@pageferry/testkit';
 import { describe, expect, test, vi } from 'vitest';
 
 const real = loadLinuxCalls();
 const EIO = 5;
+
+const PLAIN: Opening<SenderConnection, ReceiverConnection> = {
+  establish: (...where) => establish(...where, PLAIN_SENDER),
+  openConnection: (...where) => openConnection(...where, PLAIN_RECEIVER),
+};
 
 describe('a process that is watched for its end', () => {
   expectNothingLeft();
@@ -21,7 +33,7 @@ describe('a process that is watched for its end', () => {
         return real.watch(fd, events, callback);
       },
     };
-    const { sender, receiver } = openConnectionPair(real, { establish, openConnection });
+    const { sender, receiver } = openConnectionPair(real, PLAIN);
     sender.watchProcess(calls, process.ppid);
     tell(-EIO, 0);
     expect([sender.peerEnded, sender.receiverHasEnded()]).toEqual([false, false]);
@@ -33,7 +45,7 @@ describe('a process that is watched for its end', () => {
 
   test('has ended when it has', async () => {
     const child = spawn('sleep', ['600']);
-    const { sender, receiver } = openConnectionPair(real, { establish, openConnection });
+    const { sender, receiver } = openConnectionPair(real, PLAIN);
     sender.watchProcess(real, child.pid);
     child.kill('SIGKILL');
     await once(child, 'exit');

@@ -13,11 +13,19 @@ export { BaseDelivery, type DeliveryOwner } from './base/base-delivery.js';
 export { BaseLoan, type LoanOwner } from './base/base-loan.js';
 export { BaseReceiver, type BaseReceiverSettings } from './base/base-receiver.js';
 export { BaseSender, type BaseSenderSettings } from './base/base-sender.js';
-export { checkIsOpen } from './base/check-is-open.js';
+export { ByteQuota } from './base/byte-quota.js';
+export { ConnectionFailures } from './base/connection-failures.js';
 export { copyInPieces } from './base/copy.js';
 export { bytesDetached } from './base/detached.js';
 export { DropReports } from './base/drop-reports.js';
-export type { AcceptOutcome, DeliveryMemory, LoanMemory, SendMethod } from './base/hooks.js';
+export type {
+  AcceptOutcome,
+  InboundMessage,
+  LoanMemory,
+  MoveTarget,
+  SendMethod,
+  Subscribers,
+} from './base/hooks.js';
 export { LoopHold } from './base/loop-hold.js';
 export { senderDied } from './base/sender-died.js';
 export {
@@ -60,3 +68,4 @@ export { LoopBudget, nextTurn } from './waiting/loop-budget.js';
 export { onAbort, withEither } from './waiting/on-abort.js';
 export { Turnstile } from './waiting/turnstile.js';
 export { WaitList } from './waiting/wait-list.js';
+export type { Waits } from './waiting/waits.js';

@@ -1,4 +1,4 @@
-import { PageferryError } from '@pageferry/core';
+import { ByteQuota, PageferryError } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
 import { FakeReceiver } from './support/fake-receiver.js';
 import { stateOf, turns } from './support/turns.js';
@@ -12,8 +12,8 @@ describe('receiving', () => {
     expect(await receiver.receive()).toMatchObject({ sequence: 0, byteLength: 10, offset: 0 });
     const waiting = receiver.receive();
     expect(await stateOf(waiting)).toBe('pending');
-    receiver.arrive(20, 5);
-    expect(await waiting).toMatchObject({ sequence: 1, byteLength: 20, offset: 5 });
+    receiver.arrive(20);
+    expect(await waiting).toMatchObject({ sequence: 1, byteLength: 20, offset: 0 });
     expect(receiver.stats()).toEqual({
       messagesReceived: 2,
       bytesReceived: 30,
@@ -77,6 +77,57 @@ describe('receiving', () => {
   });
 });
 
+describe('the current message', () => {
+  test('is known before it is received, however long that takes', async () => {
+    const receiver = new FakeReceiver();
+    expect(receiver.peek()).toBeUndefined();
+    const message = receiver.arrive(10, false);
+    receiver.arrive(20);
+    for (let time = 0; time < 2; time++) {
+      expect(receiver.peek()).toEqual({ byteLength: 10, sequence: 0, offset: 0 });
+      expect(receiver.tryReceive()).toBeUndefined();
+    }
+    const waiting = receiver.receive();
+    expect(receiver.peek()).toBeUndefined(); // It is that call's.
+    message.isWhole = true;
+    receiver.wake();
+    expect((await waiting)?.sequence).toBe(0);
+    expect(receiver.peek()).toMatchObject({ byteLength: 20, sequence: 1 });
+    receiver.tryReceive();
+    receiver.end();
+    expect(receiver.peek()).toBeUndefined();
+    expect(receiver.ended).toBe(true);
+  });
+
+  test('waits until the caller has released enough, and one that is too large until all is', async () => {
+    const receiver = new FakeReceiver(1e9, false, new ByteQuota(10));
+    for (const length of [8, 3, 100]) receiver.arrive(length);
+    const first = await receiver.receive();
+    expect(receiver.tryReceive()).toBeUndefined();
+    await expect(receiver.receive({ timeout: 1 })).rejects.toThrow(
+      'holds all it may: 1 delivery (8 bytes)',
+    );
+    const waiting = receiver.receive();
+    first?.release();
+    const second = await waiting;
+    expect(second?.byteLength).toBe(3);
+    expect(receiver.tryReceive()).toBeUndefined();
+    second?.release();
+    expect(receiver.tryReceive()?.byteLength).toBe(100);
+  });
+
+  test('is not taken at all while no piece more may be held', async () => {
+    const receiver = new FakeReceiver(1e9, false, new ByteQuota(10, 1));
+    receiver.arrive(1);
+    const first = await receiver.receive();
+    receiver.arrive(1);
+    expect(receiver.tryReceive()).toBeUndefined();
+    await expect(receiver.receive({ timeout: 1 })).rejects.toThrow('holds all it may');
+    first?.release();
+    expect(receiver.tryReceive()?.sequence).toBe(1);
+  });
+});
+
 describe('a delivery', () => {
   test('is given back once, by release, dispose or a using block', async () => {
     const receiver = new FakeReceiver();
@@ -111,27 +162,45 @@ describe('a delivery', () => {
 describe('spliceTo', () => {
   test('takes the quick way where the backend has one', async () => {
     const receiver = new FakeReceiver();
-    receiver.atOnce = { byteLength: 7, sequence: 3, method: 'splice', userSpaceCopies: 0 };
-    expect(await receiver.spliceTo(1)).toBe(receiver.atOnce);
-    receiver.atOnce = 'end';
+    receiver.arrive(7);
+    receiver.end();
+    receiver.atOnce = 100;
+    expect(await receiver.spliceTo(1)).toEqual({
+      byteLength: 7,
+      sequence: 0,
+      method: 'splice',
+      userSpaceCopies: 0,
+    });
     expect(await receiver.spliceTo({ fd: 1 })).toBeUndefined();
-    expect(receiver.moves).toEqual([]);
+    expect(receiver.moves).toEqual([{ fd: 1, teeFd: undefined, destination: 1 }]);
+    expect(receiver.calls).toEqual(['giveBack 0']);
     expect(receiver.stats()).toMatchObject({ messagesReceived: 1, bytesReceived: 7 });
   });
 
-  test('tells the slow way what the quick one has moved already', async () => {
+  test('goes on where the quick way has stopped, and counts both', async () => {
     const receiver = new FakeReceiver();
-    receiver.atOnce = 512;
     receiver.arrive(100);
-    expect(await receiver.spliceTo({ fd: 5 })).toMatchObject({ byteLength: 100, sequence: 0 });
-    expect(receiver.moves).toEqual([[5, undefined, undefined, 512, { fd: 5 }]]);
+    receiver.atOnce = 60;
+    const expected = { byteLength: 100, sequence: 0, method: 'read-write', userSpaceCopies: 2 };
+    expect(await receiver.spliceTo({ fd: 5 })).toEqual(expected);
+    expect(receiver.moves.at(-1)).toEqual({ fd: 5, teeFd: undefined, destination: { fd: 5 } });
+  });
+
+  test('says how much it has moved when it fails, and leaves the rest to whoever comes next', async () => {
+    const receiver = new FakeReceiver();
+    receiver.arrive(100);
+    receiver.atOnce = 60;
+    receiver.moveFails = new PageferryError('SYSTEM_CALL_FAILED', 'the disk is full');
+    await expect(receiver.spliceTo(1)).rejects.toMatchObject({ bytesTransferred: 80 });
+    expect(receiver.peek()).toEqual({ byteLength: 100, sequence: 0, offset: 80 });
+    expect(await receiver.receive()).toMatchObject({ byteLength: 20, offset: 80 });
   });
 
   test('passes on the pipe of tee, or says that it cannot', async () => {
     const able = new FakeReceiver(1e9, true);
     able.arrive(1);
     await able.spliceTo(5, { tee: { fd: 6 } });
-    expect(able.moves).toEqual([[5, 6, undefined, 0, 5]]);
+    expect(able.moves).toEqual([{ fd: 5, teeFd: 6, destination: 5 }]);
     const unable = new FakeReceiver();
     await expect(unable.spliceTo(5, { tee: 6 })).rejects.toMatchObject({ code: 'NOT_SUPPORTED' });
   });

@@ -141,7 +141,7 @@ describe('waiting in a sender', () => {
   test('send waits to be accepted, then until the message has left', async () => {
     const sender = new FakeSender();
     const loan = await sender.loan(5);
-    Object.assign(sender, { outcome: 'full', left: false });
+    sender.change({ outcome: 'full', left: false });
     const sending = loan.send();
     expect(await stateOf(sending)).toBe('pending');
     expect(loan.owned).toBe(true);
@@ -179,7 +179,7 @@ describe('waiting in a sender', () => {
     sender.outcome = 'full';
     await expect(kept.send({ timeout: 5 })).rejects.toMatchObject({ code: 'TIMEOUT' });
     expect(kept.owned).toBe(true);
-    Object.assign(sender, { outcome: 'sent', left: false });
+    sender.change({ outcome: 'sent', left: false });
     const controller = new AbortController();
     const sending = gone.send({ signal: controller.signal });
     controller.abort('why');
@@ -190,7 +190,7 @@ describe('waiting in a sender', () => {
 
   test('waitForReceivers and flush wait for the backend to say so', async () => {
     const sender = new FakeSender();
-    Object.assign(sender, { connected: 0, flushed: false });
+    sender.change({ connected: 0, flushed: false });
     const [receivers, flush] = [sender.waitForReceivers(2), sender.flush()];
     sender.change({ connected: 1 });
     expect(await stateOf(receivers)).toBe('pending');
@@ -230,7 +230,7 @@ describe('send of bytes', () => {
   test('has one time limit for all of it: the wait for memory, and the way out', async () => {
     useFakeClock();
     const sender = new FakeSender();
-    Object.assign(sender, { room: 0, outcome: 'full' });
+    sender.change({ room: 0, outcome: 'full' });
     const sending = sender.send(BYTES, { timeout: 1000 });
     vi.advanceTimersByTime(999);
     sender.change({ room: 1 });
@@ -265,7 +265,7 @@ describe('send of bytes', () => {
 describe('the end of a sender', () => {
   test('close waits for what has not left, and is done once', async () => {
     const sender = new FakeSender();
-    sender.left = false;
+    sender.change({ left: false });
     const [first, second] = [sender.close(), sender.close()];
     expect(sender.closed).toBe(true);
     expect(sender.receivers).toEqual([]);
@@ -279,7 +279,7 @@ describe('the end of a sender', () => {
 
   test('while it closes, every operation is CLOSED and every wait is told', async () => {
     const sender = new FakeSender();
-    Object.assign(sender, { room: 1, left: false });
+    sender.change({ room: 1, left: false });
     const loan = await sender.loan(1);
     const waiting = sender.loan(1);
     const closing = sender.close();
@@ -305,7 +305,7 @@ describe('the end of a sender', () => {
   test('a close that is aborted or takes too long destroys the sender, and says so', async () => {
     for (const options of [{ timeout: 5 }, { signal: AbortSignal.abort() }]) {
       const sender = new FakeSender();
-      sender.left = false;
+      sender.change({ left: false });
       await expect(sender.close(options)).rejects.toMatchObject({
         code: expect.stringMatching(/TIMEOUT|ABORTED/),
       });
@@ -323,7 +323,7 @@ describe('the end of a sender', () => {
 
   test('destroy ends a close that waits, and neither fails', async () => {
     const sender = new FakeSender();
-    sender.left = false;
+    sender.change({ left: false });
     const closing = sender.close();
     await sender.destroy();
     await closing;

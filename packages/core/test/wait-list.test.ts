@@ -4,19 +4,19 @@ import { stateOf } from './support/turns.js';
 
 test('a condition that holds already is not waited for', async () => {
   const list = new WaitList(() => expect.fail('nobody parks'));
-  await list.wait(() => true);
-  expect(list.size).toBe(0);
+  await list.until(() => true);
+  expect(list.parked).toBe(0);
 });
 
 test('a waiter is parked until its condition holds at a wake-up', async () => {
   const list = new WaitList();
   let ready = false;
   let asked = 0;
-  const waiting = list.wait(() => {
+  const waiting = list.until(() => {
     asked++;
     return ready;
   });
-  expect(list.size).toBe(1);
+  expect(list.parked).toBe(1);
   list.wake();
   expect(await stateOf(waiting)).toBe('pending');
   ready = true;
@@ -25,7 +25,7 @@ test('a waiter is parked until its condition holds at a wake-up', async () => {
   await waiting;
   list.wake();
   expect(asked).toBe(3);
-  expect(list.size).toBe(0);
+  expect(list.parked).toBe(0);
 });
 
 test('waiters are asked in the order in which they came', async () => {
@@ -34,7 +34,7 @@ test('waiters are asked in the order in which they came', async () => {
   const served: string[] = [];
   const wait = (name: string) =>
     list
-      .wait(() => tokens > 0 && tokens-- > 0)
+      .until(() => tokens > 0 && tokens-- > 0)
       .then(() => {
         served.push(name);
       });
@@ -43,7 +43,7 @@ test('waiters are asked in the order in which they came', async () => {
   list.wake();
   await Promise.all(all.slice(0, 2));
   expect(served).toEqual(['a', 'b']);
-  expect(list.size).toBe(1);
+  expect(list.parked).toBe(1);
   tokens = 1;
   list.wake();
   await all[2];
@@ -55,8 +55,8 @@ test('a change between the look and the parking is not lost', async () => {
   const list = new WaitList(() => {
     ready = true;
   });
-  await list.wait(() => ready);
-  expect(list.size).toBe(0);
+  await list.until(() => ready);
+  expect(list.parked).toBe(0);
 });
 
 test('whoever still waits after a wake-up is armed and looked at again', async () => {
@@ -66,8 +66,8 @@ test('whoever still waits after a wake-up is armed and looked at again', async (
     armed++;
     if (armed === 3) ready = 2;
   });
-  const first = list.wait(() => ready >= 1);
-  const second = list.wait(() => ready >= 2);
+  const first = list.until(() => ready >= 1);
+  const second = list.until(() => ready >= 2);
   expect(armed).toBe(2);
   ready = 1;
   list.wake();
@@ -80,17 +80,17 @@ test('whoever still waits after a wake-up is armed and looked at again', async (
 test('what a condition throws is what its wait throws, and only that one', async () => {
   const list = new WaitList();
   let broken = false;
-  const failing = list.wait(() => {
+  const failing = list.until(() => {
     if (broken) throw new Error('broken');
     return false;
   });
-  const other = list.wait(() => false);
+  const other = list.until(() => false);
   broken = true;
   list.wake();
   await expect(failing).rejects.toThrow('broken');
   expect(await stateOf(other)).toBe('pending');
   await expect(
-    list.wait(() => {
+    list.until(() => {
       throw new Error('at once');
     }),
   ).rejects.toThrow('at once');
@@ -99,21 +99,21 @@ test('what a condition throws is what its wait throws, and only that one', async
 test('a signal ends one wait', async () => {
   const list = new WaitList();
   const controller = new AbortController();
-  const aborted = list.wait(() => false, controller.signal);
-  const other = list.wait(() => false);
+  const aborted = list.until(() => false, controller.signal);
+  const other = list.until(() => false);
   controller.abort('why');
   await expect(aborted).rejects.toBe('why');
   expect(await stateOf(other)).toBe('pending');
-  expect(list.size).toBe(1);
-  await expect(list.wait(() => true, AbortSignal.abort('before'))).rejects.toBe('before');
+  expect(list.parked).toBe(1);
+  await expect(list.until(() => true, AbortSignal.abort('before'))).rejects.toBe('before');
 });
 
 test('a failure ends every wait, and every later one', async () => {
   const list = new WaitList();
-  const all = [list.wait(() => false), list.wait(() => false)];
+  const all = [list.until(() => false), list.until(() => false)];
   list.fail('over');
   for (const waiting of all) await expect(waiting).rejects.toBe('over');
-  await expect(list.wait(() => true)).rejects.toBe('over');
+  await expect(list.until(() => true)).rejects.toBe('over');
   expect(() => list.throwIfOver()).toThrow('over');
-  expect(list.size).toBe(0);
+  expect(list.parked).toBe(0);
 });

@@ -1,7 +1,8 @@
 import { createEntry, type QueuePlace } from '@pageferry/connection';
-import { ClaimableConsumer, ClaimableProducer } from '@pageferry/connection/internals';
 import { expect, test } from 'vitest';
+import { DELIVERY, DELIVERY_ENTRY_WORDS } from '../dist/layout.js';
 import { Slot } from '../dist/memory/slot.js';
+import { ClaimableConsumer, ClaimableProducer } from '../dist/queue/claimable-queue.js';
 import { DroppableQueue } from '../dist/sending/droppable-queue.js';
 
 const place: QueuePlace = { counter: 0, entries: 32, capacity: 4, stride: 8 };
@@ -13,9 +14,10 @@ test.each([5, 2 ** 32 + 5, Number.MAX_SAFE_INTEGER])('publishes number %i whole'
   slot.messageLength = 100;
   slot.sequence = sequence;
   queue.push(slot, slot.ticket);
-  const entry = createEntry();
+  const entry = createEntry(DELIVERY_ENTRY_WORDS);
   expect(new ClaimableConsumer(words, place).claim(entry, 1)).toBe(true);
-  const [byteLength, unit, ticket, low = 0, high = 0] = entry;
+  const [byteLength, unit, ticket, low = 0] = entry;
+  const high = entry[DELIVERY.sequenceHigh] ?? 0;
   expect([byteLength, unit, ticket]).toEqual([100, 10, 7]);
   expect(high * 2 ** 32 + (low >>> 0)).toBe(sequence);
 });

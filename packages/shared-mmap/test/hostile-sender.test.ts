@@ -5,7 +5,7 @@ import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { expectNothingLeft, temporaryFolder } from '@pageferry/testkit';
 import { FALSE_BELLS } from '@pageferry/testkit/false-bells';
 import { describe, expect, test } from 'vitest';
-import { TICKET_OWN_MEMORY } from '../dist/protocol.js';
+import { TICKET_OWN_MEMORY } from '../dist/layout.js';
 import {
   type Announcement,
   connectTo,

@@ -1,7 +1,7 @@
-import { SENDER } from '@pageferry/connection';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { expectNothingLeft, temporaryFolder } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
+import { SENDER_WORDS } from '../dist/layout.js';
 import { connectTo } from './support/hostile-sender.js';
 import { seededRandom } from './support/random.js';
 import {
@@ -170,7 +170,7 @@ describe('what was dropped is counted at both ends', () => {
       await using pair = await connectTo(calls, folder.fresh(), {}, options);
       pair.sender.announce({ sequence: 0 });
       pair.sender.announce({ sequence: 5 });
-      Atomics.store(pair.sender.words, SENDER.dropped, word);
+      Atomics.store(pair.sender.words, SENDER_WORDS.dropped, word);
       expect(drain(pair.receiver).map(({ sequence }) => sequence)).toEqual([0, 5]);
       const { messagesDropped } = pair.receiver.stats();
       expect(messagesDropped).toBeGreaterThanOrEqual(4);

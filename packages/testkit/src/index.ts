@@ -8,7 +8,12 @@
  * @packageDocumentation
  */
 export { Child } from './child.js';
-export { afterNextLook, type ConnectionPair, openConnectionPair } from './connection-pair.js';
+export {
+  afterNextLook,
+  type ConnectionPair,
+  type Opening,
+  openConnectionPair,
+} from './connection-pair.js';
 export { withCode } from './errors.js';
 export type { Family, SocketPair } from './family.js';
 export { temporaryFolder } from './folder.js';

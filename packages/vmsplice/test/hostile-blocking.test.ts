@@ -6,6 +6,7 @@ import { EFD_NONBLOCK, O_NONBLOCK } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { Child } from '@pageferry/testkit';
 import { afterAll, describe, expect, test } from 'vitest';
+import { WAITS_FOR_ROOM } from '../dist/layout.js';
 import { HostileReceiver } from './support/hostile-receiver.js';
 import { HostileSender } from './support/hostile-sender.js';
 
@@ -65,7 +66,7 @@ describe('a receiver is not blocked by a sender', () => {
     await sender.welcome({ instead: { senderBell: bell } });
     expect(await victim.message()).toBe('done');
     for (let message = 0; message < 3; message++) {
-      Atomics.store(sender.words, PARKED.sender, WAITS_FOR.returns | WAITS_FOR.room);
+      Atomics.store(sender.words, PARKED.sender, WAITS_FOR.returns | WAITS_FOR_ROOM);
       sender.sendHonestly(100);
       victim.send('receive');
       expect(await victim.message()).toBe(100);

@@ -1,6 +1,6 @@
-import { SENDER } from '@pageferry/connection';
 import { expectNothingLeft, temporaryFolder } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
+import { SENDER_WORDS } from '../dist/layout.js';
 import { connect, DIED, LIMIT, MISBEHAVED } from './support/hostile-pair.js';
 
 const folder = temporaryFolder();
@@ -53,7 +53,7 @@ describe('a receiver whose sender', () => {
     await using pair = await connect(folder.fresh());
     pair.sender.announce(100);
     pair.sender.put(100);
-    Atomics.store(pair.sender.words, SENDER.bytesProduced, -100_000);
+    Atomics.store(pair.sender.words, SENDER_WORDS.bytesProduced, -100_000);
     const timeout = 20;
     await expect(pair.receiver.receive({ timeout })).rejects.toThrow(
       expect.objectContaining({ code: 'TIMEOUT' }),

@@ -1,17 +1,12 @@
-import { TAG_WORD } from './layout.js';
-
-/** Words of an entry that carry what the transport has to say: all but the claim word. */
-const ENTRY_WORDS = 5;
-
 /**
- * One entry of a queue, as 32-bit words whose meaning is the transport's: four of them, and a fifth in a
- * queue whose entries can be taken back. It is filled in place, so that no message costs an allocation.
+ * One entry of a queue, as 32-bit words whose meaning is the mechanism's: four of them, and more in a queue
+ * of the mechanism's own. It is filled in place, so that no message costs an allocation.
  */
 export type Entry = Int32Array;
 
 /** Memory for one entry, to read into or write from. */
-export function createEntry(): Entry {
-  return new Int32Array(ENTRY_WORDS);
+export function createEntry(words = 4): Entry {
+  return new Int32Array(words);
 }
 
 /** Where a queue lies in the control memory, in words. */
@@ -56,8 +51,7 @@ abstract class QueueEnd {
  * The producing end of a queue with one producer and one consumer.
  *
  * The queue itself does not know whether it is full. A connection never has more messages under way
- * than a queue has entries, so that neither queue can overflow, and no counter has to travel back. (Where
- * messages may be dropped, `ClaimableProducer`, the claim words say which places are free.)
+ * than a queue has entries, so that neither queue can overflow, and no counter has to travel back.
  */
 export class QueueProducer extends QueueEnd {
   /** Appends an entry and publishes it. */
@@ -140,30 +134,6 @@ export class QueueConsumer extends QueueEnd {
     entry[1] = words[at + 1] as number;
     entry[2] = words[at + 2] as number;
     entry[3] = words[at + 3] as number;
-  }
-
-  /**
-   * Tells of a tag (see `TAG_WORD`) whether its entry may still be taken: it waits, or is yet to come.
-   * `undefined` if the producer is too quick to tell.
-   */
-  neededTags(): ((tag: number) => boolean) | undefined {
-    const { words, counter, capacity } = this;
-    const published = Atomics.load(words, counter);
-    const last = Atomics.load(words, this.at(published - 1) + TAG_WORD);
-    const waiting = new Set<number>();
-    for (let number = published - capacity; number !== published; number++) {
-      const at = this.at(number);
-      const tag = Atomics.load(words, at + TAG_WORD);
-      if (this.waits(number, at)) waiting.add(tag);
-    }
-    // The last entry's place gets another one when the producer has come round to it.
-    if (((Atomics.load(words, counter) - published) | 0) >= capacity - 1) return undefined;
-    return (tag) => waiting.has(tag) || ((tag - last) | 0) > 0;
-  }
-
-  /** Whether an entry, one of the last that were published, was not taken yet. */
-  protected waits(number: number, _at: number): boolean {
-    return ((number - this.count) | 0) >= 0;
   }
 
   /** Goes past the next entry. */

@@ -1,4 +1,4 @@
-import { clock, type LoopBudget, nextTurn, WaitList } from '@pageferry/core';
+import { clock, type LoopBudget, nextTurn, WaitList, type Waits } from '@pageferry/core';
 import type { LinuxCalls } from '@pageferry/linux';
 import { yieldProcessor } from './yield-processor.js';
 
@@ -20,35 +20,30 @@ export interface AdaptiveWaitsSettings {
  * Waiting as every Linux transport does it: poll for a bounded time, in slices that leave the event
  * loop its turns, then park until the other side rings.
  */
-export class AdaptiveWaits {
+export class AdaptiveWaits implements Waits {
   readonly #settings: AdaptiveWaitsSettings;
-  readonly #parked: WaitList;
+  readonly #list: WaitList;
   #progress = 0;
   #resuming = false;
 
   constructor(settings: AdaptiveWaitsSettings) {
     this.#settings = settings;
-    this.#parked = new WaitList(() => {
+    this.#list = new WaitList(() => {
       // Who looks again in the next turn anyway need not be woken.
       if (!this.#resuming) settings.arm();
     });
   }
 
-  /** How many waits are parked. */
   get parked(): number {
-    return this.#parked.size;
+    return this.#list.parked;
   }
 
-  /**
-   * Resolves when `ready` is true; it is polled, and called again after each {@link wake}.
-   *
-   * @throws what `ready` throws, `signal.reason`, and the argument of {@link fail}.
-   */
+  /** As {@link Waits.until}; polls first. */
   async until(ready: () => boolean, signal?: AbortSignal): Promise<void> {
     const { calls, budget, spinMicroseconds } = this.#settings;
     let idleSince = clock.now();
     for (let contended = false; ; ) {
-      this.#parked.throwIfOver(signal);
+      this.#list.throwIfOver(signal);
       do {
         const before = this.#progress;
         for (let look = 0; look < LOOKS && this.#progress === before; look++) if (ready()) return;
@@ -64,7 +59,7 @@ export class AdaptiveWaits {
       if (contended || (clock.now() - idleSince) * 1000 >= spinMicroseconds) break;
       await nextTurn();
     }
-    await this.#parked.wait(ready, signal);
+    await this.#list.until(ready, signal);
   }
 
   /** Notes that something moved: a wait in progress polls on instead of parking. */
@@ -72,9 +67,8 @@ export class AdaptiveWaits {
     this.#progress++;
   }
 
-  /** Has parked waits look at their conditions, after a ring or a change of this side's state. */
   wake(): void {
-    this.#parked.wake();
+    this.#list.wake();
   }
 
   /**
@@ -86,12 +80,11 @@ export class AdaptiveWaits {
     this.#resuming = true;
     clock.setImmediate(() => {
       this.#resuming = false;
-      this.#parked.wake();
+      this.#list.wake();
     });
   }
 
-  /** Rejects every wait, and every later one, with `error`. */
   fail(error: unknown): void {
-    this.#parked.fail(error);
+    this.#list.fail(error);
   }
 }

@@ -6,6 +6,7 @@ import {
   ControlMemory,
   createEntry,
   Doorbell,
+  PLAIN_RECEIVER,
   ReceiverConnection,
 } from '@pageferry/connection';
 import { LoopBudget } from '@pageferry/core';
@@ -17,12 +18,17 @@ const calls = loadLinuxCalls();
 // A yield would let the other process answer before this one parks.
 const impatient = { ...calls, schedYield: () => 0 };
 const own = (/** @type {number} */ fd) => new OwnedFd(calls, fd);
-const connection = new ReceiverConnection({
+/** Words of a mechanism, and the bit of what its sender waits for. */
+const COUNTER = { produced: 33, consumed: 65, waitsFor: 2 };
+const parts = {
   memory: ControlMemory.open(calls, 4),
   senderBell: new Doorbell(calls, own(5)),
   receiverBell: new Doorbell(calls, own(6)),
   socket: new UnixSocket(calls, own(7)),
-});
+};
+const terms = { ...PLAIN_RECEIVER, senderCounters: [COUNTER.produced] };
+const connection = new ReceiverConnection(parts, terms);
+const { words, deliveries } = connection;
 const waits = new AdaptiveWaits({
   calls: impatient,
   budget: new LoopBudget(Number(longestSpin) / 8),
@@ -44,16 +50,23 @@ function loiter() {
 }
 
 const entry = createEntry();
+let consumed = 0;
+const left = () => Atomics.load(words, COUNTER.produced) - consumed;
+/** @param {number} count */
+function consume(count) {
+  consumed += count;
+  Atomics.store(words, COUNTER.consumed, consumed);
+  connection.wakeSenderThatWaitsFor(COUNTER.waitsFor);
+}
 for (;;) {
-  await waits.until(() => connection.deliveriesAvailable() > 0 || connection.bytesAvailable() > 0);
-  const bytes = connection.bytesAvailable();
-  if (bytes > 1) {
+  await waits.until(() => deliveries.available() > 0 || left() > 0);
+  if (left() > 1) {
     // In two parts, so that the other side may be woken in vain, and about to park for the second.
-    connection.consume(1);
+    consume(1);
     loiter();
   }
-  if (bytes > 0) connection.consume(Math.min(bytes, connection.bytesAvailable()));
-  if (connection.deliveriesAvailable() === 0) continue;
-  connection.takeDelivery(entry);
-  connection.giveBack(entry[0] ?? 0, 0, 0, 0);
+  if (left() > 0) consume(left());
+  if (deliveries.available() === 0) continue;
+  deliveries.shift(entry);
+  connection.giveBack(entry[0] ?? 0, 0);
 }

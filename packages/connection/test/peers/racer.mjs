@@ -6,6 +6,8 @@ import {
   ControlMemory,
   createEntry,
   Doorbell,
+  PLAIN_RECEIVER,
+  PLAIN_SENDER,
   ReceiverConnection,
   SenderConnection,
   WAITS_FOR,
@@ -28,36 +30,36 @@ const entry = createEntry();
 
 /** @param {Sleeper} sleeper */
 function send(sleeper) {
-  const connection = new SenderConnection(parts);
-  const isBack = () => connection.returnsAvailable() > 0;
+  const connection = new SenderConnection(parts, PLAIN_SENDER);
+  const isBack = () => connection.returns.available() > 0;
   const park = () => connection.park(WAITS_FOR.returns);
   const end = performance.now() + 1000 * Number(seconds);
   let round = 0;
   const goesOn = () => round < Number(rounds) && (round % STRETCH > 0 || performance.now() < end);
   for (; round === 0 || goesOn(); round++) {
-    connection.deliver(round, 0, 0, 0);
+    connection.deliveries.push(round, 0, 0, 0);
     connection.wakeReceiver();
     sleeper.waitFor(isBack, park);
-    connection.takeReturn(entry);
+    connection.returns.shift(entry);
     if (entry[0] !== round) throw new Error(`${entry[0]} came back instead of ${round}`);
     loiter(round);
   }
-  connection.deliver(LAST, 0, 0, 0);
+  connection.deliveries.push(LAST, 0, 0, 0);
   connection.wakeReceiver();
   return round;
 }
 
 /** @param {Sleeper} sleeper */
 function receive(sleeper) {
-  const connection = new ReceiverConnection(parts);
-  const hasNews = () => connection.deliveriesKnown() > 0;
+  const connection = new ReceiverConnection(parts, PLAIN_RECEIVER);
+  const hasNews = () => connection.deliveries.known() > 0;
   const park = () => connection.park();
   for (let round = 0; ; round++) {
     sleeper.waitFor(hasNews, park);
-    connection.takeDelivery(entry);
+    connection.deliveries.shift(entry);
     if (entry[0] === LAST) return round;
     loiter(round);
-    connection.giveBack(/** @type {number} */ (entry[0]), 0, 0, 0);
+    connection.giveBack(/** @type {number} */ (entry[0]), 0);
   }
 }
 

@@ -2,10 +2,10 @@ import type { Delivery } from '../contract/receiver.js';
 import { dispose } from '../dispose.js';
 import { PageferryError } from '../errors.js';
 import { bytesDetached } from './detached.js';
-import type { DeliveryMemory } from './hooks.js';
+import type { InboundMessage } from './hooks.js';
 
 /** What a delivery asks of the receiver it came from. Implemented by `BaseReceiver`. */
-export interface DeliveryOwner<M extends DeliveryMemory> {
+export interface DeliveryOwner<M extends InboundMessage> {
   readonly closed: boolean;
   releaseDelivery(delivery: BaseDelivery<M>): void;
   /** Told of a delivery that was registered for a report, once it is given back. */
@@ -13,20 +13,20 @@ export interface DeliveryOwner<M extends DeliveryMemory> {
 }
 
 /** The one implementation of {@link Delivery}: it knows who owns the memory, and nothing of transports. */
-export class BaseDelivery<M extends DeliveryMemory> implements Delivery {
+export class BaseDelivery<M extends InboundMessage> implements Delivery {
   readonly #owner: DeliveryOwner<M>;
   /** How often it is still to be released. */
   #holds = 1;
   /** For `DropReports` only. */
   registered = false;
-  /** The backend's memory behind the delivery. For `BaseReceiver` and backends only. */
-  readonly memory: M;
+  /** The backend's message behind the delivery. For `BaseReceiver` and backends only. */
+  readonly message: M;
   readonly byteLength: number;
 
-  constructor(owner: DeliveryOwner<M>, memory: M) {
+  constructor(owner: DeliveryOwner<M>, message: M) {
     this.#owner = owner;
-    this.memory = memory;
-    this.byteLength = memory.bytes.length;
+    this.message = message;
+    this.byteLength = message.bytes.length;
   }
 
   /** True until it is released. */
@@ -36,17 +36,17 @@ export class BaseDelivery<M extends DeliveryMemory> implements Delivery {
 
   get bytes(): Uint8Array {
     this.#checkHeld();
-    const { bytes } = this.memory;
+    const { bytes } = this.message;
     if (bytes.length !== this.byteLength) throw bytesDetached('delivery');
     return bytes;
   }
 
   get sequence(): number {
-    return this.memory.sequence;
+    return this.message.sequence;
   }
 
   get offset(): number {
-    return this.memory.offset;
+    return this.message.offset;
   }
 
   get released(): boolean {

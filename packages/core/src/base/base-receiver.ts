@@ -3,123 +3,135 @@ import { checkInteger } from '../checks.js';
 import type { Capabilities } from '../contract/capabilities.js';
 import type {
   Delivery,
+  MessageInfo,
   Receiver,
   ReceiverStats,
   SpliceDestination,
+  SpliceMethod,
   SpliceOptions,
   SpliceResult,
 } from '../contract/receiver.js';
 import type { WaitOptions } from '../contract/transport.js';
 import { asyncDispose } from '../dispose.js';
-import { PageferryError } from '../errors.js';
+import { isPageferryError, PageferryError, withBytesTransferred } from '../errors.js';
 import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { eachSecond } from '../waiting/each-second.js';
-import { LoopBudget, nextTurn } from '../waiting/loop-budget.js';
+import { type LoopBudget, nextTurn } from '../waiting/loop-budget.js';
+import { withEither } from '../waiting/on-abort.js';
 import { Turnstile } from '../waiting/turnstile.js';
+import type { Waits } from '../waiting/waits.js';
 import { BaseDelivery } from './base-delivery.js';
+import type { ByteQuota } from './byte-quota.js';
+import { checkIsOpen } from './check-is-open.js';
 import { DropReports } from './drop-reports.js';
-import type { DeliveryMemory } from './hooks.js';
+import type { InboundMessage, MoveTarget } from './hooks.js';
 import { LoopHold } from './loop-hold.js';
 import { counted, inBytes } from './words.js';
 
-/** What every backend tells {@link BaseReceiver}. */
+/** What every backend tells {@link BaseReceiver}, and the parts that it hands in. */
 export interface BaseReceiverSettings {
   readonly capabilities: Capabilities;
   /** The other side in words, for errors: `senderAt(endpoint)`. */
   readonly sender?: string;
-  /** How long the event loop may be held, in microseconds. */
-  readonly spinMicroseconds: number;
+  /** Watches how long this receiver holds the event loop. */
+  readonly budget: LoopBudget;
+  /** Where calls wait for messages, and for room. */
+  readonly waits: Waits;
+  /** How much the caller may hold. */
+  readonly quota: ByteQuota;
+  /** See {@link BaseSenderSettings.spins}. */
+  readonly spins?: number;
+  /** Has whatever is watched keep the event loop alive, or stop it. By default nothing is watched. */
+  readonly keepAlive?: (on: boolean) => void;
 }
 
 const NOTHING: WaitOptions = {};
 const SPLICE_OPTIONS = ['signal', 'timeout', 'tee'] as const;
 const END: IteratorReturnResult<undefined> = { value: undefined, done: true };
 
+/** How often a byte is copied into or out of user memory on its way; see {@link SpliceResult}. */
+const USER_SPACE_COPIES: Readonly<Record<SpliceMethod, number>> = {
+  splice: 0,
+  write: 1,
+  'read-write': 2,
+};
+
 /**
- * The receiving half of every backend: argument checks, lifecycle, delivery accounting, order and
- * waiting. A backend fills in the protected hooks.
+ * The receiving half of every backend: argument checks, lifecycle, the current message, delivery
+ * accounting, order and waiting. A backend fills in the protected hooks.
  */
-export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver {
+export abstract class BaseReceiver<M extends InboundMessage> implements Receiver {
   readonly #capabilities: Capabilities;
   readonly #sender: string;
-  #moving: Promise<unknown> | undefined;
-  readonly #hold = new LoopHold('pageferry:Receiver', (on) => this.keepAlive(on));
-  /** Watches how long this receiver holds the event loop. */
-  protected readonly budget: LoopBudget;
+  readonly #budget: LoopBudget;
+  readonly #waits: Waits;
+  readonly #quota: ByteQuota;
+  readonly #spins: number;
+  readonly #hold: LoopHold;
   readonly #drops = new DropReports('delivery', () => this.closed);
   readonly #receiving = new Turnstile();
+  /** Ends whatever waits for a destination. */
+  readonly #ending = new AbortController();
+  /** The message that comes next, if it was looked at and could not be handed over or moved on whole. */
+  #current: M | undefined;
+  #moving: Promise<unknown> | undefined;
   #closing: Promise<void> | undefined;
   #ended = false;
+  /** What the sender did wrong stays wrong. */
+  #failure: PageferryError | undefined;
   #messagesReceived = 0;
   #bytesReceived = 0;
-  #deliveriesHeld = 0;
-  #bytesHeld = 0;
   #warnedOfDeliveries = false;
 
   protected constructor(settings: BaseReceiverSettings) {
-    this.#capabilities = settings.capabilities;
-    this.#sender = settings.sender ?? 'the sender';
-    this.budget = new LoopBudget(settings.spinMicroseconds);
+    const { capabilities, sender = 'the sender', budget, waits, quota, spins = 0 } = settings;
+    this.#capabilities = capabilities;
+    this.#sender = sender;
+    this.#budget = budget;
+    this.#waits = waits;
+    this.#quota = quota;
+    this.#spins = spins;
+    this.#hold = new LoopHold('pageferry:Receiver', settings.keepAlive ?? (() => undefined));
   }
 
-  /** See `BaseSender.looks`. */
-  protected get looks(): number {
-    return 0;
-  }
-
   /**
-   * The next message if it is here, whole; `'end'` after an orderly end; `undefined` otherwise.
-   * Keeps what it has gathered of a message that is not whole yet.
+   * The next message, whole or not, which is taken: it is not asked for again. `'end'` after an orderly
+   * end; `undefined` while there is none.
    *
-   * @throws `PEER_DIED`, `PEER_MISBEHAVED`, `SYSTEM_CALL_FAILED`; the same each time.
+   * @throws `PEER_DIED`, `PEER_MISBEHAVED`, `SYSTEM_CALL_FAILED`.
    */
-  protected abstract poll(): M | 'end' | undefined;
-  /** Resolves when `ready` is true; rejects with what it throws, `signal.reason`, or `CLOSED`. */
-  protected abstract waitUntil(ready: () => boolean, signal?: AbortSignal): Promise<void>;
-  /** Takes back the memory of a delivery. Not called after `hangUp`. */
-  protected abstract giveBack(memory: M): void;
+  protected abstract next(): M | 'end' | undefined;
   /**
-   * Moves the next message, or the rest of one, to `fd`. Resolves to `undefined` at the end.
+   * Brings what is left of a message, as far as it is here, into memory that the caller may hold. True once
+   * all of it is in `message.bytes`; then the message is handed over.
    *
-   * @param teeFd a pipe that gets the same bytes too; only with the capability `tee`.
-   * @param bytesMoved what {@link tryMoveTo} has moved already in the same call.
-   * @param destination what the caller passed, for backends that remember what it is.
+   * @throws as {@link next}.
    */
-  protected abstract moveTo(
-    fd: number,
-    teeFd: number | undefined,
-    signal: AbortSignal | undefined,
-    bytesMoved: number,
-    destination: SpliceDestination,
-  ): Promise<SpliceResult | undefined>;
+  protected abstract gather(message: M): boolean;
   /**
-   * Moves the next message without waiting, if it can be done at once. A backend for which a
-   * promise a message is dear implements it.
+   * Moves what is left of a message on without waiting, as far as that can be done at once. Never with
+   * `target.teeFd`.
    *
-   * @param destination what the caller passed, for backends that remember what it is.
-   * @returns the result; `'end'`; or how many bytes it moved before it would have had to wait.
+   * @returns the method, once all of it has moved. A backend for which a promise a message is not dear
+   *   always answers `undefined`, and has moved nothing.
+   * @throws as {@link next}.
    */
-  protected tryMoveTo(_fd: number, _destination: SpliceDestination): SpliceResult | 'end' | number {
-    return 0;
-  }
+  protected abstract tryMove(message: M, target: MoveTarget): SpliceMethod | undefined;
   /**
-   * What a call that waits waits for: a message; the rest of the one that has begun to come; or, though
-   * one is here, that the caller releases deliveries. For the words of errors and warnings.
+   * Moves what is left of a message on. After a failure, or once `signal` has fired, another call can go on
+   * with the rest; nothing of the message is in use then.
+   *
+   * @throws `signal.reason`, and as {@link next}.
    */
-  protected waitsFor(): 'message' | 'rest' | 'release' {
-    return 'message';
-  }
-  /** Whether what this receiver watches keeps the event loop alive. It does until this is called. */
-  protected keepAlive(_on: boolean): void {}
-  /** Frees everything. Pending waits must reject with `CLOSED`. Called once. */
+  protected abstract move(
+    message: M,
+    target: MoveTarget,
+    signal: AbortSignal,
+  ): Promise<SpliceMethod>;
+  /** Takes a message back that the caller has released, or that has moved on. Not called after `hangUp`. */
+  protected abstract giveBack(message: M): void;
+  /** Frees everything. Called once; no `move` goes on any more. */
   protected abstract hangUp(): Promise<void>;
-  /**
-   * Resolves once the last `moveTo` is over, however it ended. For `hangUp`, in backends where it uses on
-   * another thread what is to be freed: make it end first.
-   */
-  protected async moveIsOver(): Promise<void> {
-    await this.#moving?.catch(() => undefined);
-  }
 
   get closed(): boolean {
     return this.#closing !== undefined;
@@ -134,11 +146,26 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
     return this.#receiving.busy;
   }
 
+  /** True while calls wait for a message that they may not have before the caller releases others. */
+  protected get holdsAll(): boolean {
+    return this.#waitsFor() === 'release';
+  }
+
   tryReceive(): Delivery | undefined {
     this.#checkOpen();
     if (this.#receiving.busy) return undefined;
     const message = this.#look();
     return typeof message === 'object' ? this.#deliver(message) : undefined;
+  }
+
+  peek(): MessageInfo | undefined {
+    this.#checkOpen();
+    if (this.#receiving.busy) return undefined;
+    const message = this.#head();
+    if (typeof message !== 'object') return undefined;
+    this.#current = message;
+    const { byteLength, sequence, offset } = message;
+    return { byteLength, sequence, offset };
   }
 
   async receive(options: WaitOptions = NOTHING): Promise<Delivery | undefined> {
@@ -175,30 +202,38 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
     if (teeFd !== undefined && !this.#capabilities.tee) {
       throw new PageferryError('NOT_SUPPORTED', 'this transport cannot tee', { argument: 'tee' });
     }
-    let moved = 0;
+    const target: MoveTarget = { fd, teeFd, destination };
+    /** How far the message had come before this call. */
+    let start: number | undefined;
+    const moveAtOnce = (): SpliceResult | 'end' | undefined => {
+      const message = this.#head();
+      if (message === undefined || message === 'end') return message;
+      this.#current = message;
+      start ??= message.offset;
+      const method = this.#remembering(() => this.tryMove(message, target), message, start);
+      return method && this.#movedOn(message, start, method);
+    };
     if (teeFd === undefined && !given?.aborted && this.#isFree()) {
       // The usual case without a detour: the message is here, and its destination takes it.
-      const outcome = this.tryMoveTo(fd, destination);
-      if (typeof outcome !== 'number') return this.#movedOn(outcome);
-      moved = outcome;
+      const result = moveAtOnce();
+      if (result !== undefined) return result === 'end' ? undefined : result;
     }
     const move = async (signal?: AbortSignal): Promise<SpliceResult | undefined> => {
-      if (teeFd === undefined) {
-        const outcome = this.tryMoveTo(fd, destination);
-        if (typeof outcome !== 'number') return this.#movedOn(outcome, moved);
-        moved += outcome;
-      }
-      const moving = this.moveTo(fd, teeFd, signal, moved, destination);
+      const result = teeFd === undefined ? moveAtOnce() : undefined;
+      if (result !== undefined) return result === 'end' ? undefined : result;
+      const message = await this.#nextToMove(signal);
+      if (message === undefined) return undefined;
+      start ??= message.offset;
+      const moving = this.#moveWhole(message, target, start, signal);
       this.#moving = moving;
-      const result = await moving;
-      return this.#movedOn(result ?? 'end');
+      return this.#movedOn(message, start, await moving);
     };
     return await this.#inTurn(options, move, () => this.#whyNotMoved(fd, teeFd));
   }
 
   close(): Promise<void> {
     if (this.#closing === undefined) {
-      this.#closing = this.hangUp();
+      this.#closing = this.#hangUp();
       this.#hold.end();
     }
     return this.#closing;
@@ -247,16 +282,18 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
     return {
       messagesReceived: this.#messagesReceived,
       bytesReceived: this.#bytesReceived,
-      deliveriesHeld: this.closed ? 0 : this.#deliveriesHeld,
-      bytesHeld: this.closed ? 0 : this.#bytesHeld,
+      deliveriesHeld: this.closed ? 0 : this.#quota.count,
+      bytesHeld: this.closed ? 0 : this.#quota.bytes,
     };
   }
 
   /** For `BaseDelivery` only. */
   releaseDelivery(delivery: BaseDelivery<M>): void {
-    this.#deliveriesHeld--;
-    this.#bytesHeld -= delivery.byteLength;
-    if (!this.closed) this.giveBack(delivery.memory);
+    this.#quota.remove(delivery.byteLength);
+    if (this.closed) return;
+    this.giveBack(delivery.message);
+    // A receive may wait for this room.
+    if (this.#waits.parked > 0) this.#waits.wake();
   }
 
   /** For `BaseDelivery` only. */
@@ -276,13 +313,13 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
 
   /** True if nobody is before a call, and the event loop is not due for a turn. */
   #isFree(): boolean {
-    return !this.#receiving.busy && !this.budget.exhausted();
+    return !this.#receiving.busy && !this.#budget.exhausted();
   }
 
   /** The usual case without a detour: a message is here, or comes while this looks. */
-  #atOnce(options: WaitOptions, looks = this.looks): Delivery | 'end' | undefined {
+  #atOnce(options: WaitOptions, spins = this.#spins): Delivery | 'end' | undefined {
     if (!this.#mayAnswerAtOnce(options)) return undefined;
-    for (let look = looks; look >= 0; look--) {
+    for (let spin = spins; spin >= 0; spin--) {
       const message = this.#look();
       if (typeof message === 'object') return this.#deliver(message);
       if (message === 'end') return message;
@@ -297,10 +334,40 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
     return found === 'end' ? undefined : found;
   }
 
+  /** The message that comes next, be it whole or not. */
+  #head(): M | 'end' | undefined {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#current !== undefined) return this.#current;
+    try {
+      const found = this.next();
+      if (found === 'end') this.#sawEnd();
+      return found;
+    } catch (error) {
+      throw this.#remember(error);
+    }
+  }
+
+  /** The next message if it is here, whole, and the caller may hold it. */
   #look(): M | 'end' | undefined {
-    const found = this.poll();
-    if (found === 'end') this.#sawEnd();
-    return found;
+    // Nothing is taken that may not be held: the sender may still replace it by something newer.
+    if (this.#quota.isFull && this.#current === undefined) return undefined;
+    const message = this.#head();
+    if (typeof message !== 'object') return message;
+    let isWhole = false;
+    try {
+      const mayHold = this.#quota.admits(message.byteLength - message.offset);
+      isWhole = mayHold && this.gather(message);
+    } catch (error) {
+      this.#current = message;
+      throw this.#remember(error);
+    }
+    this.#current = isWhole ? undefined : message;
+    return isWhole ? message : undefined;
+  }
+
+  #remember(error: unknown): unknown {
+    if (isPageferryError(error) && error.code.startsWith('PEER_')) this.#failure = error;
+    return error;
   }
 
   #sawEnd(): void {
@@ -315,7 +382,7 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
   ): Promise<T> {
     const inTurn = (signal: AbortSignal | undefined): Promise<T> =>
       this.#receiving.pass(async () => {
-        if (this.budget.exhausted()) await nextTurn();
+        if (this.#budget.exhausted()) await nextTurn();
         this.#checkOpen();
         return await task(signal);
       }, signal);
@@ -325,10 +392,9 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
   async #next(signal: AbortSignal | undefined): Promise<Delivery | undefined> {
     let message: M | 'end' | undefined;
     // Who holds nothing cannot wait for itself.
-    const forget =
-      this.#deliveriesHeld === 0 ? undefined : eachSecond(() => this.#warnOfDeliveries());
+    const forget = this.#quota.count === 0 ? undefined : eachSecond(() => this.#warnOfDeliveries());
     try {
-      await this.waitUntil(() => {
+      await this.#waits.until(() => {
         message = this.#look();
         return message !== undefined;
       }, signal);
@@ -341,21 +407,21 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
   /** Why there is no delivery now, in words. */
   protected whyNothing(): string {
     const held = `${this.#heldInWords()} unreleased`;
-    switch (this.waitsFor()) {
+    switch (this.#waitsFor()) {
       case 'release':
         return `this receiver holds all it may: ${held}`;
       case 'rest':
         return `a message from ${this.#sender} has not come whole`;
       default: {
         const none = `no message from ${this.#sender}`;
-        return this.#deliveriesHeld === 0 ? none : `${none}; this receiver holds ${held}`;
+        return this.#quota.count === 0 ? none : `${none}; this receiver holds ${held}`;
       }
     }
   }
 
   #whyNotMoved(fd: number, teeFd: number | undefined): string {
     const none = `no message from ${this.#sender}`;
-    const waitsFor = this.waitsFor();
+    const waitsFor = this.#waitsFor();
     if (waitsFor === 'message') return none;
     const fds = teeFd === undefined ? `descriptor ${fd}` : `descriptors ${fd} and ${teeFd}`;
     // Of a receiver that holds all it may it is not known whether there is one.
@@ -364,13 +430,13 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
   }
 
   #heldInWords(): string {
-    const deliveries = counted(this.#deliveriesHeld, 'delivery', 'deliveries');
-    return `${deliveries} (${inBytes(this.#bytesHeld)})`;
+    const { count, bytes } = this.#quota;
+    return `${counted(count, 'delivery', 'deliveries')} (${inBytes(bytes)})`;
   }
 
   /** Says it once if a receive waits for what nobody but this program can do. */
   #warnOfDeliveries(): void {
-    if (this.#warnedOfDeliveries || this.closed || !this.#holdsAll()) return;
+    if (this.#warnedOfDeliveries || this.closed || this.#waitsFor() !== 'release') return;
     this.#warnedOfDeliveries = true;
     process.emitWarning(
       `a receive waits for this program itself: its receiver holds all it may, ${this.#heldInWords()} ` +
@@ -378,14 +444,6 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
       'PageferryWarning',
       'PAGEFERRY_DELIVERIES_HELD',
     );
-  }
-
-  #holdsAll(): boolean {
-    try {
-      return this.waitsFor() === 'release';
-    } catch {
-      return false; // It is the wait that tells of a sender that is gone.
-    }
   }
 
   /** The first delivery and those that can be had at once after it, `max` in all. */
@@ -403,24 +461,75 @@ export abstract class BaseReceiver<M extends DeliveryMemory> implements Receiver
     return deliveries;
   }
 
-  #movedOn(result: SpliceResult | 'end', before = 0): SpliceResult | undefined {
-    if (result === 'end') {
-      this.#sawEnd();
-      return undefined;
-    }
-    const byteLength = result.byteLength + before;
-    this.#messagesReceived++;
-    this.#bytesReceived += byteLength;
-    return before === 0 ? result : { ...result, byteLength };
+  async #nextToMove(signal: AbortSignal | undefined): Promise<M | undefined> {
+    let found: M | 'end' | undefined;
+    await this.#waits.until(() => {
+      found = this.#head();
+      return found !== undefined;
+    }, signal);
+    if (found === 'end') return undefined;
+    this.#current = found;
+    return found;
   }
 
-  #deliver(memory: M): BaseDelivery<M> {
-    const byteLength = memory.bytes.length;
+  async #moveWhole(
+    message: M,
+    target: MoveTarget,
+    start: number,
+    signal: AbortSignal | undefined,
+  ): Promise<SpliceMethod> {
+    try {
+      // There will be nothing to write, which would tell.
+      if (message.byteLength === 0) checkIsOpen(target.fd);
+      return await withEither(signal, this.#ending.signal, (stop) =>
+        this.move(message, target, stop),
+      );
+    } catch (error) {
+      throw this.#remember(withBytesTransferred(error, message.offset - start));
+    }
+  }
+
+  #remembering<T>(step: () => T, message: M, start: number): T {
+    try {
+      return step();
+    } catch (error) {
+      throw this.#remember(withBytesTransferred(error, message.offset - start));
+    }
+  }
+
+  #movedOn(message: M, start: number, method: SpliceMethod): SpliceResult {
+    this.#current = undefined;
+    const byteLength = message.offset - start;
     this.#messagesReceived++;
     this.#bytesReceived += byteLength;
-    this.#deliveriesHeld++;
-    this.#bytesHeld += byteLength;
-    const delivery = new BaseDelivery(this, memory);
+    this.giveBack(message);
+    const { sequence } = message;
+    return { byteLength, sequence, method, userSpaceCopies: USER_SPACE_COPIES[method] };
+  }
+
+  async #hangUp(): Promise<void> {
+    const closed = new PageferryError('CLOSED', 'this receiver is closed');
+    this.#ending.abort(closed);
+    this.#waits.fail(closed);
+    // Another thread may still use what is to be freed, and a message that has moved is given back.
+    await this.#moving?.catch(() => undefined);
+    await this.hangUp();
+  }
+
+  /** What a call that waits waits for; for the words of errors and warnings. */
+  #waitsFor(): 'message' | 'rest' | 'release' {
+    const message = this.#current;
+    if (this.#quota.isFull) return 'release';
+    if (message === undefined) return 'message';
+    return this.#quota.admits(message.byteLength - message.offset) ? 'rest' : 'release';
+  }
+
+  #deliver(message: M): BaseDelivery<M> {
+    const byteLength = message.bytes.length;
+    this.#messagesReceived++;
+    this.#bytesReceived += byteLength;
+    this.#quota.add(byteLength);
+    const delivery = new BaseDelivery(this, message);
     this.#drops.add(delivery);
     return delivery;
   }

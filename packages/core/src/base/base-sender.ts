@@ -6,16 +6,18 @@ import { asyncDispose } from '../dispose.js';
 import { PageferryError } from '../errors.js';
 import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { eachSecond } from '../waiting/each-second.js';
-import { LoopBudget, nextTurn } from '../waiting/loop-budget.js';
+import { type LoopBudget, nextTurn } from '../waiting/loop-budget.js';
 import { Turnstile } from '../waiting/turnstile.js';
+import type { Waits } from '../waiting/waits.js';
 import { BaseLoan } from './base-loan.js';
+import { ConnectionFailures } from './connection-failures.js';
 import { copyInPieces } from './copy.js';
 import { DropReports } from './drop-reports.js';
-import type { AcceptOutcome, LoanMemory, SendMethod } from './hooks.js';
+import type { AcceptOutcome, LoanMemory, SendMethod, Subscribers } from './hooks.js';
 import { LoopHold } from './loop-hold.js';
 import { counted, inBytes, whoIsBehind } from './words.js';
 
-/** What every backend tells {@link BaseSender}. */
+/** What every backend tells {@link BaseSender}, and the parts that it hands in. */
 export interface BaseSenderSettings {
   readonly endpoint: string;
   readonly capabilities: Capabilities;
@@ -23,8 +25,31 @@ export interface BaseSenderSettings {
   readonly poolBytes?: number;
   /** How many receivers there can be. Default: as many as the transport can serve. */
   readonly maxReceivers?: number;
-  /** How long the event loop may be held, in microseconds. */
-  readonly spinMicroseconds: number;
+  /** Watches how long this sender holds the event loop. */
+  readonly budget: LoopBudget;
+  /** Where calls wait for room, for receivers, and for what is under way. */
+  readonly waits: Waits;
+  /** Those whom the sender serves. */
+  readonly subscribers: Subscribers;
+  /**
+   * Asked while nobody is connected. By default somebody may always come.
+   *
+   * @throws `PEER_DIED` if nobody can come any more.
+   */
+  readonly checkMayCome?: () => void;
+  /** Bytes in the caller's hands or not yet given back. */
+  readonly bytesOut: () => number;
+  /** Where connections are noted that this process has ended. By default there are none. */
+  readonly failures?: ConnectionFailures;
+  /** How payload leaves, for `Sender.stats`. */
+  readonly method: SendMethod;
+  /**
+   * How often to look again before a call gets into line to wait: for a transport where the other side can
+   * change the answer at any moment, in less time than it takes to wait. Default: 0.
+   */
+  readonly spins?: number;
+  /** Has whatever is watched keep the event loop alive, or stop it. By default nothing is watched. */
+  readonly keepAlive?: (on: boolean) => void;
 }
 
 const NOTHING: WaitOptions = {};
@@ -36,17 +61,23 @@ type Offered = AcceptOutcome | 'left';
 /**
  * The sending half of every backend: argument checks, lifecycle, loan accounting, order and waiting.
  *
- * A backend fills in the protected hooks. None of them waits, apart from `waitUntil`, `finish` and
- * `abandon`: they answer what is possible now, and `waitUntil` calls them again when something has changed.
+ * A backend fills in the protected hooks. None of them waits, apart from `end`: they answer what is possible
+ * now, and are called again when something has changed.
  */
 export abstract class BaseSender<M extends LoanMemory> implements Sender {
   readonly endpoint: string;
   readonly #capabilities: Capabilities;
   readonly #poolBytes: number | undefined;
   readonly #maxReceivers: number;
-  readonly #hold = new LoopHold('pageferry:Sender', (on) => this.keepAlive(on));
-  /** Watches how long this sender holds the event loop. */
-  protected readonly budget: LoopBudget;
+  readonly #budget: LoopBudget;
+  readonly #waits: Waits;
+  readonly #subscribers: Subscribers;
+  readonly #failures: ConnectionFailures;
+  readonly #checkMayCome: (() => void) | undefined;
+  readonly #bytesOut: () => number;
+  readonly #method: SendMethod;
+  readonly #spins: number;
+  readonly #hold: LoopHold;
   readonly #drops = new DropReports('loan', () => this.closed);
   readonly #borrowing = new Turnstile();
   readonly #sending = new Turnstile();
@@ -55,8 +86,6 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   #messagesSent = 0;
   #bytesSent = 0;
   #loansHeld = 0;
-  #connectionsFailed = 0;
-  #connectionFailure: unknown;
   #warnedOfLoans = false;
 
   protected constructor(settings: BaseSenderSettings) {
@@ -66,15 +95,15 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     this.#poolBytes = settings.poolBytes;
     // Nobody but the one at the other end can come.
     this.#maxReceivers = inheritedDescriptor(settings.endpoint) === undefined ? maxReceivers : 1;
-    this.budget = new LoopBudget(settings.spinMicroseconds);
-  }
-
-  /**
-   * How often to look again before a call gets into line to wait: for a transport where the other side
-   * can change the answer at any moment, in less time than it takes to wait.
-   */
-  protected get looks(): number {
-    return 0;
+    this.#budget = settings.budget;
+    this.#waits = settings.waits;
+    this.#subscribers = settings.subscribers;
+    this.#failures = settings.failures ?? new ConnectionFailures();
+    this.#checkMayCome = settings.checkMayCome;
+    this.#bytesOut = settings.bytesOut;
+    this.#method = settings.method;
+    this.#spins = settings.spins ?? 0;
+    this.#hold = new LoopHold('pageferry:Sender', settings.keepAlive ?? (() => undefined));
   }
 
   /** Memory for a message of `byteLength` bytes, or `undefined` while there is no room. */
@@ -84,46 +113,31 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   /**
    * Takes a message for every connected receiver, or none of them. Whoever answers `sent` owns the
    * memory from then on. Once a single receiver may see the message nothing throws any more, in here or
-   * in `hasLeft` and `isFlushed`: what fails then ends that connection ({@link connectionFailed}).
+   * in {@link settle}: what fails then ends that connection ({@link ConnectionFailures}).
    *
    * @param byteLength how much of `memory.bytes` to send.
    */
   protected abstract accept(memory: M, byteLength: number): AcceptOutcome;
-  /** True once everything that was accepted has left this process. May push it on. */
-  protected abstract hasLeft(): boolean;
-  /** True once every receiver is done with everything that was accepted. May push it on. */
-  protected abstract isFlushed(): boolean;
-  /** Resolves when `ready` is true; rejects with what it throws, `signal.reason`, or `CLOSED`. */
-  protected abstract waitUntil(ready: () => boolean, signal?: AbortSignal): Promise<void>;
-  /** Has every pending wait look at its condition again. */
-  protected abstract recheck(): void;
-  /** Snapshot for {@link Sender.receivers}. */
-  protected abstract listReceivers(): readonly ReceiverInfo[];
+  /** Pushes on what was accepted, as far as it goes, and takes in what has come back. Must not throw. */
+  protected abstract settle(): void;
+  /** Tells receivers, behind everything that was accepted, that nothing more comes. May be done in `end`. */
+  protected announceEnd(): void {
+    // Told at the end.
+  }
   /**
-   * How many receivers are connected; cheaper than the list.
+   * Frees everything.
    *
-   * @throws `PEER_DIED` if there is none and none can come any more.
+   * @param inOrder true once everything has left: the receivers are told. False for an immediate end, at most
+   *   once, possibly after or while the other one runs.
    */
-  protected abstract countReceivers(): number;
-  /** Bytes in the caller's hands or not yet given back. */
-  protected abstract bytesOut(): number;
-  protected abstract sendMethod(): SendMethod;
-  /**
-   * Orderly end, called once, after everything has left: tell the receivers, free everything.
-   * Pending waits must reject with `CLOSED`.
-   */
-  protected abstract finish(): Promise<void>;
-  /** Immediate end, called at most once, possibly after or while `finish` runs. */
-  protected abstract abandon(): Promise<void>;
-  /** Whether what this sender watches keeps the event loop alive. It does until this is called. */
-  protected keepAlive(_on: boolean): void {}
+  protected abstract end(inOrder: boolean): Promise<void>;
 
   get closed(): boolean {
     return this.#closing !== undefined || this.#abandoning !== undefined;
   }
 
   get receivers(): readonly ReceiverInfo[] {
-    return this.closed ? [] : this.listReceivers();
+    return this.closed ? [] : this.#listReceivers();
   }
 
   tryLoan(byteLength: number): Loan | undefined {
@@ -134,7 +148,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
 
   async loan(byteLength: number, options: WaitOptions = NOTHING): Promise<Loan> {
     if (this.#mayAnswerAtOnce(options)) {
-      for (let look = this.looks; look >= 0; look--) {
+      for (let spin = this.#spins; spin >= 0; spin--) {
         const loan = this.tryLoan(byteLength);
         if (loan) return loan;
       }
@@ -151,13 +165,13 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     checkWaitOptions(options);
     let lent: BaseLoan<M> | undefined;
     const sendCopy = async (signal: AbortSignal | undefined): Promise<SendOutcome> => {
-      const atOnce = this.budget.exhausted() ? undefined : this.tryLoan(bytes.length);
+      const atOnce = this.#budget.exhausted() ? undefined : this.tryLoan(bytes.length);
       const loan = (atOnce ?? (await this.#borrowInTurn(bytes.length, signal))) as BaseLoan<M>;
       lent = loan;
       try {
-        await copyInPieces(loan, bytes, this.budget);
+        await copyInPieces(loan, bytes, this.#budget);
         if (signal?.aborted) throw signal.reason;
-        const offered = this.budget.exhausted() ? 'full' : this.#offerAtOnce(loan);
+        const offered = this.#budget.exhausted() ? 'full' : this.#offerAtOnce(loan);
         return offered === 'left' ? 'sent' : await this.#sendInTurn(loan, offered, signal);
       } finally {
         loan.release();
@@ -175,8 +189,8 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     checkWaitOptions(options);
     await withDeadline(
       options,
-      (signal) => this.waitUntil(() => count === 0 || this.countReceivers() >= count, signal),
-      () => `${this.countReceivers()} of ${counted(count, 'receiver')} connected${this.#place()}`,
+      (signal) => this.#waits.until(() => count === 0 || this.#countReceivers() >= count, signal),
+      () => `${this.#countReceivers()} of ${counted(count, 'receiver')} connected${this.#place()}`,
     );
   }
 
@@ -185,8 +199,8 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     checkWaitOptions(options);
     await withDeadline(
       options,
-      (signal) => this.waitUntil(() => this.isFlushed(), signal),
-      () => `not everything has come back: ${whoIsBehind(this.listReceivers())}`,
+      (signal) => this.#waits.until(() => this.#isIdle(), signal),
+      () => `not everything has come back: ${whoIsBehind(this.#listReceivers())}`,
     );
   }
 
@@ -195,14 +209,14 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     if (this.#closing === undefined) {
       this.#closing = this.#closeInOrder(options);
       // Calls that wait for a loan, or to be accepted, learn of it now.
-      this.recheck();
+      this.#waits.wake();
     }
     return this.#closing;
   }
 
   destroy(): Promise<void> {
     if (this.#abandoning === undefined) {
-      this.#abandoning = this.abandon();
+      this.#abandoning = this.#end(false);
       this.#hold.end();
     }
     return this.#abandoning;
@@ -223,29 +237,16 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   }
 
   stats(): SenderStats {
+    const failures = this.#failures;
     return {
       messagesSent: this.#messagesSent,
       bytesSent: this.#bytesSent,
       loansHeld: this.closed ? 0 : this.#loansHeld,
-      bytesOut: this.closed ? 0 : this.bytesOut(),
-      connectionsFailed: this.#connectionsFailed,
-      ...(this.#connectionsFailed === 0 ? {} : { connectionFailure: this.#connectionFailure }),
-      ...this.sendMethod(),
+      bytesOut: this.closed ? 0 : this.#currentBytesOut(),
+      connectionsFailed: failures.count,
+      ...(failures.count === 0 ? {} : { connectionFailure: failures.last }),
+      ...this.#method,
     };
-  }
-
-  /**
-   * For backends: notes that a connection is ended by a failure of this process, not of its peer. There
-   * may be no call that it could be thrown from, so that `stats` and a process warning tell of it.
-   */
-  protected connectionFailed(error: unknown): void {
-    this.#connectionsFailed++;
-    this.#connectionFailure = error;
-    process.emitWarning(
-      `the connection to a receiver was ended, because ${messageOf(error)}`,
-      'PageferryWarning',
-      'PAGEFERRY_CONNECTION_FAILED',
-    );
   }
 
   /** For `BaseLoan` only. */
@@ -279,7 +280,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     if (this.closed) return;
     this.free(loan.memory);
     // Another call may wait for this room.
-    if (this.#borrowing.busy) this.recheck();
+    if (this.#borrowing.busy) this.#waits.wake();
   }
 
   /** For `BaseLoan` only. */
@@ -294,7 +295,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
    */
   #mayAnswerAtOnce(options: WaitOptions): boolean {
     if (options !== NOTHING) checkMayWait(options);
-    return !this.budget.exhausted();
+    return !this.#budget.exhausted();
   }
 
   #lend(byteLength: number): BaseLoan<M> | undefined {
@@ -310,7 +311,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     this.#checkOpen();
     checkMessageLength(byteLength, this.#capabilities.maxMessageBytes);
     return this.#borrowing.pass(async () => {
-      if (this.budget.exhausted()) await nextTurn();
+      if (this.#budget.exhausted()) await nextTurn();
       return this.#borrow(byteLength, signal);
     }, signal);
   }
@@ -320,7 +321,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     // Who has lent nothing out cannot wait for itself.
     const forget = this.#loansHeld === 0 ? undefined : eachSecond(() => this.#warnOfLoans());
     try {
-      await this.waitUntil(() => {
+      await this.#waits.until(() => {
         this.#checkOpen();
         loan = this.#lend(byteLength);
         return loan !== undefined;
@@ -334,7 +335,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   /** Says it once if a loan waits for room that nobody but this program can give. */
   #warnOfLoans(): void {
     if (this.#warnedOfLoans || this.closed || this.#loansHeld === 0) return;
-    if (whoIsBehind(this.listReceivers()) !== '') return;
+    if (whoIsBehind(this.#listReceivers()) !== '') return;
     this.#warnedOfLoans = true;
     process.emitWarning(
       `a loan waits for room that only this program can give: no receiver holds anything, and ` +
@@ -352,7 +353,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
 
   /** `1 MiB out of a pool of 1 MiB`. */
   #poolInWords(): string {
-    const out = inBytes(this.bytesOut());
+    const out = inBytes(this.#currentBytesOut());
     return this.#poolBytes === undefined ? out : `${out} of a pool of ${inBytes(this.#poolBytes)}`;
   }
 
@@ -361,13 +362,13 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
       this.#loansHeld === 0
         ? ''
         : `${counted(this.#loansHeld, 'loan')} of this program, neither sent nor released`;
-    const holders = [whoIsBehind(this.listReceivers()), loans].filter((who) => who !== '');
+    const holders = [whoIsBehind(this.#listReceivers()), loans].filter((who) => who !== '');
     const out = `no room for ${inBytes(byteLength)}: ${this.#poolInWords()} are out`;
     return holders.length === 0 ? out : `${out} (${holders.join('; ')})`;
   }
 
   #whyNotSent(loan: BaseLoan<M>): string {
-    const behind = whoIsBehind(this.listReceivers());
+    const behind = whoIsBehind(this.#listReceivers());
     const what = loan.held ? 'the message was not accepted' : 'the message has not left whole';
     return behind === '' ? what : `${what}: it waits for ${behind}`;
   }
@@ -395,8 +396,9 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     if (this.#sending.busy) return 'full';
     loan.checkOwned();
     let outcome = this.#offer(loan);
-    for (let look = this.looks; look > 0 && outcome === 'full'; look--) outcome = this.#offer(loan);
-    return outcome === 'sent' && this.hasLeft() ? 'left' : outcome;
+    for (let spin = this.#spins; spin > 0 && outcome === 'full'; spin--)
+      outcome = this.#offer(loan);
+    return outcome === 'sent' && this.#subscribers.hasLeft ? 'left' : outcome;
   }
 
   #sendInTurn(
@@ -405,7 +407,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     signal: AbortSignal | undefined,
   ): Promise<SendOutcome> {
     return this.#sending.pass(async () => {
-      if (this.budget.exhausted()) await nextTurn();
+      if (this.#budget.exhausted()) await nextTurn();
       return this.#sendSlowly(loan, first, signal);
     }, signal);
   }
@@ -417,23 +419,27 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   ): Promise<SendOutcome> {
     let outcome = first;
     if (outcome === 'full') {
-      await this.waitUntil(() => {
+      await this.#waits.until(() => {
         loan.checkOwned();
         outcome = this.#offer(loan);
         return outcome !== 'full';
       }, signal);
     }
-    if (outcome === 'sent') await this.waitUntil(() => this.hasLeft(), signal);
+    if (outcome === 'sent') await this.#waits.until(() => this.#hasLeft(), signal);
     return outcome;
   }
 
   async #closeInOrder(options: WaitOptions): Promise<void> {
-    await null; // From here on `closed` is true: `hasLeft` may say goodbye too, and wait for that.
+    await null; // From here on `closed` is true.
+    const leave = (signal: AbortSignal | undefined): Promise<void> => {
+      if (this.#abandoning === undefined) this.announceEnd();
+      return this.#waits.until(() => this.#hasLeft(), signal);
+    };
     try {
       await withDeadline(
         options,
-        (signal) => this.waitUntil(() => this.hasLeft(), signal),
-        () => `not everything has left: ${whoIsBehind(this.listReceivers())}`,
+        leave,
+        () => `not everything has left: ${whoIsBehind(this.#listReceivers())}`,
       );
     } catch (error) {
       const alreadyDestroyed = this.#abandoning !== undefined;
@@ -443,14 +449,44 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     }
     if (this.#abandoning !== undefined) return await this.#abandoning;
     this.#hold.end();
-    await this.finish();
+    await this.#end(true);
+  }
+
+  async #end(inOrder: boolean): Promise<void> {
+    // Before anything is freed: who waits must not look at it any more.
+    await this.end(inOrder);
+    this.#waits.fail(new PageferryError('CLOSED', 'this sender is closed'));
+  }
+
+  #hasLeft(): boolean {
+    if (this.#subscribers.hasLeft) return true;
+    this.settle();
+    return this.#subscribers.hasLeft;
+  }
+
+  #isIdle(): boolean {
+    this.settle();
+    return this.#subscribers.isIdle;
+  }
+
+  #countReceivers(): number {
+    this.settle();
+    const count = this.#subscribers.count();
+    if (count === 0) this.#checkMayCome?.();
+    return count;
+  }
+
+  #listReceivers(): readonly ReceiverInfo[] {
+    this.settle();
+    return this.#subscribers.list();
+  }
+
+  #currentBytesOut(): number {
+    this.settle();
+    return this.#bytesOut();
   }
 
   #checkOpen(): void {
     if (this.closed) throw new PageferryError('CLOSED', 'this sender is closed');
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

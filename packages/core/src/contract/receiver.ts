@@ -79,6 +79,16 @@ export interface SpliceResult {
   readonly userSpaceCopies: number;
 }
 
+/** What is known of a message before it is received. */
+export interface MessageInfo {
+  /** Length of the whole message in bytes. */
+  readonly byteLength: number;
+  /** Number of the message, counted by the sender from 0. */
+  readonly sequence: number;
+  /** Bytes of it that an interrupted `spliceTo` has moved on: so many fewer are still to come. */
+  readonly offset: number;
+}
+
 /** Counters of a receiver since it was created. A snapshot. */
 export interface ReceiverStats {
   /** Messages handed to the caller or moved on whole. */
@@ -124,6 +134,16 @@ export interface Receiver extends AsyncDisposable, AsyncIterable<Delivery> {
    * @throws as `receive`, without the waiting.
    */
   tryReceive(): Delivery | undefined;
+  /**
+   * Tells of the next message, without receiving it: how long it is, before there is memory for it.
+   * `undefined` while none is announced or another call waits for it, and at the end. It need not be here
+   * whole.
+   *
+   * A receiver that may miss messages does not miss this one any more.
+   *
+   * @throws as `tryReceive`.
+   */
+  peek(): MessageInfo | undefined;
   /**
    * Waits for one message and takes what else is here, up to `max`. An empty array is the end.
    *

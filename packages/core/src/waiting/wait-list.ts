@@ -1,4 +1,5 @@
 import { onAbort } from './on-abort.js';
+import type { Waits } from './waits.js';
 
 interface Waiter {
   readonly ready: () => boolean;
@@ -10,7 +11,7 @@ interface Waiter {
  * Waiters that are parked until their condition holds. Whoever changes the state calls
  * {@link WaitList.wake}. Waiters are checked in the order in which they came.
  */
-export class WaitList {
+export class WaitList implements Waits {
   readonly #waiters = new Set<Waiter>();
   readonly #arm: (() => void) | undefined;
   #failure: unknown;
@@ -24,18 +25,11 @@ export class WaitList {
     this.#arm = arm;
   }
 
-  /** How many waiters are parked. */
-  get size(): number {
+  get parked(): number {
     return this.#waiters.size;
   }
 
-  /**
-   * Resolves when `ready` returns true; it may have side effects and is not called again then.
-   *
-   * @throws what `ready` throws, `signal.reason` when the signal fires, and the argument of
-   *   {@link fail}.
-   */
-  wait(ready: () => boolean, signal?: AbortSignal): Promise<void> {
+  until(ready: () => boolean, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       this.throwIfOver(signal);
       if (ready()) {
@@ -69,14 +63,12 @@ export class WaitList {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** Checks every waiter's condition; call it after any change that could make one true. */
   wake(): void {
     for (const waiter of this.#waiters) this.#check(waiter);
     if (this.#waiters.size === 0 || !this.#arm || !this.#tryToArm(this.#arm)) return;
     for (const waiter of this.#waiters) this.#check(waiter);
   }
 
-  /** Rejects every waiter, and every later one, with `error`. */
   fail(error: unknown): void {
     this.#failure = error;
     for (const waiter of this.#waiters) waiter.reject(error);

@@ -1,73 +1,95 @@
 import {
   BaseReceiver,
-  type DeliveryMemory,
-  PageferryError,
-  type SpliceResult,
+  ByteQuota,
+  type InboundMessage,
+  LoopBudget,
+  type MoveTarget,
+  type SpliceMethod,
   WaitList,
 } from '@pageferry/core';
 import { capabilities } from './fake-sender.js';
 
+/** A message of which a test decides what is here. */
+export interface FakeMessage extends InboundMessage {
+  bytes: Uint8Array;
+  offset: number;
+  /** False while it has not come whole. */
+  isWhole: boolean;
+}
+
 /** A backend whose messages the test puts there. */
-export class FakeReceiver extends BaseReceiver<DeliveryMemory> {
-  readonly #waits = new WaitList();
-  readonly #messages: (DeliveryMemory | 'end' | Error)[] = [];
+export class FakeReceiver extends BaseReceiver<FakeMessage> {
+  readonly #waits: WaitList;
+  readonly #messages: (FakeMessage | 'end' | Error)[] = [];
   readonly calls: string[] = [];
-  /** What `tryMoveTo` answers; a number counts once, as what was moved then. */
-  atOnce: SpliceResult | 'end' | number = 0;
-  /** What `moveTo` was asked. */
-  readonly moves: unknown[][] = [];
+  /** How many bytes `tryMove` moves. */
+  atOnce = 0;
+  /** What `tryMove` and `move` were asked. */
+  readonly moves: MoveTarget[] = [];
+  /** What `move` throws, after it has moved half of what is left. */
+  moveFails: Error | undefined;
   #next = 0;
 
-  constructor(spinMicroseconds = 1e9, tee = false) {
-    super({ capabilities: { ...capabilities, tee }, spinMicroseconds });
+  constructor(spinMicroseconds = 1e9, tee = false, quota = new ByteQuota(1e9)) {
+    const waits = new WaitList();
+    super({
+      capabilities: { ...capabilities, tee },
+      budget: new LoopBudget(spinMicroseconds),
+      waits,
+      quota,
+    });
+    this.#waits = waits;
   }
 
   /** A message of `byteLength` bytes arrives. */
-  arrive(byteLength: number, offset = 0): void {
+  arrive(byteLength: number, isWhole = true): FakeMessage {
     const bytes = new Uint8Array(byteLength).fill(this.#next);
-    this.#messages.push({ bytes, sequence: this.#next++, offset });
+    const message = { byteLength, bytes, sequence: this.#next++, offset: 0, isWhole };
+    this.#messages.push(message);
     this.#waits.wake();
+    return message;
   }
   /** The sender ends, in good order or with an error. */
   end(how: 'end' | Error = 'end'): void {
     this.#messages.push(how);
     this.#waits.wake();
   }
+  /** Something has changed. */
+  wake(): void {
+    this.#waits.wake();
+  }
 
-  protected override poll(): DeliveryMemory | 'end' | undefined {
+  protected override next(): FakeMessage | 'end' | undefined {
     const next = this.#messages[0];
     if (next instanceof Error) throw next;
     if (next === undefined || next === 'end') return next;
     this.#messages.shift();
     return next;
   }
-  protected override waitUntil(ready: () => boolean, signal?: AbortSignal): Promise<void> {
-    return this.#waits.wait(ready, signal);
+  protected override gather(message: FakeMessage): boolean {
+    if (message.isWhole) message.bytes = message.bytes.subarray(message.offset);
+    return message.isWhole;
   }
-  protected override giveBack(memory: DeliveryMemory): void {
-    this.calls.push(`giveBack ${memory.sequence}`);
+  protected override tryMove(message: FakeMessage, target: MoveTarget): SpliceMethod | undefined {
+    this.moves.push(target);
+    const moved = Math.min(this.atOnce, message.byteLength - message.offset);
+    message.offset += moved;
+    this.atOnce -= moved;
+    return message.offset === message.byteLength ? 'splice' : undefined;
   }
-  protected override tryMoveTo(): SpliceResult | 'end' | number {
-    const answer = this.atOnce;
-    if (typeof answer === 'number') this.atOnce = 0;
-    return answer;
+  protected override async move(message: FakeMessage, target: MoveTarget): Promise<SpliceMethod> {
+    this.moves.push(target);
+    if (this.moveFails !== undefined) {
+      message.offset += (message.byteLength - message.offset) >> 1;
+      throw this.moveFails;
+    }
+    message.offset = message.byteLength;
+    return 'read-write';
   }
-  protected override async moveTo(
-    ...args: Parameters<BaseReceiver<DeliveryMemory>['moveTo']>
-  ): Promise<SpliceResult | undefined> {
-    this.moves.push(args);
-    let message: DeliveryMemory | 'end' | undefined;
-    await this.waitUntil(() => {
-      message = this.poll();
-      return message !== undefined;
-    }, args[2]);
-    const moved = message as DeliveryMemory | 'end' | undefined;
-    if (moved === undefined || moved === 'end') return undefined;
-    const { bytes, sequence } = moved;
-    return { byteLength: bytes.length, sequence, method: 'read-write', userSpaceCopies: 2 };
+  protected override giveBack(message: FakeMessage): void {
+    this.calls.push(`giveBack ${message.sequence}`);
   }
   protected override async hangUp(): Promise<void> {
     this.calls.push('hangUp');
-    this.#waits.fail(new PageferryError('CLOSED', 'closed'));
   }
 }

@@ -3,7 +3,7 @@ import {
   BaseSender,
   type Capabilities,
   type LoanMemory,
-  PageferryError,
+  LoopBudget,
   WaitList,
 } from '@pageferry/core';
 
@@ -19,33 +19,67 @@ export const capabilities: Capabilities = {
   inheritedEndpoint: false,
 };
 
+/** What the test has the receivers do. */
+interface Answers {
+  left: boolean;
+  flushed: boolean;
+  connected: number;
+  out: number;
+}
+
 /** A backend whose every answer the test decides. */
 export class FakeSender extends BaseSender<LoanMemory> {
-  readonly #waits = new WaitList();
+  readonly #waits: WaitList;
+  readonly #answers: Answers;
   /** What the backend was asked to do, in order. */
   readonly calls: string[] = [];
   /** Lengths of what was accepted. */
   readonly accepted: number[] = [];
   /** How many loans may be out. */
   room = Number.POSITIVE_INFINITY;
-  out = 0;
   outcome: AcceptOutcome = 'sent';
-  left = true;
-  flushed = true;
-  connected = 1;
   failure: Error | undefined;
   /** Whether nobody can change a message any more once it was offered. */
   seals = false;
 
   constructor(spinMicroseconds = 1e9) {
-    super({ endpoint: '/fake', capabilities, spinMicroseconds });
+    const waits = new WaitList();
+    const answers: Answers = { left: true, flushed: true, connected: 1, out: 0 };
+    super({
+      endpoint: '/fake',
+      capabilities,
+      budget: new LoopBudget(spinMicroseconds),
+      waits,
+      subscribers: {
+        list: () => [{ id: 1, messagesBehind: 0, bytesBehind: 0 }],
+        count: () => answers.connected,
+        get hasLeft() {
+          return answers.left;
+        },
+        get isIdle() {
+          return answers.flushed;
+        },
+      },
+      bytesOut: () => answers.out,
+      method: { method: 'fake', methodReason: 'it is a test' },
+    });
+    this.#waits = waits;
+    this.#answers = answers;
+  }
+
+  get out(): number {
+    return this.#answers.out;
+  }
+  set out(out: number) {
+    this.#answers.out = out;
   }
 
   /** Changes what the backend answers, and says so. */
-  change(
-    changes: Partial<Pick<FakeSender, 'room' | 'outcome' | 'left' | 'flushed' | 'connected'>>,
-  ) {
-    Object.assign(this, changes);
+  change(changes: Partial<Pick<FakeSender, 'room' | 'outcome'> & Answers>) {
+    const { room, outcome, ...answers } = changes;
+    if (room !== undefined) this.room = room;
+    if (outcome !== undefined) this.outcome = outcome;
+    Object.assign(this.#answers, answers);
     this.#waits.wake();
   }
 
@@ -68,36 +102,8 @@ export class FakeSender extends BaseSender<LoanMemory> {
     }
     return this.outcome;
   }
-  protected override hasLeft(): boolean {
-    return this.left;
-  }
-  protected override isFlushed(): boolean {
-    return this.flushed;
-  }
-  protected override waitUntil(ready: () => boolean, signal?: AbortSignal): Promise<void> {
-    return this.#waits.wait(ready, signal);
-  }
-  protected override recheck(): void {
-    this.#waits.wake();
-  }
-  protected override listReceivers() {
-    return [{ id: 1, messagesBehind: 0, bytesBehind: 0 }];
-  }
-  protected override countReceivers(): number {
-    return this.connected;
-  }
-  protected override bytesOut(): number {
-    return this.out;
-  }
-  protected override sendMethod() {
-    return { method: 'fake', methodReason: 'it is a test' };
-  }
-  protected override async finish(): Promise<void> {
-    this.calls.push('finish');
-    this.#waits.fail(new PageferryError('CLOSED', 'closed'));
-  }
-  protected override async abandon(): Promise<void> {
-    this.calls.push('abandon');
-    this.#waits.fail(new PageferryError('CLOSED', 'closed'));
+  protected override settle(): void {}
+  protected override async end(inOrder: boolean): Promise<void> {
+    this.calls.push(inOrder ? 'finish' : 'abandon');
   }
 }

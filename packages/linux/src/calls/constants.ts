@@ -116,3 +116,6 @@ export const ETOOMANYREFS = 109;
 export const ETIMEDOUT = 110;
 export const ECONNREFUSED = 111;
 export const EINPROGRESS = 115;
+
+/** What a pipe that says it is ready takes without blocking, in bytes (pipe(7)); terminals do the same. */
+export const PIPE_BUF = 4096;

@@ -1,4 +1,4 @@
-import { PLACE_UNIT } from '../protocol.js';
+import { PLACE_UNIT } from '../layout.js';
 import { alignUp } from './ranges.js';
 
 /** From this size on, slots begin on a page: such messages may go to `O_DIRECT` files. */

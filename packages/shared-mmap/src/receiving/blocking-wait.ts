@@ -27,7 +27,7 @@ export function blockUntilNews(
   deadline: number,
 ): void {
   const hasNews = (): boolean =>
-    connection.deliveriesKnown() !== 0 || connection.finished || connection.isCutOff;
+    connection.deliveries.known() !== 0 || connection.finished || connection.isCutOff;
   const start = clock.now();
   const spinEnd = Math.min(start + spinMicroseconds / 1000, deadline);
   for (let now = start; now < spinEnd; now = clock.now()) {

@@ -1,122 +1,73 @@
-import { createEntry, type ReceiverConnection, senderMisbehaved } from '@pageferry/connection';
-import type { PageferryError } from '@pageferry/core';
-import { DELIVERY, PLACE_UNIT, TICKET_OWN_MEMORY } from '../protocol.js';
+import type { ReceiverConnection } from '@pageferry/connection';
+import { isPageferryError, type PageferryError } from '@pageferry/core';
+import { EMFILE, systemCallError } from '@pageferry/linux';
+import type { DeliveryConsumer } from '../queue/delivery-queue.js';
+import type { DeliveryReader } from '../queue/delivery-reader.js';
+import type { InboundMessage } from './inbound-message.js';
+import type { MessageMemories } from './message-memories.js';
 
-/** What an {@link Inbox} needs. */
+/** What an {@link Inbox} needs. It owns none of it. */
 export interface InboxSettings {
-  readonly connection: ReceiverConnection;
-  /** Whether the sender may take messages back. */
-  readonly mayDrop: boolean;
-  /** Number of the first message that will come. */
-  readonly firstSequence: number;
-  /** Bytes of payload memory. */
-  readonly payloadBytes: number;
+  readonly connection: ReceiverConnection<DeliveryConsumer>;
+  readonly reader: DeliveryReader;
+  readonly memories: MessageMemories;
+  /** Whether the receiver may miss messages. */
+  readonly mayMiss: boolean;
 }
 
-/** Reads the delivery queue, and believes nothing in it that was not checked. */
+/** Takes messages out of the queue, and gives them back to the sender. */
 export class Inbox {
-  readonly #connection: ReceiverConnection;
-  readonly #mayDrop: boolean;
-  readonly #payloadBytes: number;
-  readonly #entry = createEntry();
-  #nextSequence: number;
-  /** Numbers that were left out. */
-  #dropped = 0;
-  #lost = 0;
-  // The message that was taken last; fields, so that no message costs an object more.
-  /** Its number. */
-  sequence = -1;
-  /** Its length. */
-  byteLength = 0;
-  /** Where it begins in the payload memory, in bytes. */
-  offset = 0;
-  /** What to return, as it came. */
-  ticket = 0;
+  readonly #settings: InboxSettings;
+  /** True if a message was read that could not be shown yet. */
+  #isRead = false;
+  #failure: PageferryError | undefined;
 
-  constructor({ connection, mayDrop, firstSequence, payloadBytes }: InboxSettings) {
-    this.#connection = connection;
-    this.#mayDrop = mayDrop;
-    this.#payloadBytes = payloadBytes;
-    this.#nextSequence = firstSequence;
-  }
-
-  /** Counts the message that was taken last as one that this side has lost. */
-  noteLost(): void {
-    this.#lost++;
+  constructor(settings: InboxSettings) {
+    this.#settings = settings;
   }
 
   /**
-   * Messages that this receiver has missed: as the numbers of those that came tell, and those dropped since
-   * then, as the sender tells.
-   */
-  get messagesDropped(): number {
-    // Kept to 32 bits; 0 if the sender tells nothing. One that says nonsense spoils this number alone.
-    const { dropped } = this.#connection;
-    const since = dropped === 0 ? 0 : Math.max((dropped - this.#dropped) | 0, 0);
-    return this.#dropped + this.#lost + since;
-  }
-
-  /** True if the message that was taken last lies in memory of its own. */
-  get own(): boolean {
-    return isOwn(this.ticket);
-  }
-
-  /**
-   * Takes the next message: `'message'`, or `'end'` after an orderly end.
+   * The next message, which is taken; `'end'` after an orderly end. What the sender did wrong stays wrong;
+   * until it can be shown, a message stays the next one.
    *
-   * @throws `PEER_DIED` when everything that was published is drained, `PEER_MISBEHAVED`.
+   * @throws `PEER_DIED`, `PEER_MISBEHAVED`, `PEER_REJECTED`, `SYSTEM_CALL_FAILED`.
    */
-  next(): 'message' | 'end' | undefined {
-    const connection = this.#connection;
-    const entry = this.#entry;
-    const known = connection.deliveriesKnown() || connection.lookAgain();
-    if (known === 0) return undefined;
-    if (typeof known === 'string') return known;
-    if (this.#mayDrop) {
-      if (!connection.claimDelivery(entry)) return undefined;
-    } else {
-      if (known < 0 || known > connection.capacity) throw strayQueue(known);
-      connection.takeDelivery(entry);
+  next(): InboundMessage | 'end' | undefined {
+    if (this.#failure !== undefined) throw this.#failure;
+    const { reader, memories } = this.#settings;
+    try {
+      const found = this.#isRead ? 'message' : reader.next();
+      if (found !== 'message') return found;
+      this.#isRead = true;
+      const message = memories.open(reader);
+      this.#isRead = false;
+      return message === 'lost' ? this.#lose() : message;
+    } catch (error) {
+      // What ends the connection ends it for good.
+      if (isPageferryError(error) && error.code.startsWith('PEER_')) this.#failure = error;
+      throw error;
     }
-    const byteLength = (entry[DELIVERY.byteLength] as number) >>> 0;
-    const offset = ((entry[DELIVERY.place] as number) >>> 0) * PLACE_UNIT;
-    const ticket = entry[DELIVERY.ticket] as number;
-    const low = entry[DELIVERY.sequence] as number;
-    if (ticket < 0) throw senderMisbehaved('a message names no slot');
-    // Memory of its own is checked when it is mapped.
-    if (offset + byteLength > this.#payloadBytes && !isOwn(ticket)) {
-      throw strayMessage(byteLength, offset);
-    }
-    if (this.#mayDrop)
-      this.#skipTo((entry[DELIVERY.sequenceHigh] as number) * 2 ** 32 + (low >>> 0));
-    else if (low !== (this.#nextSequence | 0)) throw outOfOrder();
-    this.byteLength = byteLength;
-    this.offset = offset;
-    this.ticket = ticket;
-    this.sequence = this.#nextSequence++;
-    return 'message';
   }
 
-  /** Counts those before message number `sequence` as dropped. */
-  #skipTo(sequence: number): void {
-    if (sequence < this.#nextSequence || sequence > Number.MAX_SAFE_INTEGER) throw outOfOrder();
-    this.#dropped += sequence - this.#nextSequence;
-    this.#nextSequence = sequence;
+  /** Gives a message back to the sender, who may use its memory again. */
+  giveBack(message: InboundMessage): void {
+    this.#settings.memories.giveBack(message);
+    this.#settings.connection.giveBack(message.ticket, message.sequence | 0);
   }
-}
 
-function isOwn(ticket: number): boolean {
-  return (ticket & TICKET_OWN_MEMORY) !== 0;
-}
-
-function outOfOrder(): PageferryError {
-  return senderMisbehaved('its messages are out of order');
-}
-
-function strayQueue(known: number): PageferryError {
-  return senderMisbehaved(known < 0 ? 'its queue runs backwards' : 'its queue overflows');
-}
-
-function strayMessage(byteLength: number, offset: number): PageferryError {
-  return senderMisbehaved(`a message reaches beyond its memory: ${byteLength} bytes at ${offset}`);
+  /**
+   * Gives the message that was read last back, because its memory is lost. Who may miss messages gets the
+   * next one.
+   *
+   * @throws `SYSTEM_CALL_FAILED` (`EMFILE`), once.
+   */
+  #lose(): InboundMessage | 'end' | undefined {
+    const { connection, reader, mayMiss } = this.#settings;
+    const { sequence, ticket } = reader;
+    reader.noteLost();
+    connection.giveBack(ticket, sequence | 0);
+    if (mayMiss) return this.next();
+    const what = `the memory of message ${sequence} is lost: this process had no descriptor left for it`;
+    throw systemCallError('recvmsg', -EMFILE, what);
+  }
 }

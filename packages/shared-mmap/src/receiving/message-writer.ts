@@ -6,6 +6,7 @@ import {
   MSG_DONTWAIT,
   O_DIRECT,
   O_NONBLOCK,
+  PIPE_BUF,
   POLLOUT,
   S_IFMT,
   S_IFREG,
@@ -15,6 +16,7 @@ import {
   waitUntilReady,
   writeToFileOnThread,
 } from '@pageferry/linux';
+import type { InboundMessage } from './inbound-message.js';
 
 /** What a {@link MessageWriter} needs. It owns none of it. */
 export interface MessageWriterSettings {
@@ -25,9 +27,6 @@ export interface MessageWriterSettings {
 
 /** How much of a message goes at once: an abort takes effect in between. */
 const PIECE_BYTES = 1024 * 1024;
-
-/** What a pipe or a terminal that says it is ready takes without blocking (`PIPE_BUF`, pipe(7)). */
-const SURE_BYTES = 4096;
 
 /** A multiple of every block size in use: direct I/O takes nothing less. */
 const BLOCK_BYTES = 4096;
@@ -49,28 +48,24 @@ export class MessageWriter {
   }
 
   /**
-   * Writes `bytes` to `fd` from where `progress` stands, and moves that on. Once it is over, no thread
-   * uses them any more.
+   * Writes what is left of `message` to `fd`. Ends early if a program detaches the bytes. Once it is over, no
+   * thread uses them any more.
    *
    * @throws `signal.reason`, `SYSTEM_CALL_FAILED`.
    */
-  async write(
-    fd: number,
-    bytes: Uint8Array,
-    progress: { moved: number },
-    signal: AbortSignal,
-  ): Promise<void> {
+  async write(fd: number, message: InboundMessage, signal: AbortSignal): Promise<void> {
     const { calls, budget, spinMicroseconds } = this.#settings;
     const { write, most, waits } = this.#wayTo(fd);
-    while (progress.moved < bytes.length) {
+    const { bytes } = message;
+    while (message.offset < bytes.length) {
       if (budget.exhausted()) await nextTurn();
       if (signal.aborted) throw signal.reason;
       if (waits) await waitUntilReady(calls, fd, POLLOUT, spinMicroseconds, signal);
-      const length = Math.min(most, bytes.length - progress.moved);
-      const count = await write(bytes, progress.moved, length);
+      const length = Math.min(most, bytes.length - message.offset);
+      const count = await write(bytes, message.offset, length);
       if (count === -EAGAIN) await waitUntilReady(calls, fd, POLLOUT, spinMicroseconds, signal);
       else if (count < 0) throw systemCallError('write', count);
-      else progress.moved += count;
+      else message.offset += count;
     }
   }
 
@@ -92,7 +87,7 @@ export class MessageWriter {
       default: {
         const write: Write = (bytes, offset, length) => calls.write(fd, bytes, offset, length);
         const blocks = (flags & O_NONBLOCK) === 0;
-        return { write, most: blocks ? SURE_BYTES : most, waits: blocks };
+        return { write, most: blocks ? PIPE_BUF : most, waits: blocks };
       }
     }
   }

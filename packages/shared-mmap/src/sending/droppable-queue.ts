@@ -1,6 +1,6 @@
-import type { ClaimableProducer } from '@pageferry/connection';
+import { PLACE_UNIT } from '../layout.js';
 import type { Slot } from '../memory/slot.js';
-import { PLACE_UNIT } from '../protocol.js';
+import type { ClaimableProducer } from '../queue/claimable-queue.js';
 
 /**
  * What a receiver that may miss messages has not taken yet, as far as its sender knows, so that the

@@ -1,9 +1,17 @@
-import { createEntry, type SenderConnection, WAITS_FOR } from '@pageferry/connection';
+import {
+  createEntry,
+  type QueueProducer,
+  type SenderConnection,
+  WAITS_FOR,
+} from '@pageferry/connection';
 import type { PeerCredentials } from '@pageferry/core';
 import type { LinuxCalls, OwnedFd } from '@pageferry/linux';
+import { PLACE_UNIT, RETURN, SENDER_WORDS, TICKET_OWN_MEMORY } from '../layout.js';
 import type { Slot } from '../memory/slot.js';
-import { type BehindPolicy, PLACE_UNIT, RETURN, TICKET_OWN_MEMORY } from '../protocol.js';
+import type { BehindPolicy } from '../protocol.js';
+import { ClaimableProducer } from '../queue/claimable-queue.js';
 import { DroppableQueue } from './droppable-queue.js';
+import { MemoryChannel } from './memory-channel.js';
 import { PassedMemories } from './passed-memories.js';
 import { PassingPause } from './passing-pause.js';
 import type { SharedMmapReceiverInfo } from './receiver-info.js';
@@ -36,6 +44,8 @@ const MAX_OWN_MEMORIES = 16;
 export class Lane {
   readonly #settings: LaneSettings;
   readonly #connection: SenderConnection;
+  readonly #deliveries: QueueProducer;
+  readonly #channel: MemoryChannel;
   readonly #maskLow: number;
   readonly #maskHigh: number;
   readonly #entry = createEntry();
@@ -59,10 +69,11 @@ export class Lane {
     const { index, policy, connection } = settings;
     this.#maskLow = index < 32 ? 1 << index : 0;
     this.#maskHigh = index < 32 ? 0 : 1 << (index - 32);
-    const { claimable } = connection;
-    if (claimable !== undefined) {
-      const { capacity } = connection;
-      this.#droppable = new DroppableQueue(claimable, capacity, policy === 'drop-oldest');
+    const { deliveries, capacity } = connection;
+    this.#deliveries = deliveries;
+    this.#channel = new MemoryChannel(connection);
+    if (deliveries instanceof ClaimableProducer) {
+      this.#droppable = new DroppableQueue(deliveries, capacity, policy === 'drop-oldest');
     }
   }
 
@@ -130,7 +141,7 @@ export class Lane {
     // A message that may be missed does not wait.
     if (!this.mayMiss && outcome === 'later') {
       this.#pause.failed();
-      this.#broken ||= this.#memories?.areHoarded(this.#connection.memoriesUnheard()) === true;
+      this.#broken ||= this.#memories?.areHoarded(this.#channel.unheard) === true;
       if (this.#broken) return true;
     }
     if (outcome === 'sent') this.#pause.succeeded();
@@ -202,14 +213,14 @@ export class Lane {
   /** Takes in what the receiver has given back. */
   collect(): void {
     const connection = this.#connection;
-    const available = connection.returnsAvailable();
+    const available = connection.returns.available();
     if (available === 0) return;
     if (available < 0 || available > this.#underWay) {
       this.#broken = true;
       return;
     }
     for (let count = 0; count < available; count++) {
-      connection.takeReturn(this.#entry);
+      connection.returns.shift(this.#entry);
       const ticket = (this.#entry[RETURN.ticket] as number) & ~TICKET_OWN_MEMORY;
       const slot = this.#settings.slot(ticket);
       const sequence = this.#entry[RETURN.sequence];
@@ -289,11 +300,10 @@ export class Lane {
   }
 
   #passNow(fd: OwnedFd, sequence: number): 'sent' | 'later' | 'gone' {
-    const connection = this.#connection;
-    if (this.mayMiss) return connection.passMemory(sequence | 0, fd);
+    if (this.mayMiss) return this.#channel.pass(sequence, fd);
     this.#memories ??= new PassedMemories();
-    if (!this.#memories.mayPass(connection.memoriesUnheard())) return 'later';
-    const outcome = connection.passMemory(sequence | 0, fd);
+    if (!this.#memories.mayPass(this.#channel.unheard)) return 'later';
+    const outcome = this.#channel.pass(sequence, fd);
     if (outcome === 'sent') this.#memories.passed(sequence);
     return outcome;
   }
@@ -317,7 +327,7 @@ export class Lane {
       return;
     }
     const { messageLength, offset, sequence } = slot;
-    this.#connection.deliver(messageLength | 0, offset / PLACE_UNIT, ticket, sequence | 0);
+    this.#deliveries.push(messageLength | 0, offset / PLACE_UNIT, ticket, sequence | 0);
   }
 
   #note(slot: Slot): void {
@@ -343,8 +353,7 @@ export class Lane {
   /** Drops what the policy says until there is room. False if that is the new message. */
   #makeRoom(queue: DroppableQueue, slot: Slot): boolean {
     // What was passed for messages that are dropped stays on the socket, and dropping more is no help.
-    const connection = this.#connection;
-    if (slot.own !== undefined && connection.memoriesUnheard() >= MAX_OWN_MEMORIES) return false;
+    if (slot.own !== undefined && this.#channel.unheard >= MAX_OWN_MEMORIES) return false;
     const dropsOldest = this.#settings.policy === 'drop-oldest';
     while (!this.#mayWait(queue, slot)) {
       if (!dropsOldest || !this.dropOne()) return false;
@@ -370,7 +379,8 @@ export class Lane {
 
   #noteDropped(): void {
     this.#dropped++;
-    this.#connection.noteDropped(this.#dropped);
+    // Before any message that comes after it.
+    Atomics.store(this.#connection.words, SENDER_WORDS.dropped, this.#dropped | 0);
   }
 
   #holds(slot: Slot): boolean {

@@ -1,5 +1,4 @@
 import {
-  CLAIM_WORD,
   ControlMemory,
   connect,
   createEntry,
@@ -10,6 +9,9 @@ import {
   WAITS_FOR,
 } from '@pageferry/connection';
 import type { LinuxCalls, OwnedFd, UnixSocket } from '@pageferry/linux';
+import { DELIVERY } from '../../dist/layout.js';
+import { DeliveryConsumer } from '../../dist/queue/delivery-queue.js';
+import { PassedMemory } from '../../dist/queue/passed-memory.js';
 
 /** What a delivery entry says. */
 export interface Taken {
@@ -19,7 +21,8 @@ export interface Taken {
 
 /** A receiver that is honest until a test makes it lie. */
 export class HostileReceiver implements Disposable {
-  readonly #connection: ReceiverConnection;
+  readonly #connection: ReceiverConnection<DeliveryConsumer>;
+  readonly #passed: PassedMemory;
   readonly #memory: ControlMemory;
   readonly #senderBell: Doorbell;
   readonly #payload: OwnedFd;
@@ -39,7 +42,11 @@ export class HostileReceiver implements Disposable {
     this.#payload = payload;
     this.socket = socket;
     const bells = { senderBell: this.#senderBell, receiverBell: new Doorbell(calls, receiver) };
-    this.#connection = new ReceiverConnection({ socket, memory: this.#memory, ...bells }, true);
+    this.#connection = new ReceiverConnection(
+      { socket, memory: this.#memory, ...bells },
+      { openQueue: (words, place) => new DeliveryConsumer(words, place) },
+    );
+    this.#passed = new PassedMemory(this.#connection);
   }
 
   /** Connects to a sender, honestly, but for the parameters of its hello. */
@@ -64,7 +71,7 @@ export class HostileReceiver implements Disposable {
 
   /** How many messages wait. */
   get deliveries(): number {
-    return this.#connection.deliveriesAvailable();
+    return this.#connection.deliveries.available();
   }
 
   /** What it means that nothing comes. */
@@ -75,19 +82,19 @@ export class HostileReceiver implements Disposable {
 
   /** Reads the next message's entry, and goes past it, without a claim to it. */
   take(): Taken {
-    this.#connection.takeDelivery(this.#entry);
+    this.#connection.deliveries.shift(this.#entry);
     return { ticket: this.#entry[2] as number, sequence: this.#entry[3] as number };
   }
 
   /** Writes the claim word of an entry, whatever is in it. */
   claim(index: number, value: number): void {
     const { entries, stride } = this.#memory.deliveries;
-    Atomics.store(this.words, entries + index * stride + CLAIM_WORD, value);
+    Atomics.store(this.words, entries + index * stride + DELIVERY.claim, value);
   }
 
   /** Gives a message back, truthfully or not. */
   giveBack({ ticket, sequence }: Taken): void {
-    this.#connection.giveBack(ticket, sequence, 0, 0);
+    this.#connection.giveBack(ticket, sequence);
   }
 
   /** Says how many messages it has ever given back, and wakes the sender. */
@@ -108,6 +115,7 @@ export class HostileReceiver implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#passed.close();
     this.#connection.close();
     this.#payload.close();
   }

@@ -1,10 +1,11 @@
-import { ControlMemory, Doorbell, SENDER, SenderConnection } from '@pageferry/connection';
 import {
-  ClaimableProducer,
-  encodeHello,
-  HELLO_KIND,
-  passMemory,
-} from '@pageferry/connection/internals';
+  ControlMemory,
+  Doorbell,
+  QueueProducer,
+  SENDER,
+  SenderConnection,
+} from '@pageferry/connection';
+import { encodeHello, HELLO_KIND } from '@pageferry/connection/internals';
 import {
   createMemoryFile,
   createSealedMemory,
@@ -18,7 +19,9 @@ import {
 } from '@pageferry/linux';
 import type { SharedMmapReceiver, SharedMmapReceiverOptions } from '@pageferry/shared-mmap';
 import { sharedMmap } from '@pageferry/shared-mmap';
-import { PLACE_UNIT, TICKET_OWN_MEMORY } from '../../dist/protocol.js';
+import { PLACE_UNIT, TICKET_OWN_MEMORY } from '../../dist/layout.js';
+import { ClaimableProducer } from '../../dist/queue/claimable-queue.js';
+import { MemoryChannel } from '../../dist/sending/memory-channel.js';
 import { LIMIT } from './stage.js';
 
 /** What a sender passes to a receiver. */
@@ -59,7 +62,8 @@ export class HostileSender implements Disposable {
   readonly #bells: { readonly senderBell: Doorbell; readonly receiverBell: Doorbell };
   #connection: SenderConnection | undefined;
   #socket: UnixSocket | undefined;
-  #claimable: ClaimableProducer | undefined;
+  #queue: QueueProducer | undefined;
+  #channel: MemoryChannel | undefined;
   #sequence = 0;
 
   constructor(calls: LinuxCalls, path: string) {
@@ -93,7 +97,15 @@ export class HostileSender implements Disposable {
     const passed = [...numbers.slice(0, only), ...extra].map((fd) => ({ fd }));
     socket.send(encodeHello(HELLO_KIND.welcome, 'shared-mmap', 0, first), passed);
     const memory = this.#memory;
-    this.#connection = new SenderConnection({ socket, memory, ...this.#bells }, mayDrop);
+    this.#connection = new SenderConnection(
+      { socket, memory, ...this.#bells },
+      {
+        openQueue: (words, place) =>
+          mayDrop ? new ClaimableProducer(words, place) : new QueueProducer(words, place),
+      },
+    );
+    this.#queue ??= this.#connection.deliveries;
+    this.#channel = new MemoryChannel(this.#connection);
   }
 
   /** Announces a message, truthfully or not. */
@@ -101,9 +113,8 @@ export class HostileSender implements Disposable {
     const { byteLength = 100, offset = 0, ticket = 1, sequence = this.#sequence++ } = message;
     const { place = offset / PLACE_UNIT, sequenceHigh = 0 } = message;
     const words = [byteLength | 0, place | 0, ticket, sequence | 0] as const;
-    const claimable = this.#claimable ?? this.#connection?.claimable;
-    if (claimable === undefined) this.#connection?.deliver(...words);
-    else claimable.push(...words, sequenceHigh);
+    if (this.#queue instanceof ClaimableProducer) this.#queue.push(...words, sequenceHigh);
+    else this.#queue?.push(...words);
     this.#connection?.wakeReceiver();
   }
 
@@ -114,7 +125,7 @@ export class HostileSender implements Disposable {
 
   /** Goes on as if it had announced so many messages and dropped them all. */
   goOnAfter(count: number): void {
-    this.#claimable = new ClaimableProducer(this.words, this.#memory.deliveries, count);
+    this.#queue = new ClaimableProducer(this.words, this.#memory.deliveries, count);
     this.#sequence = count;
   }
 
@@ -133,7 +144,7 @@ export class HostileSender implements Disposable {
 
   /** Passes a descriptor of any kind as the memory of a message. */
   passDescriptor(tag: number, fd: OwnedFd): void {
-    passMemory(this.#socket as UnixSocket, tag, fd);
+    this.#channel?.pass(tag, fd);
   }
 
   /** Says something on the socket. */

@@ -1,4 +1,4 @@
-import { PageferryError } from '@pageferry/core';
+import { type InboundMessage as Contract, PageferryError } from '@pageferry/core';
 import type { BufferPool } from '../memory/buffer-pool.js';
 import type { ByteSource } from '../protocol/frame.js';
 
@@ -8,7 +8,7 @@ const NO_MEMORY = Buffer.alloc(0);
  * A message that arrives. The part of it that is here and was not moved on lies in `memory` from
  * `start` to `end`; a message that is moved on by and by never has all of it in memory.
  */
-export class InboundMessage {
+export class InboundMessage implements Contract {
   readonly sequence: number;
   readonly byteLength: number;
   readonly #pool: BufferPool;
@@ -17,8 +17,8 @@ export class InboundMessage {
   #capacity = 0;
   #start = 0;
   #end = 0;
-  /** Bytes that were moved on. */
-  #moved = 0;
+  #offset = 0;
+  #shown: Buffer = NO_MEMORY;
   /** True while a part of it is being moved on. */
   moving = false;
 
@@ -30,13 +30,13 @@ export class InboundMessage {
   }
 
   /** Bytes that were moved on. */
-  get moved(): number {
-    return this.#moved;
+  get offset(): number {
+    return this.#offset;
   }
 
   /** Bytes that were not moved on yet, here or still to come. */
   get rest(): number {
-    return this.byteLength - this.#moved;
+    return this.byteLength - this.#offset;
   }
 
   /** True if all of it has come. */
@@ -60,7 +60,7 @@ export class InboundMessage {
    *
    * @throws `BYTES_DETACHED`, each time, if it is lost.
    */
-  get bytes(): Buffer {
+  get here(): Buffer {
     if (this.#memory.length !== this.#capacity) throw lost();
     return this.#memory.subarray(this.#start, this.#end);
   }
@@ -72,10 +72,10 @@ export class InboundMessage {
    * @throws `SYSTEM_CALL_FAILED` when memory is short, `BYTES_DETACHED` if it is lost.
    */
   reserve(byteLength: number): void {
-    const { bytes } = this;
+    const { here } = this;
     if (this.#capacity - this.#start >= byteLength) return;
     const larger = this.#pool.take(byteLength);
-    bytes.copy(larger);
+    here.copy(larger);
     this.#capacity = larger.length;
     // The old memory is not used again: the socket may have been told to read into it.
     this.#memory = larger;
@@ -100,11 +100,22 @@ export class InboundMessage {
 
   /** Counts bytes out that have moved on. */
   advance(byteLength: number): void {
-    this.#moved += byteLength;
+    this.#offset += byteLength;
     this.#start += byteLength;
     if (this.#start < this.#end) return;
     this.#start = 0;
     this.#end = 0;
+  }
+
+  /** All that was not moved on, once it was {@link show}n. */
+  get bytes(): Buffer {
+    return this.#shown;
+  }
+
+  /** Has {@link bytes} be what is here: all that was not moved on. */
+  show(): void {
+    // Nobody else is shown an empty one: a program can detach it.
+    this.#shown = this.rest === 0 ? Buffer.alloc(0) : this.here;
   }
 
   /** Gives its memory to the caller, who owes it to the pool. */

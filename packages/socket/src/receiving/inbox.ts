@@ -79,9 +79,9 @@ export class Inbox implements ByteSink {
     throw this.#failure;
   }
 
-  /** Goes on to the next message, once the current one was handed on. */
-  finish(): void {
-    this.#current = undefined;
+  /** Goes on to the next message, once this one was handed on. */
+  finish(message: InboundMessage): void {
+    if (this.#current === message) this.#current = undefined;
   }
 
   target(): Buffer {

@@ -88,7 +88,6 @@ class PooledSlot implements Slot {
 export class PagePool implements Disposable {
   readonly #calls: LinuxCalls;
   readonly #limit: number;
-  /** How many bytes stay mapped while nobody uses them. */
   readonly #kept: number;
   readonly #pageSize: number;
   readonly #free = new Map<number, PooledSlot[]>();
@@ -99,11 +98,14 @@ export class PagePool implements Disposable {
   #bytesMapped = 0;
   #closed = false;
 
-  /** @param limit how many bytes may be out at once; one larger slot is possible when none is out. */
-  constructor(calls: LinuxCalls, limit: number) {
+  /**
+   * @param limit how many bytes may be out at once; one larger slot is possible when none is out.
+   * @param kept how many bytes stay mapped while nobody uses them, at least a region.
+   */
+  constructor(calls: LinuxCalls, limit: number, kept = limit) {
     this.#calls = calls;
     this.#limit = limit;
-    this.#kept = Math.max(limit, REGION_BYTES);
+    this.#kept = Math.max(kept, REGION_BYTES);
     this.#pageSize = calls.pageSize();
   }
 
@@ -121,7 +123,7 @@ export class PagePool implements Disposable {
   take(byteLength: number): Slot | undefined {
     if (byteLength === 0) return emptySlot();
     if (!this.hasRoomFor(byteLength)) return undefined;
-    const size = this.#slotSize(byteLength);
+    const size = this.slotSize(byteLength);
     const slot = this.#free.get(size)?.pop() ?? this.#map(size);
     slot.region.lent++;
     this.#makeResident(slot.region);
@@ -138,7 +140,7 @@ export class PagePool implements Disposable {
   /** Whether a slot for so many bytes can be taken now. */
   hasRoomFor(byteLength: number): boolean {
     if (byteLength === 0 || this.#bytesOut === 0) return true;
-    return this.#bytesOut + this.#slotSize(byteLength) <= this.#limit;
+    return this.#bytesOut + this.slotSize(byteLength) <= this.#limit;
   }
 
   /** Takes a slot back. If its pages may still be referenced, they are replaced by fresh ones. */
@@ -174,7 +176,9 @@ export class PagePool implements Disposable {
     this.close();
   }
 
-  #slotSize(byteLength: number): number {
+  /** What the slot of a message takes up, in bytes. */
+  slotSize(byteLength: number): number {
+    if (byteLength === 0) return 0;
     if (byteLength > REGION_BYTES) return Math.ceil(byteLength / REGION_BYTES) * REGION_BYTES;
     let size = this.#pageSize;
     while (size < byteLength) size *= 2;

@@ -161,7 +161,7 @@ export class ReadingEnd extends PipeEnd implements PipeReader, DeliveryOwner<Chu
     this.#chunksHeld--;
     this.#bytesHeld -= chunk.byteLength;
     if (this.closed) return;
-    this.pool.giveBack(chunk.memory.slot);
+    this.pool.giveBack(chunk.message.slot);
     if (this.readiness.waits.parked > 0) this.readiness.waits.wake();
   }
 

@@ -1,7 +1,8 @@
 import { createEntry, type SenderConnection, WAITS_FOR } from '@pageferry/connection';
 import type { PeerCredentials, ReceiverInfo } from '@pageferry/core';
 import type { OwnedFd } from '@pageferry/linux';
-import { DISPOSITION, paddingOf, RETURN } from '../protocol.js';
+import { ProducedBytes } from '../flow/produced-bytes.js';
+import { DISPOSITION, paddingOf, RETURN, WAITS_FOR_ROOM } from '../layout.js';
 import type { OutgoingMessage } from './message.js';
 import type { Outlet } from './outlet.js';
 
@@ -26,6 +27,7 @@ export interface LaneSettings {
  */
 export class Lane {
   readonly #settings: LaneSettings;
+  readonly #flow: ProducedBytes;
   readonly #pieceBytes: number;
   readonly #entry = createEntry();
   readonly #underWay: OutgoingMessage[] = [];
@@ -40,6 +42,7 @@ export class Lane {
 
   constructor(settings: LaneSettings) {
     this.#settings = settings;
+    this.#flow = new ProducedBytes(settings.connection);
     // A quarter of the pipe at a time keeps both sides at work at once.
     const piecePages = Math.floor(settings.pipe.byteLength / 4 / settings.pageSize);
     this.#pieceBytes = Math.max(1, piecePages) * settings.pageSize;
@@ -82,7 +85,7 @@ export class Lane {
     this.#underWay.push(message);
     this.#bytesUnderWay += length;
     const { connection } = this.#settings;
-    connection.deliver(length | 0, Math.floor(length / 2 ** 32), message.sequence | 0, 0);
+    connection.deliveries.push(length | 0, Math.floor(length / 2 ** 32), message.sequence | 0, 0);
     if (length > 0) this.#leaving.push(message);
     else connection.wakeReceiver();
   }
@@ -95,12 +98,12 @@ export class Lane {
    * @returns whether anything moved.
    */
   pump(exhausted: () => boolean): boolean {
-    const { connection, pipe, pageSize } = this.#settings;
+    const { pipe, pageSize } = this.#settings;
     let moved = false;
     for (;;) {
       const message = this.#leaving[0];
       if (message === undefined || this.#broken) return moved;
-      const inFlight = connection.bytesInFlight();
+      const { inFlight } = this.#flow;
       // The padding of a message's last page may reach beyond the pipe; nothing else can.
       if (inFlight < 0 || inFlight > pipe.byteLength + pageSize) {
         this.#broken = true;
@@ -128,14 +131,14 @@ export class Lane {
   /** Takes in what the receiver has given back. */
   collect(): void {
     const { connection } = this.#settings;
-    const available = connection.returnsAvailable();
+    const available = connection.returns.available();
     if (available === 0) return;
     if (available < 0 || available > this.#underWay.length) {
       this.#broken = true;
       return;
     }
     for (let count = 0; count < available; count++) {
-      connection.takeReturn(this.#entry);
+      connection.returns.shift(this.#entry);
       const message = this.#underWay[0];
       const sequence = this.#entry[RETURN.sequenceLow];
       // What is still leaving cannot have been received: who says so lies.
@@ -161,10 +164,10 @@ export class Lane {
    */
   park(returns: boolean): void {
     const { connection, pipe } = this.#settings;
-    const waitsFor = (returns ? WAITS_FOR.returns : 0) | (this.empty ? 0 : WAITS_FOR.room);
     // Half of the pipe at a stretch: a wake-up costs as much as hundreds of messages.
-    const roomAt = Math.max(1, connection.bytesInFlight() - (pipe.byteLength >> 1));
-    connection.park(waitsFor, roomAt);
+    if (!this.empty)
+      this.#flow.wakeAfter(Math.max(1, this.#flow.inFlight - (pipe.byteLength >> 1)));
+    connection.park((returns ? WAITS_FOR.returns : 0) | (this.empty ? 0 : WAITS_FOR_ROOM));
   }
 
   /** Tells the receiver that this was all. Its pipe ends; what is in it stays. */
@@ -217,11 +220,11 @@ export class Lane {
     const { length } = message.bytes;
     this.#offset += taken;
     if (this.#offset < length) {
-      connection.produce(taken);
+      this.#flow.add(taken);
     } else {
       this.#leaving.shift();
       this.#offset = 0;
-      connection.produce(taken + paddingOf(length, pageSize));
+      this.#flow.add(taken + paddingOf(length, pageSize));
     }
     connection.wakeReceiver();
   }

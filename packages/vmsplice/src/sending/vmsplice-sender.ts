@@ -3,67 +3,77 @@ import {
   Endpoint,
   establish,
   Listener,
+  PLAIN_SENDER,
+  type SenderTerms,
   type WelcomeSender,
 } from '@pageferry/connection';
 import {
   type AcceptOutcome,
   BaseSender,
-  clock,
-  type LoanMemory,
+  ConnectionFailures,
+  LoopBudget,
   PageferryError,
   type PeerCredentials,
-  type ReceiverInfo,
-  type SendMethod,
 } from '@pageferry/core';
 import { createGrownPipe, type LinuxCalls, type UnixSocket } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
+import { RECEIVER_WORDS } from '../layout.js';
 import { PagePool, type Slot } from '../memory/page-pool.js';
 import type { SenderSettings } from '../options.js';
 import { MECHANISM, QUEUE_CAPACITY } from '../protocol.js';
 import { Lane } from './lane.js';
-import type { OutgoingMessage } from './message.js';
+import { Outbox } from './outbox.js';
 import { chooseOutlet, type Outlet, sendMethodOf } from './outlet.js';
 
-interface SlotMemory extends LoanMemory {
-  readonly slot: Slot;
-}
+const TERMS: SenderTerms = { ...PLAIN_SENDER, receiverCounters: [RECEIVER_WORDS.bytesConsumed] };
 
-/** The sending side of the pipe transport: one lane for each receiver, one pool for all. */
-export class VmspliceSender extends BaseSender<SlotMemory> {
+/** The sending side of the pipe transport: publishes to everybody who connects to an endpoint. */
+export class VmspliceSender extends BaseSender<Slot> {
   readonly #calls: LinuxCalls;
   readonly #settings: SenderSettings;
   readonly #endpoint: Endpoint;
   readonly #listener: Listener;
   readonly #outlet: Outlet;
-  readonly #pool: PagePool;
-  readonly #waits: AdaptiveWaits;
-  readonly #lanes = new Set<Lane>();
-  readonly #exhausted: () => boolean;
-  #keepsAlive = true;
+  readonly #outbox: Outbox;
   #nextLane = 0;
-  #sequence = 0;
-  #backgroundScheduled = false;
 
   private constructor(calls: LinuxCalls, settings: SenderSettings, endpoint: Endpoint) {
-    super({ ...settings, capabilities });
+    const { spinMicroseconds, poolBytes, maxReceivers } = settings;
+    const outlet = chooseOutlet(calls);
+    const budget = new LoopBudget(spinMicroseconds);
+    const failures = new ConnectionFailures();
+    const pool = new PagePool(calls, poolBytes);
+    const arm = (): void => outbox.park();
+    const waits = new AdaptiveWaits({ calls, budget, spinMicroseconds, arm });
+    const outbox: Outbox = new Outbox({ pool, budget, waits, failures });
+    let listener: Listener | undefined;
+    super({
+      ...settings,
+      capabilities,
+      budget,
+      waits,
+      failures,
+      subscribers: outbox,
+      checkMayCome: () => listener?.checkMayCome(),
+      bytesOut: () => outbox.bytesOut,
+      method: sendMethodOf(outlet),
+      keepAlive: (on) => {
+        listener?.keepAlive(on);
+        outbox.keepAlive(on);
+      },
+    });
     this.#calls = calls;
     this.#settings = settings;
     this.#endpoint = endpoint;
-    this.#outlet = chooseOutlet(calls);
-    this.#pool = new PagePool(calls, settings.poolBytes);
-    this.#exhausted = () => this.budget.exhausted();
-    this.#waits = new AdaptiveWaits({
-      calls,
-      budget: this.budget,
-      spinMicroseconds: settings.spinMicroseconds,
-      arm: () => this.#park(),
-    });
-    this.#listener = new Listener(calls, endpoint, {
+    this.#outlet = outlet;
+    this.#outbox = outbox;
+    listener = new Listener(calls, endpoint, {
       mechanism: MECHANISM,
-      hasRoom: () => !this.closed && this.#lanes.size < settings.maxReceivers,
+      hasRoom: () => !this.closed && outbox.count() < maxReceivers,
       admit: (socket, welcome, _, credentials) => this.#admit(socket, welcome, credentials),
-      onOver: () => this.#waits.wake(),
+      onOver: () => waits.wake(),
     });
+    this.#listener = listener;
   }
 
   /**
@@ -81,95 +91,27 @@ export class VmspliceSender extends BaseSender<SlotMemory> {
     }
   }
 
-  protected override allocate(byteLength: number): SlotMemory | undefined {
-    this.#collect();
-    const slot = this.#pool.take(byteLength);
-    return slot && { bytes: slot.bytes, slot };
+  protected override allocate(byteLength: number): Slot | undefined {
+    return this.#outbox.allocate(byteLength);
   }
 
-  protected override free(memory: SlotMemory): void {
-    this.#pool.giveBack(memory.slot);
+  protected override free(slot: Slot): void {
+    this.#outbox.free(slot);
   }
 
-  protected override accept(memory: SlotMemory, byteLength: number): AcceptOutcome {
-    this.#dropBroken();
-    if (this.#lanes.size === 0) return 'no-receiver';
-    for (const lane of this.#lanes) {
-      if (!lane.hasRoom) lane.collect();
-      if (!lane.hasRoom) return 'full';
-    }
-    const { slot } = memory;
-    const bytes =
-      byteLength === slot.inner.length ? slot.inner : slot.inner.subarray(0, byteLength);
-    const message: OutgoingMessage = { slot, bytes, sequence: this.#sequence++, holders: 0 };
-    for (const lane of this.#lanes) lane.accept(message);
-    this.#pump();
-    if (!this.#allEmpty()) this.#pumpInBackground();
-    return 'sent';
+  protected override accept(slot: Slot, byteLength: number): AcceptOutcome {
+    return this.#outbox.accept(slot, byteLength);
   }
 
-  protected override hasLeft(): boolean {
-    this.#pump();
-    return this.#allEmpty();
+  protected override settle(): void {
+    this.#outbox.settle();
   }
 
-  protected override isFlushed(): boolean {
-    this.#pump();
-    this.#collect();
-    for (const lane of this.#lanes) if (!lane.idle) return false;
-    return true;
-  }
-
-  protected override waitUntil(ready: () => boolean, signal?: AbortSignal): Promise<void> {
-    return this.#waits.until(ready, signal);
-  }
-
-  protected override recheck(): void {
-    this.#waits.wake();
-  }
-
-  protected override listReceivers(): readonly ReceiverInfo[] {
-    this.#collect();
-    return Array.from(this.#lanes, (lane) => lane.info());
-  }
-
-  protected override countReceivers(): number {
-    this.#dropBroken();
-    if (this.#lanes.size === 0) this.#listener.checkMayCome();
-    return this.#lanes.size;
-  }
-
-  protected override bytesOut(): number {
-    this.#collect();
-    return this.#pool.bytesOut;
-  }
-
-  protected override sendMethod(): SendMethod {
-    return sendMethodOf(this.#outlet);
-  }
-
-  protected override keepAlive(on: boolean): void {
-    this.#keepsAlive = on;
-    this.#listener.keepAlive(on);
-    for (const lane of this.#lanes) lane.keepAlive(on);
-  }
-
-  protected override async finish(): Promise<void> {
-    for (const lane of this.#lanes) lane.finish();
-    this.#end();
-  }
-
-  protected override async abandon(): Promise<void> {
-    this.#end();
-  }
-
-  #end(): void {
+  protected override async end(inOrder: boolean): Promise<void> {
+    if (inOrder) this.#outbox.finish();
     this.#listener.close();
     this.#endpoint.close();
-    for (const lane of this.#lanes) lane.close();
-    this.#lanes.clear();
-    this.#pool.close();
-    this.#waits.fail(new PageferryError('CLOSED', 'this sender is closed'));
+    this.#outbox.close();
   }
 
   #admit(
@@ -178,7 +120,12 @@ export class VmspliceSender extends BaseSender<SlotMemory> {
     credentials: PeerCredentials | undefined,
   ): void {
     const calls = this.#calls;
-    const { connection, descriptors, passed, abandon } = establish(calls, socket, QUEUE_CAPACITY);
+    const { connection, descriptors, passed, abandon } = establish(
+      calls,
+      socket,
+      QUEUE_CAPACITY,
+      TERMS,
+    );
     let pipe: ReturnType<typeof createGrownPipe> | undefined;
     try {
       pipe = createGrownPipe(calls, this.#settings.pipeBytes);
@@ -190,19 +137,15 @@ export class VmspliceSender extends BaseSender<SlotMemory> {
         pipe,
         outlet: this.#outlet,
         pageSize: calls.pageSize(),
-        onReturn: (message, referenced) => this.#takeBack(message, referenced),
+        onReturn: (message, referenced) => this.#outbox.takeBack(message, referenced),
       });
-      connection.watch(calls, {
-        onRing: () => this.#onRing(),
-        onHangUp: () => this.#onRing(),
-      });
+      const onRing = (): void => this.#outbox.onRing();
+      connection.watch(calls, { onRing, onHangUp: onRing });
       connection.watchProcess(calls, credentials?.pid);
-      lane.keepAlive(this.#keepsAlive);
       if (!welcome([...descriptors, readEnd])) {
         throw new PageferryError('PEER_DIED', 'the receiver left during the handshake');
       }
-      this.#lanes.add(lane);
-      this.#waits.wake();
+      this.#outbox.add(lane);
     } catch (error) {
       abandon();
       pipe?.writeEnd.close();
@@ -212,74 +155,5 @@ export class VmspliceSender extends BaseSender<SlotMemory> {
       pipe?.readEnd.close();
       passed();
     }
-  }
-
-  #takeBack(message: OutgoingMessage, referenced: boolean): void {
-    if (referenced) message.slot.referenced = true;
-    message.holders--;
-    if (message.holders === 0) this.#pool.giveBack(message.slot);
-  }
-
-  #onRing(): void {
-    this.#dropBroken();
-    this.#pump();
-    this.#waits.wake();
-    if (!this.#allEmpty()) this.#pumpInBackground();
-  }
-
-  #pump(): void {
-    for (const lane of this.#lanes) {
-      if (lane.pump(this.#exhausted)) {
-        this.#waits.moved();
-        if (!lane.empty && this.budget.exhausted()) this.#waits.resumeSoon();
-      }
-      if (lane.broken) this.#drop(lane);
-    }
-  }
-
-  #collect(): void {
-    for (const lane of this.#lanes) {
-      lane.collect();
-      if (lane.broken) this.#drop(lane);
-    }
-  }
-
-  #allEmpty(): boolean {
-    for (const lane of this.#lanes) if (!lane.empty) return false;
-    return true;
-  }
-
-  /** Has what was accepted leave although nobody waits for it. */
-  #pumpInBackground(): void {
-    if (this.#backgroundScheduled) return;
-    this.#backgroundScheduled = true;
-    clock.setImmediate(() => {
-      this.#backgroundScheduled = false;
-      if (this.closed && this.#lanes.size === 0) return;
-      this.#pump();
-      if (this.#allEmpty()) return;
-      if (this.budget.exhausted()) {
-        this.#pumpInBackground();
-        return;
-      }
-      this.#park();
-      this.#pump();
-    });
-  }
-
-  #park(): void {
-    // Only waits care for what comes back; background work needs room alone.
-    for (const lane of this.#lanes) lane.park(this.#waits.parked > 0);
-  }
-
-  #dropBroken(): void {
-    for (const lane of this.#lanes) if (lane.broken) this.#drop(lane);
-  }
-
-  #drop(lane: Lane): void {
-    this.#lanes.delete(lane);
-    lane.close();
-    if (lane.failure !== undefined) this.connectionFailed(lane.failure);
-    this.#waits.moved();
   }
 }

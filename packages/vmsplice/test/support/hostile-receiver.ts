@@ -4,16 +4,20 @@ import {
   createEntry,
   Doorbell,
   PARKED,
+  PLAIN_RECEIVER,
   RECEIVER,
   ReceiverConnection,
   WAITS_FOR,
 } from '@pageferry/connection';
 import type { LinuxCalls, OwnedFd, UnixSocket } from '@pageferry/linux';
+import { ConsumedBytes } from '../../dist/flow/consumed-bytes.js';
+import { RECEIVER_WORDS } from '../../dist/layout.js';
 
 /** A receiver that is honest until a test makes it lie. */
 export class HostileReceiver implements Disposable {
   readonly #calls: LinuxCalls;
   readonly #connection: ReceiverConnection;
+  readonly #flow: ConsumedBytes;
   readonly #memory: ControlMemory;
   readonly #bells: readonly [Doorbell, Doorbell];
   readonly #pipe: OwnedFd;
@@ -36,7 +40,9 @@ export class HostileReceiver implements Disposable {
     this.#pipe = pipe;
     this.socket = socket;
     const memory = this.#memory;
-    this.#connection = new ReceiverConnection({ socket, memory, senderBell, receiverBell });
+    const parts = { socket, memory, senderBell, receiverBell };
+    this.#connection = new ReceiverConnection(parts, PLAIN_RECEIVER);
+    this.#flow = new ConsumedBytes(this.#connection);
   }
 
   /** Connects to a sender, honestly. */
@@ -65,12 +71,12 @@ export class HostileReceiver implements Disposable {
 
   /** How many messages wait. */
   get deliveries(): number {
-    return this.#connection.deliveriesAvailable();
+    return this.#connection.deliveries.available();
   }
 
   /** Takes the next message's entry; returns its sequence number. */
   take(): number {
-    this.#connection.takeDelivery(this.#entry);
+    this.#connection.deliveries.shift(this.#entry);
     return this.#entry[2] as number;
   }
 
@@ -81,18 +87,18 @@ export class HostileReceiver implements Disposable {
 
   /** Says that so many more bytes were taken, truthfully or not. */
   claimConsumed(byteLength: number): void {
-    this.#connection.consume(byteLength);
+    this.#flow.add(byteLength);
   }
 
   /** Says how many bytes were ever taken, and wakes the sender. */
   claimConsumedInAll(byteLength: number): void {
-    Atomics.store(this.words, RECEIVER.bytesConsumed, byteLength);
+    Atomics.store(this.words, RECEIVER_WORDS.bytesConsumed, byteLength);
     this.ring();
   }
 
   /** Gives a message back, truthfully or not. */
   giveBack(sequence: number, disposition = 0): void {
-    this.#connection.giveBack(sequence, disposition, 0, 0);
+    this.#connection.giveBack(sequence, disposition);
   }
 
   /** Says how many messages it has ever given back, and wakes the sender. */

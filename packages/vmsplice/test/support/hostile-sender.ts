@@ -1,4 +1,10 @@
-import { ControlMemory, Doorbell, SENDER, SenderConnection } from '@pageferry/connection';
+import {
+  ControlMemory,
+  Doorbell,
+  PLAIN_SENDER,
+  SENDER,
+  SenderConnection,
+} from '@pageferry/connection';
 import { encodeHello, HELLO_KIND } from '@pageferry/connection/internals';
 import {
   createPipe,
@@ -8,6 +14,7 @@ import {
   UnixSocket,
   waitUntilReady,
 } from '@pageferry/linux';
+import { ProducedBytes } from '../../dist/flow/produced-bytes.js';
 
 /** What a sender passes to a receiver; `pipe` is the read end. */
 export type Part = 'memory' | 'senderBell' | 'receiverBell' | 'pipe';
@@ -34,6 +41,7 @@ export class HostileSender implements Disposable {
   readonly #passed: readonly [OwnedFd, OwnedFd, OwnedFd, OwnedFd];
   readonly #writeEnd: OwnedFd;
   #connection: SenderConnection | undefined;
+  #flow: ProducedBytes | undefined;
   #socket: UnixSocket | undefined;
   #sequence = 0;
 
@@ -79,14 +87,18 @@ export class HostileSender implements Disposable {
     const descriptors = [...passed.slice(0, only), ...extra].map((fd) => ({ fd }));
     socket.send(encodeHello(HELLO_KIND.welcome, 'vmsplice'), descriptors);
     pipe.close();
-    const parts = { memory: this.#memory, senderBell: this.#senderBell, socket };
-    this.#connection = new SenderConnection({ ...parts, receiverBell: this.#receiverBell });
+    const bells = { senderBell: this.#senderBell, receiverBell: this.#receiverBell };
+    this.#connection = new SenderConnection(
+      { memory: this.#memory, socket, ...bells },
+      PLAIN_SENDER,
+    );
+    this.#flow = new ProducedBytes(this.#connection);
   }
 
   /** Announces a message, truthfully or not. */
   announce(byteLength: number, sequence = this.#sequence++): void {
     const high = Math.floor(byteLength / 2 ** 32);
-    this.#connection?.deliver(byteLength | 0, high, sequence, 0);
+    this.#connection?.deliveries.push(byteLength | 0, high, sequence, 0);
     this.#connection?.wakeReceiver();
   }
 
@@ -97,7 +109,7 @@ export class HostileSender implements Disposable {
 
   /** Says that so many more bytes are in the pipe, truthfully or not. */
   claim(byteLength: number): void {
-    this.#connection?.produce(byteLength);
+    this.#flow?.add(byteLength);
     this.#connection?.wakeReceiver();
   }
 

@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
@@ -184,8 +185,10 @@ function describeFiles(stage: Stage): void {
 
   test('closing a sender leaves a socket file alone that is not its own', async () => {
     const first = await stage.sender();
-    unlinkSync(first.endpoint);
-    const second = await stage.remoteSender(first.endpoint);
+    const elsewhere = stage.path();
+    const second = await stage.remoteSender(elsewhere);
+    // At once: the first one makes its file anew where there is none.
+    renameSync(elsewhere, first.endpoint);
     await first.close();
     const receiver = await stage.receiver(first.endpoint);
     await second.waitForReceivers(1);

@@ -1,12 +1,12 @@
 // @ts-check
 // The consuming side of the test in which two threads race for the entries of a queue.
 import { parentPort, workerData } from 'node:worker_threads';
-import { ClaimableConsumer } from '../../dist/control/claimable-queue.js';
+import { ClaimableConsumer } from '../../dist/queue/claimable-queue.js';
 
 const TAKEN = 1;
 const { words, place, fates, end } = workerData;
 const consumer = new ClaimableConsumer(words, place);
-const entry = new Int32Array(4);
+const entry = new Int32Array(6);
 parentPort?.postMessage('ready');
 
 let taken = 0;

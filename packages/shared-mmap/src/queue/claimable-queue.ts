@@ -1,5 +1,6 @@
-import { CLAIM_WORD, FIFTH_WORD } from './layout.js';
-import { type Entry, QueueConsumer, QueueProducer } from './queue.js';
+import { type Entry, QueueProducer } from '@pageferry/connection';
+import { DELIVERY } from '../layout.js';
+import { DeliveryConsumer } from './delivery-queue.js';
 
 /** In the claim word: the consumer has taken the entry. */
 const TAKEN = -1;
@@ -23,11 +24,17 @@ export class ClaimableProducer extends QueueProducer {
   /**
    * Appends an entry and publishes it. The entry that was in its place must be taken or dropped.
    */
-  override push(first: number, second: number, third: number, fourth: number, fifth = 0): void {
+  override push(
+    first: number,
+    second: number,
+    third: number,
+    fourth: number,
+    sequenceHigh = 0,
+  ): void {
     const at = this.write(first, second, third, fourth);
-    this.words[at + FIFTH_WORD] = fifth;
+    this.words[at + DELIVERY.sequenceHigh] = sequenceHigh;
     // The last word: a consumer that is one round behind sees that the entry is not its.
-    Atomics.store(this.words, at + CLAIM_WORD, this.count & NUMBER_MASK);
+    Atomics.store(this.words, at + DELIVERY.claim, this.count & NUMBER_MASK);
     this.publish();
   }
 
@@ -44,14 +51,14 @@ export class ClaimableProducer extends QueueProducer {
   }
 
   #claimWord(number: number): number {
-    return this.at(number) + CLAIM_WORD;
+    return this.at(number) + DELIVERY.claim;
   }
 }
 
 /** The consuming end of such a queue. */
-export class ClaimableConsumer extends QueueConsumer {
+export class ClaimableConsumer extends DeliveryConsumer {
   protected override waits(number: number, at: number): boolean {
-    return Atomics.load(this.words, at + CLAIM_WORD) === (number & NUMBER_MASK);
+    return Atomics.load(this.words, at + DELIVERY.claim) === (number & NUMBER_MASK);
   }
 
   /**
@@ -72,10 +79,10 @@ export class ClaimableConsumer extends QueueConsumer {
     for (; left > 0; left--) {
       const at = this.at(this.count);
       const number = this.count & NUMBER_MASK;
-      if (Atomics.load(words, at + CLAIM_WORD) === number) {
+      if (Atomics.load(words, at + DELIVERY.claim) === number) {
         this.peek(entry);
-        entry[4] = words[at + FIFTH_WORD] as number;
-        const before = Atomics.compareExchange(words, at + CLAIM_WORD, number, TAKEN);
+        entry[DELIVERY.sequenceHigh] = words[at + DELIVERY.sequenceHigh] as number;
+        const before = Atomics.compareExchange(words, at + DELIVERY.claim, number, TAKEN);
         if (before === number) {
           this.pass();
           return true;

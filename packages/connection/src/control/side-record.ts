@@ -1,0 +1,40 @@
+import type { OwnedFd, SocketMessage } from '@pageferry/linux';
+
+/** Length of a record in bytes: its kind, and a word. */
+export const SIDE_RECORD_BYTES = 8;
+
+/** Room to read a record into: a longer message shows that it is none. */
+export const SIDE_RECORD_ROOM = SIDE_RECORD_BYTES + 1;
+
+/**
+ * What one side tells the other over their socket after the handshake, where it takes a descriptor: two
+ * 32-bit words, little-endian. What a kind means is the mechanism's.
+ */
+export interface SideRecord {
+  readonly kind: number;
+  readonly word: number;
+  /**
+   * What came with it; the one who takes the record owns it. `'lost'` if the kernel has thrown it away,
+   * because this process had no descriptor left for it (`MSG_CTRUNC`).
+   */
+  readonly descriptor: OwnedFd | 'lost' | undefined;
+}
+
+/** The bytes of a record. */
+export function encodeSideRecord(kind: number, word: number): Uint8Array {
+  return new Uint8Array(new Int32Array([kind, word]).buffer);
+}
+
+/** The record in a message. `undefined` if it is none: its descriptors are closed then. */
+export function decodeSideRecord(message: SocketMessage): SideRecord | undefined {
+  const { bytes, descriptors, truncated } = message;
+  const [descriptor] = descriptors;
+  const isLost = truncated && descriptors.length === 0;
+  if (bytes.length !== SIDE_RECORD_BYTES || descriptors.length > 1 || (truncated && !isLost)) {
+    for (const unwanted of descriptors) unwanted.close();
+    return undefined;
+  }
+  const words = new Int32Array(bytes.slice().buffer);
+  const [kind, word] = words as unknown as [number, number];
+  return { kind, word, descriptor: isLost ? 'lost' : descriptor };
+}

@@ -1,0 +1,119 @@
+import { inheritedDescriptor, senderAt, senderDied } from '@pageferry/core';
+import type { UnixSocket } from '@pageferry/linux';
+import { CUT_OFF, PARKED, SENDER, WAITS_FOR } from '../control/layout.js';
+import { QueueConsumer, type QueuePlace, QueueProducer } from '../control/queue.js';
+import { cutOffBySender, senderMisbehaved } from '../sender-errors.js';
+import type { Doorbell } from '../waiting/doorbell.js';
+import { Connection, type ConnectionParts } from './connection.js';
+
+/** What a mechanism needs at the receiver's end. */
+export interface ReceiverTerms<Queue extends QueueConsumer = QueueConsumer> {
+  /** Makes the consuming end of the delivery queue. */
+  readonly openQueue: (words: Int32Array, place: QueuePlace) => Queue;
+  /** Where the counters are that the sender publishes, beside that of the deliveries. */
+  readonly senderCounters?: readonly number[];
+}
+
+/** For a mechanism whose queue is nothing but a queue. */
+export const PLAIN_RECEIVER: ReceiverTerms = {
+  openQueue: (words, place) => new QueueConsumer(words, place),
+};
+
+/** The receiver's end of a connection. */
+export class ReceiverConnection<Queue extends QueueConsumer = QueueConsumer> extends Connection {
+  /** What comes from the sender. Unchecked: it may lie. */
+  readonly deliveries: Queue;
+  readonly #returns: QueueProducer;
+  readonly #socket: UnixSocket;
+  readonly #senderBell: Doorbell;
+  #sender = 'the sender';
+
+  constructor(parts: ConnectionParts, terms: ReceiverTerms<Queue>) {
+    const { openQueue, senderCounters = [] } = terms;
+    super(parts, parts.receiverBell, [SENDER.delivered, SENDER.finished, ...senderCounters]);
+    const { deliveries, returns } = parts.memory;
+    this.deliveries = openQueue(this.words, deliveries);
+    this.#returns = new QueueProducer(this.words, returns);
+    this.#socket = parts.socket;
+    this.#senderBell = parts.senderBell;
+  }
+
+  /** Names the sender for errors. Who has made a pair of sockets need not be who uses it. */
+  nameSender(endpoint: string): string {
+    const inherited = inheritedDescriptor(endpoint) !== undefined;
+    this.#sender = senderAt(endpoint, inherited ? undefined : this.#socket.peerCredentials());
+    return this.#sender;
+  }
+
+  /**
+   * What it means that a look for deliveries has found none: 0 if more may come, how many came in
+   * between, or `'end'` after an orderly end.
+   *
+   * @throws `PEER_DIED` if nothing will come any more, `PEER_MISBEHAVED` if the sender was cut off,
+   *   `PEER_REJECTED` if it has cut this receiver off, or what failed on this side.
+   */
+  lookAgain(): number | 'end' {
+    const { finished, isCutOff } = this;
+    if (!finished && !isCutOff && !this.peerGone) return 0;
+    if (isCutOff) this.deliveries.stop();
+    // What was published before the end is there by now, and still to be taken.
+    const available = this.deliveries.available();
+    if (available !== 0) return available;
+    if (finished && !isCutOff) return 'end';
+    throw this.endedBy();
+  }
+
+  /**
+   * The error for a sender that is gone: it has died, or was cut off for what it did, or has cut this
+   * side off, or what failed on this side.
+   *
+   * @param when how far it had come: `'in the middle of a message'`.
+   */
+  endedBy(when?: string): unknown {
+    if (this.failure !== undefined) return this.failure;
+    const cutOff = Atomics.load(this.words, SENDER.cutOff);
+    if (this.isCutOff) return cutOffBySender(cutOff === CUT_OFF.accused);
+    return this.ringsInVain
+      ? senderMisbehaved('its doorbell rings and rings, and there is nothing new')
+      : senderDied(this.#sender, when);
+  }
+
+  /** Gives a message back; wakes a sender that waits for one. */
+  giveBack(first: number, second: number): void {
+    this.#returns.push(first, second, 0, 0);
+    this.wakeSenderThatWaitsFor(WAITS_FOR.returns);
+  }
+
+  /** Rings the sender if it is parked, and waits for any of this. Costs one load otherwise. */
+  wakeSenderThatWaitsFor(what: number): void {
+    if ((Atomics.load(this.words, PARKED.sender) & what) === 0) return;
+    if (Atomics.exchange(this.words, PARKED.sender, 0) !== 0) this.ring(this.#senderBell);
+  }
+
+  /**
+   * True once the sender has said that nothing more comes, in good order. Ask after a look for
+   * deliveries, and look once more: some may have come in between.
+   */
+  get finished(): boolean {
+    // A plain load first: whoever polls asks each time, and `Atomics.load` is a call. The look for
+    // deliveries before it is no plain one, so that it is neither kept nor moved to the front.
+    return this.words[SENDER.finished] === 1 && Atomics.load(this.words, SENDER.finished) === 1;
+  }
+
+  /** True once the sender, which lives, has given this side up. */
+  get isCutOff(): boolean {
+    if (this.words[SENDER.cutOff] === 0) return false;
+    const why = Atomics.load(this.words, SENDER.cutOff);
+    return why === CUT_OFF.failed || why === CUT_OFF.accused;
+  }
+
+  /** Says that this side parks. Look once more before parking. */
+  park(): void {
+    Atomics.store(this.words, PARKED.receiver, 1);
+  }
+
+  protected override peerLeft(): void {
+    // Nothing is taken from a sender that has cut this side off, though some may wait.
+    if (this.isCutOff) this.deliveries.stop();
+  }
+}

@@ -1,0 +1,65 @@
+import { createMemoryFile, type OwnedFd, UnixSocket } from '@pageferry/linux';
+import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { expectNothingLeft } from '@pageferry/testkit';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  decodeSideRecord,
+  encodeSideRecord,
+  SIDE_RECORD_ROOM,
+} from '../dist/control/side-record.js';
+
+const calls = loadLinuxCalls();
+
+describe('a record on the side channel', () => {
+  expectNothingLeft();
+
+  let sender: UnixSocket;
+  let receiver: UnixSocket;
+  let file: OwnedFd;
+
+  beforeEach(() => {
+    [sender, receiver] = UnixSocket.pair(calls);
+    file = createMemoryFile(calls, 'record');
+  });
+  afterEach(() => {
+    for (const each of [sender, receiver, file]) each.close();
+  });
+
+  function next() {
+    const message = receiver.receive(SIDE_RECORD_ROOM);
+    if (message === undefined || message === 'end') throw new Error('nothing has come');
+    return message;
+  }
+
+  test.each([0, -1, 0x7fffffff, -0x80000000])('has any 32-bit words (%i)', (word) => {
+    sender.send(encodeSideRecord(word, word ^ 1), [file]);
+    const record = decodeSideRecord(next());
+    expect(record).toMatchObject({ kind: word, word: word ^ 1 });
+    expect((record?.descriptor as OwnedFd).open).toBe(true);
+    (record?.descriptor as OwnedFd).close();
+  });
+
+  test('may come without a descriptor', () => {
+    sender.send(encodeSideRecord(1, 2));
+    expect(decodeSideRecord(next())).toEqual({ kind: 1, word: 2, descriptor: undefined });
+  });
+
+  test('has lost its descriptor where this process had none left for it (11.15)', () => {
+    sender.send(encodeSideRecord(1, 2), [file]);
+    const message = next();
+    for (const descriptor of message.descriptors) descriptor.close();
+    const cut = { ...message, descriptors: [], truncated: true };
+    expect(decodeSideRecord(cut)?.descriptor).toBe('lost');
+  });
+
+  test.each([
+    ['is too short', 7, 1],
+    ['is too long', 9, 1],
+    ['has two descriptors', 8, 2],
+  ])('is none if it %s, and nothing is left of it', (_, byteLength, descriptors) => {
+    sender.send(new Uint8Array(byteLength), Array(descriptors).fill(file));
+    const message = next();
+    expect(decodeSideRecord(message)).toBeUndefined();
+    for (const descriptor of message.descriptors) expect(descriptor.open).toBe(false);
+  });
+});

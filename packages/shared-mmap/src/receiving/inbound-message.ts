@@ -1,0 +1,44 @@
+import type { InboundMessage as Contract } from '@pageferry/core';
+import type { OwnMemoryView } from './own-memory-view.js';
+import type { View } from './payload-view.js';
+
+/**
+ * A message that was taken out of the queue: where its bytes lie, and how many of them `spliceTo` has moved
+ * on. Then it is handed over: whoever gets it sees what is left.
+ */
+export class InboundMessage implements Contract {
+  readonly sequence: number;
+  readonly byteLength: number;
+  /** What names it to the sender. */
+  readonly ticket: number;
+  /** In the payload memory, or in memory of the message's own. */
+  readonly place: View | OwnMemoryView;
+  /** All of them; what is left of them once it is handed over. A program can detach what it was shown. */
+  bytes: Uint8Array;
+  /** Bytes that were moved on. */
+  offset = 0;
+
+  constructor(sequence: number, byteLength: number, ticket: number, place: View | OwnMemoryView) {
+    this.sequence = sequence;
+    this.byteLength = byteLength;
+    this.ticket = ticket;
+    this.place = place;
+    this.bytes = place.bytes;
+  }
+
+  /** Bytes that were not moved on. */
+  get rest(): number {
+    return this.byteLength - this.offset;
+  }
+
+  /** True once a program has had the bytes taken over by another API, before they were handed over. */
+  get isDetached(): boolean {
+    return this.bytes.length !== this.byteLength;
+  }
+
+  /** Ends its way through the receiver. */
+  handOver(): this {
+    if (this.offset > 0) this.bytes = this.bytes.subarray(this.offset);
+    return this;
+  }
+}

@@ -1,0 +1,91 @@
+import type { LinuxCalls, OwnedFd } from '@pageferry/linux';
+import { Windows } from '../memory/window.js';
+import type { ReceiverSettings } from '../options.js';
+import type { DeliveryReader } from '../queue/delivery-reader.js';
+import type { PassedMemory } from '../queue/passed-memory.js';
+import { InboundMessage } from './inbound-message.js';
+import { OwnMemoryView } from './own-memory-view.js';
+import type { PayloadView } from './payload-view.js';
+
+/** What {@link MessageMemories} needs. It takes the payload memory and what was passed over. */
+export interface MessageMemoriesSettings {
+  readonly calls: LinuxCalls;
+  readonly receiver: ReceiverSettings;
+  readonly payload: PayloadView;
+  readonly passed: PassedMemory;
+}
+
+/** Where messages lie: in the sender's payload memory, or each in memory of its own. */
+export class MessageMemories {
+  readonly #settings: MessageMemoriesSettings;
+  readonly #windows: Windows;
+  /** Those of messages that are held. */
+  readonly #owns = new Set<OwnMemoryView>();
+  /** What was passed for a message whose memory could not be mapped yet. */
+  #unmapped: OwnedFd | undefined;
+
+  constructor(settings: MessageMemoriesSettings) {
+    this.#settings = settings;
+    this.#windows = new Windows(settings.calls);
+  }
+
+  /**
+   * Shows the message that was read last. May be tried again if it throws: the lack of memory or descriptors
+   * may pass.
+   *
+   * @returns `'lost'` if its memory is lost: this process had no descriptor left when it came.
+   * @throws `PEER_MISBEHAVED`, `SYSTEM_CALL_FAILED`.
+   */
+  open({ sequence, byteLength, ticket, offset, own }: DeliveryReader): InboundMessage | 'lost' {
+    if (!own) {
+      const view = this.#settings.payload.take(ticket, offset, byteLength, sequence);
+      return new InboundMessage(sequence, byteLength, ticket, view);
+    }
+    const view = this.#openOwn(sequence, byteLength);
+    return view === 'lost' ? view : new InboundMessage(sequence, byteLength, ticket, view);
+  }
+
+  /** Has a message show its bytes again, if a program has detached those that it was shown before. */
+  renew(message: InboundMessage): void {
+    if (!message.isDetached) return;
+    const { place, byteLength } = message;
+    message.bytes =
+      place instanceof OwnMemoryView
+        ? place.renewed(byteLength)
+        : this.#settings.payload.renewed(place);
+  }
+
+  /** Takes the memory of a message back. */
+  giveBack({ place }: InboundMessage): void {
+    if (place instanceof OwnMemoryView) {
+      this.#owns.delete(place);
+      place.close();
+    } else {
+      this.#settings.payload.giveBack(place);
+    }
+  }
+
+  /** Lets everything go. What a program holds stays readable. */
+  close(): void {
+    this.#settings.payload.close();
+    for (const own of this.#owns) own.abandon();
+    this.#windows.close();
+    this.#settings.passed.close();
+    this.#unmapped?.close();
+  }
+
+  #openOwn(sequence: number, byteLength: number): OwnMemoryView | 'lost' {
+    if (this.#unmapped === undefined) {
+      const passed = this.#settings.passed.take(sequence | 0);
+      if (passed === 'lost') return passed;
+      this.#unmapped = passed;
+    }
+    const { calls, receiver } = this.#settings;
+    const settings = { calls, windows: this.#windows, ...receiver };
+    const own = OwnMemoryView.open(settings, this.#unmapped, { byteLength, sequence });
+    this.#unmapped?.close();
+    this.#unmapped = undefined;
+    this.#owns.add(own);
+    return own;
+  }
+}

@@ -1,0 +1,253 @@
+import type { AdaptiveWaits } from '@pageferry/connection';
+import type { AcceptOutcome, ConnectionFailures, LoopBudget, Subscribers } from '@pageferry/core';
+import type { LinuxCalls, OwnedFd } from '@pageferry/linux';
+import type { PayloadPool } from '../memory/payload-pool.js';
+import type { Slot } from '../memory/slot.js';
+import { History } from './history.js';
+import type { Lane } from './lane.js';
+import { Lanes } from './lanes.js';
+import { MemoryPassing } from './memory-passing.js';
+import type { SharedMmapReceiverInfo } from './receiver-info.js';
+
+/** How much may be lent before a look at what has come back: it may be in the cache still. */
+const CACHED_BYTES = 256 * 1024;
+
+/** The same in loans: a look costs as much as half a message. */
+const MAX_LOANS = 32;
+
+/** Messages of this size leave the nearer caches anyway: a look after so many of them is enough. */
+const LARGE_BYTES = 1024 * 1024;
+const MAX_LARGE_LOANS = 4;
+
+/** What an {@link Outbox} needs. It takes the pool over. */
+export interface OutboxSettings {
+  readonly calls: LinuxCalls;
+  readonly pool: PayloadPool;
+  readonly budget: LoopBudget;
+  readonly waits: AdaptiveWaits;
+  readonly failures: ConnectionFailures;
+  /** How many messages to keep for receivers that join later. */
+  readonly history: number;
+}
+
+/**
+ * A pool of memory and the connections that it serves: lends, delivers to all of them, and takes back what
+ * they return.
+ */
+export class Outbox implements Subscribers {
+  readonly #pool: PayloadPool;
+  readonly #waits: AdaptiveWaits;
+  readonly #history: History;
+  readonly #lanes: Lanes;
+  readonly #passing = new MemoryPassing();
+  readonly #exhausted: () => boolean;
+  #sequence = 0;
+  #keepsAlive = true;
+  /** True if messages of the history wait for their memory to be passed. */
+  #someAreBehind = false;
+  /** Loans since the last look at what has come back, and their bytes. */
+  #loans = 0;
+  #loanBytes = 0;
+
+  constructor({ calls, pool, budget, waits, failures, history }: OutboxSettings) {
+    this.#pool = pool;
+    this.#waits = waits;
+    this.#exhausted = () => budget.exhausted();
+    this.#history = new History(history, (slot) => this.takeBack(slot));
+    this.#lanes = new Lanes({
+      calls,
+      onFailure: (error) => failures.add(error),
+      onEnd: () => {
+        this.#lanes.closeEnded(pool.slots());
+        waits.wake();
+      },
+    });
+  }
+
+  /** The descriptor of the payload memory, to pass to a receiver. */
+  get payload(): OwnedFd {
+    return this.#pool.fd;
+  }
+
+  /** Bytes that are lent or held by somebody. */
+  get bytesOut(): number {
+    return this.#pool.bytesOut;
+  }
+
+  allocate(byteLength: number): Slot | undefined {
+    const collects = this.#isDue(byteLength);
+    if (collects) this.#collect();
+    let slot = this.#pool.take(byteLength, this.#exhausted);
+    if (slot === undefined && !collects) {
+      this.#collect();
+      slot = this.#pool.take(byteLength, this.#exhausted);
+    }
+    while (slot === undefined && this.#relieve()) {
+      slot = this.#pool.take(byteLength, this.#exhausted);
+    }
+    if (typeof slot !== 'string') return slot;
+    this.#waits.moved();
+    this.#waits.resumeSoon();
+    return undefined;
+  }
+
+  free(slot: Slot): void {
+    this.#passing.forget(slot);
+    this.#pool.endLoan(slot);
+    this.#pool.giveBack(slot);
+  }
+
+  accept(slot: Slot, byteLength: number): AcceptOutcome {
+    const lanes = this.#lanes.all;
+    for (let index = 0; index < lanes.length; index++) {
+      const lane = lanes[index] as Lane;
+      if (lane.broken) {
+        this.#dropBroken();
+        return this.accept(slot, byteLength);
+      }
+      if (!lane.mayTake(slot)) return 'full';
+    }
+    if (lanes.length === 0 && !this.#history.keeps) return 'no-receiver';
+    if (slot.own !== undefined) {
+      slot.own.seal();
+      if (!this.#passing.passToAll(slot, this.#sequence, lanes)) return 'full';
+      if (lanes.some((lane) => lane.broken)) return this.accept(slot, byteLength);
+    }
+    this.#pool.endLoan(slot);
+    slot.messageLength = byteLength;
+    slot.sequence = this.#sequence++;
+    for (let index = 0; index < lanes.length; index++) (lanes[index] as Lane).deliver(slot);
+    if (slot.own !== undefined) this.#passing.done();
+    this.#history.add(slot);
+    this.takeBack(slot);
+    return 'sent';
+  }
+
+  /** Publishes what is left of the history for those who came later; takes in what has come back. */
+  settle(): void {
+    if (this.#someAreBehind) this.#catchUp();
+    this.#collect();
+  }
+
+  /** What is published has left: it outlives this process. */
+  get hasLeft(): boolean {
+    return !this.#someAreBehind;
+  }
+
+  get isIdle(): boolean {
+    return this.#lanes.all.every((lane) => lane.idle);
+  }
+
+  list(): readonly SharedMmapReceiverInfo[] {
+    return this.#lanes.all.map((lane) => lane.info());
+  }
+
+  count(): number {
+    this.#dropBroken();
+    return this.#lanes.size;
+  }
+
+  /** Whether the connections keep the event loop alive. They do until this is called. */
+  keepAlive(on: boolean): void {
+    this.#keepsAlive = on;
+    for (const lane of this.#lanes.all) lane.keepAlive(on);
+  }
+
+  /** Has every receiver wake this side when it gives something back. */
+  park(): void {
+    for (const lane of this.#lanes.all) lane.park();
+  }
+
+  /** The slot with a ticket, which a receiver may have made up. */
+  slot(ticket: number): Slot | undefined {
+    return this.#pool.slot(ticket);
+  }
+
+  /** Takes a slot back once nobody needs it any more. */
+  takeBack(slot: Slot): void {
+    if (slot.free) this.#pool.giveBack(slot);
+  }
+
+  /** Whether one more receiver can be served. One that was cut off takes up room until it has ended. */
+  hasRoom(maxReceivers: number): boolean {
+    if (this.#lanes.taken >= maxReceivers) this.#lanes.closeEnded(this.#pool.slots());
+    return this.#lanes.taken < maxReceivers;
+  }
+
+  /** The number of the next lane in the slots. Only while there {@link hasRoom}. */
+  freeIndex(): number {
+    return this.#lanes.freeIndex();
+  }
+
+  /** What a new receiver gets of the history, and the number of the first message that it gets at all. */
+  earlierFor(lane: Lane): { readonly earlier: readonly Slot[]; readonly firstSequence: number } {
+    const earlier = lane.lastOf(this.#history.slots);
+    return { earlier, firstSequence: earlier[0]?.sequence ?? this.#sequence };
+  }
+
+  /** Serves a receiver from now on. */
+  add(lane: Lane, earlier: readonly Slot[]): void {
+    lane.keepAlive(this.#keepsAlive);
+    this.#lanes.add(lane);
+    lane.deliverEarlier(earlier);
+    if (!lane.hasLeft) this.#someAreBehind = true;
+    this.#waits.wake();
+  }
+
+  /** Something has changed on a connection. */
+  onRing(): void {
+    this.#collect();
+    this.#waits.wake();
+  }
+
+  /** Memory that could not be passed may be passed by now. */
+  onPauseOver(): void {
+    if (this.#someAreBehind) this.#catchUp();
+    this.#waits.wake();
+  }
+
+  /** Tells every receiver that this was all. */
+  finish(): void {
+    for (const lane of this.#lanes.all) lane.finish();
+  }
+
+  close(): void {
+    this.#lanes.closeAll(this.#pool.slots());
+    this.#pool.close();
+  }
+
+  /** Whether it is time to look at what has come back before taking more memory. */
+  #isDue(byteLength: number): boolean {
+    this.#loans++;
+    this.#loanBytes += byteLength;
+    const most = byteLength >= LARGE_BYTES ? MAX_LARGE_LOANS : MAX_LOANS;
+    const fits = byteLength >= LARGE_BYTES || this.#loanBytes < CACHED_BYTES;
+    if (this.#loans < most && fits) return false;
+    this.#loans = 0;
+    this.#loanBytes = 0;
+    return true;
+  }
+
+  #catchUp(): void {
+    this.#someAreBehind = false;
+    for (const lane of this.#lanes.all) if (!lane.catchUp()) this.#someAreBehind = true;
+    this.#dropBroken();
+  }
+
+  #collect(): void {
+    this.#lanes.collect(this.#pool.slots());
+  }
+
+  #dropBroken(): void {
+    if (this.#lanes.dropBroken(this.#pool.slots())) this.#waits.moved();
+  }
+
+  /** Makes room in the pool at the cost of whoever can do without: false if there is nobody. */
+  #relieve(): boolean {
+    if (this.#lanes.closeEnded(this.#pool.slots())) return true;
+    if (this.#history.forgetUnheld()) return true;
+    let relieved = false;
+    for (const lane of this.#lanes.all) if (lane.dropOne()) relieved = true;
+    return relieved;
+  }
+}

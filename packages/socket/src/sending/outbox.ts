@@ -1,0 +1,136 @@
+import {
+  type AcceptOutcome,
+  ByteQuota,
+  bytesDetached,
+  type LoanMemory,
+  type ReceiverInfo,
+  type Subscribers,
+  type Waits,
+} from '@pageferry/core';
+import { BufferPool } from '../memory/buffer-pool.js';
+import { FRAME, FRAME_BYTES, writeFrame } from '../protocol/frame.js';
+import type { Lane } from './lane.js';
+import type { OutgoingMessage } from './outgoing-message.js';
+
+/** Memory for one message. */
+export interface BufferLoan extends LoanMemory {
+  /** The pool's buffer: room for the frame, and then `bytes`. */
+  readonly buffer: Buffer;
+  /** Of the bytes, which have none once a program has detached them. */
+  readonly byteLength: number;
+}
+
+interface SentMessage extends OutgoingMessage {
+  readonly memory: BufferLoan;
+}
+
+/** A pool of buffers and the connections that it serves: lends, delivers to all of them, and takes back. */
+export class Outbox implements Subscribers {
+  readonly #pool: BufferPool;
+  readonly #quota: ByteQuota;
+  readonly #waits: Waits;
+  readonly #lanes = new Set<Lane>();
+  #keepsAlive = true;
+  #nextSequence = 0;
+
+  constructor(poolBytes: number, waits: Waits) {
+    this.#pool = new BufferPool(poolBytes);
+    this.#quota = new ByteQuota(poolBytes);
+    this.#waits = waits;
+  }
+
+  /** Bytes that are lent or held by somebody. */
+  get bytesOut(): number {
+    return this.#quota.bytes;
+  }
+
+  allocate(byteLength: number): BufferLoan | undefined {
+    if (!this.#quota.admits(byteLength)) return undefined;
+    const buffer = this.#pool.take(FRAME_BYTES + byteLength);
+    this.#quota.add(byteLength);
+    const bytes = buffer.subarray(FRAME_BYTES, FRAME_BYTES + byteLength);
+    return { bytes, byteLength, buffer };
+  }
+
+  free({ byteLength, buffer }: BufferLoan): void {
+    this.#quota.remove(byteLength);
+    this.#pool.giveBack(buffer);
+  }
+
+  accept(memory: BufferLoan, byteLength: number): AcceptOutcome {
+    if (this.#lanes.size === 0) return 'no-receiver';
+    for (const lane of this.#lanes) if (!lane.hasRoom) return 'full';
+    // Of a message without bytes nobody else can tell. The number must not be taken for it.
+    if (memory.buffer.length === 0) throw bytesDetached('loan');
+    const sequence = this.#nextSequence++;
+    writeFrame(memory.buffer, 0, FRAME.message, byteLength, sequence);
+    const bytes = memory.buffer.subarray(0, FRAME_BYTES + byteLength);
+    const message: SentMessage = {
+      sequence,
+      byteLength,
+      bytes,
+      memory,
+      holders: 0,
+      reusable: true,
+    };
+    for (const lane of this.#lanes) lane.send(message);
+    return 'sent';
+  }
+
+  /** Takes a message back that one receiver is done with. */
+  takeBack(message: OutgoingMessage): void {
+    message.holders--;
+    if (message.holders > 0) return;
+    const { memory, reusable } = message as SentMessage;
+    this.#quota.remove(memory.byteLength);
+    if (reusable) this.#pool.giveBack(memory.buffer);
+  }
+
+  get hasLeft(): boolean {
+    for (const lane of this.#lanes) if (!lane.empty) return false;
+    return true;
+  }
+
+  get isIdle(): boolean {
+    for (const lane of this.#lanes) if (!lane.idle) return false;
+    return true;
+  }
+
+  list(): readonly ReceiverInfo[] {
+    return Array.from(this.#lanes, (lane) => lane.info());
+  }
+
+  count(): number {
+    return this.#lanes.size;
+  }
+
+  /** Whether the connections keep the event loop alive. They do until this is called. */
+  keepAlive(on: boolean): void {
+    this.#keepsAlive = on;
+    for (const lane of this.#lanes) lane.keepAlive(on);
+  }
+
+  /** Serves a receiver from now on. */
+  add(lane: Lane): void {
+    lane.keepAlive(this.#keepsAlive);
+    this.#lanes.add(lane);
+  }
+
+  /** A receiver is gone. */
+  remove(lane: Lane): void {
+    this.#lanes.delete(lane);
+    this.#waits.wake();
+  }
+
+  /** Tells every receiver, behind what was accepted, that this was all. */
+  finish(): void {
+    for (const lane of this.#lanes) lane.finish(this.#nextSequence);
+  }
+
+  /** Hangs up: in order after what was written, or at once. */
+  async close(inOrder: boolean): Promise<void> {
+    if (inOrder) await Promise.all(Array.from(this.#lanes, (lane) => lane.end()));
+    else for (const lane of this.#lanes) lane.close();
+    this.#pool.clear();
+  }
+}

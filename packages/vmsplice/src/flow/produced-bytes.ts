@@ -1,0 +1,29 @@
+import type { SenderConnection } from '@pageferry/connection';
+import { PARKED_WORDS, RECEIVER_WORDS, SENDER_WORDS } from '../layout.js';
+
+/** The sender's end of the byte flow: how much was put into the pipe, and how much of it is still in there. */
+export class ProducedBytes {
+  readonly #words: Int32Array;
+  #produced = 0;
+
+  constructor({ words }: SenderConnection) {
+    this.#words = words;
+  }
+
+  /** Publishes that so many more bytes are in the pipe. */
+  add(count: number): void {
+    this.#produced = (this.#produced + count) | 0;
+    Atomics.store(this.#words, SENDER_WORDS.bytesProduced, this.#produced);
+  }
+
+  /** Bytes that the receiver has not taken, as far as it tells the truth. */
+  get inFlight(): number {
+    return (this.#produced - Atomics.load(this.#words, RECEIVER_WORDS.bytesConsumed)) | 0;
+  }
+
+  /** Has the receiver wake this side once it has taken so many more bytes; to be said before parking. */
+  wakeAfter(count: number): void {
+    const wakeAt = (Atomics.load(this.#words, RECEIVER_WORDS.bytesConsumed) + count) | 0;
+    Atomics.store(this.#words, PARKED_WORDS.senderWakeAt, wakeAt);
+  }
+}
