@@ -35,8 +35,8 @@ describe('a record on the side channel', () => {
     sender.send(encodeSideRecord(word, word ^ 1), [file]);
     const record = decodeSideRecord(next());
     expect(record).toMatchObject({ kind: word, word: word ^ 1 });
-    expect((record?.descriptor as OwnedFd).open).toBe(true);
-    (record?.descriptor as OwnedFd).close();
+    using descriptor = record?.descriptor as OwnedFd;
+    expect(descriptor.open).toBe(true);
   });
 
   test('may come without a descriptor', () => {

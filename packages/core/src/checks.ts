@@ -75,6 +75,15 @@ export function checkMessageLength(value: unknown, maximum: number): number {
   return byteLength;
 }
 
+/**
+ * Passes the tag of a message.
+ *
+ * @throws `INVALID_ARGUMENT` for anything but an integer from 0 to 2^32 - 1.
+ */
+export function checkTag(value: unknown): number {
+  return checkInteger('tag', value, 0, 0xffffffff);
+}
+
 /** The error for a message of `byteLength` bytes where `maximum` is possible. */
 export function messageTooLarge(byteLength: number, maximum: number): PageferryError {
   return new PageferryError(
@@ -84,14 +93,23 @@ export function messageTooLarge(byteLength: number, maximum: number): PageferryE
 }
 
 /**
- * Passes bytes: a `Uint8Array`, `Buffer` included.
+ * Passes bytes: a `Uint8Array` (`Buffer` included), another typed array or a `DataView`, or an array of such.
  *
- * @throws `INVALID_ARGUMENT` for anything else, and for a detached one.
+ * @returns the same memory as bytes, piece by piece.
+ * @throws `INVALID_ARGUMENT` for anything else.
  */
-export function checkBytes(argument: string, value: unknown): Uint8Array {
+export function checkBytes(argument: string, value: unknown): readonly Uint8Array[] {
+  if (!Array.isArray(value)) return [asBytes(argument, value)];
+  return value.map((piece) => asBytes(argument, piece));
+}
+
+function asBytes(argument: string, value: unknown): Uint8Array {
   // By type, not by `instanceof`: a Uint8Array of another realm (node:vm, Jest, jsdom) is one too.
-  if (!types.isUint8Array(value)) throw invalidArgument(argument, value, 'a Uint8Array');
-  return value;
+  if (types.isUint8Array(value)) return value;
+  if (!ArrayBuffer.isView(value)) {
+    throw invalidArgument(argument, value, 'a typed array, a DataView, or an array of them');
+  }
+  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
 }
 
 /**

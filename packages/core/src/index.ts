@@ -27,6 +27,7 @@ export type {
   Subscribers,
 } from './base/hooks.js';
 export { LoopHold } from './base/loop-hold.js';
+export { Presence } from './base/presence.js';
 export { senderDied } from './base/sender-died.js';
 export {
   type CommonReceiverSettings,

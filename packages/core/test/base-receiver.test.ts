@@ -84,7 +84,7 @@ describe('the current message', () => {
     const message = receiver.arrive(10, false);
     receiver.arrive(20);
     for (let time = 0; time < 2; time++) {
-      expect(receiver.peek()).toEqual({ byteLength: 10, sequence: 0, offset: 0 });
+      expect(receiver.peek()).toEqual({ byteLength: 10, sequence: 0, offset: 0, tag: 0 });
       expect(receiver.tryReceive()).toBeUndefined();
     }
     const waiting = receiver.receive();
@@ -168,6 +168,7 @@ describe('spliceTo', () => {
     expect(await receiver.spliceTo(1)).toEqual({
       byteLength: 7,
       sequence: 0,
+      tag: 0,
       method: 'splice',
       userSpaceCopies: 0,
     });
@@ -181,7 +182,13 @@ describe('spliceTo', () => {
     const receiver = new FakeReceiver();
     receiver.arrive(100);
     receiver.atOnce = 60;
-    const expected = { byteLength: 100, sequence: 0, method: 'read-write', userSpaceCopies: 2 };
+    const expected = {
+      byteLength: 100,
+      sequence: 0,
+      tag: 0,
+      method: 'read-write',
+      userSpaceCopies: 2,
+    };
     expect(await receiver.spliceTo({ fd: 5 })).toEqual(expected);
     expect(receiver.moves.at(-1)).toEqual({ fd: 5, teeFd: undefined, destination: { fd: 5 } });
   });
@@ -192,7 +199,7 @@ describe('spliceTo', () => {
     receiver.atOnce = 60;
     receiver.moveFails = new PageferryError('SYSTEM_CALL_FAILED', 'the disk is full');
     await expect(receiver.spliceTo(1)).rejects.toMatchObject({ bytesTransferred: 80 });
-    expect(receiver.peek()).toEqual({ byteLength: 100, sequence: 0, offset: 80 });
+    expect(receiver.peek()).toEqual({ byteLength: 100, sequence: 0, offset: 80, tag: 0 });
     expect(await receiver.receive()).toMatchObject({ byteLength: 20, offset: 80 });
   });
 

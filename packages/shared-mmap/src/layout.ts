@@ -34,10 +34,12 @@ export const DELIVERY = {
   claim: 4,
   /** The upper bits of the message's number: any number of messages before it may be left out. */
   sequenceHigh: 5,
+  /** The program's number for the message; 0 if it has none. */
+  tag: 6,
 } as const;
 
 /** Words to read of a delivery entry. */
-export const DELIVERY_ENTRY_WORDS = 6;
+export const DELIVERY_ENTRY_WORDS = 7;
 
 /** Words of a return entry. The last two are 0. */
 export const RETURN = { ticket: 0, sequence: 1 } as const;

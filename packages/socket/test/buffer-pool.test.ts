@@ -27,7 +27,7 @@ describe('buffer pool', () => {
     const buffers = [1, 2, 3].map(() => pool.take(MIB));
     for (const buffer of buffers) pool.giveBack(buffer);
     expect(pool.take(MIB) === buffers[1]).toBe(true);
-    pool.giveBack(buffers[1] as Buffer);
+    pool.giveBack(buffers[1] as Buffer<ArrayBuffer>);
     pool.clear();
     expect(buffers.includes(pool.take(MIB))).toBe(false);
   });

@@ -9,7 +9,7 @@ import {
 import { describe, expect, test } from 'vitest';
 import { socketTransport } from '../dist/index.js';
 import { checkSenderOptions } from '../dist/options.js';
-import { FRAME } from '../dist/protocol/frame.js';
+import { FRAME, FRAME_BYTES } from '../dist/protocol/frame.js';
 import { NAME } from '../dist/protocol/name.js';
 import { SocketSender } from '../dist/sending/socket-sender.js';
 import { usePlace } from './support/place.js';
@@ -165,8 +165,8 @@ describe('what a receiver says', () => {
     await sender.flush();
     const next = await sender.loan(byteLength);
     next.bytes.fill(2);
-    const bytes = await readExactly(liar, 16 + byteLength);
-    expect(bytes.subarray(16).every((byte) => byte === 1)).toBe(true);
+    const bytes = await readExactly(liar, FRAME_BYTES + byteLength);
+    expect(bytes.subarray(FRAME_BYTES).every((byte) => byte === 1)).toBe(true);
     expect(await sent).toBe('sent');
     next.release();
   });

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { encodeHello, HELLO_KIND, REFUSAL, type Receiver } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
 import { socketTransport } from '../dist/index.js';
-import { FRAME } from '../dist/protocol/frame.js';
+import { FRAME, FRAME_BYTES } from '../dist/protocol/frame.js';
 import { NAME } from '../dist/protocol/name.js';
 import { usePlace } from './support/place.js';
 import { frame, listenRaw, rawSender } from './support/raw.js';
@@ -119,7 +119,7 @@ describe('what a sender says', () => {
     ['a number that leaves one out', frame(FRAME.message, 3, 2)],
     ['a number twice', frame(FRAME.message, 3, 0)],
     ['an end that leaves one out', frame(FRAME.end, 0, 2)],
-    ['a number beyond all counting', Buffer.alloc(16, 0xff)],
+    ['a number beyond all counting', Buffer.alloc(FRAME_BYTES, 0xff)],
   ] as const;
 
   test.each(lies)('%s is PEER_MISBEHAVED, after what was right', async (_title, lie) => {

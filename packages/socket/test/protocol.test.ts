@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { BufferSource, FRAME, type Frame, FrameReader } from '../dist/protocol/frame.js';
+import {
+  BufferSource,
+  FRAME,
+  FRAME_BYTES,
+  type Frame,
+  FrameReader,
+} from '../dist/protocol/frame.js';
 import { frame } from './support/raw.js';
 
 function readAll(reader: FrameReader, bytes: Buffer): Frame[] {
@@ -11,19 +17,19 @@ function readAll(reader: FrameReader, bytes: Buffer): Frame[] {
 
 describe('frames', () => {
   const written: Frame[] = [
-    { kind: FRAME.message, value: 0, sequence: 0 },
-    { kind: FRAME.release, value: 2 ** 32 - 1, sequence: 2 ** 32 + 5 },
-    { kind: FRAME.end, value: 7, sequence: Number.MAX_SAFE_INTEGER },
+    { kind: FRAME.message, value: 0, sequence: 0, tag: 2 ** 32 - 1 },
+    { kind: FRAME.release, value: 2 ** 32 - 1, sequence: 2 ** 32 + 5, tag: 0 },
+    { kind: FRAME.end, value: 7, sequence: Number.MAX_SAFE_INTEGER, tag: 7 },
   ];
   const bytes = Buffer.concat(
-    written.map(({ kind, value, sequence }) => frame(kind, value, sequence)),
+    written.map(({ kind, value, sequence, tag }) => frame(kind, value, sequence, tag)),
   );
 
   test('are read as they were written, wherever the stream is cut', () => {
     for (let cut = 0; cut <= bytes.length; cut++) {
       const reader = new FrameReader();
       const start = readAll(reader, bytes.subarray(0, cut));
-      expect(start.length).toBe(Math.floor(cut / 16));
+      expect(start.length).toBe(Math.floor(cut / FRAME_BYTES));
       expect([...start, ...readAll(reader, bytes.subarray(cut))]).toEqual(written);
     }
   });

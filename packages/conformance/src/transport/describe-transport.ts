@@ -4,6 +4,7 @@ import { describeAborts } from './cases/aborts.js';
 import { describeAbortsLoseNothing } from './cases/aborts-lose-nothing.js';
 import { describeArguments } from './cases/arguments.js';
 import { describeBackPressure } from './cases/back-pressure.js';
+import { describeBesideTheBytes } from './cases/beside-the-bytes.js';
 import { describeBorrowedMemory } from './cases/borrowed-memory.js';
 import { describeCapabilities } from './cases/capabilities.js';
 import { describeDeaths } from './cases/deaths.js';
@@ -32,6 +33,7 @@ const TOPICS = {
   capabilities: describeCapabilities,
   sizes: describeSizes,
   order: describeOrder,
+  besideTheBytes: describeBesideTheBytes,
   senderLifecycle: describeSenderLifecycle,
   receiverLifecycle: describeReceiverLifecycle,
   arguments: describeArguments,

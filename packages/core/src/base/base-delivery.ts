@@ -34,7 +34,7 @@ export class BaseDelivery<M extends InboundMessage> implements Delivery {
     return this.#holds > 0;
   }
 
-  get bytes(): Uint8Array {
+  get bytes(): Uint8Array<ArrayBuffer> {
     this.#checkHeld();
     const { bytes } = this.message;
     if (bytes.length !== this.byteLength) throw bytesDetached('delivery');
@@ -45,6 +45,10 @@ export class BaseDelivery<M extends InboundMessage> implements Delivery {
     return this.message.sequence;
   }
 
+  get tag(): number {
+    return this.message.tag;
+  }
+
   get offset(): number {
     return this.message.offset;
   }
@@ -53,7 +57,7 @@ export class BaseDelivery<M extends InboundMessage> implements Delivery {
     return this.#holds === 0 || this.#owner.closed;
   }
 
-  copy(): Buffer {
+  copy(): Buffer<ArrayBuffer> {
     return Buffer.from(this.bytes);
   }
 

@@ -1,4 +1,4 @@
-import { checkInteger } from '../checks.js';
+import { checkInteger, checkTag } from '../checks.js';
 import type { Loan, SendOutcome } from '../contract/sender.js';
 import type { WaitOptions } from '../contract/transport.js';
 import { dispose } from '../dispose.js';
@@ -22,12 +22,13 @@ const NONE = new Uint8Array(0);
 /** The one implementation of {@link Loan}: it knows who owns the memory, and nothing of transports. */
 export class BaseLoan<M extends LoanMemory> implements Loan {
   readonly #owner: LoanOwner<M>;
-  #bytes: Uint8Array;
+  #bytes: Uint8Array<ArrayBuffer>;
   // Kept apart: the view of memory that was taken away has no length any more.
   #byteLength: number;
   /** How much of that `bytes` shows: all of it, or nothing once it is sealed. */
   #shown: number;
   #owned = true;
+  #tag = 0;
   /** For `DropReports` only. */
   registered = false;
   /** The backend's memory behind the loan. For `BaseSender` and backends only. */
@@ -41,13 +42,21 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
     this.#shown = this.#byteLength;
   }
 
-  get bytes(): Uint8Array {
+  get bytes(): Uint8Array<ArrayBuffer> {
     this.checkOwned();
     return this.#bytes;
   }
 
   get byteLength(): number {
     return this.#byteLength;
+  }
+
+  get tag(): number {
+    return this.#tag;
+  }
+
+  set tag(tag: number) {
+    this.#tag = checkTag(tag);
   }
 
   get owned(): boolean {

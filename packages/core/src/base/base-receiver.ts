@@ -164,8 +164,8 @@ export abstract class BaseReceiver<M extends InboundMessage> implements Receiver
     const message = this.#head();
     if (typeof message !== 'object') return undefined;
     this.#current = message;
-    const { byteLength, sequence, offset } = message;
-    return { byteLength, sequence, offset };
+    const { byteLength, sequence, offset, tag } = message;
+    return { byteLength, sequence, offset, tag };
   }
 
   async receive(options: WaitOptions = NOTHING): Promise<Delivery | undefined> {
@@ -503,8 +503,8 @@ export abstract class BaseReceiver<M extends InboundMessage> implements Receiver
     this.#messagesReceived++;
     this.#bytesReceived += byteLength;
     this.giveBack(message);
-    const { sequence } = message;
-    return { byteLength, sequence, method, userSpaceCopies: USER_SPACE_COPIES[method] };
+    const { sequence, tag } = message;
+    return { byteLength, sequence, tag, method, userSpaceCopies: USER_SPACE_COPIES[method] };
   }
 
   async #hangUp(): Promise<void> {

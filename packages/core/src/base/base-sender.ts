@@ -1,6 +1,21 @@
-import { checkBytes, checkInteger, checkMessageLength, inheritedDescriptor } from '../checks.js';
+import {
+  checkBytes,
+  checkInteger,
+  checkMessageLength,
+  checkTag,
+  inheritedDescriptor,
+  invalidArgument,
+} from '../checks.js';
 import type { Capabilities } from '../contract/capabilities.js';
-import type { Loan, ReceiverInfo, Sender, SenderStats, SendOutcome } from '../contract/sender.js';
+import type {
+  Loan,
+  ReceiverEvent,
+  ReceiverInfo,
+  Sender,
+  SenderStats,
+  SendOptions,
+  SendOutcome,
+} from '../contract/sender.js';
 import type { WaitOptions } from '../contract/transport.js';
 import { asyncDispose } from '../dispose.js';
 import { PageferryError } from '../errors.js';
@@ -15,6 +30,7 @@ import { copyInPieces } from './copy.js';
 import { DropReports } from './drop-reports.js';
 import type { AcceptOutcome, LoanMemory, SendMethod, Subscribers } from './hooks.js';
 import { LoopHold } from './loop-hold.js';
+import { Presence } from './presence.js';
 import { counted, inBytes, whoIsBehind } from './words.js';
 
 /** What every backend tells {@link BaseSender}, and the parts that it hands in. */
@@ -39,6 +55,8 @@ export interface BaseSenderSettings {
   readonly checkMayCome?: () => void;
   /** Bytes in the caller's hands or not yet given back. */
   readonly bytesOut: () => number;
+  /** Who is told of receivers that join and leave. By default there are none. */
+  readonly presence?: Presence;
   /** Where connections are noted that this process has ended. By default there are none. */
   readonly failures?: ConnectionFailures;
   /** How payload leaves, for `Sender.stats`. */
@@ -53,6 +71,7 @@ export interface BaseSenderSettings {
 }
 
 const NOTHING: WaitOptions = {};
+const SEND_OPTIONS = ['signal', 'timeout', 'tag'] as const;
 const SENT: Promise<SendOutcome> = Promise.resolve('sent');
 
 /** What became of a message that was offered; `left` if it is gone already. */
@@ -72,6 +91,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   readonly #budget: LoopBudget;
   readonly #waits: Waits;
   readonly #subscribers: Subscribers;
+  readonly #presence: Presence;
   readonly #failures: ConnectionFailures;
   readonly #checkMayCome: (() => void) | undefined;
   readonly #bytesOut: () => number;
@@ -98,6 +118,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     this.#budget = settings.budget;
     this.#waits = settings.waits;
     this.#subscribers = settings.subscribers;
+    this.#presence = settings.presence ?? new Presence();
     this.#failures = settings.failures ?? new ConnectionFailures();
     this.#checkMayCome = settings.checkMayCome;
     this.#bytesOut = settings.bytesOut;
@@ -116,8 +137,9 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
    * in {@link settle}: what fails then ends that connection ({@link ConnectionFailures}).
    *
    * @param byteLength how much of `memory.bytes` to send.
+   * @param tag the caller's number, to travel beside the bytes.
    */
-  protected abstract accept(memory: M, byteLength: number): AcceptOutcome;
+  protected abstract accept(memory: M, byteLength: number, tag: number): AcceptOutcome;
   /** Pushes on what was accepted, as far as it goes, and takes in what has come back. Must not throw. */
   protected abstract settle(): void;
   /** Tells receivers, behind everything that was accepted, that nothing more comes. May be done in `end`. */
@@ -160,16 +182,23 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     );
   }
 
-  async send(bytes: Uint8Array, options: WaitOptions = NOTHING): Promise<SendOutcome> {
-    checkBytes('bytes', bytes);
-    checkWaitOptions(options);
+  async send(
+    bytes: ArrayBufferView | readonly ArrayBufferView[],
+    options: SendOptions = NOTHING,
+  ): Promise<SendOutcome> {
+    const pieces = checkBytes('bytes', bytes);
+    const { tag = 0 } = checkWaitOptions(options, SEND_OPTIONS);
+    checkTag(tag);
+    let byteLength = 0;
+    for (const { length } of pieces) byteLength += length;
     let lent: BaseLoan<M> | undefined;
     const sendCopy = async (signal: AbortSignal | undefined): Promise<SendOutcome> => {
-      const atOnce = this.#budget.exhausted() ? undefined : this.tryLoan(bytes.length);
-      const loan = (atOnce ?? (await this.#borrowInTurn(bytes.length, signal))) as BaseLoan<M>;
+      const atOnce = this.#budget.exhausted() ? undefined : this.tryLoan(byteLength);
+      const loan = (atOnce ?? (await this.#borrowInTurn(byteLength, signal))) as BaseLoan<M>;
       lent = loan;
       try {
-        await copyInPieces(loan, bytes, this.#budget);
+        loan.tag = tag;
+        await copyInPieces(loan, pieces, this.#budget);
         if (signal?.aborted) throw signal.reason;
         const offered = this.#budget.exhausted() ? 'full' : this.#offerAtOnce(loan);
         return offered === 'left' ? 'sent' : await this.#sendInTurn(loan, offered, signal);
@@ -179,7 +208,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     };
     // One limit for all of it: the wait for memory, the copy, and the way out.
     return await withDeadline(options, sendCopy, () =>
-      lent === undefined ? this.#whyNoRoom(bytes.length) : this.#whyNotSent(lent),
+      lent === undefined ? this.#whyNoRoom(byteLength) : this.#whyNotSent(lent),
     );
   }
 
@@ -229,6 +258,16 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
 
   unref(): this {
     this.#hold.set(false);
+    return this;
+  }
+
+  on(event: ReceiverEvent, listener: (receiver: ReceiverInfo) => void): this {
+    this.#presence.on(checkReceiverEvent(event), listener);
+    return this;
+  }
+
+  off(event: ReceiverEvent, listener: (receiver: ReceiverInfo) => void): this {
+    this.#presence.off(checkReceiverEvent(event), listener);
     return this;
   }
 
@@ -377,7 +416,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     const byteLength = loan.byteLength;
     let outcome: AcceptOutcome | undefined;
     try {
-      outcome = this.accept(loan.memory, byteLength);
+      outcome = this.accept(loan.memory, byteLength, loan.tag);
     } finally {
       // Whatever keeps the message here: nobody may rely on writing to what cannot be changed.
       if (outcome !== 'sent' && loan.memory.sealed) loan.seal();
@@ -489,4 +528,9 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   #checkOpen(): void {
     if (this.closed) throw new PageferryError('CLOSED', 'this sender is closed');
   }
+}
+
+function checkReceiverEvent(event: unknown): ReceiverEvent {
+  if (event === 'join' || event === 'leave') return event;
+  throw invalidArgument('event', event, "'join' or 'leave'");
 }

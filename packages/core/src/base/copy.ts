@@ -5,16 +5,20 @@ import { nextTurn } from '../waiting/loop-budget.js';
 const PIECE = 256 * 1024;
 
 /**
- * Copies `source` into `target.bytes`, giving other events a turn whenever the budget is used up. Reads
- * `target.bytes` afresh for each piece, so that memory that was taken away meanwhile is noticed.
+ * Copies `sources` into `target.bytes` one after the other, giving other events a turn whenever the budget is
+ * used up. Reads `target.bytes` afresh for each piece, so that memory that was taken away meanwhile is noticed.
  */
 export async function copyInPieces(
   target: { readonly bytes: Uint8Array },
-  source: Uint8Array,
+  sources: readonly Uint8Array[],
   budget: LoopBudget,
 ): Promise<void> {
-  for (let offset = 0; offset < source.length; offset += PIECE) {
-    if (offset > 0 && budget.exhausted()) await nextTurn();
-    target.bytes.set(source.subarray(offset, offset + PIECE), offset);
+  let start = 0;
+  for (const source of sources) {
+    for (let offset = 0; offset < source.length; offset += PIECE) {
+      if (start + offset > 0 && budget.exhausted()) await nextTurn();
+      target.bytes.set(source.subarray(offset, offset + PIECE), start + offset);
+    }
+    start += source.length;
   }
 }

@@ -4,7 +4,7 @@ import type { ReceiverInfo } from '../contract/sender.js';
 /** Memory behind a loan, as a backend hands it out. Backends add what they need. */
 export interface LoanMemory {
   /** Exactly as many bytes as were asked for, page-aligned where the transport has pages. */
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   /**
    * True once the bytes cannot be changed any more though the message was not sent: the loan shows none
    * from then on, and stays the caller's.
@@ -20,10 +20,12 @@ export interface InboundMessage {
   /** Length of the whole message in bytes. */
   readonly byteLength: number;
   readonly sequence: number;
+  /** The sender's number for it. */
+  readonly tag: number;
   /** Bytes that `spliceTo` has moved on. */
   readonly offset: number;
   /** What is left of it, once it was gathered: to be handed over. */
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
 /** Where a message is to be moved on to. */

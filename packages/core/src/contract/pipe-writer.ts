@@ -86,10 +86,13 @@ export interface PipeWriter extends AsyncDisposable {
    * all of it. After an abort or a time-out either none of the bytes went in, or all of them go in; use
    * a loan, whose `owned` tells, where that matters.
    *
-   * @param bytes any view of memory: a `Buffer`, a `Float64Array`, a `DataView`.
+   * @param bytes any view of memory (a `Buffer`, a `Float64Array`, a `DataView`), or an array of them.
    * @throws as `loan` and its `send`.
    */
-  write(bytes: ArrayBufferView, options?: WaitOptions): Promise<SendOutcome>;
+  write(
+    bytes: ArrayBufferView | readonly ArrayBufferView[],
+    options?: WaitOptions,
+  ): Promise<SendOutcome>;
   /**
    * Waits until all that was accepted is in the pipe. Whether the program has read it nobody says.
    *

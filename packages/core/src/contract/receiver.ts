@@ -15,17 +15,19 @@ export interface Delivery extends Disposable {
    *
    * @throws `DELIVERY_RELEASED` after `release`, `BYTES_DETACHED` if another API has taken the memory over.
    */
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   /** Length of `bytes`. Readable in every state. */
   readonly byteLength: number;
   /** Number of the message, counted by the sender from 0. */
   readonly sequence: number;
+  /** The sender's number for it; see `Loan.tag`. */
+  readonly tag: number;
   /** Bytes of the message that an interrupted `spliceTo` moved on before. 0 otherwise. */
   readonly offset: number;
   /** True once nobody holds it any more, or its receiver was closed. */
   readonly released: boolean;
   /** The message in memory of its own, which stays valid for ever. One copy. */
-  copy(): Buffer;
+  copy(): Buffer<ArrayBuffer>;
   /**
    * Adds a hold: the memory goes back when `release` was called once for each hold. A delivery begins
    * with one. `receiver.close()` ends all of them.
@@ -70,6 +72,8 @@ export interface SpliceResult {
   readonly byteLength: number;
   /** Number of the message, counted by the sender from 0. */
   readonly sequence: number;
+  /** The sender's number for the message; see `Loan.tag`. */
+  readonly tag: number;
   /** The method that most of the bytes took. */
   readonly method: SpliceMethod;
   /**
@@ -87,6 +91,8 @@ export interface MessageInfo {
   readonly sequence: number;
   /** Bytes of it that an interrupted `spliceTo` has moved on: so many fewer are still to come. */
   readonly offset: number;
+  /** The sender's number for it; see `Loan.tag`. */
+  readonly tag: number;
 }
 
 /** Counters of a receiver since it was created. A snapshot. */

@@ -62,11 +62,18 @@ export interface Loan extends Disposable {
    * @throws `LOAN_NOT_OWNED` after the loan was sent or released, `CLOSED` after the sender closed,
    *   `BYTES_DETACHED` if another API has taken the memory over: release the loan then.
    */
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   /** Length of the message in bytes. Readable in every state. */
   readonly byteLength: number;
   /** True while the caller owns the memory. */
   readonly owned: boolean;
+  /**
+   * A number of the caller's that travels beside the bytes, and costs nothing: what kind of message this is,
+   * or which question it answers. An integer from 0 to 2^32 - 1; 0 unless it is set.
+   *
+   * @throws `INVALID_ARGUMENT` when it is set to anything else.
+   */
+  tag: number;
   /**
    * Makes the message shorter before it is sent, for example after a short read.
    *
@@ -94,6 +101,15 @@ export interface Loan extends Disposable {
   release(): void;
 }
 
+/** Options of {@link Sender.send}. */
+export interface SendOptions extends WaitOptions {
+  /** See {@link Loan.tag}. Default: 0. */
+  readonly tag?: number | undefined;
+}
+
+/** What {@link Sender.on} tells of. */
+export type ReceiverEvent = 'join' | 'leave';
+
 /** The sending side of a transport. Disposable with `await using`. */
 export interface Sender extends AsyncDisposable {
   /** Where receivers find this sender. */
@@ -113,13 +129,16 @@ export interface Sender extends AsyncDisposable {
   /** As {@link loan}, or `undefined` where `loan` would wait. */
   tryLoan(byteLength: number): Loan | undefined;
   /**
-   * Copies `bytes` into a loan and sends it. Convenient, and one copy dearer than a loan. A time limit
-   * holds for all of it. After an abort or a time-out there is no telling whether the message was
+   * Copies `bytes` into a loan and sends it; of an array, one after the other, as one message. Convenient, and
+   * one copy dearer than a loan. A time limit holds for all of it. After an abort or a time-out there is no telling whether the message was
    * accepted; use a loan, whose `owned` tells, where that matters.
    *
    * @throws as `loan` and `Loan.send`.
    */
-  send(bytes: Uint8Array, options?: WaitOptions): Promise<SendOutcome>;
+  send(
+    bytes: ArrayBufferView | readonly ArrayBufferView[],
+    options?: SendOptions,
+  ): Promise<SendOutcome>;
   /**
    * Waits until at least `count` receivers are connected.
    *
@@ -152,6 +171,16 @@ export interface Sender extends AsyncDisposable {
    * `node:net`.
    */
   unref(): this;
+  /**
+   * Has `listener` called for each receiver that joins, and for each that leaves, however it does. It is called
+   * soon after, not in the middle of another call; what it throws is an uncaught exception. Receivers that
+   * are there when the sender closes do not leave.
+   *
+   * @param listener gets who it is; of one that leaves, `messagesBehind` are those that it had not given back.
+   */
+  on(event: ReceiverEvent, listener: (receiver: ReceiverInfo) => void): this;
+  /** Takes back what {@link on} said. */
+  off(event: ReceiverEvent, listener: (receiver: ReceiverInfo) => void): this;
   /** Counters since the sender was created. */
   stats(): SenderStats;
 }

@@ -11,7 +11,7 @@ import { capabilities } from './fake-sender.js';
 
 /** A message of which a test decides what is here. */
 export interface FakeMessage extends InboundMessage {
-  bytes: Uint8Array;
+  bytes: Uint8Array<ArrayBuffer>;
   offset: number;
   /** False while it has not come whole. */
   isWhole: boolean;
@@ -44,7 +44,7 @@ export class FakeReceiver extends BaseReceiver<FakeMessage> {
   /** A message of `byteLength` bytes arrives. */
   arrive(byteLength: number, isWhole = true): FakeMessage {
     const bytes = new Uint8Array(byteLength).fill(this.#next);
-    const message = { byteLength, bytes, sequence: this.#next++, offset: 0, isWhole };
+    const message = { byteLength, bytes, sequence: this.#next++, tag: 0, offset: 0, isWhole };
     this.#messages.push(message);
     this.#waits.wake();
     return message;

@@ -17,7 +17,11 @@ const prototypes = { loan: guardedPrototype('loan'), delivery: guardedPrototype(
  * It is a `Buffer` to Node, because streams make a `Buffer` of any other view at once, which could not
  * tell, and its methods are those of a `Uint8Array`.
  */
-export function guardedView(buffer: ArrayBuffer, byteLength: number, lent: Lent): Uint8Array {
+export function guardedView(
+  buffer: ArrayBuffer,
+  byteLength: number,
+  lent: Lent,
+): Uint8Array<ArrayBuffer> {
   return guard(new Uint8Array(buffer, 0, byteLength), lent);
 }
 
@@ -27,12 +31,12 @@ export function takeAway(calls: LinuxCalls, buffer: ArrayBuffer): void {
   calls.detach(buffer);
 }
 
-function guard(bytes: Uint8Array, lent: Lent): Uint8Array {
+function guard(bytes: Uint8Array<ArrayBuffer>, lent: Lent): Uint8Array<ArrayBuffer> {
   return Object.setPrototypeOf(bytes, prototypes[lent]);
 }
 
-function guardedPrototype(lent: Lent): Uint8Array {
-  const prototype: Uint8Array = Object.create(Buffer.prototype);
+function guardedPrototype(lent: Lent): Uint8Array<ArrayBuffer> {
+  const prototype: Uint8Array<ArrayBuffer> = Object.create(Buffer.prototype);
   const define = (name: PropertyKey, property: PropertyDescriptor) =>
     Object.defineProperty(prototype, name, { ...property, configurable: true });
   for (const name of Reflect.ownKeys(Buffer.prototype)) {
@@ -40,11 +44,11 @@ function guardedPrototype(lent: Lent): Uint8Array {
     if (own !== undefined) define(name, own);
   }
   // Of copies, which nobody takes away.
-  define('constructor', { value: Uint8Array });
+  define('constructor', { value: Uint8Array<ArrayBuffer> });
   for (const name of ['length', 'byteLength']) {
     const { get } = Object.getOwnPropertyDescriptor(typedArray, name) as PropertyDescriptor;
     define(name, {
-      get(this: Uint8Array): number {
+      get(this: Uint8Array<ArrayBuffer>): number {
         const length = get?.call(this);
         if (length === 0) check(this, lent);
         return length;
@@ -52,7 +56,7 @@ function guardedPrototype(lent: Lent): Uint8Array {
     });
   }
   define('subarray', {
-    value(this: Uint8Array, begin?: number, end?: number): Uint8Array {
+    value(this: Uint8Array<ArrayBuffer>, begin?: number, end?: number): Uint8Array<ArrayBuffer> {
       check(this, lent);
       return guard(typedArray.subarray.call(this, begin, end), lent);
     },
@@ -61,7 +65,7 @@ function guardedPrototype(lent: Lent): Uint8Array {
 }
 
 /** @throws if the view was taken away. */
-function check(view: Uint8Array, lent: Lent): void {
+function check(view: Uint8Array<ArrayBuffer>, lent: Lent): void {
   if (taken.has(view.buffer)) throw wasTaken(lent);
 }
 

@@ -58,7 +58,7 @@ export class OwnMemory implements Disposable {
    *
    * @throws `SYSTEM_CALL_FAILED`.
    */
-  bytes(): Uint8Array {
+  bytes(): Uint8Array<ArrayBuffer> {
     const window = this.#window as Window;
     return window.bytes(this.messageLength, this.#settings.guard ? 'loan' : undefined);
   }

@@ -9,7 +9,7 @@ const NONE = new Uint8Array(0);
  */
 export class Slot implements LoanMemory {
   /** The bytes that were asked for; what a program was shown, and may have detached. */
-  bytes: Uint8Array = NONE;
+  bytes: Uint8Array<ArrayBuffer> = NONE;
   /** What they are a part of: the slot, in an `ArrayBuffer` of its own. Made when it is first lent. */
   buffer: ArrayBuffer | undefined;
   /** Names the slot in the queues. */
@@ -22,6 +22,8 @@ export class Slot implements LoanMemory {
   readonly own: OwnMemory | undefined;
   /** Length of the message, which may be shorter than `bytes`. */
   messageLength = 0;
+  /** The program's number for the message. */
+  tag = 0;
   /** Number of the message; -1 while there is none. */
   sequence = -1;
   /** A bit for each lane from 0 to 31 whose receiver has not given the message back. */

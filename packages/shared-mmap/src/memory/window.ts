@@ -27,7 +27,7 @@ export class Window {
    * @param guard as {@link guardedView}.
    * @throws `SYSTEM_CALL_FAILED`.
    */
-  bytes(byteLength: number, guard: Lent | undefined): Uint8Array {
+  bytes(byteLength: number, guard: Lent | undefined): Uint8Array<ArrayBuffer> {
     // What the program has detached is made anew.
     if (this.#alias?.byteLength !== this.byteLength) {
       this.#alias = this.mapping.alias(0, this.byteLength);

@@ -30,9 +30,11 @@ export class ClaimableProducer extends QueueProducer {
     third: number,
     fourth: number,
     sequenceHigh = 0,
+    tag = 0,
   ): void {
     const at = this.write(first, second, third, fourth);
     this.words[at + DELIVERY.sequenceHigh] = sequenceHigh;
+    this.words[at + DELIVERY.tag] = tag;
     // The last word: a consumer that is one round behind sees that the entry is not its.
     Atomics.store(this.words, at + DELIVERY.claim, this.count & NUMBER_MASK);
     this.publish();

@@ -1,8 +1,22 @@
-import { QueueConsumer } from '@pageferry/connection';
+import { type Entry, QueueConsumer, QueueProducer } from '@pageferry/connection';
 import { DELIVERY } from '../layout.js';
+
+/** The producing end of a delivery queue. */
+export class DeliveryProducer extends QueueProducer {
+  override push(first: number, second: number, third: number, fourth: number, tag = 0): void {
+    const at = this.write(first, second, third, fourth);
+    this.words[at + DELIVERY.tag] = tag;
+    this.publish();
+  }
+}
 
 /** The consuming end of a delivery queue: it can tell which messages are still to be taken. */
 export class DeliveryConsumer extends QueueConsumer {
+  override peek(entry: Entry): void {
+    super.peek(entry);
+    entry[DELIVERY.tag] = this.words[this.at(this.count) + DELIVERY.tag] as number;
+  }
+
   /**
    * Tells of a message, by the lower 32 bits of its number, whether it may still be taken: it waits, or is
    * yet to come. `undefined` if the producer is too quick to tell.

@@ -46,6 +46,8 @@ export class DeliveryReader {
   offset = 0;
   /** What to return, as it came. */
   ticket = 0;
+  /** The program's number for it. */
+  tag = 0;
 
   constructor({ connection, memory, firstSequence, payloadBytes }: DeliveryReaderSettings) {
     this.#connection = connection;
@@ -115,6 +117,7 @@ export class DeliveryReader {
     this.byteLength = byteLength;
     this.offset = offset;
     this.ticket = ticket;
+    this.tag = (entry[DELIVERY.tag] as number) >>> 0;
     this.sequence = this.#nextSequence++;
     return 'message';
   }

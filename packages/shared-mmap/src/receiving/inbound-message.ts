@@ -1,4 +1,5 @@
 import type { InboundMessage as Contract } from '@pageferry/core';
+import type { DeliveryReader } from '../queue/delivery-reader.js';
 import type { OwnMemoryView } from './own-memory-view.js';
 import type { View } from './payload-view.js';
 
@@ -11,17 +12,19 @@ export class InboundMessage implements Contract {
   readonly byteLength: number;
   /** What names it to the sender. */
   readonly ticket: number;
+  readonly tag: number;
   /** In the payload memory, or in memory of the message's own. */
   readonly place: View | OwnMemoryView;
   /** All of them; what is left of them once it is handed over. A program can detach what it was shown. */
-  bytes: Uint8Array;
+  bytes: Uint8Array<ArrayBuffer>;
   /** Bytes that were moved on. */
   offset = 0;
 
-  constructor(sequence: number, byteLength: number, ticket: number, place: View | OwnMemoryView) {
+  constructor({ sequence, byteLength, ticket, tag }: DeliveryReader, place: View | OwnMemoryView) {
     this.sequence = sequence;
     this.byteLength = byteLength;
     this.ticket = ticket;
+    this.tag = tag;
     this.place = place;
     this.bytes = place.bytes;
   }

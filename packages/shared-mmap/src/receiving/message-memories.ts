@@ -36,13 +36,12 @@ export class MessageMemories {
    * @returns `'lost'` if its memory is lost: this process had no descriptor left when it came.
    * @throws `PEER_MISBEHAVED`, `SYSTEM_CALL_FAILED`.
    */
-  open({ sequence, byteLength, ticket, offset, own }: DeliveryReader): InboundMessage | 'lost' {
-    if (!own) {
-      const view = this.#settings.payload.take(ticket, offset, byteLength, sequence);
-      return new InboundMessage(sequence, byteLength, ticket, view);
-    }
-    const view = this.#openOwn(sequence, byteLength);
-    return view === 'lost' ? view : new InboundMessage(sequence, byteLength, ticket, view);
+  open(read: DeliveryReader): InboundMessage | 'lost' {
+    const { sequence, byteLength, ticket, offset, own } = read;
+    const place = own
+      ? this.#openOwn(sequence, byteLength)
+      : this.#settings.payload.take(ticket, offset, byteLength, sequence);
+    return place === 'lost' ? place : new InboundMessage(read, place);
   }
 
   /** Has a message show its bytes again, if a program has detached those that it was shown before. */

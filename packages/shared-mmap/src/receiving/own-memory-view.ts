@@ -26,7 +26,7 @@ export interface OwnMemorySettings {
 export class OwnMemoryView {
   readonly #settings: OwnMemorySettings;
   readonly #window: Window;
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
 
   private constructor(settings: OwnMemorySettings, window: Window, byteLength: number) {
     this.#settings = settings;
@@ -67,7 +67,7 @@ export class OwnMemoryView {
   }
 
   /** The bytes again, if a program has detached those that it was shown before. */
-  renewed(byteLength: number): Uint8Array {
+  renewed(byteLength: number): Uint8Array<ArrayBuffer> {
     return this.#window.bytes(byteLength, undefined);
   }
 

@@ -31,7 +31,7 @@ const CACHED_VIEWS = 4096;
 
 /** The bytes of a message, and what they are of: asking a typed array costs a call each time. */
 export interface View {
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly offset: number;
   readonly byteLength: number;
   /** The slot, or as much of it as was needed, in an `ArrayBuffer` of its own. */
@@ -111,7 +111,7 @@ export class PayloadView implements Disposable {
   }
 
   /** The same bytes again, if a program has detached those that it was shown before. */
-  renewed({ offset, byteLength }: View): Uint8Array {
+  renewed({ offset, byteLength }: View): Uint8Array<ArrayBuffer> {
     return new Uint8Array(this.#mapping.alias(offset, byteLength));
   }
 

@@ -48,9 +48,9 @@ export class DroppableQueue {
 
   /** Publishes a message, and notes it. Only if the place of the next entry is not taken up. */
   push(slot: Slot, ticket: number): void {
-    const { messageLength, offset, sequence } = slot;
+    const { messageLength, offset, sequence, tag } = slot;
     const high = Math.floor(sequence / 2 ** 32);
-    this.#queue.push(messageLength | 0, offset / PLACE_UNIT, ticket, sequence | 0, high);
+    this.#queue.push(messageLength | 0, offset / PLACE_UNIT, ticket, sequence | 0, high, tag);
     // What was in this place before was taken.
     this.#pass(this.#next);
     const at = this.#next % this.#capacity;

@@ -1,15 +1,11 @@
-import {
-  createEntry,
-  type QueueProducer,
-  type SenderConnection,
-  WAITS_FOR,
-} from '@pageferry/connection';
+import { createEntry, type SenderConnection, WAITS_FOR } from '@pageferry/connection';
 import type { PeerCredentials } from '@pageferry/core';
 import type { LinuxCalls, OwnedFd } from '@pageferry/linux';
 import { PLACE_UNIT, RETURN, SENDER_WORDS, TICKET_OWN_MEMORY } from '../layout.js';
 import type { Slot } from '../memory/slot.js';
 import type { BehindPolicy } from '../protocol.js';
 import { ClaimableProducer } from '../queue/claimable-queue.js';
+import type { DeliveryProducer } from '../queue/delivery-queue.js';
 import { DroppableQueue } from './droppable-queue.js';
 import { MemoryChannel } from './memory-channel.js';
 import { PassedMemories } from './passed-memories.js';
@@ -23,7 +19,7 @@ export interface LaneSettings {
   /** Which of the 64 bits in a slot is this lane's. */
   readonly index: number;
   readonly credentials: PeerCredentials | undefined;
-  readonly connection: SenderConnection;
+  readonly connection: SenderConnection<DeliveryProducer | ClaimableProducer>;
   readonly policy: BehindPolicy;
   readonly queueDepth: number;
   /** The slot with a ticket, which the receiver may have made up. */
@@ -44,7 +40,7 @@ const MAX_OWN_MEMORIES = 16;
 export class Lane {
   readonly #settings: LaneSettings;
   readonly #connection: SenderConnection;
-  readonly #deliveries: QueueProducer;
+  readonly #deliveries: DeliveryProducer | ClaimableProducer;
   readonly #channel: MemoryChannel;
   readonly #maskLow: number;
   readonly #maskHigh: number;
@@ -326,8 +322,8 @@ export class Lane {
       this.#droppable.push(slot, ticket);
       return;
     }
-    const { messageLength, offset, sequence } = slot;
-    this.#deliveries.push(messageLength | 0, offset / PLACE_UNIT, ticket, sequence | 0);
+    const { messageLength, offset, sequence, tag } = slot;
+    this.#deliveries.push(messageLength | 0, offset / PLACE_UNIT, ticket, sequence | 0, tag);
   }
 
   #note(slot: Slot): void {

@@ -1,3 +1,4 @@
+import type { Presence } from '@pageferry/core';
 import type { LinuxCalls } from '@pageferry/linux';
 import { MAX_RECEIVERS } from '../capabilities.js';
 import type { Slot } from '../memory/slot.js';
@@ -6,6 +7,7 @@ import type { Lane } from './lane.js';
 /** What {@link Lanes} need. */
 export interface LanesSettings {
   readonly calls: LinuxCalls;
+  readonly presence: Presence;
   /** Gets what has failed on this side, for each lane that was given up because of it. */
   readonly onFailure: (error: unknown) => void;
   /** Called when a receiver that was cut off has ended: what it held may be had back. */
@@ -49,6 +51,7 @@ export class Lanes {
 
   add(lane: Lane): void {
     this.#lanes.push(lane);
+    this.#settings.presence.tell('join', () => lane.info());
   }
 
   /** Takes in what came back on any lane, and gives up those that are broken. */
@@ -70,8 +73,9 @@ export class Lanes {
     const broken = this.#lanes.filter((lane) => lane.broken);
     if (broken.length === 0) return false;
     this.#lanes = this.#lanes.filter((lane) => !broken.includes(lane));
-    const { calls, onFailure, onEnd } = this.#settings;
+    const { calls, presence, onFailure, onEnd } = this.#settings;
     for (const lane of broken) {
+      presence.tell('leave', () => lane.info());
       if (lane.receiverHasEnded) {
         lane.close(slots);
       } else {

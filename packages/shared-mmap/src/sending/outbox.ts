@@ -1,5 +1,11 @@
 import type { AdaptiveWaits } from '@pageferry/connection';
-import type { AcceptOutcome, ConnectionFailures, LoopBudget, Subscribers } from '@pageferry/core';
+import type {
+  AcceptOutcome,
+  ConnectionFailures,
+  LoopBudget,
+  Presence,
+  Subscribers,
+} from '@pageferry/core';
 import type { LinuxCalls, OwnedFd } from '@pageferry/linux';
 import type { PayloadPool } from '../memory/payload-pool.js';
 import type { Slot } from '../memory/slot.js';
@@ -25,6 +31,7 @@ export interface OutboxSettings {
   readonly pool: PayloadPool;
   readonly budget: LoopBudget;
   readonly waits: AdaptiveWaits;
+  readonly presence: Presence;
   readonly failures: ConnectionFailures;
   /** How many messages to keep for receivers that join later. */
   readonly history: number;
@@ -49,13 +56,14 @@ export class Outbox implements Subscribers {
   #loans = 0;
   #loanBytes = 0;
 
-  constructor({ calls, pool, budget, waits, failures, history }: OutboxSettings) {
+  constructor({ calls, pool, budget, waits, presence, failures, history }: OutboxSettings) {
     this.#pool = pool;
     this.#waits = waits;
     this.#exhausted = () => budget.exhausted();
     this.#history = new History(history, (slot) => this.takeBack(slot));
     this.#lanes = new Lanes({
       calls,
+      presence,
       onFailure: (error) => failures.add(error),
       onEnd: () => {
         this.#lanes.closeEnded(pool.slots());
@@ -97,13 +105,13 @@ export class Outbox implements Subscribers {
     this.#pool.giveBack(slot);
   }
 
-  accept(slot: Slot, byteLength: number): AcceptOutcome {
+  accept(slot: Slot, byteLength: number, tag: number): AcceptOutcome {
     const lanes = this.#lanes.all;
     for (let index = 0; index < lanes.length; index++) {
       const lane = lanes[index] as Lane;
       if (lane.broken) {
         this.#dropBroken();
-        return this.accept(slot, byteLength);
+        return this.accept(slot, byteLength, tag);
       }
       if (!lane.mayTake(slot)) return 'full';
     }
@@ -111,10 +119,11 @@ export class Outbox implements Subscribers {
     if (slot.own !== undefined) {
       slot.own.seal();
       if (!this.#passing.passToAll(slot, this.#sequence, lanes)) return 'full';
-      if (lanes.some((lane) => lane.broken)) return this.accept(slot, byteLength);
+      if (lanes.some((lane) => lane.broken)) return this.accept(slot, byteLength, tag);
     }
     this.#pool.endLoan(slot);
     slot.messageLength = byteLength;
+    slot.tag = tag;
     slot.sequence = this.#sequence++;
     for (let index = 0; index < lanes.length; index++) (lanes[index] as Lane).deliver(slot);
     if (slot.own !== undefined) this.#passing.done();

@@ -3,7 +3,6 @@ import {
   Endpoint,
   establish,
   Listener,
-  QueueProducer,
   type SenderTerms,
   type WelcomeSender,
 } from '@pageferry/connection';
@@ -15,6 +14,7 @@ import {
   nextTurn,
   PageferryError,
   type PeerCredentials,
+  Presence,
 } from '@pageferry/core';
 import type { LinuxCalls, UnixSocket } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
@@ -24,6 +24,7 @@ import type { Slot } from '../memory/slot.js';
 import type { SenderSettings } from '../options.js';
 import { type BehindPolicy, HELLO, MECHANISM, POLICY, QUEUE_CAPACITY } from '../protocol.js';
 import { ClaimableProducer } from '../queue/claimable-queue.js';
+import { DeliveryProducer } from '../queue/delivery-queue.js';
 import { Lane } from './lane.js';
 import { Outbox } from './outbox.js';
 import type { SharedMmapReceiverInfo } from './receiver-info.js';
@@ -48,15 +49,25 @@ export class SharedMmapSender extends BaseSender<Slot> {
     const { spinMicroseconds, history, maxReceivers } = settings;
     const budget = new LoopBudget(spinMicroseconds);
     const failures = new ConnectionFailures();
+    const presence = new Presence();
     const arm = (): void => outbox.park();
     const waits = new AdaptiveWaits({ calls, budget, spinMicroseconds, arm });
-    const outbox: Outbox = new Outbox({ calls, pool, budget, waits, failures, history });
+    const outbox: Outbox = new Outbox({
+      calls,
+      pool,
+      budget,
+      waits,
+      presence,
+      failures,
+      history,
+    });
     let listener: Listener | undefined;
     super({
       ...settings,
       capabilities,
       budget,
       waits,
+      presence,
       failures,
       subscribers: outbox,
       checkMayCome: () => listener?.checkMayCome(),
@@ -114,8 +125,8 @@ export class SharedMmapSender extends BaseSender<Slot> {
     this.#outbox.free(slot);
   }
 
-  protected override accept(slot: Slot, byteLength: number): AcceptOutcome {
-    return this.#outbox.accept(slot, byteLength);
+  protected override accept(slot: Slot, byteLength: number, tag: number): AcceptOutcome {
+    return this.#outbox.accept(slot, byteLength, tag);
   }
 
   protected override settle(): void {
@@ -138,7 +149,8 @@ export class SharedMmapSender extends BaseSender<Slot> {
     const calls = this.#calls;
     const outbox = this.#outbox;
     const policy = policyOf(hello[HELLO.policy]);
-    const terms = policy === 'wait' ? MUST_NOT_MISS : MAY_MISS;
+    const terms: SenderTerms<DeliveryProducer | ClaimableProducer> =
+      policy === 'wait' ? MUST_NOT_MISS : MAY_MISS;
     const { connection, descriptors, passed, abandon } = establish(
       calls,
       socket,
@@ -177,12 +189,12 @@ export class SharedMmapSender extends BaseSender<Slot> {
 
 const receiverCounters = [RECEIVER_WORDS.memoriesHeard];
 
-const MUST_NOT_MISS: SenderTerms = {
-  openQueue: (words, place) => new QueueProducer(words, place),
+const MUST_NOT_MISS: SenderTerms<DeliveryProducer> = {
+  openQueue: (words, place) => new DeliveryProducer(words, place),
   receiverCounters,
 };
 
-const MAY_MISS: SenderTerms = {
+const MAY_MISS: SenderTerms<ClaimableProducer> = {
   openQueue: (words, place) => new ClaimableProducer(words, place),
   receiverCounters,
 };

@@ -9,7 +9,7 @@ const LARGEST_KEPT = 16 * 1024 * 1024;
  */
 export class BufferPool {
   readonly #limit: number;
-  readonly #free = new Map<number, Buffer[]>();
+  readonly #free = new Map<number, Buffer<ArrayBuffer>[]>();
   #kept = 0;
 
   /** @param limit how many bytes of unused buffers to keep at most. */
@@ -25,7 +25,7 @@ export class BufferPool {
    *
    * @throws `SYSTEM_CALL_FAILED` when memory is short.
    */
-  take(byteLength: number): Buffer {
+  take(byteLength: number): Buffer<ArrayBuffer> {
     const capacity = capacityFor(byteLength);
     const free = this.#free.get(capacity);
     for (let kept = free?.pop(); kept !== undefined; kept = free?.pop()) {
@@ -43,7 +43,7 @@ export class BufferPool {
   }
 
   /** Takes back what `take` returned, once nobody reads or writes it any more. */
-  giveBack(buffer: Buffer): void {
+  giveBack(buffer: Buffer<ArrayBuffer>): void {
     const capacity = buffer.length;
     const worthKeeping = capacity > 0 && capacity <= LARGEST_KEPT;
     if (!worthKeeping || this.#kept + capacity > this.#limit) return;

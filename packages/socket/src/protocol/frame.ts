@@ -1,16 +1,18 @@
 /**
- * Frames: what travels after the handshake, in both directions. Each is 16 bytes, little-endian:
+ * Frames: what travels after the handshake, in both directions. Each is 24 bytes, little-endian:
  *
  * | bytes | field                                                                     |
  * |-------|---------------------------------------------------------------------------|
  * | 0..3  | kind                                                                      |
  * | 4..7  | `message`: its length; `release`: how many messages; `end`: 0             |
  * | 8..15 | number of the message, or of the first one; `end`: of the one not to come |
+ * | 16..19 | `message`: the program's number for it                                   |
+ * | 20..23 | 0                                                                        |
  *
  * A `message` frame is followed by the bytes of the message. The sender says `message` and `end`,
  * the receiver `release`.
  */
-export const FRAME_BYTES = 16;
+export const FRAME_BYTES = 24;
 
 /** The largest value of the field in bytes 4..7. */
 export const MAX_FRAME_VALUE = 2 ** 32 - 1;
@@ -30,6 +32,7 @@ export interface Frame {
   readonly kind: number;
   readonly value: number;
   readonly sequence: number;
+  readonly tag: number;
 }
 
 /** Bytes that were not read yet. */
@@ -40,18 +43,21 @@ export interface ByteSource {
 
 const HIGH = 2 ** 32;
 
-/** Writes a frame to the 16 bytes of `target` from `offset` on. */
+/** Writes a frame to the {@link FRAME_BYTES} bytes of `target` from `offset` on. */
 export function writeFrame(
   target: Buffer,
   offset: number,
   kind: number,
   value: number,
   sequence: number,
+  tag = 0,
 ): void {
   target.writeUInt32LE(kind, offset);
   target.writeUInt32LE(value, offset + 4);
   target.writeUInt32LE(sequence % HIGH, offset + 8);
   target.writeUInt32LE(Math.floor(sequence / HIGH), offset + 12);
+  target.writeUInt32LE(tag, offset + 16);
+  target.writeUInt32LE(0, offset + 20);
 }
 
 /** Puts frames together, however the stream has cut them up. */
@@ -69,6 +75,7 @@ export class FrameReader {
       kind: bytes.readUInt32LE(0),
       value: bytes.readUInt32LE(4),
       sequence: bytes.readUInt32LE(8) + bytes.readUInt32LE(12) * HIGH,
+      tag: bytes.readUInt32LE(16),
     };
   }
 }

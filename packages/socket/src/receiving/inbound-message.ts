@@ -11,22 +11,24 @@ const NO_MEMORY = Buffer.alloc(0);
 export class InboundMessage implements Contract {
   readonly sequence: number;
   readonly byteLength: number;
+  readonly tag: number;
   readonly #pool: BufferPool;
-  #memory: Buffer = NO_MEMORY;
+  #memory: Buffer<ArrayBuffer> = NO_MEMORY;
   /** Length of the memory: a program that kept a view of an earlier message can detach it. */
   #capacity = 0;
   #start = 0;
   #end = 0;
   #offset = 0;
-  #shown: Buffer = NO_MEMORY;
+  #shown: Buffer<ArrayBuffer> = NO_MEMORY;
   /** True while a part of it is being moved on. */
   moving = false;
 
   /** @param pool where its memory comes from and goes back to. */
-  constructor(pool: BufferPool, sequence: number, byteLength: number) {
+  constructor(pool: BufferPool, sequence: number, byteLength: number, tag: number) {
     this.#pool = pool;
     this.sequence = sequence;
     this.byteLength = byteLength;
+    this.tag = tag;
   }
 
   /** Bytes that were moved on. */
@@ -51,7 +53,7 @@ export class InboundMessage implements Contract {
   }
 
   /** The memory that the next bytes belong into. */
-  vacant(): Buffer {
+  vacant(): Buffer<ArrayBuffer> {
     return this.#memory.subarray(this.#end, this.#end + this.room);
   }
 
@@ -60,7 +62,7 @@ export class InboundMessage implements Contract {
    *
    * @throws `BYTES_DETACHED`, each time, if it is lost.
    */
-  get here(): Buffer {
+  get here(): Buffer<ArrayBuffer> {
     if (this.#memory.length !== this.#capacity) throw lost();
     return this.#memory.subarray(this.#start, this.#end);
   }
@@ -108,7 +110,7 @@ export class InboundMessage implements Contract {
   }
 
   /** All that was not moved on, once it was {@link show}n. */
-  get bytes(): Buffer {
+  get bytes(): Buffer<ArrayBuffer> {
     return this.#shown;
   }
 
@@ -119,7 +121,7 @@ export class InboundMessage implements Contract {
   }
 
   /** Gives its memory to the caller, who owes it to the pool. */
-  takeMemory(): Buffer {
+  takeMemory(): Buffer<ArrayBuffer> {
     const memory = this.#memory;
     this.#memory = NO_MEMORY;
     this.#capacity = 0;

@@ -101,7 +101,7 @@ export class Inbox implements ByteSink {
     this.#onChange();
   }
 
-  #open({ kind, value, sequence }: Frame): InboundMessage | 'end' {
+  #open({ kind, value, sequence, tag }: Frame): InboundMessage | 'end' {
     const expected = this.#nextSequence ?? sequence;
     if (kind === FRAME.end && sequence === expected) {
       this.#ended = true;
@@ -115,7 +115,7 @@ export class Inbox implements ByteSink {
       throw this.#failure;
     }
     this.#nextSequence = sequence + 1;
-    this.#current = new InboundMessage(this.#pool, sequence, value);
+    this.#current = new InboundMessage(this.#pool, sequence, value, tag);
     return this.#current;
   }
 }

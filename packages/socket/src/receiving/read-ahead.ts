@@ -7,7 +7,7 @@ const CHUNK_BYTES = 64 * 1024;
 const WORTH_READING = 16 * 1024;
 
 interface Chunk {
-  readonly memory: Buffer;
+  readonly memory: Buffer<ArrayBuffer>;
   /** What was not taken out yet lies from `start` to `end`. */
   start: number;
   end: number;

@@ -3,6 +3,7 @@ import {
   ByteQuota,
   bytesDetached,
   type LoanMemory,
+  type Presence,
   type ReceiverInfo,
   type Subscribers,
   type Waits,
@@ -15,7 +16,7 @@ import type { OutgoingMessage } from './outgoing-message.js';
 /** Memory for one message. */
 export interface BufferLoan extends LoanMemory {
   /** The pool's buffer: room for the frame, and then `bytes`. */
-  readonly buffer: Buffer;
+  readonly buffer: Buffer<ArrayBuffer>;
   /** Of the bytes, which have none once a program has detached them. */
   readonly byteLength: number;
 }
@@ -29,14 +30,16 @@ export class Outbox implements Subscribers {
   readonly #pool: BufferPool;
   readonly #quota: ByteQuota;
   readonly #waits: Waits;
+  readonly #presence: Presence;
   readonly #lanes = new Set<Lane>();
   #keepsAlive = true;
   #nextSequence = 0;
 
-  constructor(poolBytes: number, waits: Waits) {
+  constructor(poolBytes: number, waits: Waits, presence: Presence) {
     this.#pool = new BufferPool(poolBytes);
     this.#quota = new ByteQuota(poolBytes);
     this.#waits = waits;
+    this.#presence = presence;
   }
 
   /** Bytes that are lent or held by somebody. */
@@ -57,13 +60,13 @@ export class Outbox implements Subscribers {
     this.#pool.giveBack(buffer);
   }
 
-  accept(memory: BufferLoan, byteLength: number): AcceptOutcome {
+  accept(memory: BufferLoan, byteLength: number, tag: number): AcceptOutcome {
     if (this.#lanes.size === 0) return 'no-receiver';
     for (const lane of this.#lanes) if (!lane.hasRoom) return 'full';
     // Of a message without bytes nobody else can tell. The number must not be taken for it.
     if (memory.buffer.length === 0) throw bytesDetached('loan');
     const sequence = this.#nextSequence++;
-    writeFrame(memory.buffer, 0, FRAME.message, byteLength, sequence);
+    writeFrame(memory.buffer, 0, FRAME.message, byteLength, sequence, tag);
     const bytes = memory.buffer.subarray(0, FRAME_BYTES + byteLength);
     const message: SentMessage = {
       sequence,
@@ -114,11 +117,12 @@ export class Outbox implements Subscribers {
   add(lane: Lane): void {
     lane.keepAlive(this.#keepsAlive);
     this.#lanes.add(lane);
+    this.#presence.tell('join', () => lane.info());
   }
 
   /** A receiver is gone. */
   remove(lane: Lane): void {
-    this.#lanes.delete(lane);
+    if (this.#lanes.delete(lane)) this.#presence.tell('leave', () => lane.info());
     this.#waits.wake();
   }
 

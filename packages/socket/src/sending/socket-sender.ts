@@ -4,6 +4,7 @@ import {
   BaseSender,
   ConnectionFailures,
   LoopBudget,
+  Presence,
   WaitList,
 } from '@pageferry/core';
 import { capabilities } from '../capabilities.js';
@@ -25,13 +26,15 @@ export class SocketSender extends BaseSender<BufferLoan> {
   private constructor(settings: SenderSettings, patience: number | undefined) {
     const waits = new WaitList();
     const failures = new ConnectionFailures();
-    const outbox = new Outbox(settings.poolBytes, waits);
+    const presence = new Presence();
+    const outbox = new Outbox(settings.poolBytes, waits, presence);
     let keepAlive: ((on: boolean) => void) | undefined;
     super({
       ...settings,
       capabilities,
       budget: new LoopBudget(settings.spinMicroseconds),
       waits,
+      presence,
       failures,
       subscribers: outbox,
       bytesOut: () => outbox.bytesOut,
@@ -73,8 +76,8 @@ export class SocketSender extends BaseSender<BufferLoan> {
     this.#outbox.free(memory);
   }
 
-  protected override accept(memory: BufferLoan, byteLength: number): AcceptOutcome {
-    return this.#outbox.accept(memory, byteLength);
+  protected override accept(memory: BufferLoan, byteLength: number, tag: number): AcceptOutcome {
+    return this.#outbox.accept(memory, byteLength, tag);
   }
 
   protected override settle(): void {

@@ -20,9 +20,9 @@ export interface Slot {
    *
    * @throws `SYSTEM_CALL_FAILED`.
    */
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   /** The same bytes for this package alone: nobody else can detach them. */
-  readonly inner: Uint8Array;
+  readonly inner: Uint8Array<ArrayBuffer>;
   /** What the slot takes up, in bytes; 0 for a message of 0 bytes. */
   readonly byteLength: number;
   /** True if pages of this slot may still be referenced by somebody: they must be replaced. */
@@ -40,11 +40,11 @@ interface Region {
   resident: boolean;
 }
 
-const NONE = new Uint8Array(0);
+const NONE: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
 /** A part of a region, and the two `ArrayBuffer`s over it, which are made once. */
 class PooledSlot implements Slot {
-  inner: Uint8Array = NONE;
+  inner: Uint8Array<ArrayBuffer> = NONE;
   referenced = false;
   #bytes = NONE;
   #buffer: ArrayBuffer | undefined;
@@ -62,7 +62,7 @@ class PooledSlot implements Slot {
     this.inner = new Uint8Array(this.inner.buffer, 0, byteLength);
   }
 
-  get bytes(): Uint8Array {
+  get bytes(): Uint8Array<ArrayBuffer> {
     const { byteLength } = this.inner;
     // Those that a program has detached have no length.
     if (this.#bytes.length === byteLength) return this.#bytes;

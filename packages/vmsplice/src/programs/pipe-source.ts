@@ -2,6 +2,7 @@ import { nextTurn, type PipeSpliceResult, withBytesTransferred } from '@pageferr
 import {
   EAGAIN,
   type LinuxCalls,
+  PIPE_BUF,
   POLLIN,
   POLLOUT,
   pollNow,
@@ -13,9 +14,6 @@ import {
 import { PagePool, type Slot } from '../memory/page-pool.js';
 import { type Route, RouteMemory } from '../receiving/destination.js';
 import type { ReadinessWaits } from './readiness-waits.js';
-
-/** What a blocking pipe that says it is ready takes without blocking (`PIPE_BUF`, pipe(7)). */
-export const SURE_BYTES = 4096;
 
 /** What goes through user memory at a time. */
 const BUFFER_BYTES = 256 * 1024;
@@ -161,7 +159,7 @@ export class PipeSource {
     const end = rest.start + byteLength;
     if (teeFd !== undefined) await this.#teeRest(rest, end, teeFd, signal);
     // A file takes what it is given; anything else might block a thread for as long as it likes.
-    const most = route.kind === 'read-write' || route.alignment > 1 ? BUFFER_BYTES : SURE_BYTES;
+    const most = route.kind === 'read-write' || route.alignment > 1 ? BUFFER_BYTES : PIPE_BUF;
     for (let left = byteLength; left > 0; ) {
       const count = await this.#write(fd, rest.slot, rest.start, rest.start + left, most, signal);
       left -= count;
@@ -175,7 +173,7 @@ export class PipeSource {
     this.#teedTo = teeFd;
     rest.teed = Math.max(rest.teed, rest.start);
     while (rest.teed < end) {
-      rest.teed += await this.#write(teeFd, rest.slot, rest.teed, end, SURE_BYTES, signal);
+      rest.teed += await this.#write(teeFd, rest.slot, rest.teed, end, PIPE_BUF, signal);
     }
   }
 

@@ -29,10 +29,11 @@ import { PipeSource } from './pipe-source.js';
 
 /** A chunk as `BaseDelivery` knows a message: the stream as a whole is the message that it is the next part of. */
 interface ChunkMemory {
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly byteLength: number;
   readonly offset: number;
   readonly sequence: 0;
+  readonly tag: 0;
   readonly slot: Slot;
 }
 
@@ -199,7 +200,7 @@ export class ReadingEnd extends PipeEnd implements PipeReader, DeliveryOwner<Chu
     if (slot === undefined) return undefined;
     const offset = this.#source.bytesTaken;
     let count = 0;
-    let shown: Uint8Array;
+    let shown: Uint8Array<ArrayBuffer>;
     try {
       shown = slot.bytes; // It may fail, and then nothing has been read yet.
       count = this.#source.read(slot, most);
@@ -215,7 +216,14 @@ export class ReadingEnd extends PipeEnd implements PipeReader, DeliveryOwner<Chu
     this.#chunksHeld++;
     this.#bytesHeld += count;
     const bytes = shown.subarray(0, count);
-    const memory: ChunkMemory = { bytes, byteLength: count, offset, sequence: 0, slot };
+    const memory: ChunkMemory = {
+      bytes,
+      byteLength: count,
+      offset,
+      sequence: 0,
+      tag: 0,
+      slot,
+    };
     const chunk = new BaseDelivery<ChunkMemory>(this, memory);
     this.#drops.add(chunk);
     return chunk;

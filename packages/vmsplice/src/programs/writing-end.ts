@@ -1,12 +1,12 @@
 import {
   BaseLoan,
+  checkBytes,
   checkMessageLength,
   checkWaitOptions,
   copyInPieces,
   counted,
   DropReports,
   inBytes,
-  invalidArgument,
   isPageferryError,
   type Loan,
   type LoanMemory,
@@ -20,13 +20,12 @@ import {
   withBytesTransferred,
   withDeadline,
 } from '@pageferry/core';
-import { type LinuxCalls, POLLERR, POLLOUT, pollNow } from '@pageferry/linux';
+import { type LinuxCalls, PIPE_BUF, POLLERR, POLLOUT, pollNow } from '@pageferry/linux';
 import type { Slot } from '../memory/page-pool.js';
 import { MAX_MESSAGE_BYTES } from '../protocol.js';
 import { chooseOutlet, type Outlet, sendMethodOf } from '../sending/outlet.js';
 import type { PipeEndSettings } from './options.js';
 import { PipeEnd, type SelfHeld } from './pipe-end.js';
-import { SURE_BYTES } from './pipe-source.js';
 
 interface SlotMemory extends LoanMemory {
   readonly slot: Slot;
@@ -93,17 +92,21 @@ export class WritingEnd extends PipeEnd implements PipeWriter, LoanOwner<SlotMem
     );
   }
 
-  async write(bytes: ArrayBufferView, options: WaitOptions = NOTHING): Promise<SendOutcome> {
+  async write(
+    bytes: ArrayBufferView | readonly ArrayBufferView[],
+    options: WaitOptions = NOTHING,
+  ): Promise<SendOutcome> {
     this.#checkOpen();
-    const source = checkView(bytes);
-    const byteLength = checkMessageLength(source.length, MAX_MESSAGE_BYTES);
+    const pieces = checkBytes('bytes', bytes);
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    const byteLength = checkMessageLength(length, MAX_MESSAGE_BYTES);
     checkWaitOptions(options);
     let loan: BaseLoan<SlotMemory> | undefined;
     const writeCopy = async (signal: AbortSignal | undefined): Promise<SendOutcome> => {
       const lent = await this.#borrow(byteLength, signal);
       loan = lent;
       try {
-        return await this.#send(lent, signal, () => copyInPieces(lent, source, this.budget));
+        return await this.#send(lent, signal, () => copyInPieces(lent, pieces, this.budget));
       } finally {
         lent.release();
       }
@@ -332,7 +335,7 @@ export class WritingEnd extends PipeEnd implements PipeWriter, LoanOwner<SlotMem
     // Of a write end: no reader is left (poll(2)).
     if ((revents & POLLERR) !== 0) return -1;
     if ((revents & POLLOUT) === 0 || rest === 0) return 0;
-    return this.#outlet.put(fd, bytes, offset, Math.min(SURE_BYTES, rest));
+    return this.#outlet.put(fd, bytes, offset, Math.min(PIPE_BUF, rest));
   }
 
   async #closeInOrder(options: WaitOptions): Promise<void> {
@@ -385,12 +388,4 @@ export class WritingEnd extends PipeEnd implements PipeWriter, LoanOwner<SlotMem
       "'no-receiver' may still be yours: release() it, or hold it with `using`.";
     return { words, code: 'PAGEFERRY_LOANS_HELD' };
   }
-}
-
-/** Any view of memory, of whatever realm, as bytes. @throws `INVALID_ARGUMENT`. */
-function checkView(value: unknown): Uint8Array {
-  if (!ArrayBuffer.isView(value)) {
-    throw invalidArgument('bytes', value, 'a view of memory (a Buffer, a typed array, a DataView)');
-  }
-  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
 }

@@ -2,7 +2,10 @@ import type { InboundMessage as Contract } from '@pageferry/core';
 import type { PagePool, Slot } from '../memory/page-pool.js';
 import type { PayloadPipe } from './payload-pipe.js';
 
-const NONE: Uint8Array = new Uint8Array(0);
+const NONE: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+
+/** What the delivery queue says of a message. */
+export type Announcement = Pick<Contract, 'sequence' | 'byteLength' | 'tag'>;
 
 /**
  * A message that comes out of the pipe by and by: it owns how far it has come. Each byte is in the pipe,
@@ -11,6 +14,7 @@ const NONE: Uint8Array = new Uint8Array(0);
 export class InboundMessage implements Contract {
   readonly sequence: number;
   readonly byteLength: number;
+  readonly tag: number;
   readonly #pipe: PayloadPipe;
   #taken = 0;
   #teed = 0;
@@ -26,10 +30,11 @@ export class InboundMessage implements Contract {
   /** True once the sender was told that this side is done with it. */
   isReturned = false;
 
-  constructor(pipe: PayloadPipe, sequence: number, byteLength: number) {
+  constructor(pipe: PayloadPipe, { sequence, byteLength, tag }: Announcement) {
     this.#pipe = pipe;
     this.sequence = sequence;
     this.byteLength = byteLength;
+    this.tag = tag;
   }
 
   /** Bytes that were taken out of the pipe. */
@@ -48,7 +53,7 @@ export class InboundMessage implements Contract {
   }
 
   /** All that was not moved on, once it was {@link show}n. */
-  get bytes(): Uint8Array {
+  get bytes(): Uint8Array<ArrayBuffer> {
     return this.#shown;
   }
 

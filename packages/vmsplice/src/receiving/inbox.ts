@@ -47,7 +47,11 @@ export class Inbox {
       throw senderMisbehaved(`a message claims ${byteLength} bytes`);
     }
     const sequence = this.#sequence((this.#entry[DELIVERY.sequenceLow] as number) >>> 0);
-    return new InboundMessage(this.#pipe, sequence, byteLength);
+    return new InboundMessage(this.#pipe, {
+      sequence,
+      byteLength,
+      tag: (this.#entry[DELIVERY.tag] as number) >>> 0,
+    });
   }
 
   /** The full sequence number; the queue carries its lower 32 bits. */

@@ -85,7 +85,12 @@ export class Lane {
     this.#underWay.push(message);
     this.#bytesUnderWay += length;
     const { connection } = this.#settings;
-    connection.deliveries.push(length | 0, Math.floor(length / 2 ** 32), message.sequence | 0, 0);
+    connection.deliveries.push(
+      length | 0,
+      Math.floor(length / 2 ** 32),
+      message.sequence | 0,
+      message.tag,
+    );
     if (length > 0) this.#leaving.push(message);
     else connection.wakeReceiver();
   }

@@ -6,6 +6,8 @@ export interface OutgoingMessage {
   /** Its bytes, possibly fewer than the slot's, which no program can detach. */
   readonly bytes: Uint8Array;
   readonly sequence: number;
+  /** The program's number for it. */
+  readonly tag: number;
   /** Receivers that have not given it back yet. */
   holders: number;
 }

@@ -4,6 +4,7 @@ import {
   type ConnectionFailures,
   clock,
   type LoopBudget,
+  type Presence,
   type ReceiverInfo,
   type Subscribers,
 } from '@pageferry/core';
@@ -16,6 +17,7 @@ export interface OutboxSettings {
   readonly pool: PagePool;
   readonly budget: LoopBudget;
   readonly waits: AdaptiveWaits;
+  readonly presence: Presence;
   readonly failures: ConnectionFailures;
 }
 
@@ -27,6 +29,7 @@ export class Outbox implements Subscribers {
   readonly #pool: PagePool;
   readonly #budget: LoopBudget;
   readonly #waits: AdaptiveWaits;
+  readonly #presence: Presence;
   readonly #failures: ConnectionFailures;
   readonly #lanes = new Set<Lane>();
   readonly #exhausted: () => boolean;
@@ -35,10 +38,11 @@ export class Outbox implements Subscribers {
   #closed = false;
   #backgroundScheduled = false;
 
-  constructor({ pool, budget, waits, failures }: OutboxSettings) {
+  constructor({ pool, budget, waits, presence, failures }: OutboxSettings) {
     this.#pool = pool;
     this.#budget = budget;
     this.#waits = waits;
+    this.#presence = presence;
     this.#failures = failures;
     this.#exhausted = () => budget.exhausted();
   }
@@ -65,7 +69,7 @@ export class Outbox implements Subscribers {
     this.#pool.giveBack(slot);
   }
 
-  accept(slot: Slot, byteLength: number): AcceptOutcome {
+  accept(slot: Slot, byteLength: number, tag: number): AcceptOutcome {
     this.#dropBroken();
     if (this.#lanes.size === 0) return 'no-receiver';
     for (const lane of this.#lanes) {
@@ -74,7 +78,13 @@ export class Outbox implements Subscribers {
     }
     const bytes =
       byteLength === slot.inner.length ? slot.inner : slot.inner.subarray(0, byteLength);
-    const message: OutgoingMessage = { slot, bytes, sequence: this.#sequence++, holders: 0 };
+    const message: OutgoingMessage = {
+      slot,
+      bytes,
+      sequence: this.#sequence++,
+      tag,
+      holders: 0,
+    };
     for (const lane of this.#lanes) lane.accept(message);
     this.#pump();
     if (!this.hasLeft) this.#pumpInBackground();
@@ -121,6 +131,7 @@ export class Outbox implements Subscribers {
   add(lane: Lane): void {
     lane.keepAlive(this.#keepsAlive);
     this.#lanes.add(lane);
+    this.#presence.tell('join', () => lane.info());
     this.#waits.wake();
   }
 
@@ -192,6 +203,7 @@ export class Outbox implements Subscribers {
 
   #drop(lane: Lane): void {
     this.#lanes.delete(lane);
+    this.#presence.tell('leave', () => lane.info());
     lane.close();
     if (lane.failure !== undefined) this.#failures.add(lane.failure);
     this.#waits.moved();

@@ -14,6 +14,7 @@ import {
   LoopBudget,
   PageferryError,
   type PeerCredentials,
+  Presence,
 } from '@pageferry/core';
 import { createGrownPipe, type LinuxCalls, type UnixSocket } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
@@ -42,16 +43,18 @@ export class VmspliceSender extends BaseSender<Slot> {
     const outlet = chooseOutlet(calls);
     const budget = new LoopBudget(spinMicroseconds);
     const failures = new ConnectionFailures();
+    const presence = new Presence();
     const pool = new PagePool(calls, poolBytes);
     const arm = (): void => outbox.park();
     const waits = new AdaptiveWaits({ calls, budget, spinMicroseconds, arm });
-    const outbox: Outbox = new Outbox({ pool, budget, waits, failures });
+    const outbox: Outbox = new Outbox({ pool, budget, waits, presence, failures });
     let listener: Listener | undefined;
     super({
       ...settings,
       capabilities,
       budget,
       waits,
+      presence,
       failures,
       subscribers: outbox,
       checkMayCome: () => listener?.checkMayCome(),
@@ -99,8 +102,8 @@ export class VmspliceSender extends BaseSender<Slot> {
     this.#outbox.free(slot);
   }
 
-  protected override accept(slot: Slot, byteLength: number): AcceptOutcome {
-    return this.#outbox.accept(slot, byteLength);
+  protected override accept(slot: Slot, byteLength: number, tag: number): AcceptOutcome {
+    return this.#outbox.accept(slot, byteLength, tag);
   }
 
   protected override settle(): void {

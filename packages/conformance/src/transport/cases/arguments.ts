@@ -30,8 +30,7 @@ const NO_BYTES: readonly unknown[] = [
   [1, 2, 3],
   {},
   new ArrayBuffer(5),
-  new Uint16Array(5),
-  new DataView(new ArrayBuffer(5)),
+  [new Uint8Array(5), 'bytes'],
 ];
 
 /** What are no options of a call that waits. */
