@@ -1,16 +1,15 @@
 import {
-  clock,
   decodeHelloOfStream,
   type EndpointPath,
   encodeHello,
-  HELLO_BYTES,
   HELLO_KIND,
   type Hello,
+  isPageferryError,
   isTrusted,
   notPageferry,
   otherTransport,
   PageferryError,
-  withEither,
+  withDeadline,
 } from '@pageferry/core';
 import {
   AF_UNIX,
@@ -18,19 +17,16 @@ import {
   EPROTOTYPE,
   type LinuxCalls,
   OwnedFd,
-  POLLIN,
   SOCK_NONBLOCK,
   UnixSocket,
-  waitUntilReady,
 } from '@pageferry/linux';
+import { receiveHello } from './exchange.js';
 
 /** The type of socket that the transport `socket` uses (unix(7)). */
 const SOCK_STREAM = 1;
 
 /** How long the other one may take to say what it is, in milliseconds. Nothing depends on the answer. */
 const PATIENCE = 1000;
-
-const SILENT = new PageferryError('TIMEOUT', 'the program does not say what it is');
 
 /**
  * Why this receiver cannot talk to whoever listens with another type of socket than its own. Asks: the
@@ -46,24 +42,23 @@ export async function askStream(
 ): Promise<PageferryError> {
   const fd = checkResult(calls.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), 'socket');
   const socket = new UnixSocket(calls, new OwnedFd(calls, fd));
-  const patience = new AbortController();
-  const timer = clock.setTimeout(() => patience.abort(SILENT), PATIENCE);
-  try {
+  const ask = async (either: AbortSignal | undefined): Promise<PageferryError> => {
     const result = calls.connectUnix(fd, place.address());
     if (result === -EPROTOTYPE) return notPageferry(place.given, 'uses another type of socket');
     const maySay = result === 0 && isTrusted(socket.peerCredentials(), process.geteuid?.());
     if (!maySay) return silent(place.given, mechanism);
     const hears = socket.send(encodeHello(HELLO_KIND.hello, mechanism));
-    const answer = await withEither(signal, patience.signal, async (either) =>
-      hears ? readAnswer(calls, socket, either) : undefined,
-    );
+    const answer = hears ? await readAnswer(calls, socket, either) : undefined;
     if (answer === undefined) return notPageferry(place.given, 'uses another type of socket');
     return otherTransport(place.given, answer.mechanism, mechanism);
+  };
+  try {
+    return await withDeadline({ signal, timeout: PATIENCE }, ask, () => 'no answer');
   } catch (error) {
-    if (error !== SILENT) throw error;
+    if (signal?.aborted) throw signal.reason;
+    if (!isPageferryError(error, 'TIMEOUT')) throw error;
     return silent(place.given, mechanism);
   } finally {
-    clock.clearTimeout(timer);
     socket.close();
   }
 }
@@ -80,20 +75,14 @@ function silent(path: string, mechanism: string): PageferryError {
 async function readAnswer(
   calls: LinuxCalls,
   socket: UnixSocket,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<Hello | undefined> {
-  const answer = Buffer.alloc(HELLO_BYTES);
-  for (let length = 0; ; ) {
-    const part = socket.receive(HELLO_BYTES - length);
-    if (part === 'end') return undefined;
-    if (part === undefined) {
-      await waitUntilReady(calls, socket.fd, POLLIN, 0, signal);
-      continue;
-    }
+  for (let heard = Buffer.alloc(0); ; ) {
+    const part = await receiveHello(calls, socket, signal);
+    if (part === undefined) return undefined;
     for (const descriptor of part.descriptors) descriptor.close();
-    answer.set(part.bytes, length);
-    length += part.bytes.length;
-    const hello = decodeHelloOfStream(answer.subarray(0, length));
+    heard = Buffer.concat([heard, part.bytes]);
+    const hello = decodeHelloOfStream(heard);
     if (hello !== undefined) return hello === 'foreign' ? undefined : hello;
   }
 }
