@@ -100,11 +100,11 @@ def check_sealed(fd, seals, name):
 class Message:
     """One message. `bytes` is a read-only view of the sender's memory, until `release`."""
 
-    def __init__(self, receiver, sequence, ticket, view, own):
+    def __init__(self, receiver, sequence, slot_id, view, own):
         self.sequence = sequence
         self.bytes = view
         self._receiver = receiver
-        self._ticket = ticket
+        self._slot_id = slot_id
         self._own = own
 
     def release(self):
@@ -112,7 +112,7 @@ class Message:
         self.bytes.release()
         if self._own is not None:
             self._own.close()
-        self._receiver._give_back(self._ticket, self.sequence)
+        self._receiver._give_back(self._slot_id, self.sequence)
 
 
 class Receiver:
@@ -175,19 +175,19 @@ class Receiver:
 
     def _take(self):
         at = FIRST_ENTRY + (self._taken & (self._capacity - 1)) * DELIVERY_WORDS
-        length, place, ticket, low = self._words[at : at + 4]
+        length, place, slot_id, low = self._words[at : at + 4]
         self._taken = (self._taken + 1) & MASK
-        check(ticket >> 31 == 0, "a message names no slot")
+        check(slot_id >> 31 == 0, "a message names no slot")
         check(low == self._next & MASK, "its messages are out of order")
         sequence = self._next
         self._next += 1
-        if ticket & OWN_MEMORY:
+        if slot_id & OWN_MEMORY:
             own = self._open_own(low, length)
             view = memoryview(own)[:length]
-            return Message(self, sequence, ticket, view, own)
+            return Message(self, sequence, slot_id, view, own)
         offset = place * PLACE_UNIT
         check(offset + length <= len(self._payload), "a message reaches beyond its memory")
-        return Message(self, sequence, ticket, self._payload[offset : offset + length], None)
+        return Message(self, sequence, slot_id, self._payload[offset : offset + length], None)
 
     def _open_own(self, tag, length):
         # It was passed before the message was published: it is here, or in the socket.
@@ -237,10 +237,10 @@ class Receiver:
             else:
                 self._hear()
 
-    def _give_back(self, ticket, sequence):
+    def _give_back(self, slot_id, sequence):
         words = self._words
         at = self._first_return + (self._returned & (self._capacity - 1)) * RETURN_WORDS
-        words[at] = ticket
+        words[at] = slot_id
         words[at + 1] = sequence & MASK
         words[at + 2] = 0
         words[at + 3] = 0

@@ -67,6 +67,6 @@ export { abortedError, checkWaitOptions, timeoutError, withDeadline } from './wa
 export { eachSecond } from './waiting/each-second.js';
 export { LoopBudget, nextTurn } from './waiting/loop-budget.js';
 export { onAbort, withEither } from './waiting/on-abort.js';
-export { Turnstile } from './waiting/turnstile.js';
+export { SerialQueue } from './waiting/serial-queue.js';
 export { WaitList } from './waiting/wait-list.js';
 export type { Waits } from './waiting/waits.js';

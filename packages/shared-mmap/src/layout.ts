@@ -14,7 +14,7 @@ export const SENDER_WORDS = {
 /** Written by the receiver. */
 export const RECEIVER_WORDS = {
   /** Memories ever taken off the socket. */
-  memoriesHeard: 66,
+  memoriesTaken: 66,
 } as const;
 
 /** Words of a delivery entry. */
@@ -23,8 +23,8 @@ export const DELIVERY = {
   byteLength: 0,
   /** Where the message lies in the payload memory, in units of {@link PLACE_UNIT} bytes. */
   place: 1,
-  /** Names the memory when it is given back; {@link TICKET_OWN_MEMORY} is a flag in it. */
-  ticket: 2,
+  /** Names the memory when it is given back; {@link OWN_MEMORY_FLAG} is a flag in it. */
+  slotId: 2,
   /** The lower 32 bits of the message's number. Memory that is passed for a message is passed with it. */
   sequence: 3,
   /**
@@ -42,13 +42,13 @@ export const DELIVERY = {
 export const DELIVERY_ENTRY_WORDS = 7;
 
 /** Words of a return entry. The last two are 0. */
-export const RETURN = { ticket: 0, sequence: 1 } as const;
+export const RETURN = { slotId: 0, sequence: 1 } as const;
 
 /** Bytes in a unit of {@link DELIVERY.place}: a cache line. */
 export const PLACE_UNIT = 64;
 
-/** Set in a ticket if the message lies at the beginning of a memory of its own, passed beforehand. */
-export const TICKET_OWN_MEMORY: number = 1 << 30;
+/** Set in a slot id if the message lies at the beginning of a memory of its own, passed beforehand. */
+export const OWN_MEMORY_FLAG: number = 1 << 30;
 
 /**
  * Kind of the side record with which the memory of a message is passed: 'PGMM', little-endian. Its word is

@@ -163,7 +163,7 @@ describe('a receiver that was cut off for what it did', () => {
     const { sender, liar } = stage;
     using memory = Mapping.ofFile(real, liar.payload.fd, 64 * KIB, PROT_READ, 1);
     const payload = new Uint8Array(memory.buffer);
-    liar.giveBack({ ticket: 12345, sequence: 0 });
+    liar.giveBack({ slotId: 12345, sequence: 0 });
     await until(() => sender.receivers.length === 1);
     expect(() => liar.lookAgain()).toThrow(CUT_OFF);
     expect(() => liar.lookAgain()).toThrow('broke the protocol');
@@ -182,7 +182,7 @@ describe('a receiver that was cut off for what it did', () => {
   test('costs nothing, however much it says and rings, and never reads (11.1, 11.14)', async () => {
     const stage = await open();
     const { sender, liar } = stage;
-    liar.giveBack({ ticket: 12345, sequence: 0 });
+    liar.giveBack({ slotId: 12345, sequence: 0 });
     await until(() => sender.receivers.length === 1);
     let said = 0;
     while (liar.socket.send(Buffer.alloc(8))) said++;

@@ -33,7 +33,7 @@ describe('a delivery queue in which nothing was found at first', () => {
       sender.finish();
     });
     expect(reader.next()).toBe('message');
-    expect(reader).toMatchObject({ byteLength: 5, offset: 64, ticket: 7, sequence: 0 });
+    expect(reader).toMatchObject({ byteLength: 5, offset: 64, slotId: 7, sequence: 0 });
     expect(reader.next()).toBe('end');
   });
 

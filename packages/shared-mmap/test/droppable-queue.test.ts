@@ -13,11 +13,11 @@ test.each([5, 2 ** 32 + 5, Number.MAX_SAFE_INTEGER])('publishes number %i whole'
   const slot = new Slot(7, 640, 128);
   slot.messageLength = 100;
   slot.sequence = sequence;
-  queue.push(slot, slot.ticket);
+  queue.push(slot, slot.slotId);
   const entry = createEntry(DELIVERY_ENTRY_WORDS);
   expect(new ClaimableConsumer(words, place).claim(entry, 1)).toBe(true);
-  const [byteLength, unit, ticket, low = 0] = entry;
+  const [byteLength, unit, slotId, low = 0] = entry;
   const high = entry[DELIVERY.sequenceHigh] ?? 0;
-  expect([byteLength, unit, ticket]).toEqual([100, 10, 7]);
+  expect([byteLength, unit, slotId]).toEqual([100, 10, 7]);
   expect(high * 2 ** 32 + (low >>> 0)).toBe(sequence);
 });

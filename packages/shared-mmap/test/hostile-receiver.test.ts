@@ -4,7 +4,7 @@ import { loadLinuxCalls } from '@pageferry/linux-napi';
 import type { SharedMmapSenderOptions } from '@pageferry/shared-mmap';
 import { expectNothingLeft } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { TICKET_OWN_MEMORY } from '../dist/layout.js';
+import { OWN_MEMORY_FLAG } from '../dist/layout.js';
 import { POLICY } from '../dist/protocol.js';
 import { HostileReceiver } from './support/hostile-receiver.js';
 import { seededRandom } from './support/random.js';
@@ -84,18 +84,18 @@ describe('a sender whose receiver lies drops it, and goes on with the others', (
 
   test('when it gives back something before anything was sent', async () => {
     await using stage = await open();
-    stage.liar.giveBack({ ticket: 0, sequence: 0 });
+    stage.liar.giveBack({ slotId: 0, sequence: 0 });
     await expectLiarToBeDropped(stage);
   });
 
-  test.each([0, 2, 1000, -1, HALF, -HALF - 1, TICKET_OWN_MEMORY | 5])(
-    'when it gives back ticket %i, which it does not hold',
-    async (ticket) => {
+  test.each([0, 2, 1000, -1, HALF, -HALF - 1, OWN_MEMORY_FLAG | 5])(
+    'when it gives back slotId %i, which it does not hold',
+    async (slotId) => {
       await using stage = await open();
       using _lent = await stage.sender.loan(100);
       for (let message = 0; message < 2; message++) stage.exchange();
       const { sequence } = stage.liar.take();
-      stage.liar.giveBack({ ticket, sequence });
+      stage.liar.giveBack({ slotId, sequence });
       await until(() => stage.sender.receivers.length === 1);
     },
   );
@@ -103,8 +103,8 @@ describe('a sender whose receiver lies drops it, and goes on with the others', (
   test.each([1, -1, HALF])('when it gives back its slot as that of message %i', async (wrong) => {
     await using stage = await open();
     stage.exchange();
-    const { ticket, sequence } = stage.liar.take();
-    stage.liar.giveBack({ ticket, sequence: sequence + wrong });
+    const { slotId, sequence } = stage.liar.take();
+    stage.liar.giveBack({ slotId, sequence: sequence + wrong });
     await expectLiarToBeDropped(stage);
   });
 
@@ -272,7 +272,7 @@ describe('a hello that is strange', () => {
 
 describe('a sender that waits for a receiver which lies is not left waiting', () => {
   expectNothingLeft();
-  const NONSENSE = { ticket: 12345, sequence: 0 };
+  const NONSENSE = { slotId: 12345, sequence: 0 };
 
   test('for memory', async () => {
     await using stage = await open({ poolBytes: 8 * KIB });

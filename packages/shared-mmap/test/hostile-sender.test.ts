@@ -5,7 +5,7 @@ import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { expectNothingLeft, temporaryFolder } from '@pageferry/testkit';
 import { FALSE_BELLS } from '@pageferry/testkit/false-bells';
 import { describe, expect, test } from 'vitest';
-import { TICKET_OWN_MEMORY } from '../dist/layout.js';
+import { OWN_MEMORY_FLAG } from '../dist/layout.js';
 import {
   type Announcement,
   connectTo,
@@ -56,9 +56,9 @@ describe('a receiver whose sender', () => {
     ['reaches beyond the end', { byteLength: 65, offset: PAYLOAD_BYTES - 64 }],
     ['lies beyond the end', { byteLength: 0, offset: PAYLOAD_BYTES + 64 }],
     ['lies as far away as can be', { place: -1 }],
-    ['names a negative slot', { ticket: -1 }],
-    ['names the most negative slot', { ticket: -HALF - 1 }],
-    ['has memory of its own that was not passed', { ticket: TICKET_OWN_MEMORY }],
+    ['names a negative slot', { slotId: -1 }],
+    ['names the most negative slot', { slotId: -HALF - 1 }],
+    ['has memory of its own that was not passed', { slotId: OWN_MEMORY_FLAG }],
   ])('announces a message that %s learns so', async (_, message) => {
     await using pair = await connectTo(calls, folder.fresh());
     pair.sender.announce(message);

@@ -147,11 +147,11 @@ describe('memory that is passed for a message', () => {
 
   test('is counted on both sides', () => {
     for (const tag of [1, 2, 3]) pass(tag);
-    expect(channel.unheard).toBe(3);
+    expect(channel.untaken).toBe(3);
     keep();
-    expect(channel.unheard).toBe(2);
+    expect(channel.untaken).toBe(2);
     const { words } = pair.sender;
-    expect([words[SENDER_WORDS.memoriesPassed], words[RECEIVER_WORDS.memoriesHeard]]).toEqual([
+    expect([words[SENDER_WORDS.memoriesPassed], words[RECEIVER_WORDS.memoriesTaken]]).toEqual([
       3, 1,
     ]);
   });

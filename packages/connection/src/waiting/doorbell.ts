@@ -79,7 +79,7 @@ export class Doorbell implements Disposable {
    * Calls `onRing` on the event loop whenever the bell was rung.
    *
    * @param onRing must not throw.
-   * @param onFailure gets what went wrong, if rings are not heard any more. Called at most once.
+   * @param onFailure gets what went wrong, if rings are not noticed any more. Called at most once.
    * @throws `SYSTEM_CALL_FAILED`.
    */
   listen(onRing: () => void, onFailure: (error: unknown) => void = () => undefined): void {

@@ -18,7 +18,7 @@ import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadlin
 import { eachSecond } from '../waiting/each-second.js';
 import { type LoopBudget, nextTurn } from '../waiting/loop-budget.js';
 import { withEither } from '../waiting/on-abort.js';
-import { Turnstile } from '../waiting/turnstile.js';
+import { SerialQueue } from '../waiting/serial-queue.js';
 import type { Waits } from '../waiting/waits.js';
 import { BaseDelivery } from './base-delivery.js';
 import type { ByteQuota } from './byte-quota.js';
@@ -69,7 +69,7 @@ export abstract class BaseReceiver<M extends InboundMessage> implements Receiver
   readonly #spins: number;
   readonly #hold: LoopHold;
   readonly #drops = new DropReports('delivery', () => this.closed);
-  readonly #receiving = new Turnstile();
+  readonly #receiving = new SerialQueue();
   /** Ends whatever waits for a destination. */
   readonly #ending = new AbortController();
   /** The message that comes next, if it was looked at and could not be handed over or moved on whole. */
@@ -381,7 +381,7 @@ export abstract class BaseReceiver<M extends InboundMessage> implements Receiver
     why: () => string,
   ): Promise<T> {
     const inTurn = (signal: AbortSignal | undefined): Promise<T> =>
-      this.#receiving.pass(async () => {
+      this.#receiving.run(async () => {
         if (this.#budget.exhausted()) await nextTurn();
         this.#checkOpen();
         return await task(signal);

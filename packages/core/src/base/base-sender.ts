@@ -22,7 +22,7 @@ import { PageferryError } from '../errors.js';
 import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { eachSecond } from '../waiting/each-second.js';
 import { type LoopBudget, nextTurn } from '../waiting/loop-budget.js';
-import { Turnstile } from '../waiting/turnstile.js';
+import { SerialQueue } from '../waiting/serial-queue.js';
 import type { Waits } from '../waiting/waits.js';
 import { BaseLoan } from './base-loan.js';
 import { ConnectionFailures } from './connection-failures.js';
@@ -99,8 +99,8 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   readonly #spins: number;
   readonly #hold: LoopHold;
   readonly #drops = new DropReports('loan', () => this.closed);
-  readonly #borrowing = new Turnstile();
-  readonly #sending = new Turnstile();
+  readonly #borrowing = new SerialQueue();
+  readonly #sending = new SerialQueue();
   #closing: Promise<void> | undefined;
   #abandoning: Promise<void> | undefined;
   #messagesSent = 0;
@@ -349,7 +349,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   async #borrowInTurn(byteLength: number, signal: AbortSignal | undefined): Promise<Loan> {
     this.#checkOpen();
     checkMessageLength(byteLength, this.#capabilities.maxMessageBytes);
-    return this.#borrowing.pass(async () => {
+    return this.#borrowing.run(async () => {
       if (this.#budget.exhausted()) await nextTurn();
       return this.#borrow(byteLength, signal);
     }, signal);
@@ -445,7 +445,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     first: AcceptOutcome,
     signal: AbortSignal | undefined,
   ): Promise<SendOutcome> {
-    return this.#sending.pass(async () => {
+    return this.#sending.run(async () => {
       if (this.#budget.exhausted()) await nextTurn();
       return this.#sendSlowly(loan, first, signal);
     }, signal);

@@ -86,9 +86,9 @@ export class PayloadPool implements Disposable {
     return this.#bytesOut;
   }
 
-  /** The slot with this ticket, if there is one. */
-  slot(ticket: number): Slot | undefined {
-    return this.#slots[ticket];
+  /** The slot with this id, if there is one. */
+  slot(slotId: number): Slot | undefined {
+    return this.#slots[slotId];
   }
 
   /** Every slot that there is. */
@@ -242,7 +242,7 @@ export class PayloadPool implements Disposable {
   }
 
   #cut(offset: number, size: number): Slot {
-    return this.#remember((ticket) => new Slot(ticket, offset, size));
+    return this.#remember((slotId) => new Slot(slotId, offset, size));
   }
 
   #takeOwn(byteLength: number, exhausted: () => boolean): Slot | 'growing' {
@@ -260,19 +260,19 @@ export class PayloadPool implements Disposable {
       throw error;
     }
     this.#pending = undefined;
-    return this.#remember((ticket) => new Slot(ticket, 0, own.byteLength, own));
+    return this.#remember((slotId) => new Slot(slotId, 0, own.byteLength, own));
   }
 
-  #remember(make: (ticket: number) => Slot): Slot {
-    const ticket = this.#freeTickets.pop() ?? this.#slots.length;
-    const slot = make(ticket);
-    this.#slots[ticket] = slot;
+  #remember(make: (slotId: number) => Slot): Slot {
+    const slotId = this.#freeTickets.pop() ?? this.#slots.length;
+    const slot = make(slotId);
+    this.#slots[slotId] = slot;
     return slot;
   }
 
   #forget(slot: Slot): void {
-    this.#slots[slot.ticket] = undefined;
-    this.#freeTickets.push(slot.ticket);
+    this.#slots[slot.slotId] = undefined;
+    this.#freeTickets.push(slot.slotId);
   }
 }
 

@@ -13,7 +13,7 @@ export class Slot implements LoanMemory {
   /** What they are a part of: the slot, in an `ArrayBuffer` of its own. Made when it is first lent. */
   buffer: ArrayBuffer | undefined;
   /** Names the slot in the queues. */
-  readonly ticket: number;
+  readonly slotId: number;
   /** Where it begins in the payload memory, in bytes; 0 for memory of its own. */
   readonly offset: number;
   /** What it takes up, in bytes. */
@@ -26,15 +26,15 @@ export class Slot implements LoanMemory {
   tag = 0;
   /** Number of the message; -1 while there is none. */
   sequence = -1;
-  /** A bit for each lane from 0 to 31 whose receiver has not given the message back. */
+  /** A bit for each subscriber from 0 to 31 whose receiver has not given the message back. */
   holdersLow = 0;
-  /** The same for the lanes from 32 to 63. */
+  /** The same for the subscribers from 32 to 63. */
   holdersHigh = 0;
   /** True while the history keeps the message. */
   inHistory = false;
 
-  constructor(ticket: number, offset: number, byteLength: number, own?: OwnMemory) {
-    this.ticket = ticket;
+  constructor(slotId: number, offset: number, byteLength: number, own?: OwnMemory) {
+    this.slotId = slotId;
     this.offset = offset;
     this.byteLength = byteLength;
     this.own = own;

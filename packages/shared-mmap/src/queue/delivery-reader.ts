@@ -3,9 +3,9 @@ import type { PageferryError } from '@pageferry/core';
 import {
   DELIVERY,
   DELIVERY_ENTRY_WORDS,
+  OWN_MEMORY_FLAG,
   PLACE_UNIT,
   SENDER_WORDS,
-  TICKET_OWN_MEMORY,
 } from '../layout.js';
 import { ClaimableConsumer } from './claimable-queue.js';
 import type { DeliveryConsumer } from './delivery-queue.js';
@@ -45,7 +45,7 @@ export class DeliveryReader {
   /** Where it begins in the payload memory, in bytes. */
   offset = 0;
   /** What to return, as it came. */
-  ticket = 0;
+  slotId = 0;
   /** The program's number for it. */
   tag = 0;
 
@@ -81,7 +81,7 @@ export class DeliveryReader {
 
   /** True if the message that was taken last lies in memory of its own. */
   get own(): boolean {
-    return isOwn(this.ticket);
+    return isOwn(this.slotId);
   }
 
   /**
@@ -102,11 +102,11 @@ export class DeliveryReader {
     }
     const byteLength = (entry[DELIVERY.byteLength] as number) >>> 0;
     const offset = ((entry[DELIVERY.place] as number) >>> 0) * PLACE_UNIT;
-    const ticket = entry[DELIVERY.ticket] as number;
+    const slotId = entry[DELIVERY.slotId] as number;
     const low = entry[DELIVERY.sequence] as number;
-    if (ticket < 0) throw senderMisbehaved('a message names no slot');
+    if (slotId < 0) throw senderMisbehaved('a message names no slot');
     // Memory of its own is checked when it is mapped.
-    if (offset + byteLength > this.#payloadBytes && !isOwn(ticket)) {
+    if (offset + byteLength > this.#payloadBytes && !isOwn(slotId)) {
       throw strayMessage(byteLength, offset);
     }
     if (this.#claimable !== undefined) {
@@ -116,7 +116,7 @@ export class DeliveryReader {
     }
     this.byteLength = byteLength;
     this.offset = offset;
-    this.ticket = ticket;
+    this.slotId = slotId;
     this.tag = (entry[DELIVERY.tag] as number) >>> 0;
     this.sequence = this.#nextSequence++;
     return 'message';
@@ -131,10 +131,10 @@ export class DeliveryReader {
     if (available === 0) return false;
     const before = queue.passed;
     const isTaken = queue.claim(this.#entry, available);
-    // What is heard from now on must not have the memory of this very message closed.
+    // What comes from now on must not have the memory of this very message closed.
     if (isTaken) this.#memory.noteTaken(this.#entry[DELIVERY.sequence] as number);
     const passed = (queue.passed - before) >>> 0;
-    if (passed > Number(isTaken)) this.#memory.hear();
+    if (passed > Number(isTaken)) this.#memory.takeWaiting();
     return isTaken;
   }
 
@@ -150,8 +150,8 @@ export class DeliveryReader {
   }
 }
 
-function isOwn(ticket: number): boolean {
-  return (ticket & TICKET_OWN_MEMORY) !== 0;
+function isOwn(slotId: number): boolean {
+  return (slotId & OWN_MEMORY_FLAG) !== 0;
 }
 
 function outOfOrder(): PageferryError {

@@ -16,7 +16,7 @@ const MANY = 32;
 export class PassedMemory {
   readonly #connection: ReceiverConnection<DeliveryConsumer>;
   readonly #waiting = new Map<number, OwnedFd | 'lost'>();
-  #heard = 0;
+  #received = 0;
   /** The message that was taken last: its entry does not wait any more, its memory may. */
   #taken: number | undefined;
 
@@ -26,13 +26,13 @@ export class PassedMemory {
     connection.takeRecords((record) => this.#keep(record));
   }
 
-  /** A message was taken: what is heard of from now on must not have its memory closed. */
+  /** A message was taken: what comes from now on must not have its memory closed. */
   noteTaken(sequence: number): void {
     this.#taken = sequence;
   }
 
   /** Takes off the socket what was passed for dropped messages: who never waits would never do it. */
-  hear(): void {
+  takeWaiting(): void {
     if (this.#isBehind()) this.#connection.checkPeer();
   }
 
@@ -47,7 +47,7 @@ export class PassedMemory {
   take(sequence: number): OwnedFd | 'lost' | undefined {
     this.#taken = sequence;
     // It was passed before the message was published: it is here, or in the socket. As long as more was passed
-    // than was heard of, another one may come for the same message: the last one is meant.
+    // than was taken off it, another one may come for the same message: the last one is meant.
     for (let looks = 0; this.#isBehind() || !this.#waiting.has(sequence); looks++) {
       if (looks > MAX_WAITING) return undefined;
       if (!this.#connection.takeRecordNow()) break;
@@ -69,7 +69,7 @@ export class PassedMemory {
   /** Whether more was passed than was taken off the socket, as far as the sender tells the truth. */
   #isBehind(): boolean {
     const passed = Atomics.load(this.#connection.words, SENDER_WORDS.memoriesPassed);
-    return passed !== this.#heard;
+    return passed !== this.#received;
   }
 
   /**
@@ -86,15 +86,15 @@ export class PassedMemory {
     // The order is that in which they came.
     this.#waiting.delete(word);
     this.#waiting.set(word, descriptor);
-    this.#noteHeard();
+    this.#noteReceived();
     return true;
   }
 
   /** Has the sender know that one more memory is off the socket; closes those that nobody needs. */
-  #noteHeard(): void {
+  #noteReceived(): void {
     const { words, deliveries } = this.#connection;
-    this.#heard = (this.#heard + 1) | 0;
-    Atomics.store(words, RECEIVER_WORDS.memoriesHeard, this.#heard);
+    this.#received = (this.#received + 1) | 0;
+    Atomics.store(words, RECEIVER_WORDS.memoriesTaken, this.#received);
     if (this.#waiting.size < MANY) return;
     const isNeeded = deliveries.neededSequences();
     if (isNeeded === undefined) return;

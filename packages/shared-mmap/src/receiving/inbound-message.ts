@@ -11,7 +11,7 @@ export class InboundMessage implements Contract {
   readonly sequence: number;
   readonly byteLength: number;
   /** What names it to the sender. */
-  readonly ticket: number;
+  readonly slotId: number;
   readonly tag: number;
   /** In the payload memory, or in memory of the message's own. */
   readonly place: View | OwnMemoryView;
@@ -20,10 +20,10 @@ export class InboundMessage implements Contract {
   /** Bytes that were moved on. */
   offset = 0;
 
-  constructor({ sequence, byteLength, ticket, tag }: DeliveryReader, place: View | OwnMemoryView) {
+  constructor({ sequence, byteLength, slotId, tag }: DeliveryReader, place: View | OwnMemoryView) {
     this.sequence = sequence;
     this.byteLength = byteLength;
-    this.ticket = ticket;
+    this.slotId = slotId;
     this.tag = tag;
     this.place = place;
     this.bytes = place.bytes;

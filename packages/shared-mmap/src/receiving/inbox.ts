@@ -52,7 +52,7 @@ export class Inbox {
   /** Gives a message back to the sender, who may use its memory again. */
   giveBack(message: InboundMessage): void {
     this.#settings.memories.giveBack(message);
-    this.#settings.connection.giveBack(message.ticket, message.sequence | 0);
+    this.#settings.connection.giveBack(message.slotId, message.sequence | 0);
   }
 
   /**
@@ -63,9 +63,9 @@ export class Inbox {
    */
   #lose(): InboundMessage | 'end' | undefined {
     const { connection, reader, mayMiss } = this.#settings;
-    const { sequence, ticket } = reader;
+    const { sequence, slotId } = reader;
     reader.noteLost();
-    connection.giveBack(ticket, sequence | 0);
+    connection.giveBack(slotId, sequence | 0);
     if (mayMiss) return this.next();
     const what = `the memory of message ${sequence} is lost: this process had no descriptor left for it`;
     throw systemCallError('recvmsg', -EMFILE, what);

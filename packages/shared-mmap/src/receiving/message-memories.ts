@@ -37,10 +37,10 @@ export class MessageMemories {
    * @throws `PEER_MISBEHAVED`, `SYSTEM_CALL_FAILED`.
    */
   open(read: DeliveryReader): InboundMessage | 'lost' {
-    const { sequence, byteLength, ticket, offset, own } = read;
+    const { sequence, byteLength, slotId, offset, own } = read;
     const place = own
       ? this.#openOwn(sequence, byteLength)
-      : this.#settings.payload.take(ticket, offset, byteLength, sequence);
+      : this.#settings.payload.take(slotId, offset, byteLength, sequence);
     return place === 'lost' ? place : new InboundMessage(read, place);
   }
 

@@ -89,16 +89,16 @@ export class PayloadView implements Disposable {
   /**
    * The bytes of a message, until they are given back. Only what lies within the memory.
    *
-   * @param ticket names the slot; messages in the same slot often have the same length.
+   * @param slotId names the slot; messages in the same slot often have the same length.
    * @throws `SYSTEM_CALL_FAILED`.
    */
-  take(ticket: number, offset: number, byteLength: number, sequence: number): View {
+  take(slotId: number, offset: number, byteLength: number, sequence: number): View {
     this.#writes?.note(offset, byteLength, sequence);
-    const known = this.#views[ticket & (CACHED_VIEWS - 1)];
+    const known = this.#views[slotId & (CACHED_VIEWS - 1)];
     const fits = known?.offset === offset && known.byteLength === byteLength && byteLength > 0;
     // A view that the program has detached has no length.
     const view =
-      fits && known.bytes.length === byteLength ? known : this.#make(ticket, offset, byteLength);
+      fits && known.bytes.length === byteLength ? known : this.#make(slotId, offset, byteLength);
     view.held = true;
     return view;
   }
@@ -115,8 +115,8 @@ export class PayloadView implements Disposable {
     return new Uint8Array(this.#mapping.alias(offset, byteLength));
   }
 
-  #make(ticket: number, offset: number, byteLength: number): View {
-    const place = ticket & (CACHED_VIEWS - 1);
+  #make(slotId: number, offset: number, byteLength: number): View {
+    const place = slotId & (CACHED_VIEWS - 1);
     const known = this.#views[place];
     if (known?.held) this.#others.add(known);
     if (this.#settings.guard) {

@@ -47,10 +47,10 @@ export class DroppableQueue {
   }
 
   /** Publishes a message, and notes it. Only if the place of the next entry is not taken up. */
-  push(slot: Slot, ticket: number): void {
+  push(slot: Slot, slotId: number): void {
     const { messageLength, offset, sequence, tag } = slot;
     const high = Math.floor(sequence / 2 ** 32);
-    this.#queue.push(messageLength | 0, offset / PLACE_UNIT, ticket, sequence | 0, high, tag);
+    this.#queue.push(messageLength | 0, offset / PLACE_UNIT, slotId, sequence | 0, high, tag);
     // What was in this place before was taken.
     this.#pass(this.#next);
     const at = this.#next % this.#capacity;

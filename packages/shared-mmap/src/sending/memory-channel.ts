@@ -26,7 +26,7 @@ export class MemoryChannel {
   }
 
   /** How many the receiver has not taken off the socket, as far as it tells the truth. */
-  get unheard(): number {
-    return (this.#passed - Atomics.load(this.#connection.words, RECEIVER_WORDS.memoriesHeard)) | 0;
+  get untaken(): number {
+    return (this.#passed - Atomics.load(this.#connection.words, RECEIVER_WORDS.memoriesTaken)) | 0;
   }
 }

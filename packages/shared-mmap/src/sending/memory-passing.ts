@@ -1,5 +1,5 @@
 import type { Slot } from '../memory/slot.js';
-import type { Lane } from './lane.js';
+import type { Subscriber } from './subscriber.js';
 
 /**
  * Passes memory of a message's own to everybody who must not miss the message, before anybody sees it.
@@ -9,7 +9,7 @@ export class MemoryPassing {
   /** The message whose memory has been passed to some, as which number, and to whom. */
   #slot: Slot | undefined;
   #sequence = 0;
-  readonly #lanes = new Set<Lane>();
+  readonly #subscribers = new Set<Subscriber>();
 
   /**
    * Passes the memory of `slot`, which is to be message number `sequence`.
@@ -17,25 +17,27 @@ export class MemoryPassing {
    * @returns false if some have to wait for it.
    * @throws `SYSTEM_CALL_FAILED`: it cannot be passed. What was passed stays so.
    */
-  passToAll(slot: Slot, sequence: number, lanes: readonly Lane[]): boolean {
+  passToAll(slot: Slot, sequence: number, subscribers: readonly Subscriber[]): boolean {
     if (slot !== this.#slot || sequence !== this.#sequence) {
       this.#giveUp();
       this.#slot = slot;
       this.#sequence = sequence;
     }
-    const left = lanes.filter((lane) => !lane.mayMiss && !this.#lanes.has(lane));
+    const left = subscribers.filter(
+      (subscriber) => !subscriber.mayMiss && !this.#subscribers.has(subscriber),
+    );
     // Nobody gets in vain what somebody else cannot get yet.
-    if (!left.every((lane) => lane.mayPass)) return false;
-    for (const lane of left) {
-      if (!lane.pass(slot, sequence)) return false;
-      this.#lanes.add(lane);
+    if (!left.every((subscriber) => subscriber.mayPass)) return false;
+    for (const subscriber of left) {
+      if (!subscriber.pass(slot, sequence)) return false;
+      this.#subscribers.add(subscriber);
     }
     return true;
   }
 
   /** The message was published. */
   done(): void {
-    this.#lanes.clear();
+    this.#subscribers.clear();
     this.#slot = undefined;
   }
 
@@ -45,7 +47,7 @@ export class MemoryPassing {
   }
 
   #giveUp(): void {
-    for (const lane of this.#lanes) lane.passedInVain(this.#sequence);
+    for (const subscriber of this.#subscribers) subscriber.passedInVain(this.#sequence);
     this.done();
   }
 }

@@ -10,10 +10,10 @@ import type { LinuxCalls, OwnedFd } from '@pageferry/linux';
 import type { PayloadPool } from '../memory/payload-pool.js';
 import type { Slot } from '../memory/slot.js';
 import { History } from './history.js';
-import type { Lane } from './lane.js';
-import { Lanes } from './lanes.js';
 import { MemoryPassing } from './memory-passing.js';
 import type { SharedMmapReceiverInfo } from './receiver-info.js';
+import type { Subscriber } from './subscriber.js';
+import { SubscriberList } from './subscriber-list.js';
 
 /** How much may be lent before a look at what has come back: it may be in the cache still. */
 const CACHED_BYTES = 256 * 1024;
@@ -45,7 +45,7 @@ export class Outbox implements Subscribers {
   readonly #pool: PayloadPool;
   readonly #waits: AdaptiveWaits;
   readonly #history: History;
-  readonly #lanes: Lanes;
+  readonly #subscribers: SubscriberList;
   readonly #passing = new MemoryPassing();
   readonly #exhausted: () => boolean;
   #sequence = 0;
@@ -61,12 +61,12 @@ export class Outbox implements Subscribers {
     this.#waits = waits;
     this.#exhausted = () => budget.exhausted();
     this.#history = new History(history, (slot) => this.takeBack(slot));
-    this.#lanes = new Lanes({
+    this.#subscribers = new SubscriberList({
       calls,
       presence,
       onFailure: (error) => failures.add(error),
       onEnd: () => {
-        this.#lanes.closeEnded(pool.slots());
+        this.#subscribers.closeEnded(pool.slots());
         waits.wake();
       },
     });
@@ -106,26 +106,28 @@ export class Outbox implements Subscribers {
   }
 
   accept(slot: Slot, byteLength: number, tag: number): AcceptOutcome {
-    const lanes = this.#lanes.all;
-    for (let index = 0; index < lanes.length; index++) {
-      const lane = lanes[index] as Lane;
-      if (lane.broken) {
+    const subscribers = this.#subscribers.all;
+    for (let index = 0; index < subscribers.length; index++) {
+      const subscriber = subscribers[index] as Subscriber;
+      if (subscriber.broken) {
         this.#dropBroken();
         return this.accept(slot, byteLength, tag);
       }
-      if (!lane.mayTake(slot)) return 'full';
+      if (!subscriber.mayTake(slot)) return 'full';
     }
-    if (lanes.length === 0 && !this.#history.keeps) return 'no-receiver';
+    if (subscribers.length === 0 && !this.#history.keeps) return 'no-receiver';
     if (slot.own !== undefined) {
       slot.own.seal();
-      if (!this.#passing.passToAll(slot, this.#sequence, lanes)) return 'full';
-      if (lanes.some((lane) => lane.broken)) return this.accept(slot, byteLength, tag);
+      if (!this.#passing.passToAll(slot, this.#sequence, subscribers)) return 'full';
+      if (subscribers.some((subscriber) => subscriber.broken))
+        return this.accept(slot, byteLength, tag);
     }
     this.#pool.endLoan(slot);
     slot.messageLength = byteLength;
     slot.tag = tag;
     slot.sequence = this.#sequence++;
-    for (let index = 0; index < lanes.length; index++) (lanes[index] as Lane).deliver(slot);
+    for (let index = 0; index < subscribers.length; index++)
+      (subscribers[index] as Subscriber).deliver(slot);
     if (slot.own !== undefined) this.#passing.done();
     this.#history.add(slot);
     this.takeBack(slot);
@@ -144,32 +146,32 @@ export class Outbox implements Subscribers {
   }
 
   get isIdle(): boolean {
-    return this.#lanes.all.every((lane) => lane.idle);
+    return this.#subscribers.all.every((subscriber) => subscriber.idle);
   }
 
   list(): readonly SharedMmapReceiverInfo[] {
-    return this.#lanes.all.map((lane) => lane.info());
+    return this.#subscribers.all.map((subscriber) => subscriber.info());
   }
 
   count(): number {
     this.#dropBroken();
-    return this.#lanes.size;
+    return this.#subscribers.size;
   }
 
   /** Whether the connections keep the event loop alive. They do until this is called. */
   keepAlive(on: boolean): void {
     this.#keepsAlive = on;
-    for (const lane of this.#lanes.all) lane.keepAlive(on);
+    for (const subscriber of this.#subscribers.all) subscriber.keepAlive(on);
   }
 
   /** Has every receiver wake this side when it gives something back. */
   park(): void {
-    for (const lane of this.#lanes.all) lane.park();
+    for (const subscriber of this.#subscribers.all) subscriber.park();
   }
 
-  /** The slot with a ticket, which a receiver may have made up. */
-  slot(ticket: number): Slot | undefined {
-    return this.#pool.slot(ticket);
+  /** The slot with an id, which a receiver may have made up. */
+  slot(slotId: number): Slot | undefined {
+    return this.#pool.slot(slotId);
   }
 
   /** Takes a slot back once nobody needs it any more. */
@@ -179,27 +181,30 @@ export class Outbox implements Subscribers {
 
   /** Whether one more receiver can be served. One that was cut off takes up room until it has ended. */
   hasRoom(maxReceivers: number): boolean {
-    if (this.#lanes.taken >= maxReceivers) this.#lanes.closeEnded(this.#pool.slots());
-    return this.#lanes.taken < maxReceivers;
+    if (this.#subscribers.taken >= maxReceivers) this.#subscribers.closeEnded(this.#pool.slots());
+    return this.#subscribers.taken < maxReceivers;
   }
 
-  /** The number of the next lane in the slots. Only while there {@link hasRoom}. */
+  /** The number of the next subscriber in the slots. Only while there {@link hasRoom}. */
   freeIndex(): number {
-    return this.#lanes.freeIndex();
+    return this.#subscribers.freeIndex();
   }
 
   /** What a new receiver gets of the history, and the number of the first message that it gets at all. */
-  earlierFor(lane: Lane): { readonly earlier: readonly Slot[]; readonly firstSequence: number } {
-    const earlier = lane.lastOf(this.#history.slots);
+  earlierFor(subscriber: Subscriber): {
+    readonly earlier: readonly Slot[];
+    readonly firstSequence: number;
+  } {
+    const earlier = subscriber.lastOf(this.#history.slots);
     return { earlier, firstSequence: earlier[0]?.sequence ?? this.#sequence };
   }
 
   /** Serves a receiver from now on. */
-  add(lane: Lane, earlier: readonly Slot[]): void {
-    lane.keepAlive(this.#keepsAlive);
-    this.#lanes.add(lane);
-    lane.deliverEarlier(earlier);
-    if (!lane.hasLeft) this.#someAreBehind = true;
+  add(subscriber: Subscriber, earlier: readonly Slot[]): void {
+    subscriber.keepAlive(this.#keepsAlive);
+    this.#subscribers.add(subscriber);
+    subscriber.deliverEarlier(earlier);
+    if (!subscriber.hasLeft) this.#someAreBehind = true;
     this.#waits.wake();
   }
 
@@ -217,11 +222,11 @@ export class Outbox implements Subscribers {
 
   /** Tells every receiver that this was all. */
   finish(): void {
-    for (const lane of this.#lanes.all) lane.finish();
+    for (const subscriber of this.#subscribers.all) subscriber.finish();
   }
 
   close(): void {
-    this.#lanes.closeAll(this.#pool.slots());
+    this.#subscribers.closeAll(this.#pool.slots());
     this.#pool.close();
   }
 
@@ -239,24 +244,25 @@ export class Outbox implements Subscribers {
 
   #catchUp(): void {
     this.#someAreBehind = false;
-    for (const lane of this.#lanes.all) if (!lane.catchUp()) this.#someAreBehind = true;
+    for (const subscriber of this.#subscribers.all)
+      if (!subscriber.catchUp()) this.#someAreBehind = true;
     this.#dropBroken();
   }
 
   #collect(): void {
-    this.#lanes.collect(this.#pool.slots());
+    this.#subscribers.collect(this.#pool.slots());
   }
 
   #dropBroken(): void {
-    if (this.#lanes.dropBroken(this.#pool.slots())) this.#waits.moved();
+    if (this.#subscribers.dropBroken(this.#pool.slots())) this.#waits.moved();
   }
 
   /** Makes room in the pool at the cost of whoever can do without: false if there is nobody. */
   #relieve(): boolean {
-    if (this.#lanes.closeEnded(this.#pool.slots())) return true;
+    if (this.#subscribers.closeEnded(this.#pool.slots())) return true;
     if (this.#history.forgetUnheld()) return true;
     let relieved = false;
-    for (const lane of this.#lanes.all) if (lane.dropOne()) relieved = true;
+    for (const subscriber of this.#subscribers.all) if (subscriber.dropOne()) relieved = true;
     return relieved;
   }
 }

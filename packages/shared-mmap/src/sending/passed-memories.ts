@@ -2,11 +2,11 @@
 const MAX_IN_VAIN = 16;
 
 /** How many may be on its socket, while it takes none off. */
-const MAX_UNHEARD = 32;
+const MAX_UNTAKEN = 32;
 
 /**
- * The books of what was passed to one receiver that must not miss messages, ahead of the messages: how much
- * of it the receiver may have to keep, and how much it must have heard of.
+ * Accounts for what was passed to one receiver that must not miss messages, ahead of the messages: how much of
+ * it the receiver may have to keep, and how much it must have taken off its socket.
  *
  * What was passed in vain is for a number that another message has then. Receivers take messages in order:
  * who has returned one has gone past all numbers before, and keeps nothing for them.
@@ -20,9 +20,9 @@ export class PassedMemories {
   /** The last memory that belongs to a message that was returned. */
   #lastReturned = 0;
 
-  /** @param unheard how many the receiver has not taken off its socket. */
-  mayPass(unheard: number): boolean {
-    return this.#inVain.length < MAX_IN_VAIN && unheard < MAX_UNHEARD;
+  /** @param untaken how many the receiver has not taken off its socket. */
+  mayPass(untaken: number): boolean {
+    return this.#inVain.length < MAX_IN_VAIN && untaken < MAX_UNTAKEN;
   }
 
   /** One was passed for the message that is to have this number. */
@@ -46,10 +46,10 @@ export class PassedMemories {
   }
 
   /**
-   * True if the receiver says that it is done with a message whose memory it has not heard of: it leaves
+   * True if the receiver says that it is done with a message whose memory it has not taken: it leaves
    * memory on its socket, for which the sender would wait for ever.
    */
-  areHoarded(unheard: number): boolean {
-    return this.#count - unheard < this.#lastReturned;
+  areHoarded(untaken: number): boolean {
+    return this.#count - untaken < this.#lastReturned;
   }
 }

@@ -25,9 +25,9 @@ import type { SenderSettings } from '../options.js';
 import { type BehindPolicy, HELLO, MECHANISM, POLICY, QUEUE_CAPACITY } from '../protocol.js';
 import { ClaimableProducer } from '../queue/claimable-queue.js';
 import { DeliveryProducer } from '../queue/delivery-queue.js';
-import { Lane } from './lane.js';
 import { Outbox } from './outbox.js';
 import type { SharedMmapReceiverInfo } from './receiver-info.js';
+import { Subscriber } from './subscriber.js';
 
 /** How often to look before waiting: up to ten microseconds' worth. */
 const SPINS = 128;
@@ -38,7 +38,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
   readonly #endpoint: Endpoint;
   readonly #listener: Listener;
   readonly #outbox: Outbox;
-  #nextLane = 0;
+  #nextId = 0;
 
   private constructor(
     calls: LinuxCalls,
@@ -158,26 +158,26 @@ export class SharedMmapSender extends BaseSender<Slot> {
       terms,
     );
     try {
-      const lane = new Lane({
-        id: this.#nextLane++,
+      const subscriber = new Subscriber({
+        id: this.#nextId++,
         index: outbox.freeIndex(),
         credentials,
         connection,
         policy,
         queueDepth: queueDepthOf(hello[HELLO.queueDepth]),
-        slot: (ticket) => outbox.slot(ticket),
+        slot: (slotId) => outbox.slot(slotId),
         onReturn: (slot) => outbox.takeBack(slot),
         onPauseOver: () => outbox.onPauseOver(),
       });
       const onRing = (): void => outbox.onRing();
       connection.watch(calls, { onRing, onHangUp: onRing });
       connection.watchProcess(calls, credentials?.pid);
-      const { earlier, firstSequence } = outbox.earlierFor(lane);
+      const { earlier, firstSequence } = outbox.earlierFor(subscriber);
       const words = [firstSequence % 2 ** 32, Math.floor(firstSequence / 2 ** 32)];
       if (!welcome([...descriptors, outbox.payload], words)) {
         throw new PageferryError('PEER_DIED', 'the receiver left during the handshake');
       }
-      outbox.add(lane, earlier);
+      outbox.add(subscriber, earlier);
     } catch (error) {
       abandon();
       throw error;
@@ -187,7 +187,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
   }
 }
 
-const receiverCounters = [RECEIVER_WORDS.memoriesHeard];
+const receiverCounters = [RECEIVER_WORDS.memoriesTaken];
 
 const MUST_NOT_MISS: SenderTerms<DeliveryProducer> = {
   openQueue: (words, place) => new DeliveryProducer(words, place),

@@ -15,7 +15,7 @@ import { PassedMemory } from '../../dist/queue/passed-memory.js';
 
 /** What a delivery entry says. */
 export interface Taken {
-  readonly ticket: number;
+  readonly slotId: number;
   readonly sequence: number;
 }
 
@@ -83,7 +83,7 @@ export class HostileReceiver implements Disposable {
   /** Reads the next message's entry, and goes past it, without a claim to it. */
   take(): Taken {
     this.#connection.deliveries.shift(this.#entry);
-    return { ticket: this.#entry[2] as number, sequence: this.#entry[3] as number };
+    return { slotId: this.#entry[2] as number, sequence: this.#entry[3] as number };
   }
 
   /** Writes the claim word of an entry, whatever is in it. */
@@ -93,8 +93,8 @@ export class HostileReceiver implements Disposable {
   }
 
   /** Gives a message back, truthfully or not. */
-  giveBack({ ticket, sequence }: Taken): void {
-    this.#connection.giveBack(ticket, sequence);
+  giveBack({ slotId, sequence }: Taken): void {
+    this.#connection.giveBack(slotId, sequence);
   }
 
   /** Says how many messages it has ever given back, and wakes the sender. */

@@ -19,7 +19,7 @@ import {
 } from '@pageferry/linux';
 import type { SharedMmapReceiver, SharedMmapReceiverOptions } from '@pageferry/shared-mmap';
 import { sharedMmap } from '@pageferry/shared-mmap';
-import { PLACE_UNIT, TICKET_OWN_MEMORY } from '../../dist/layout.js';
+import { OWN_MEMORY_FLAG, PLACE_UNIT } from '../../dist/layout.js';
 import { ClaimableProducer } from '../../dist/queue/claimable-queue.js';
 import { MemoryChannel } from '../../dist/sending/memory-channel.js';
 import { LIMIT } from './stage.js';
@@ -47,7 +47,7 @@ export interface Announcement {
   readonly byteLength?: number;
   readonly offset?: number;
   readonly place?: number;
-  readonly ticket?: number;
+  readonly slotId?: number;
   readonly sequence?: number;
   /** Upper bits of the number; they count where messages may be dropped. */
   readonly sequenceHigh?: number;
@@ -110,9 +110,9 @@ export class HostileSender implements Disposable {
 
   /** Announces a message, truthfully or not. */
   announce(message: Announcement = {}): void {
-    const { byteLength = 100, offset = 0, ticket = 1, sequence = this.#sequence++ } = message;
+    const { byteLength = 100, offset = 0, slotId = 1, sequence = this.#sequence++ } = message;
     const { place = offset / PLACE_UNIT, sequenceHigh = 0 } = message;
-    const words = [byteLength | 0, place | 0, ticket, sequence | 0] as const;
+    const words = [byteLength | 0, place | 0, slotId, sequence | 0] as const;
     if (this.#queue instanceof ClaimableProducer) this.#queue.push(...words, sequenceHigh);
     else this.#queue?.push(...words);
     this.#connection?.wakeReceiver();
@@ -131,7 +131,7 @@ export class HostileSender implements Disposable {
 
   /** Announces a message with memory of its own. */
   announceOwn(message: Announcement = {}): void {
-    this.announce({ ticket: TICKET_OWN_MEMORY | 1, ...message });
+    this.announce({ slotId: OWN_MEMORY_FLAG | 1, ...message });
   }
 
   /** Passes memory of its own for a message; of `byteLength` bytes, sealed as it should be or not. */

@@ -10,8 +10,8 @@ import {
 } from '@pageferry/core';
 import { BufferPool } from '../memory/buffer-pool.js';
 import { FRAME, FRAME_BYTES, writeFrame } from '../protocol/frame.js';
-import type { Lane } from './lane.js';
 import type { OutgoingMessage } from './outgoing-message.js';
+import type { Subscriber } from './subscriber.js';
 
 /** Memory for one message. */
 export interface BufferLoan extends LoanMemory {
@@ -31,7 +31,7 @@ export class Outbox implements Subscribers {
   readonly #quota: ByteQuota;
   readonly #waits: Waits;
   readonly #presence: Presence;
-  readonly #lanes = new Set<Lane>();
+  readonly #subscribers = new Set<Subscriber>();
   #keepsAlive = true;
   #nextSequence = 0;
 
@@ -61,8 +61,8 @@ export class Outbox implements Subscribers {
   }
 
   accept(memory: BufferLoan, byteLength: number, tag: number): AcceptOutcome {
-    if (this.#lanes.size === 0) return 'no-receiver';
-    for (const lane of this.#lanes) if (!lane.hasRoom) return 'full';
+    if (this.#subscribers.size === 0) return 'no-receiver';
+    for (const subscriber of this.#subscribers) if (!subscriber.hasRoom) return 'full';
     // Of a message without bytes nobody else can tell. The number must not be taken for it.
     if (memory.buffer.length === 0) throw bytesDetached('loan');
     const sequence = this.#nextSequence++;
@@ -76,7 +76,7 @@ export class Outbox implements Subscribers {
       holders: 0,
       reusable: true,
     };
-    for (const lane of this.#lanes) lane.send(message);
+    for (const subscriber of this.#subscribers) subscriber.send(message);
     return 'sent';
   }
 
@@ -90,51 +90,51 @@ export class Outbox implements Subscribers {
   }
 
   get hasLeft(): boolean {
-    for (const lane of this.#lanes) if (!lane.empty) return false;
+    for (const subscriber of this.#subscribers) if (!subscriber.empty) return false;
     return true;
   }
 
   get isIdle(): boolean {
-    for (const lane of this.#lanes) if (!lane.idle) return false;
+    for (const subscriber of this.#subscribers) if (!subscriber.idle) return false;
     return true;
   }
 
   list(): readonly ReceiverInfo[] {
-    return Array.from(this.#lanes, (lane) => lane.info());
+    return Array.from(this.#subscribers, (subscriber) => subscriber.info());
   }
 
   count(): number {
-    return this.#lanes.size;
+    return this.#subscribers.size;
   }
 
   /** Whether the connections keep the event loop alive. They do until this is called. */
   keepAlive(on: boolean): void {
     this.#keepsAlive = on;
-    for (const lane of this.#lanes) lane.keepAlive(on);
+    for (const subscriber of this.#subscribers) subscriber.keepAlive(on);
   }
 
   /** Serves a receiver from now on. */
-  add(lane: Lane): void {
-    lane.keepAlive(this.#keepsAlive);
-    this.#lanes.add(lane);
-    this.#presence.tell('join', () => lane.info());
+  add(subscriber: Subscriber): void {
+    subscriber.keepAlive(this.#keepsAlive);
+    this.#subscribers.add(subscriber);
+    this.#presence.tell('join', () => subscriber.info());
   }
 
   /** A receiver is gone. */
-  remove(lane: Lane): void {
-    if (this.#lanes.delete(lane)) this.#presence.tell('leave', () => lane.info());
+  remove(subscriber: Subscriber): void {
+    if (this.#subscribers.delete(subscriber)) this.#presence.tell('leave', () => subscriber.info());
     this.#waits.wake();
   }
 
   /** Tells every receiver, behind what was accepted, that this was all. */
   finish(): void {
-    for (const lane of this.#lanes) lane.finish(this.#nextSequence);
+    for (const subscriber of this.#subscribers) subscriber.finish(this.#nextSequence);
   }
 
   /** Hangs up: in order after what was written, or at once. */
   async close(inOrder: boolean): Promise<void> {
-    if (inOrder) await Promise.all(Array.from(this.#lanes, (lane) => lane.end()));
-    else for (const lane of this.#lanes) lane.close();
+    if (inOrder) await Promise.all(Array.from(this.#subscribers, (subscriber) => subscriber.end()));
+    else for (const subscriber of this.#subscribers) subscriber.close();
     this.#pool.clear();
   }
 }

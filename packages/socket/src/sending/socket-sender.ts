@@ -11,8 +11,8 @@ import { capabilities } from '../capabilities.js';
 import { Endpoint } from '../endpoint/endpoint.js';
 import type { SenderSettings } from '../options.js';
 import { Greeter } from './greeter.js';
-import { Lane } from './lane.js';
 import { type BufferLoan, Outbox } from './outbox.js';
+import { Subscriber } from './subscriber.js';
 
 /** The sending side of the socket transport: publishes to everybody who connects to an endpoint. */
 export class SocketSender extends BaseSender<BufferLoan> {
@@ -21,7 +21,7 @@ export class SocketSender extends BaseSender<BufferLoan> {
   readonly #outbox: Outbox;
   readonly #greeter: Greeter;
   #endpoint: Endpoint | undefined;
-  #nextLane = 0;
+  #nextId = 0;
 
   private constructor(settings: SenderSettings, patience: number | undefined) {
     const waits = new WaitList();
@@ -102,14 +102,14 @@ export class SocketSender extends BaseSender<BufferLoan> {
   }
 
   #admit(socket: Socket, rest: Buffer): void {
-    const lane = new Lane(this.#nextLane++, socket, {
+    const subscriber = new Subscriber(this.#nextId++, socket, {
       onReleased: (message) => this.#outbox.takeBack(message),
       onChange: () => this.#waits.wake(),
       onFailure: (error) => this.#failures.add(error),
       onGone: (gone) => this.#outbox.remove(gone),
     });
-    this.#outbox.add(lane);
-    if (rest.length > 0) lane.receive(rest);
+    this.#outbox.add(subscriber);
+    if (rest.length > 0) subscriber.receive(rest);
     this.#waits.wake();
   }
 }

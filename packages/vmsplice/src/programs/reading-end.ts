@@ -16,8 +16,8 @@ import {
   type PipeSpliceOptions,
   type PipeSpliceResult,
   type PipeTakeOptions,
+  SerialQueue,
   type SpliceDestination,
-  Turnstile,
   withDeadline,
   withEither,
 } from '@pageferry/core';
@@ -54,7 +54,7 @@ export class ReadingEnd extends PipeEnd implements PipeReader, DeliveryOwner<Chu
   readonly #capacity: number;
   readonly #maxBorrowedBytes: number;
   readonly #drops = new DropReports('delivery', () => this.closed);
-  readonly #reading = new Turnstile();
+  readonly #reading = new SerialQueue();
   /** Ends whatever waits for a destination. */
   readonly #ending = new AbortController();
   #moving: Promise<unknown> | undefined;
@@ -94,7 +94,7 @@ export class ReadingEnd extends PipeEnd implements PipeReader, DeliveryOwner<Chu
     this.checkNotOver();
     const most = this.#mostFor(checkWaitOptions(options, READ_OPTIONS));
     const read = (signal: AbortSignal | undefined): Promise<PipeChunk | undefined> =>
-      this.#reading.pass(async () => {
+      this.#reading.run(async () => {
         await this.takeTurns();
         this.checkNotOver();
         return await this.#next(most, signal);
@@ -120,7 +120,7 @@ export class ReadingEnd extends PipeEnd implements PipeReader, DeliveryOwner<Chu
     const most = maxBytes === undefined ? LARGEST : checkMaxBytes(maxBytes);
     const teeFd = tee === undefined ? undefined : checkPipeEnd(this.calls, 'tee', tee, 'writeEnd');
     const moveInTurn = (given: AbortSignal | undefined): Promise<PipeSpliceResult | undefined> =>
-      this.#reading.pass(async () => {
+      this.#reading.run(async () => {
         await this.takeTurns();
         this.checkNotOver();
         if (this.#ended) return undefined;

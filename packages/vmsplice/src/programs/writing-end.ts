@@ -15,7 +15,7 @@ import {
   type PipeWriter,
   type PipeWriterStats,
   type SendOutcome,
-  Turnstile,
+  SerialQueue,
   type WaitOptions,
   withBytesTransferred,
   withDeadline,
@@ -51,8 +51,8 @@ export class WritingEnd extends PipeEnd implements PipeWriter, LoanOwner<SlotMem
   readonly #outlet: Outlet;
   readonly #poolBytes: number;
   readonly #drops = new DropReports('loan', () => this.closed);
-  readonly #borrowing = new Turnstile();
-  readonly #sending = new Turnstile();
+  readonly #borrowing = new SerialQueue();
+  readonly #sending = new SerialQueue();
   #closing: Promise<void> | undefined;
   #leaving: Leaving | undefined;
   /** What was accepted last, be it in the pipe by now or not. */
@@ -208,7 +208,7 @@ export class WritingEnd extends PipeEnd implements PipeWriter, LoanOwner<SlotMem
   }
 
   #borrow(byteLength: number, signal: AbortSignal | undefined): Promise<BaseLoan<SlotMemory>> {
-    return this.#borrowing.pass(async () => {
+    return this.#borrowing.run(async () => {
       await this.takeTurns();
       let loan: BaseLoan<SlotMemory> | undefined;
       const lend = (): boolean => {
@@ -227,7 +227,7 @@ export class WritingEnd extends PipeEnd implements PipeWriter, LoanOwner<SlotMem
     signal: AbortSignal | undefined,
     prepare?: () => Promise<void>,
   ): Promise<SendOutcome> {
-    return this.#sending.pass(async () => {
+    return this.#sending.run(async () => {
       await this.takeTurns();
       await prepare?.();
       let outcome: SendOutcome = 'full';

@@ -9,8 +9,8 @@ import {
   type Subscribers,
 } from '@pageferry/core';
 import type { PagePool, Slot } from '../memory/page-pool.js';
-import type { Lane } from './lane.js';
 import type { OutgoingMessage } from './message.js';
+import type { Subscriber } from './subscriber.js';
 
 /** What an {@link Outbox} needs. It takes the pool over. */
 export interface OutboxSettings {
@@ -31,7 +31,7 @@ export class Outbox implements Subscribers {
   readonly #waits: AdaptiveWaits;
   readonly #presence: Presence;
   readonly #failures: ConnectionFailures;
-  readonly #lanes = new Set<Lane>();
+  readonly #subscribers = new Set<Subscriber>();
   readonly #exhausted: () => boolean;
   #sequence = 0;
   #keepsAlive = true;
@@ -71,10 +71,10 @@ export class Outbox implements Subscribers {
 
   accept(slot: Slot, byteLength: number, tag: number): AcceptOutcome {
     this.#dropBroken();
-    if (this.#lanes.size === 0) return 'no-receiver';
-    for (const lane of this.#lanes) {
-      if (!lane.hasRoom) lane.collect();
-      if (!lane.hasRoom) return 'full';
+    if (this.#subscribers.size === 0) return 'no-receiver';
+    for (const subscriber of this.#subscribers) {
+      if (!subscriber.hasRoom) subscriber.collect();
+      if (!subscriber.hasRoom) return 'full';
     }
     const bytes =
       byteLength === slot.inner.length ? slot.inner : slot.inner.subarray(0, byteLength);
@@ -85,7 +85,7 @@ export class Outbox implements Subscribers {
       tag,
       holders: 0,
     };
-    for (const lane of this.#lanes) lane.accept(message);
+    for (const subscriber of this.#subscribers) subscriber.accept(message);
     this.#pump();
     if (!this.hasLeft) this.#pumpInBackground();
     return 'sent';
@@ -97,41 +97,41 @@ export class Outbox implements Subscribers {
   }
 
   get hasLeft(): boolean {
-    for (const lane of this.#lanes) if (!lane.empty) return false;
+    for (const subscriber of this.#subscribers) if (!subscriber.empty) return false;
     return true;
   }
 
   get isIdle(): boolean {
-    for (const lane of this.#lanes) if (!lane.idle) return false;
+    for (const subscriber of this.#subscribers) if (!subscriber.idle) return false;
     return true;
   }
 
   list(): readonly ReceiverInfo[] {
-    return Array.from(this.#lanes, (lane) => lane.info());
+    return Array.from(this.#subscribers, (subscriber) => subscriber.info());
   }
 
   count(): number {
     this.#dropBroken();
-    return this.#lanes.size;
+    return this.#subscribers.size;
   }
 
   /** Whether the connections keep the event loop alive. They do until this is called. */
   keepAlive(on: boolean): void {
     this.#keepsAlive = on;
-    for (const lane of this.#lanes) lane.keepAlive(on);
+    for (const subscriber of this.#subscribers) subscriber.keepAlive(on);
   }
 
   /** Has every receiver wake this side when there is something to do. */
   park(): void {
     // Only waits care for what comes back; background work needs room alone.
-    for (const lane of this.#lanes) lane.park(this.#waits.parked > 0);
+    for (const subscriber of this.#subscribers) subscriber.park(this.#waits.parked > 0);
   }
 
   /** Serves a receiver from now on. */
-  add(lane: Lane): void {
-    lane.keepAlive(this.#keepsAlive);
-    this.#lanes.add(lane);
-    this.#presence.tell('join', () => lane.info());
+  add(subscriber: Subscriber): void {
+    subscriber.keepAlive(this.#keepsAlive);
+    this.#subscribers.add(subscriber);
+    this.#presence.tell('join', () => subscriber.info());
     this.#waits.wake();
   }
 
@@ -152,30 +152,30 @@ export class Outbox implements Subscribers {
 
   /** Tells every receiver that this was all. */
   finish(): void {
-    for (const lane of this.#lanes) lane.finish();
+    for (const subscriber of this.#subscribers) subscriber.finish();
   }
 
   close(): void {
     this.#closed = true;
-    for (const lane of this.#lanes) lane.close();
-    this.#lanes.clear();
+    for (const subscriber of this.#subscribers) subscriber.close();
+    this.#subscribers.clear();
     this.#pool.close();
   }
 
   #pump(): void {
-    for (const lane of this.#lanes) {
-      if (lane.pump(this.#exhausted)) {
+    for (const subscriber of this.#subscribers) {
+      if (subscriber.pump(this.#exhausted)) {
         this.#waits.moved();
-        if (!lane.empty && this.#budget.exhausted()) this.#waits.resumeSoon();
+        if (!subscriber.empty && this.#budget.exhausted()) this.#waits.resumeSoon();
       }
-      if (lane.broken) this.#drop(lane);
+      if (subscriber.broken) this.#drop(subscriber);
     }
   }
 
   #collect(): void {
-    for (const lane of this.#lanes) {
-      lane.collect();
-      if (lane.broken) this.#drop(lane);
+    for (const subscriber of this.#subscribers) {
+      subscriber.collect();
+      if (subscriber.broken) this.#drop(subscriber);
     }
   }
 
@@ -198,14 +198,14 @@ export class Outbox implements Subscribers {
   }
 
   #dropBroken(): void {
-    for (const lane of this.#lanes) if (lane.broken) this.#drop(lane);
+    for (const subscriber of this.#subscribers) if (subscriber.broken) this.#drop(subscriber);
   }
 
-  #drop(lane: Lane): void {
-    this.#lanes.delete(lane);
-    this.#presence.tell('leave', () => lane.info());
-    lane.close();
-    if (lane.failure !== undefined) this.#failures.add(lane.failure);
+  #drop(subscriber: Subscriber): void {
+    this.#subscribers.delete(subscriber);
+    this.#presence.tell('leave', () => subscriber.info());
+    subscriber.close();
+    if (subscriber.failure !== undefined) this.#failures.add(subscriber.failure);
     this.#waits.moved();
   }
 }

@@ -22,9 +22,9 @@ import { RECEIVER_WORDS } from '../layout.js';
 import { PagePool, type Slot } from '../memory/page-pool.js';
 import type { SenderSettings } from '../options.js';
 import { MECHANISM, QUEUE_CAPACITY } from '../protocol.js';
-import { Lane } from './lane.js';
 import { Outbox } from './outbox.js';
 import { chooseOutlet, type Outlet, sendMethodOf } from './outlet.js';
+import { Subscriber } from './subscriber.js';
 
 const TERMS: SenderTerms = { ...PLAIN_SENDER, receiverCounters: [RECEIVER_WORDS.bytesConsumed] };
 
@@ -36,7 +36,7 @@ export class VmspliceSender extends BaseSender<Slot> {
   readonly #listener: Listener;
   readonly #outlet: Outlet;
   readonly #outbox: Outbox;
-  #nextLane = 0;
+  #nextId = 0;
 
   private constructor(calls: LinuxCalls, settings: SenderSettings, endpoint: Endpoint) {
     const { spinMicroseconds, poolBytes, maxReceivers } = settings;
@@ -133,8 +133,8 @@ export class VmspliceSender extends BaseSender<Slot> {
     try {
       pipe = createGrownPipe(calls, this.#settings.pipeBytes);
       const { readEnd } = pipe;
-      const lane = new Lane({
-        id: this.#nextLane++,
+      const subscriber = new Subscriber({
+        id: this.#nextId++,
         credentials,
         connection,
         pipe,
@@ -148,7 +148,7 @@ export class VmspliceSender extends BaseSender<Slot> {
       if (!welcome([...descriptors, readEnd])) {
         throw new PageferryError('PEER_DIED', 'the receiver left during the handshake');
       }
-      this.#outbox.add(lane);
+      this.#outbox.add(subscriber);
     } catch (error) {
       abandon();
       pipe?.writeEnd.close();

@@ -17,8 +17,8 @@ export const MAX_UNDER_WAY = 1024;
 /** What a socket says whose other end is gone. */
 const HUNG_UP: ReadonlySet<string | undefined> = new Set(['EPIPE', 'ECONNRESET']);
 
-/** What {@link Lane} tells its sender. */
-export interface LaneEvents {
+/** What {@link Subscriber} tells its sender. */
+export interface SubscriberEvents {
   /** This receiver is done with the message, or gone. */
   readonly onReleased: (message: OutgoingMessage) => void;
   /** Something has left, or was released. */
@@ -26,14 +26,14 @@ export interface LaneEvents {
   /** The connection will end, and not because of the receiver. */
   readonly onFailure: (error: unknown) => void;
   /** The connection is gone, with everything that was under way on it. Called once. */
-  readonly onGone: (lane: Lane) => void;
+  readonly onGone: (subscriber: Subscriber) => void;
 }
 
 /** The sender's end of one connection: what is under way on it, and what has come back. */
-export class Lane {
+export class Subscriber {
   readonly #id: number;
   readonly #socket: Socket;
-  readonly #events: LaneEvents;
+  readonly #events: SubscriberEvents;
   readonly #reader = new FrameReader();
   readonly #underWay = new Map<number, OutgoingMessage>();
   #bytesUnderWay = 0;
@@ -42,8 +42,8 @@ export class Lane {
   #finished = false;
   #gone = false;
 
-  /** @param socket after the handshake. The lane takes it over. */
-  constructor(id: number, socket: Socket, events: LaneEvents) {
+  /** @param socket after the handshake. The subscriber takes it over. */
+  constructor(id: number, socket: Socket, events: SubscriberEvents) {
     this.#id = id;
     this.#socket = socket;
     this.#events = events;

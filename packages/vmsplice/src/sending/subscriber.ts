@@ -6,8 +6,8 @@ import { DISPOSITION, paddingOf, RETURN, WAITS_FOR_ROOM } from '../layout.js';
 import type { OutgoingMessage } from './message.js';
 import type { Outlet } from './outlet.js';
 
-/** What a {@link Lane} needs. It takes the connection and the pipe over. */
-export interface LaneSettings {
+/** What a {@link Subscriber} needs. It takes the connection and the pipe over. */
+export interface SubscriberSettings {
   readonly id: number;
   readonly credentials: PeerCredentials | undefined;
   readonly connection: SenderConnection;
@@ -25,8 +25,8 @@ export interface LaneSettings {
  * Messages wait in `#leaving` until their last page is in the pipe, and in `#underWay` until the
  * receiver has given them back.
  */
-export class Lane {
-  readonly #settings: LaneSettings;
+export class Subscriber {
+  readonly #settings: SubscriberSettings;
   readonly #flow: ProducedBytes;
   readonly #pieceBytes: number;
   readonly #entry = createEntry();
@@ -40,7 +40,7 @@ export class Lane {
   /** True from when the pipe had no room until half of it is free. */
   #full = false;
 
-  constructor(settings: LaneSettings) {
+  constructor(settings: SubscriberSettings) {
     this.#settings = settings;
     this.#flow = new ProducedBytes(settings.connection);
     // A quarter of the pipe at a time keeps both sides at work at once.
@@ -68,12 +68,12 @@ export class Lane {
     return this.#underWay.length === 0;
   }
 
-  /** True if the receiver is gone or breaks the protocol: the lane must be closed. */
+  /** True if the receiver is gone or breaks the protocol: the subscriber must be closed. */
   get broken(): boolean {
     return this.#broken || this.#settings.connection.peerGone;
   }
 
-  /** What failed on this side, if that is why the lane is broken. */
+  /** What failed on this side, if that is why the subscriber is broken. */
   get failure(): unknown {
     return this.#failure ?? this.#settings.connection.failure;
   }
@@ -97,7 +97,7 @@ export class Lane {
 
   /**
    * Puts pages into the pipe until there is no room or nothing left, or `exhausted` says that it
-   * took long enough. Whatever fails breaks the lane: what was announced cannot be taken back, and
+   * took long enough. Whatever fails breaks the subscriber: what was announced cannot be taken back, and
    * there may be no caller who could be told.
    *
    * @returns whether anything moved.
@@ -207,7 +207,7 @@ export class Lane {
     };
   }
 
-  /** Bytes taken; -1, and the lane is broken, if there will be none any more. */
+  /** Bytes taken; -1, and the subscriber is broken, if there will be none any more. */
   #put({ bytes }: OutgoingMessage, length: number): number {
     const { outlet, pipe } = this.#settings;
     let taken = -1;

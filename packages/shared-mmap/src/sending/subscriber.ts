@@ -1,7 +1,7 @@
 import { createEntry, type SenderConnection, WAITS_FOR } from '@pageferry/connection';
 import type { PeerCredentials } from '@pageferry/core';
 import type { LinuxCalls, OwnedFd } from '@pageferry/linux';
-import { PLACE_UNIT, RETURN, SENDER_WORDS, TICKET_OWN_MEMORY } from '../layout.js';
+import { OWN_MEMORY_FLAG, PLACE_UNIT, RETURN, SENDER_WORDS } from '../layout.js';
 import type { Slot } from '../memory/slot.js';
 import type { BehindPolicy } from '../protocol.js';
 import { ClaimableProducer } from '../queue/claimable-queue.js';
@@ -12,21 +12,21 @@ import { PassedMemories } from './passed-memories.js';
 import { PassingPause } from './passing-pause.js';
 import type { SharedMmapReceiverInfo } from './receiver-info.js';
 
-/** What a {@link Lane} needs. It takes the connection over. */
-export interface LaneSettings {
+/** What a {@link Subscriber} needs. It takes the connection over. */
+export interface SubscriberSettings {
   /** Number of the connection, unique for the life of the sender. */
   readonly id: number;
-  /** Which of the 64 bits in a slot is this lane's. */
+  /** Which of the 64 bits in a slot is this subscriber's. */
   readonly index: number;
   readonly credentials: PeerCredentials | undefined;
   readonly connection: SenderConnection<DeliveryProducer | ClaimableProducer>;
   readonly policy: BehindPolicy;
   readonly queueDepth: number;
-  /** The slot with a ticket, which the receiver may have made up. */
-  readonly slot: (ticket: number) => Slot | undefined;
+  /** The slot with an id, which the receiver may have made up. */
+  readonly slot: (slotId: number) => Slot | undefined;
   /** Called when memory may be passed that could not be, if that was waited for. It must not throw. */
   readonly onPauseOver: () => void;
-  /** Called for each slot that this lane's receiver does not hold any more. */
+  /** Called for each slot that this subscriber's receiver does not hold any more. */
   readonly onReturn: (slot: Slot) => void;
 }
 
@@ -37,8 +37,8 @@ const MAX_OWN_MEMORIES = 16;
  * The way to one receiver: its connection, and which slots it holds. A receiver can only give back
  * what it holds, so one that lies or dies costs nothing but its own connection.
  */
-export class Lane {
-  readonly #settings: LaneSettings;
+export class Subscriber {
+  readonly #settings: SubscriberSettings;
   readonly #connection: SenderConnection;
   readonly #deliveries: DeliveryProducer | ClaimableProducer;
   readonly #channel: MemoryChannel;
@@ -58,7 +58,7 @@ export class Lane {
   #dropped = 0;
   #broken = false;
 
-  constructor(settings: LaneSettings) {
+  constructor(settings: SubscriberSettings) {
     this.#settings = settings;
     this.#connection = settings.connection;
     this.#pause = new PassingPause(settings.onPauseOver);
@@ -77,7 +77,7 @@ export class Lane {
     return this.#settings.index;
   }
 
-  /** True if the receiver is gone or breaks the protocol: the lane must be closed, or cut off. */
+  /** True if the receiver is gone or breaks the protocol: the subscriber must be closed, or cut off. */
   get broken(): boolean {
     return this.#broken || this.#connection.peerGone;
   }
@@ -87,7 +87,7 @@ export class Lane {
     return this.#connection.receiverHasEnded();
   }
 
-  /** What failed on this side, if that is why the lane is broken. */
+  /** What failed on this side, if that is why the subscriber is broken. */
   get failure(): unknown {
     return this.#connection.failure;
   }
@@ -137,7 +137,7 @@ export class Lane {
     // A message that may be missed does not wait.
     if (!this.mayMiss && outcome === 'later') {
       this.#pause.failed();
-      this.#broken ||= this.#memories?.areHoarded(this.#channel.unheard) === true;
+      this.#broken ||= this.#memories?.areHoarded(this.#channel.untaken) === true;
       if (this.#broken) return true;
     }
     if (outcome === 'sent') this.#pause.succeeded();
@@ -154,14 +154,14 @@ export class Lane {
    * of its own was passed before.
    */
   deliver(slot: Slot): void {
-    // A lane that is about to be closed gets nothing more: what it got would have a gap before it.
+    // A subscriber that is about to be closed gets nothing more: what it got would have a gap before it.
     if (this.#broken) return;
     const droppable = this.#droppable;
     if (droppable !== undefined && !(this.#makeRoom(droppable, slot) && this.#tryToPass(slot))) {
       if (!this.#broken) this.#noteDropped();
       return;
     }
-    // Published first, noted afterwards: the receiver reads while this side writes its books.
+    // Published first, noted afterwards: the receiver reads while this side does its accounting.
     this.#publish(slot);
     this.#note(slot);
     this.#connection.wakeReceiver();
@@ -217,8 +217,8 @@ export class Lane {
     }
     for (let count = 0; count < available; count++) {
       connection.returns.shift(this.#entry);
-      const ticket = (this.#entry[RETURN.ticket] as number) & ~TICKET_OWN_MEMORY;
-      const slot = this.#settings.slot(ticket);
+      const slotId = (this.#entry[RETURN.slotId] as number) & ~OWN_MEMORY_FLAG;
+      const slot = this.#settings.slot(slotId);
       const sequence = this.#entry[RETURN.sequence];
       if (!slot || !this.#holds(slot) || (slot.sequence | 0) !== sequence) {
         this.#broken = true;
@@ -260,7 +260,7 @@ export class Lane {
 
   /**
    * Gives up a receiver that may be alive. It keeps whatever it was given, because it may read that:
-   * until it has ended, and the lane is closed.
+   * until it has ended, and the subscriber is closed.
    *
    * @param onEnd called when the receiver has ended.
    */
@@ -298,7 +298,7 @@ export class Lane {
   #passNow(fd: OwnedFd, sequence: number): 'sent' | 'later' | 'gone' {
     if (this.mayMiss) return this.#channel.pass(sequence, fd);
     this.#memories ??= new PassedMemories();
-    if (!this.#memories.mayPass(this.#channel.unheard)) return 'later';
+    if (!this.#memories.mayPass(this.#channel.untaken)) return 'later';
     const outcome = this.#channel.pass(sequence, fd);
     if (outcome === 'sent') this.#memories.passed(sequence);
     return outcome;
@@ -317,13 +317,13 @@ export class Lane {
   }
 
   #publish(slot: Slot): void {
-    const ticket = slot.own === undefined ? slot.ticket : slot.ticket | TICKET_OWN_MEMORY;
+    const slotId = slot.own === undefined ? slot.slotId : slot.slotId | OWN_MEMORY_FLAG;
     if (this.#droppable !== undefined) {
-      this.#droppable.push(slot, ticket);
+      this.#droppable.push(slot, slotId);
       return;
     }
     const { messageLength, offset, sequence, tag } = slot;
-    this.#deliveries.push(messageLength | 0, offset / PLACE_UNIT, ticket, sequence | 0, tag);
+    this.#deliveries.push(messageLength | 0, offset / PLACE_UNIT, slotId, sequence | 0, tag);
   }
 
   #note(slot: Slot): void {
@@ -349,7 +349,7 @@ export class Lane {
   /** Drops what the policy says until there is room. False if that is the new message. */
   #makeRoom(queue: DroppableQueue, slot: Slot): boolean {
     // What was passed for messages that are dropped stays on the socket, and dropping more is no help.
-    if (slot.own !== undefined && this.#channel.unheard >= MAX_OWN_MEMORIES) return false;
+    if (slot.own !== undefined && this.#channel.untaken >= MAX_OWN_MEMORIES) return false;
     const dropsOldest = this.#settings.policy === 'drop-oldest';
     while (!this.#mayWait(queue, slot)) {
       if (!dropsOldest || !this.dropOne()) return false;

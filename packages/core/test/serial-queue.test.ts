@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Turnstile } from '../dist/waiting/turnstile.js';
+import { SerialQueue } from '../dist/waiting/serial-queue.js';
 import { stateOf, turns } from './support/turns.js';
 
 /** A task that ends when the test says so. */
@@ -12,24 +12,24 @@ function gate(): { readonly task: () => Promise<string>; readonly open: (value: 
 }
 
 test('lets the first one in at once, and is free again afterwards', async () => {
-  const turnstile = new Turnstile();
+  const queue = new SerialQueue();
   let inside = false;
-  const passed = turnstile.pass(async () => {
+  const passed = queue.run(async () => {
     inside = true;
   });
   expect(inside).toBe(true);
-  expect(turnstile.busy).toBe(true);
+  expect(queue.busy).toBe(true);
   await passed;
   await turns(1);
-  expect(turnstile.busy).toBe(false);
+  expect(queue.busy).toBe(false);
 });
 
 test('lets the others in one by one, in the order in which they came', async () => {
-  const turnstile = new Turnstile();
+  const queue = new SerialQueue();
   const entered: number[] = [];
   let inside = 0;
   const all = [1, 2, 3, 4].map((number) =>
-    turnstile.pass(async () => {
+    queue.run(async () => {
       expect(++inside).toBe(1);
       entered.push(number);
       await turns(2);
@@ -42,23 +42,23 @@ test('lets the others in one by one, in the order in which they came', async () 
 });
 
 test('a task that fails does not stop the next', async () => {
-  const turnstile = new Turnstile();
-  const failed = turnstile.pass(() => Promise.reject(new Error('no')));
-  const next = turnstile.pass(async () => 'yes');
+  const queue = new SerialQueue();
+  const failed = queue.run(() => Promise.reject(new Error('no')));
+  const next = queue.run(async () => 'yes');
   await expect(failed).rejects.toThrow('no');
   expect(await next).toBe('yes');
 });
 
 test('a signal takes a call out of the line; those behind it keep their places', async () => {
-  const turnstile = new Turnstile();
+  const queue = new SerialQueue();
   const { task, open } = gate();
-  const first = turnstile.pass(task);
+  const first = queue.run(task);
   const controller = new AbortController();
   let entered = false;
-  const second = turnstile.pass(async () => {
+  const second = queue.run(async () => {
     entered = true;
   }, controller.signal);
-  const third = turnstile.pass(async () => 'third');
+  const third = queue.run(async () => 'third');
   controller.abort(new Error('left'));
   await expect(second).rejects.toThrow('left');
   expect(await stateOf(third)).toBe('pending');
@@ -69,13 +69,13 @@ test('a signal takes a call out of the line; those behind it keep their places',
 });
 
 test('a signal that has fired already leaves the line without waiting', async () => {
-  const turnstile = new Turnstile();
+  const queue = new SerialQueue();
   const { task, open } = gate();
-  const first = turnstile.pass(task);
-  const second = turnstile.pass(async () => 'second', AbortSignal.abort('gone'));
+  const first = queue.run(task);
+  const second = queue.run(async () => 'second', AbortSignal.abort('gone'));
   await expect(second).rejects.toBe('gone');
   open('first');
   await first;
   await turns(1);
-  expect(turnstile.busy).toBe(false);
+  expect(queue.busy).toBe(false);
 });

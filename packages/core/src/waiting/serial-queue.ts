@@ -4,7 +4,7 @@ import { onAbort } from './on-abort.js';
  * Lets calls through one at a time, in the order in which they came, and without a detour when
  * nobody is before them.
  */
-export class Turnstile {
+export class SerialQueue {
   #tail: Promise<void> | undefined;
 
   /** True while a call is inside or waits to go in. */
@@ -18,7 +18,7 @@ export class Turnstile {
    * @param signal takes a call that still waits for its turn out of the line.
    * @throws what `task` throws, or `signal.reason`.
    */
-  pass<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  run<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const before = this.#tail;
     const turn = before === undefined ? task() : afterwards(before, task, signal);
     const leave = (): Promise<void> | void => before;
