@@ -85,7 +85,7 @@ export function describeBytes(subject: PipeProgramsRegistration): void {
     });
 
     test('of calls that were made at once are in the order of the calls', async () => {
-      const { stdin, stdout } = await ground.spawn('cat', [], { poolBytes: 4 * MIB });
+      const { stdin, stdout } = await ground.spawn('cat');
       // Large ones are copied in pieces: a small one must not overtake them.
       const messages = [3_000_000, 1, 700_000, 5, 0, 1_500_000, 2].map((size, number) =>
         patterned(size, number),

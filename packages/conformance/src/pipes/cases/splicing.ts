@@ -165,6 +165,34 @@ export function describeSplicing(subject: PipeProgramsRegistration): void {
       expect(sha256(readFileSync(path))).toBe(sha256(BYTES));
     });
 
+    test('waits for no pipe that blocks: it can be given up, with what is left', async () => {
+      const reader = await writing();
+      const full = await ground.file('/dev/full', 'w');
+      await expectFailure(() => reader.spliceTo(full, LIMIT), 'SYSTEM_CALL_FAILED');
+      // What is left of that can only be written. There is room for less in this pipe.
+      const { readEnd, writeEnd } = ground.pipe();
+      const filler = await ground.writer({ pipe: writeEnd });
+      const filling = await filler.loan(3 * MIB, LIMIT);
+      filling.bytes.fill(0);
+      expect(filling.trySend()).toBe('sent');
+      await filler.destroy();
+      const other = await ground.reader({ pipe: readEnd });
+      let before = filler.stats().bytesWritten;
+      before -= (await other.read({ maxBytes: 16 * KIB, ...LIMIT }))?.byteLength ?? 0;
+      const start = reader.stats().bytesRead;
+      await expectFailure(() => reader.spliceTo(writeEnd, { timeout: 50 }), 'TIMEOUT');
+      const moved = reader.stats().bytesRead - start;
+      expect(moved).toBeGreaterThan(0);
+      const path = ground.path();
+      await moveAll(reader, await ground.file(path, 'w'));
+      writeEnd.close();
+      const parts: Buffer[] = [];
+      for await (using chunk of other) parts.push(chunk.copy());
+      const arrived = Buffer.concat(parts).subarray(before);
+      expect(arrived.length).toBe(moved);
+      expect(sha256(arrived, readFileSync(path))).toBe(sha256(BYTES));
+    });
+
     test('gives a second pipe nothing twice when the first has failed', async () => {
       const reader = await writing();
       const [broken, second] = [ground.pipe(), ground.pipe()];
