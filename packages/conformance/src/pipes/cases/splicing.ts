@@ -11,6 +11,7 @@ import {
   mountTmpfs,
   unmount,
 } from '../../transport/harness/probes.js';
+import { turns } from '../../transport/harness/settling.js';
 import { patterned } from '../../transport/peers/pattern.js';
 import { digestOf, KIB, LIMIT, MIB, sha256, useGround } from '../ground.js';
 import type { PipeProgramsRegistration } from '../registration.js';
@@ -175,10 +176,19 @@ export function describeSplicing(subject: PipeProgramsRegistration): void {
       const filling = await filler.loan(3 * MIB, LIMIT);
       filling.bytes.fill(0);
       expect(filling.trySend()).toBe('sent');
+      let before = 0;
+      // Until nothing more goes in, turn after turn.
+      for (let still = 0; still < 10; still++) {
+        await turns(1);
+        const { bytesWritten } = filler.stats();
+        if (bytesWritten > before) still = 0;
+        before = bytesWritten;
+      }
       await filler.destroy();
       const other = await ground.reader({ pipe: readEnd });
-      let before = filler.stats().bytesWritten;
-      before -= (await other.read({ maxBytes: 16 * KIB, ...LIMIT }))?.byteLength ?? 0;
+      const first = await other.read({ maxBytes: 16 * KIB, ...LIMIT });
+      before -= first?.byteLength ?? 0;
+      first?.release();
       const start = reader.stats().bytesRead;
       await expectFailure(() => reader.spliceTo(writeEnd, { timeout: 50 }), 'TIMEOUT');
       const moved = reader.stats().bytesRead - start;
