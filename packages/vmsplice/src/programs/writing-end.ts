@@ -57,8 +57,7 @@ export class WritingEnd extends PipeEnd implements PipeWriter, LoanOwner<SlotMem
   #leaving: Leaving | undefined;
   /** What was accepted last, be it in the pipe by now or not. */
   #accepted: Leaving | undefined;
-  #readerIsGone = false;
-  /** Why something that was accepted can never go in. */
+  /** Why something that was accepted can never go in: behind that hole nothing may follow. */
   #lost: unknown;
   #bytesWritten = 0;
   #loansHeld = 0;
@@ -239,25 +238,19 @@ export class WritingEnd extends PipeEnd implements PipeWriter, LoanOwner<SlotMem
       if ((outcome as SendOutcome) === 'no-receiver') return outcome;
       const accepted = this.#accepted;
       await this.readiness.waits.until(() => this.#hasLeft(), signal);
-      if (accepted?.failure === undefined) return outcome;
-      // A program that ends when it has read enough is nothing out of the ordinary.
-      if (isPageferryError(accepted.failure, 'PEER_DIED')) return 'no-receiver';
-      throw accepted.failure;
+      return accepted?.failure === undefined ? outcome : outcomeOf(accepted.failure);
     }, signal);
   }
 
   /** Takes the bytes of a loan if a first part of them goes into the pipe now. */
   #offer(loan: BaseLoan<SlotMemory>): SendOutcome {
     if (!this.#hasLeft()) return 'full';
-    if (this.#lost !== undefined && !this.#readerIsGone) throw this.#lost;
+    if (this.#lost !== undefined) return outcomeOf(this.#lost);
     const { slot } = loan.memory;
     const bytes = slot.inner.subarray(0, loan.byteLength);
     // What fails here has put nothing into the pipe: the loan stays the caller's.
-    const taken = this.#readerIsGone ? -1 : this.#put(bytes, 0);
-    if (taken < 0) {
-      this.#readerIsGone = true;
-      return 'no-receiver';
-    }
+    const taken = this.#put(bytes, 0);
+    if (taken < 0) return 'no-receiver';
     if (taken === 0 && bytes.length > 0) return 'full';
     loan.disown();
     this.#loansHeld--;
@@ -301,7 +294,6 @@ export class WritingEnd extends PipeEnd implements PipeWriter, LoanOwner<SlotMem
       const taken = this.#put(leaving.bytes, leaving.offset);
       if (taken === 0) return false;
       if (taken < 0) {
-        this.#readerIsGone = true;
         throw new PageferryError(
           'PEER_DIED',
           'the program has closed its end of the pipe in the middle of a write',
@@ -388,4 +380,10 @@ export class WritingEnd extends PipeEnd implements PipeWriter, LoanOwner<SlotMem
       "'no-receiver' may still be yours: release() it, or hold it with `using`.";
     return { words, code: 'PAGEFERRY_LOANS_HELD' };
   }
+}
+
+/** What becomes of a write that cannot go on: a program that ends when it has read enough is no error. */
+function outcomeOf(failure: unknown): 'no-receiver' {
+  if (isPageferryError(failure, 'PEER_DIED')) return 'no-receiver';
+  throw failure;
 }

@@ -62,6 +62,18 @@ export function describeOutcomes(subject: PipeProgramsRegistration): void {
       expect(stdin.stats()).toMatchObject({ bytesWritten: 0, loansHeld: 0, bytesOut: 0 });
     });
 
+    test('the next program that reads a named pipe gets what is written from then on', async () => {
+      const path = ground.path();
+      await (await ground.spawn('mkfifo', [path])).exited;
+      const first = await ground.file(path, 'r+');
+      const writer = await ground.writer({ pipe: await ground.file(path, 'w') });
+      await first.close();
+      expect(await writer.write(Buffer.from('nobody'), LIMIT)).toBe('no-receiver');
+      const { stdout } = await ground.spawn('cat', [path], { stdin: 'ignore' });
+      while ((await writer.write(Buffer.from('somebody'), LIMIT)) !== 'sent') await turns(1);
+      expect((await stdout.read(LIMIT))?.copy().toString()).toBe('somebody');
+    });
+
     test('nothing to write is sent as long as the program reads', async () => {
       const { stdin, stdout } = await ground.spawn('cat');
       expect(await stdin.write(new Uint8Array(0), LIMIT)).toBe('sent');
