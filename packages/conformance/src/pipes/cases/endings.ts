@@ -1,3 +1,4 @@
+import { createHook } from 'node:async_hooks';
 import { describe, expect, test } from 'vitest';
 import { expectFailure } from '../../transport/harness/expectations.js';
 import { observe, turns } from '../../transport/harness/settling.js';
@@ -168,6 +169,25 @@ export function describeEndings(subject: PipeProgramsRegistration): void {
         await failed;
         expect(await exited).toEqual({ code: null, signal: 'SIGPIPE' });
       }
+    });
+
+    test('both are known to tools by their names, until they are over', async () => {
+      const made = new Map<number, string>();
+      const hook = createHook({
+        init: (id, type) => {
+          if (type.startsWith('pageferry:Pipe')) made.set(id, type);
+        },
+        destroy: (id) => made.delete(id),
+      }).enable();
+      ground.defer(() => hook.disable());
+      const { stdin, stdout } = await ground.spawn('cat');
+      expect([...made.values()].toSorted()).toEqual([
+        'pageferry:PipeReader',
+        'pageferry:PipeWriter',
+      ]);
+      await stdin.close(LIMIT);
+      expect(await stdout.read(LIMIT)).toBeUndefined();
+      while (made.size > 0) await turns(1);
     });
 
     test('both may be disposed of where they were made', async () => {
