@@ -52,7 +52,7 @@ export async function measureBindings(
   const wakeUps = new Map<string, number[]>();
   const callCost = await buildProgram('call_cost');
   const subjects = [
-    ...(callCost ? [async () => push(costs, 'C', await costInC(callCost))] : []),
+    ...(callCost ? [async () => push(costs, 'C', await costInC())] : []),
     ...BINDINGS.map((binding) => async () => {
       push(costs, binding, (await ask('call-cost', binding, CALLS)) as Cost);
     }),
@@ -100,8 +100,8 @@ async function ask(peer: string, subject: string, count: number): Promise<unknow
   return message;
 }
 
-async function costInC(program: string): Promise<Cost> {
-  const values = await runForNumbers(program, [CALLS]);
+async function costInC(): Promise<Cost> {
+  const values = await runForNumbers('call_cost', [CALLS]);
   return Object.fromEntries(CALL_NAMES.map((name, index) => [name, values[index] as number]));
 }
 

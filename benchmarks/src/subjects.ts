@@ -32,7 +32,7 @@ export async function subjectsFor(task: Task): Promise<readonly Subject[]> {
     const name = `C, pieces of ${pieceBytes / 1024} KiB`;
     const run = (oneBuffer: boolean) => (each: Task) => {
       const receive = each.path === 'discard' ? 'splice' : 'read';
-      return runPipeLimit(program as string, { ...each, receive, pieceBytes, oneBuffer });
+      return runPipeLimit({ ...each, receive, pieceBytes, oneBuffer });
     };
     return [
       { name, kind: 'limit', run: run(false) },

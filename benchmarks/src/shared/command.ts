@@ -1,15 +1,8 @@
-import { runSharedLimit } from '@pageferry/measuring/limits';
 import { thisMachine } from '@pageferry/measuring/machine';
 import { buildProgram } from '@pageferry/measuring/programs';
 import { Command } from 'commander';
 import { choiceOf, collectNumbers, positiveInteger } from '../options.js';
-import {
-  type LimitWords,
-  MANY_UNDER_WAY,
-  measurementsFor,
-  type Question,
-  questions,
-} from './measurements.js';
+import { MANY_UNDER_WAY, measurementsFor, type Question, questions } from './measurements.js';
 import { printEndurance, printShared } from './report.js';
 import { measureRows } from './rounds.js';
 import { runSampled } from './trials.js';
@@ -49,10 +42,8 @@ export function sharedCommand(log: (line: string) => void): Command {
 
 async function measure(options: Options, log: (line: string) => void): Promise<void> {
   const { transport, count, rounds, size: sizes = DEFAULT_SIZES, only = questions } = options;
-  const program = await buildProgram('shm_limit');
-  const limit =
-    program === undefined ? undefined : (...words: LimitWords) => runSharedLimit(program, words);
-  const all = measurementsFor({ transport, limit, sizes, count });
+  const inC = (await buildProgram('shm_limit')) !== undefined;
+  const all = measurementsFor({ transport, inC, sizes, count });
   const rows = await measureRows(
     all.filter(({ question }) => only.includes(question)),
     rounds,

@@ -1,3 +1,4 @@
+import { runSharedLimit } from '@pageferry/measuring/limits';
 import { runChannel, runPingPong, runTransport, type Unplaced } from './trials.js';
 import type { Channel, Trial, Way, Workload } from './workload.js';
 
@@ -24,15 +25,12 @@ export interface Measurement {
   readonly run: () => Promise<Trial>;
 }
 
-/** A mode of the C program `shm_limit`, and what it wants to know. */
-export type LimitWords = readonly (string | number)[];
-
 /** What is measured, and with what. */
 export interface Plan {
   /** `module#export` of the transport. */
   readonly transport: string;
-  /** The C program, or `undefined` where there is no C compiler. */
-  readonly limit: ((...words: LimitWords) => Promise<Trial>) | undefined;
+  /** Whether the C program is there to compare with. */
+  readonly inC: boolean;
   readonly sizes: readonly number[];
   /** Messages in a trial of hand-offs; the other trials are derived from it. */
   readonly count: number;
@@ -115,34 +113,41 @@ function roomName(slots: number): string {
   return `room for ${slots}`;
 }
 
-function workload(plan: Plan, changes: Partial<Unplaced<Workload>>): Unplaced<Workload> {
-  const { transport, count } = plan;
-  const usual = {
-    transport,
+/** What all subjects of a task have in common. */
+type Common = Omit<Measurement, 'subject' | 'run'>;
+
+/** The measurement of the transport, with a way of receiving. */
+function transportOf(
+  plan: Plan,
+  common: Common,
+  changes: Partial<Unplaced<Workload>>,
+): Measurement {
+  const workload = {
+    transport: plan.transport,
     messageBytes: SMALL,
-    count,
+    count: common.count,
+    warmUp: common.count * WARM_UPS,
     receivers: 1,
     slots: UNDER_WAY,
     way: 'try' as const,
+    copy: false,
+    samples: false,
+    ...changes,
   };
-  const all = { ...usual, copy: false, samples: false, ...changes };
-  return { warmUp: all.count * WARM_UPS, ...all };
+  return { ...common, subject: WAYS[workload.way], run: () => runTransport(workload) };
 }
 
 /** The measurement of the C program, if there is one. */
 function limitOf(
-  { limit }: Plan,
-  measurement: Omit<Measurement, 'subject' | 'run'>,
-  ...words: LimitWords
+  { inC }: Plan,
+  common: Common,
+  ...words: readonly (string | number)[]
 ): readonly Measurement[] {
-  if (limit === undefined) return [];
-  const asleep = words.includes('futex');
-  return [
-    { ...measurement, subject: LIMIT, run: () => limit(...words) },
-    ...(asleep
-      ? []
-      : [{ ...measurement, subject: LIMIT_POLLING, run: () => limit(...words, 'polls-only') }]),
-  ];
+  if (!inC) return [];
+  const limit = { ...common, subject: LIMIT, run: () => runSharedLimit(words) };
+  if (words.includes('futex')) return [limit];
+  const run = () => runSharedLimit([...words, 'polls-only']);
+  return [limit, { ...common, subject: LIMIT_POLLING, run }];
 }
 
 function handOffs(plan: Plan): readonly Measurement[] {
@@ -153,11 +158,7 @@ function handOffs(plan: Plan): readonly Measurement[] {
     const ways = Object.keys(WAYS) as Way[];
     return [
       ...limitOf(plan, common, 'handoff', messageBytes, count, slots),
-      ...ways.map((way) => ({
-        ...common,
-        subject: WAYS[way],
-        run: () => runTransport(workload(plan, { messageBytes, way, slots })),
-      })),
+      ...ways.map((way) => transportOf(plan, common, { messageBytes, way, slots })),
     ];
   });
 }
@@ -168,11 +169,7 @@ function depths(plan: Plan): readonly Measurement[] {
     const common = { question: 'depth' as const, task: roomName(slots), count };
     return [
       ...limitOf(plan, common, 'handoff', PAGE, count, slots),
-      {
-        ...common,
-        subject: WAYS.try,
-        run: () => runTransport(workload(plan, { messageBytes: PAGE, slots })),
-      },
+      transportOf(plan, common, { messageBytes: PAGE, slots }),
     ];
   });
 }
@@ -185,12 +182,7 @@ function copies(plan: Plan): readonly Measurement[] {
   const common = { question: 'copy' as const, task: sizeName(messageBytes) };
   return [
     ...limitOf(plan, { ...common, count }, 'copy', messageBytes, count, UNDER_WAY),
-    {
-      ...common,
-      count,
-      subject: WAYS.try,
-      run: () => runTransport(workload(plan, { messageBytes, count, copy: true })),
-    },
+    transportOf(plan, { ...common, count }, { messageBytes, copy: true }),
     ...(Object.keys(CHANNELS) as Channel[]).map((channel) => ({
       ...common,
       count: fewer,
@@ -226,11 +218,7 @@ function fanOuts(plan: Plan): readonly Measurement[] {
     const common = { question: 'fan-out' as const, task: receiversName(receivers), count };
     return [
       ...limitOf(plan, common, 'fanout', receivers, SMALL, count, MANY_UNDER_WAY),
-      {
-        ...common,
-        subject: WAYS.try,
-        run: () => runTransport(workload(plan, { count, receivers, slots: MANY_UNDER_WAY })),
-      },
+      transportOf(plan, common, { receivers, slots: MANY_UNDER_WAY }),
     ];
   });
 }

@@ -158,8 +158,8 @@ int main(int argc, char **argv) {
   if (wait_for_children() != 0) return 1;
   printf("{\"messages\":%lu,\"nanoseconds\":%lld", messages, took);
   if (round_trips) {
-    printf(",\"p50\":%lld,\"p99\":%lld,\"p999\":%lld", times[messages / 2], times[messages * 99 / 100],
-           times[messages * 999 / 1000]);
+    printf(",\"roundTrip\":{\"p50\":%lld,\"p99\":%lld,\"p999\":%lld}", times[messages / 2],
+           times[messages * 99 / 100], times[messages * 999 / 1000]);
   }
   print_usage();
   return 0;

@@ -22,14 +22,13 @@ export interface PipeWork {
  * @returns the bytes that it moved, and the nanoseconds that took.
  */
 export async function runPipeLimit(
-  program: string,
   { receive, messageBytes, pieceBytes, totalBytes, oneBuffer = false }: PipeWork,
   signal?: AbortSignal,
 ): Promise<{ readonly bytes: number; readonly nanoseconds: number }> {
   // As many as can be in the pipe, and one to write into meanwhile.
   const buffers = oneBuffer ? 1 : Math.ceil(PIPE_BYTES / messageBytes) + 1;
   const words = [receive, messageBytes, pieceBytes, totalBytes, buffers];
-  const [nanoseconds = Number.NaN] = await runForNumbers(program, words, signal);
+  const [nanoseconds = Number.NaN] = await runForNumbers('pipe_limit', words, signal);
   return { bytes: Math.floor(totalBytes / messageBytes) * messageBytes, nanoseconds };
 }
 
@@ -44,21 +43,12 @@ export interface SharedLimitTrial {
 
 /** Runs `limit/shm_limit.c` with the words of one of its modes. */
 export async function runSharedLimit(
-  program: string,
   words: readonly (string | number)[],
   signal?: AbortSignal,
 ): Promise<SharedLimitTrial> {
-  const numbers = await runForNumbers(program, words, signal);
-  const [nanoseconds = Number.NaN, senderNanoseconds = Number.NaN, p50, p99, p999] = numbers;
-  return { nanoseconds, senderNanoseconds, roundTrip: quantilesIfAll({ p50, p99, p999 }) };
-}
-
-/** The quantiles, if a program has printed all of them. */
-export function quantilesIfAll({
-  p50,
-  p99,
-  p999,
-}: { readonly [Key in keyof Quantiles]?: number | undefined }): Quantiles | undefined {
-  if (p50 === undefined || p99 === undefined || p999 === undefined) return undefined;
-  return { p50, p99, p999 };
+  const numbers = await runForNumbers('shm_limit', words, signal);
+  const [nanoseconds = Number.NaN, senderNanoseconds = Number.NaN, ...times] = numbers;
+  const [p50 = Number.NaN, p99 = Number.NaN, p999 = Number.NaN] = times;
+  const roundTrip = times.length > 0 ? { p50, p99, p999 } : undefined;
+  return { nanoseconds, senderNanoseconds, roundTrip };
 }

@@ -16,6 +16,9 @@ export type ProgramName =
   | 'pipe_limit'
   | 'shm_limit';
 
+/** Why a program is not there. */
+export const NO_COMPILER = 'there is no C compiler (cc, or CC)';
+
 const run = promisify(execFile);
 const programs = new Map<ProgramName, Promise<string | undefined>>();
 
@@ -47,13 +50,13 @@ async function compile(name: ProgramName): Promise<string | undefined> {
 }
 
 /**
- * Runs a compiled program, and answers what it prints.
+ * Runs a program, and answers what it prints.
  *
  * @param signal ends the program and its children, which are gone when this settles. Without one, they stay
  * in the process group of this process, so that Ctrl-C ends them together with it.
  * @throws {ChildEnded} if the program fails. @throws the reason of `signal` when that fires.
  */
-export async function runProgram(
+export async function runFile(
   program: string,
   words: readonly (string | number)[],
   signal?: AbortSignal,
@@ -75,6 +78,21 @@ export async function runProgram(
   } finally {
     signal?.removeEventListener('abort', stop);
   }
+}
+
+/**
+ * As {@link runFile}, with a program of `limit/`.
+ *
+ * @throws if there is no C compiler.
+ */
+export async function runProgram(
+  name: ProgramName,
+  words: readonly (string | number)[],
+  signal?: AbortSignal,
+): Promise<string> {
+  const program = await buildProgram(name);
+  if (program === undefined) throw new Error(NO_COMPILER);
+  return runFile(program, words, signal);
 }
 
 /** As {@link runProgram}, for a program that prints numbers. */

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { allSucceed, ChildEnded, collectMessages, nextMessage } from '../dist/children.js';
 import { endGroup, watchGroup } from '../dist/group.js';
-import { runForNumbers, runProgram } from '../dist/programs.js';
+import { runFile } from '../dist/programs.js';
 
 /** A Node process with an IPC channel that does what `code` says. */
 function startNode(code: string, detached = false): ChildProcess {
@@ -66,13 +66,13 @@ describe('children', () => {
 });
 
 describe('a program', () => {
-  test('prints numbers', async () => {
-    expect(await runForNumbers('/bin/echo', [1, '2.5'])).toEqual([1, 2.5]);
+  test('is run with its words, and what it prints is the answer', async () => {
+    expect(await runFile('/bin/echo', [1, '2.5'])).toBe('1 2.5\n');
   });
 
   test('that fails is an error, which names it', async () => {
-    await expect(runProgram('/bin/sh', ['-c', 'exit 4'])).rejects.toThrow('sh -c ended with 4');
-    await expect(runProgram('/nowhere/program', [])).rejects.toThrow('ENOENT');
+    await expect(runFile('/bin/sh', ['-c', 'exit 4'])).rejects.toThrow('sh -c ended with 4');
+    await expect(runFile('/nowhere/program', [])).rejects.toThrow('ENOENT');
   });
 
   test('is gone, and so are its children, when a signal fires', async () => {
@@ -81,12 +81,12 @@ describe('a program', () => {
     const note = join(mkdtempSync(join(tmpdir(), 'pageferry-measuring-')), 'pid');
     onTestFinished(() => rmSync(dirname(note), { recursive: true }));
     const script = `sleep 1000 & echo $! > ${note}.new; mv ${note}.new ${note}; wait`;
-    const running = runProgram('/bin/sh', ['-c', script], controller.signal);
+    const running = runFile('/bin/sh', ['-c', script], controller.signal);
     await expect.poll(() => existsSync(note)).toBe(true);
     controller.abort(reason);
     await expect(running).rejects.toBe(reason);
     expect(isRunning(Number(readFileSync(note, 'utf8')))).toBe(false);
-    await expect(runProgram('/bin/echo', [], controller.signal)).rejects.toBe(reason);
+    await expect(runFile('/bin/echo', [], controller.signal)).rejects.toBe(reason);
   });
 });
 

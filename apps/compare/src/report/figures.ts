@@ -153,16 +153,11 @@ function latency(measured: readonly Result[]): Figure | undefined {
     })
     .sort((a, b) => b.group.localeCompare(a.group) || a.value - b.value)
     .sort((a, b) => Number(b.group.includes('poll')) - Number(a.group.includes('poll')));
-  if (rows.length === 0) return undefined;
-  return {
+  return rowFigure(rows, 'time of a round trip →', formatNanosecondsTick, {
     id: 'latency',
     title: 'Round trips',
     caption: `${scenarios.rtt.work} Messages of ${formatBytes(smallest)}. The dot is the median round trip, the tick is the time that 99 % stay below, the bar ends where 99.9 % do. The axis is logarithmic; further left is better.`,
-    subjects: subjectsOf(rows.map(({ result }) => result)),
-    legend: false,
-    draw: (width) =>
-      drawRows({ rows, xLabel: 'time of a round trip →', formatX: formatNanosecondsTick }, width),
-  };
+  });
 }
 
 function processorTime(measured: readonly Result[]): Figure | undefined {
@@ -173,22 +168,13 @@ function processorTime(measured: readonly Result[]): Figure | undefined {
   const size = nearest(all.map(({ payloadBytes }) => payloadBytes));
   const rows = all
     .filter(({ payloadBytes }) => payloadBytes === size)
-    .map((result): Row => {
-      const { min, median, max } = result.cpuSecondsPerGib as Spread;
-      const title = `${result.subject}: ${formatNumber(median)} s`;
-      return { result, name: result.subject, group: '', value: median, low: min, high: max, title };
-    })
+    .map((result) => rowOf(result, result.cpuSecondsPerGib as Spread, 's', ''))
     .sort((a, b) => a.value - b.value);
-  if (size === undefined || rows.length === 0) return undefined;
-  return {
+  return rowFigure(rows, 'seconds for each GiB →', formatNumberTick, {
     id: 'cpu',
     title: 'Processor time for each GiB',
-    caption: `${scenarios.work.work} Messages of ${formatBytes(size)}; user and system time of both sides together. The axis is logarithmic; further left is better. ${RANGE.replace('slowest to the fastest', 'least to the most')}`,
-    subjects: subjectsOf(rows.map(({ result }) => result)),
-    legend: false,
-    draw: (width) =>
-      drawRows({ rows, xLabel: 'seconds for each GiB →', formatX: formatNumberTick }, width),
-  };
+    caption: `${scenarios.work.work} Messages of ${formatBytes(size ?? 0)}; user and system time of both sides together. The axis is logarithmic; further left is better. ${RANGE.replace('slowest to the fastest', 'least to the most')}`,
+  });
 }
 
 function destinations(measured: readonly Result[]): Figure | undefined {
@@ -198,23 +184,36 @@ function destinations(measured: readonly Result[]): Figure | undefined {
     const size = nearest(all.map(({ payloadBytes }) => payloadBytes));
     return all
       .filter(({ payloadBytes }) => payloadBytes === size)
-      .map((result): Row => {
-        const { min, median, max } = result.gibPerSecond as Spread;
-        const title = `${result.subject}: ${formatNumber(median)} GiB/s`;
+      .map((result) => {
         const group = `${scenarios[scenario].title}, ${formatBytes(result.payloadBytes)}`;
-        return { result, name: result.subject, group, value: median, low: min, high: max, title };
+        return rowOf(result, result.gibPerSecond as Spread, 'GiB/s', group);
       })
       .sort((a, b) => b.value - a.value);
   });
-  if (rows.length === 0) return undefined;
-  return {
+  return rowFigure(rows, 'GiB/s →', formatNumberTick, {
     id: 'destinations',
     title: 'How the payload best leaves the receiver',
     caption: `The receiver moves each message on to a destination. To /dev/null, references to pages move and no byte is read: that figure is what passing pages on costs, not a rate of bytes. The axis is logarithmic; further right is better. ${RANGE}`,
-    subjects: subjectsOf(rows.map(({ result }) => result)),
-    legend: false,
-    draw: (width) => drawRows({ rows, xLabel: 'GiB/s →', formatX: formatNumberTick }, width),
-  };
+  });
+}
+
+/** A row from the least to the largest value. */
+function rowOf(result: Result, { min, median, max }: Spread, unit: string, group: string): Row {
+  const title = `${result.subject}: ${formatNumber(median)} ${unit}`;
+  return { result, name: result.subject, group, value: median, low: min, high: max, title };
+}
+
+/** A figure of rows, which have their names beside them; `undefined` if there are none. */
+function rowFigure(
+  rows: readonly Row[],
+  xLabel: string,
+  formatX: (value: number) => string,
+  about: Pick<Figure, 'id' | 'title' | 'caption'>,
+): Figure | undefined {
+  if (rows.length === 0) return undefined;
+  const subjects = subjectsOf(rows.map(({ result }) => result));
+  const draw = (width: PlotWidth) => drawRows({ rows, xLabel, formatX }, width);
+  return { ...about, subjects, legend: false, draw };
 }
 
 /** The size nearest to 1 MiB. */

@@ -1,12 +1,12 @@
-import { quantilesIfAll } from '@pageferry/measuring/limits';
-import { buildProgram, runProgram } from '@pageferry/measuring/programs';
+import { runProgram } from '@pageferry/measuring/programs';
 import type { Quantiles } from '@pageferry/measuring/statistics';
 import type { TrialReport, Usage } from './task.js';
 
 /** What `memory_limit` and `destination_limit` print. */
-interface Printed extends Usage, Partial<Quantiles> {
+interface Printed extends Usage {
   readonly messages: number;
   readonly nanoseconds: number;
+  readonly roundTrip?: Quantiles;
 }
 
 /** Runs one of these programs once. Its processes are gone when this settles. */
@@ -15,8 +15,7 @@ export async function runTimedProgram(
   words: readonly (string | number)[],
   signal: AbortSignal,
 ): Promise<TrialReport> {
-  const output = await runProgram((await buildProgram(name)) as string, words, signal);
-  const { messages, nanoseconds, p50, p99, p999, ...usage } = JSON.parse(output) as Printed;
-  const roundTrip = quantilesIfAll({ p50, p99, p999 });
+  const output = await runProgram(name, words, signal);
+  const { messages, nanoseconds, roundTrip, ...usage } = JSON.parse(output) as Printed;
   return { messages, nanoseconds, usage, roundTrip, knobs: { messages } };
 }
