@@ -1,4 +1,4 @@
-// What the programs here have in common: the clock, messages on huge pages and in a pipe, children that
+// What the programs here have in common: the clock, messages on huge pages and in a pipe, processes that
 // end with their parent, and what all of them took together. Include it first.
 #pragma once
 #define _GNU_SOURCE
@@ -68,6 +68,9 @@ static inline void vmsplice_message(int pipe, char *message, size_t bytes, size_
 }
 
 // --- processes ---------------------------------------------------------------------------------
+
+// Each program ends with the process that has started it, however that ends.
+__attribute__((constructor)) static void end_with_parent(void) { prctl(PR_SET_PDEATHSIG, SIGKILL); }
 
 // 0 in the child, which ends with its parent.
 static inline pid_t start_child(void) {

@@ -6,7 +6,8 @@ import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { allSucceed, ChildEnded, collectMessages, nextMessage } from '../dist/children.js';
 import { endGroup, watchGroup } from '../dist/group.js';
-import { runFile } from '../dist/programs.js';
+import { runPipeLimit, runSharedLimit } from '../dist/limits.js';
+import { buildProgram, runFile } from '../dist/programs.js';
 
 /** A Node process with an IPC channel that does what `code` says. */
 function startNode(code: string, detached = false): ChildProcess {
@@ -14,6 +15,15 @@ function startNode(code: string, detached = false): ChildProcess {
     detached,
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
+}
+
+/** Whether a process is there, and not just waiting to be reaped by whoever took it over. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch {
+    return false;
+  }
 }
 
 const STAYS = 'process.send("here"); setInterval(() => {}, 1000)';
@@ -90,11 +100,37 @@ describe('a program', () => {
   });
 });
 
-/** Whether a process is there, and not just waiting to be reaped by whoever took it over. */
-function isRunning(pid: number): boolean {
-  try {
-    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
-  } catch {
-    return false;
-  }
-}
+describe.skipIf((await buildProgram('shm_limit')) === undefined)(
+  'in C (needs a compiler), a program',
+  () => {
+    test('prints what its work took', async () => {
+      const { nanoseconds, roundTrip } = await runSharedLimit(['pingpong', 100, 'futex']);
+      expect(nanoseconds).toBeGreaterThan(0);
+      const { p50 = 0, p99 = 0, p999 = 0 } = roundTrip ?? {};
+      expect([p50, p99, p999]).toEqual([p50, p99, p999].sort((a, b) => a - b));
+      expect((await runSharedLimit(['handoff', 64, 1000, 4])).roundTrip).toBeUndefined();
+      const work = {
+        receive: 'read',
+        messageBytes: 4096,
+        pieceBytes: 4096,
+        totalBytes: 9000,
+      } as const;
+      expect(await runPipeLimit(work)).toMatchObject({ bytes: 8192 });
+    });
+
+    test('ends with the process that has started it, even if that is killed', async () => {
+      const program = await buildProgram('shm_limit');
+      const code = `const { spawn } = require('node:child_process');
+      const words = ['handoff', '64', '1000000000', '4'];
+      process.send(spawn(${JSON.stringify(program)}, words, { stdio: 'inherit' }).pid);
+      setInterval(() => {}, 1000);`;
+      const parent = startNode(code);
+      const closed = once(parent, 'close'); // Only when nobody holds its output any more.
+      const pid = Number(await nextMessage(parent, 'the parent'));
+      expect(isRunning(pid)).toBe(true);
+      parent.kill('SIGKILL');
+      await closed;
+      expect(isRunning(pid)).toBe(false);
+    });
+  },
+);
