@@ -26,7 +26,7 @@ import { SerialQueue } from '../waiting/serial-queue.js';
 import type { Waits } from '../waiting/waits.js';
 import { BaseLoan } from './base-loan.js';
 import { ConnectionFailures } from './connection-failures.js';
-import { copyInPieces } from './copy.js';
+import { copyAtOnce, copyInPieces } from './copy.js';
 import { DropReports } from './drop-reports.js';
 import type { AcceptOutcome, LoanMemory, SendMethod, Subscribers } from './hooks.js';
 import { LoopHold } from './loop-hold.js';
@@ -198,9 +198,11 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
       lent = loan;
       try {
         loan.tag = tag;
-        await copyInPieces(loan, pieces, this.#budget);
-        if (signal?.aborted) throw signal.reason;
-        const offered = this.#budget.exhausted() ? 'full' : this.#offerAtOnce(loan);
+        if (this.#sending.busy || this.#budget.exhausted() || !copyAtOnce(loan, pieces)) {
+          // Whoever comes while this one copies must not overtake it.
+          return await this.#sending.run(() => this.#copyAndSend(loan, pieces, signal), signal);
+        }
+        const offered = this.#offerAtOnce(loan);
         return offered === 'left' ? 'sent' : await this.#sendInTurn(loan, offered, signal);
       } finally {
         loan.release();
@@ -438,6 +440,17 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     for (let spin = this.#spins; spin > 0 && outcome === 'full'; spin--)
       outcome = this.#offer(loan);
     return outcome === 'sent' && this.#subscribers.hasLeft ? 'left' : outcome;
+  }
+
+  async #copyAndSend(
+    loan: BaseLoan<M>,
+    pieces: readonly Uint8Array[],
+    signal: AbortSignal | undefined,
+  ): Promise<SendOutcome> {
+    await copyInPieces(loan, pieces, this.#budget);
+    if (signal?.aborted) throw signal.reason;
+    if (this.#budget.exhausted()) await nextTurn();
+    return this.#sendSlowly(loan, 'full', signal);
   }
 
   #sendInTurn(

@@ -46,6 +46,21 @@ export function describeOrder(subject: Subject): void {
       expectReceived(await received, { messages: 100 });
     });
 
+    test('a small send does not overtake a large one that was made before it', async () => {
+      const sender = await stage.sender();
+      const receiver = await stage.receiver(sender.endpoint);
+      await sender.waitForReceivers();
+      const lengths = [6 * MIB, 1, 5 * MIB, 0, 300_000, 2];
+      const sent = Promise.all(lengths.map((length) => sender.send(new Uint8Array(length))));
+      const received: number[] = [];
+      while (received.length < lengths.length) {
+        using delivery = await receiveOne(receiver);
+        received.push(delivery.byteLength);
+      }
+      expect(received).toEqual(lengths);
+      expect(new Set(await sent)).toEqual(new Set(['sent']));
+    });
+
     test('calls that wait for a message are served in the order of the calls', async () => {
       const { sender, receiver } = await stage.incoming();
       const waiting = [
