@@ -27,6 +27,11 @@ export function checkDescriptor(
   if (!Number.isInteger(fd) || (fd as number) < 0 || (fd as number) > 0x7fffffff) {
     throw invalidArgument(argument, value, expected(value, fd, advice));
   }
+  const waiting = (value as { writableLength?: unknown } | null)?.writableLength;
+  if (typeof waiting === 'number' && waiting > 0) {
+    const what = `a stream that has written all that it was given, and ${waiting} bytes wait in this one`;
+    throw invalidArgument(argument, value, `${what} (await its 'drain' event)`);
+  }
   return fd as number;
 }
 

@@ -1,5 +1,9 @@
+import { once } from 'node:events';
+import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { ByteQuota, PageferryError } from '@pageferry/core';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { FakeReceiver } from './support/fake-receiver.js';
 import { stateOf, turns } from './support/turns.js';
 
@@ -210,6 +214,22 @@ describe('spliceTo', () => {
     expect(able.moves).toEqual([{ fd: 5, teeFd: 6, destination: 5 }]);
     const unable = new FakeReceiver();
     await expect(unable.spliceTo(5, { tee: 6 })).rejects.toMatchObject({ code: 'NOT_SUPPORTED' });
+  });
+
+  test('takes a stream that has written all it was given, and no other', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'pageferry-stream-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const stream = createWriteStream(join(folder, 'file'));
+    await once(stream, 'open');
+    const receiver = new FakeReceiver();
+    receiver.arrive(3);
+    receiver.atOnce = 3;
+    stream.write(Buffer.alloc(100));
+    const early = receiver.spliceTo(stream as unknown as { fd: number });
+    await expect(early).rejects.toThrow("100 bytes wait in this one (await its 'drain' event)");
+    while (stream.writableLength > 0) await new Promise(setImmediate);
+    expect((await receiver.spliceTo(stream as unknown as { fd: number }))?.byteLength).toBe(3);
+    await new Promise((resolve) => stream.end(resolve));
   });
 
   test('refuses what is no descriptor', async () => {

@@ -5,6 +5,7 @@
  *
  * @packageDocumentation
  */
+export * from '@pageferry/core/contract';
 export type { Binding } from './binding.js';
 export type {
   Access,

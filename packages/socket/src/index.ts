@@ -20,6 +20,8 @@ import { NAME } from './protocol/name.js';
 import { SocketReceiver } from './receiving/socket-receiver.js';
 import { SocketSender } from './sending/socket-sender.js';
 
+export * from '@pageferry/core/contract';
+
 /**
  * The socket transport. See {@link Transport} for what it does and which errors it throws.
  *

@@ -25,6 +25,7 @@ export type {
   SpawnPiped,
   SpawnPipedOptions,
 } from '@pageferry/core';
+export * from '@pageferry/core/contract';
 export type { FfiDriverName, LinuxFfiOptions } from '@pageferry/linux-ffi';
 export type {
   PipePrograms,

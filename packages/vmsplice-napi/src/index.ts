@@ -24,6 +24,7 @@ export type {
   SpawnPiped,
   SpawnPipedOptions,
 } from '@pageferry/core';
+export * from '@pageferry/core/contract';
 export type {
   PipePrograms,
   VmspliceReceiverOptions,

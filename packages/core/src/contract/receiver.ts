@@ -47,7 +47,10 @@ export interface Delivery extends Disposable {
 
 /**
  * Where `spliceTo` moves a message: a descriptor number, or an object that holds one in `fd` (a
- * `FileHandle` of `node:fs/promises`, an `OwnedFd`). It stays open and stays the caller's.
+ * `FileHandle` of `node:fs/promises`, an open `fs.WriteStream`, `process.stdout`, an `OwnedFd`). It stays open and
+ * stays the caller's. A stream must have written all that it was given, or the message would overtake that:
+ * otherwise it is refused. Streams without a descriptor (a `net.Socket`, the `stdin` of a child) are refused too:
+ * write the deliveries to them.
  */
 export type SpliceDestination = number | { readonly fd: number };
 

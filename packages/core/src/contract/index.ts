@@ -1,0 +1,10 @@
+/**
+ * `@pageferry/core/contract`: what users of any backend need, and what every backend exports beside its own.
+ *
+ * @packageDocumentation
+ */
+export { type ErrorCode, isPageferryError, PageferryError } from '../errors.js';
+export type * from './capabilities.js';
+export type * from './receiver.js';
+export type * from './sender.js';
+export type * from './transport.js';
