@@ -1,12 +1,19 @@
-import { allSucceed, collectMessages, nextMessage } from '@pageferry/measuring/children';
+import { allSucceed, collectMessages } from '@pageferry/measuring/children';
 import { measureRounds } from '@pageferry/measuring/rounds';
 import { median } from '@pageferry/measuring/statistics';
-import { startAtPipe, startPeer, temporaryPath } from './children.js';
+import { startAtPipe } from './children.js';
 
 /** Where a receiver may send a message on to. */
 const DESTINATIONS = ['file in the page cache', 'file with O_DIRECT', 'tcp', 'unix'] as const;
 const ROUTES = ['splice', 'read-write'] as const;
 const MESSAGE_BYTES = 1024 * 1024;
+
+/** What the receiver has to do. */
+export interface RouteWorkload {
+  readonly destination: string;
+  readonly route: string;
+  readonly totalBytes: number;
+}
 
 /** What one route to one destination showed, in the median over the rounds. */
 export interface RouteResult {
@@ -38,17 +45,14 @@ export async function measureDestinations(
 }
 
 async function runRoute(destination: string, route: string, totalBytes: number) {
-  const drains = destination.includes('file')
-    ? []
-    : [startPeer('drain', { destination, path: temporaryPath() })];
-  const address = drains[0] && (await nextMessage(drains[0], 'the drain'));
+  const workload: RouteWorkload = { destination, route, totalBytes };
   const count = totalBytes / MESSAGE_BYTES;
   const [sender, receiver] = startAtPipe(
     ['bare-sender', { discard: true, messageBytes: MESSAGE_BYTES, count, warmUp: 0 }],
-    ['route-receiver', { destination, route, totalBytes, address }],
+    ['route-receiver', workload],
   );
   const reports = collectMessages<{ at?: string; cpuMicroseconds?: number }>(receiver);
-  await allSucceed([sender, receiver, ...drains]);
+  await allSucceed([sender, receiver]);
   const [first = 0n, last = 0n] = reports.flatMap(({ at }) => (at === undefined ? [] : BigInt(at)));
   const cpuMicroseconds = reports.at(-1)?.cpuMicroseconds ?? Number.NaN;
   return { seconds: Number(last - first) / 1e9, cpuSeconds: cpuMicroseconds / 1e6 };

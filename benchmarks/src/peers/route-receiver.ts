@@ -1,27 +1,18 @@
-import { once } from 'node:events';
 import { closeSync, openSync, unlinkSync } from 'node:fs';
-import { connect } from 'node:net';
 import { checkResult, Mapping, O_DIRECT, SEEK_SET } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
-import { descriptorOf } from '@pageferry/measuring/descriptor';
+import { openDrainedSocket } from '@pageferry/measuring/drained-socket';
 import { temporaryPath } from '../children.js';
+import type { RouteWorkload } from '../destinations.js';
 import { PIPE_FD, peerWorkload, reportTime } from './workload-peer.js';
 
 // Takes bytes out of a pipe and brings them to a destination, by splice or by read and write: which
 // of the two the receiver should take is decided by what this measures.
 const PIECE = 256 * 1024;
-interface RouteWorkload {
-  readonly destination: string;
-  readonly route: string;
-  readonly totalBytes: number;
-  /** Where the drain of a socket listens. */
-  readonly address?: string | number;
-}
-
 /** A file is written over and over within this length, so that the disk does not fill up. */
 const FILE_BYTES = 256 * 1024 * 1024;
 
-const { destination, route, totalBytes: total, address } = peerWorkload<RouteWorkload>();
+const { destination, route, totalBytes } = peerWorkload<RouteWorkload>();
 const calls = loadLinuxCalls();
 const isFile = destination.includes('file');
 const { fd, close } = isFile ? openFile() : await openSocket();
@@ -29,7 +20,7 @@ using buffer = Mapping.anonymous(calls, PIECE);
 const memory = new Uint8Array(buffer.buffer);
 const before = process.cpuUsage();
 reportTime();
-for (let moved = 0; moved < total; ) {
+for (let moved = 0; moved < totalBytes; ) {
   moved += route === 'splice' ? spliceOnce() : copyOnce();
   if (isFile && moved % FILE_BYTES === 0) calls.lseek(fd, 0, SEEK_SET);
 }
@@ -66,11 +57,8 @@ function openFile(): { fd: number; close: () => void } {
 }
 
 async function openSocket(): Promise<{ fd: number; close: () => void }> {
-  const target = destination === 'tcp' ? { port: Number(address) } : { path: String(address) };
-  const socket = connect(target);
-  await once(socket, 'connect');
-  socket.pause();
-  const fd = descriptorOf(socket);
+  const path = destination === 'tcp' ? undefined : temporaryPath();
+  const { socket, fd } = await openDrainedSocket(path, false);
   checkResult(calls.setStatusFlags(fd, 0), 'fcntl', 'O_NONBLOCK');
   return { fd, close: () => socket.destroy() };
 }

@@ -1,13 +1,11 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, createReadStream, constants as fs, openSync, writeSync } from 'node:fs';
-import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { descriptorOf } from '@pageferry/measuring/descriptor';
+import { openDrainedSocket } from '@pageferry/measuring/drained-socket';
 import type { ScenarioName } from '../plan/scenarios.js';
 import type { Task } from '../trials/task.js';
-import { startDrain } from './drain.js';
 
 /** Where the receiver moves messages on to. */
 export interface Destination {
@@ -35,8 +33,8 @@ export async function openDestination(task: Task): Promise<Destination | undefin
     discard: () => openFile('/dev/null', fs.O_WRONLY, false),
     'to-file': () => openFile(join(task.folder, 'file'), CREAT | RDWR, task.verify),
     'to-o-direct': () => openFile(join(task.folder, 'file'), CREAT | RDWR | DIRECT, task.verify),
-    'to-tcp': () => openConnection({ port: 0, host: '127.0.0.1' }, task.verify),
-    'to-unix': () => openConnection({ path: join(task.folder, 'drain') }, task.verify),
+    'to-tcp': () => openConnection(undefined, task.verify),
+    'to-unix': () => openConnection(join(task.folder, 'drain'), task.verify),
   };
   return open[task.scenario]?.();
 }
@@ -75,27 +73,17 @@ function openFile(path: string, flags: number, verify: boolean): Destination {
   };
 }
 
-async function openConnection(
-  place: { port: number; host: string } | { path: string },
-  verify: boolean,
-): Promise<Destination> {
-  // Paused, the socket leaves its descriptor alone.
-  const server = createServer({ pauseOnConnect: true }).listen(place);
-  await once(server, 'listening');
-  const address = server.address();
-  const target = typeof address === 'string' ? address : address?.port;
-  const drain = startDrain(target ?? '', verify);
-  const [socket] = (await once(server, 'connection')) as [Socket];
-  server.close();
+async function openConnection(path: string | undefined, verify: boolean): Promise<Destination> {
+  const { socket, fd, digest } = await openDrainedSocket(path, verify);
   return {
-    fd: descriptorOf(socket),
+    fd,
     moved() {},
     write: (bytes) => socket.write(bytes),
     drained: () => once(socket, 'drain'),
     async close() {
       socket.resume(); // Otherwise it would not see the other side's end.
       socket.end();
-      return drain.digest;
+      return digest;
     },
   };
 }

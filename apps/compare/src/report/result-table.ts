@@ -27,6 +27,19 @@ const number = (title: string, figure: (result: Result) => Spread | undefined): 
   sort: (result) => figure(result)?.median,
 });
 
+const single = (
+  title: string,
+  sort: (result: Result) => number | undefined,
+  format: (value: number) => string,
+): Column => ({
+  title,
+  show(result) {
+    const value = sort(result);
+    return value === undefined ? '' : format(value);
+  },
+  sort,
+});
+
 const COLUMNS: readonly Column[] = [
   {
     title: 'scenario',
@@ -47,11 +60,7 @@ const COLUMNS: readonly Column[] = [
   },
   { title: 'case', show: caseOf, sort: caseOf, left: true },
   number('GiB/s', ({ gibPerSecond }) => gibPerSecond),
-  {
-    title: 'per message',
-    show: ({ nsPerMessage }) => (nsPerMessage ? formatNanoseconds(nsPerMessage.median) : ''),
-    sort: ({ nsPerMessage }) => nsPerMessage?.median,
-  },
+  single('per message', ({ nsPerMessage }) => nsPerMessage?.median, formatNanoseconds),
   {
     title: 'round trip 50 / 99 / 99.9 %',
     show: ({ rttNs }) =>
@@ -61,22 +70,9 @@ const COLUMNS: readonly Column[] = [
   number('CPU s / GiB', ({ cpuSecondsPerGib }) => cpuSecondsPerGib),
   number('switches / message', ({ contextSwitchesPerMessage }) => contextSwitchesPerMessage),
   number('faults / message', ({ pageFaultsPerMessage }) => pageFaultsPerMessage),
-  {
-    title: 'peak RSS',
-    show: ({ peakRssBytes }) => (peakRssBytes ? formatBytes(peakRssBytes.median) : ''),
-    sort: ({ peakRssBytes }) => peakRssBytes?.median,
-  },
-  {
-    title: 'to limit',
-    show: ({ ratioToLimit }) => (ratioToLimit === undefined ? '' : formatNumber(ratioToLimit)),
-    sort: ({ ratioToLimit }) => ratioToLimit,
-  },
-  {
-    title: 'to best of Node',
-    show: ({ ratioToBestNode }) =>
-      ratioToBestNode === undefined ? '' : formatNumber(ratioToBestNode),
-    sort: ({ ratioToBestNode }) => ratioToBestNode,
-  },
+  single('peak RSS', ({ peakRssBytes }) => peakRssBytes?.median, formatBytes),
+  single('to limit', ({ ratioToLimit }) => ratioToLimit, formatNumber),
+  single('to best of Node', ({ ratioToBestNode }) => ratioToBestNode, formatNumber),
 ];
 
 /** Columns that say what a row is about; the others hold figures. */

@@ -86,12 +86,9 @@ function ratio(trials: Cell['trials'], peers: readonly Cell[], kind: 'limit' | '
   );
 }
 
+/** By run: each cell begins with the first, and one that fails measures no more. */
 function speeds(trials: Cell['trials']): Series {
-  const runs = Math.max(0, ...[...trials.keys()].map((run) => run + 1));
-  return Array.from({ length: runs }, (_, run) => {
-    const report = trials.get(run);
-    return report && speedOf(report);
-  });
+  return [...trials.values()].map(speedOf);
 }
 
 function withoutUndefined(object: object): object {

@@ -8,14 +8,10 @@ import type { Machine } from './results.js';
 /** Describes this machine, without anything that names it. */
 export function describeMachine(): Machine {
   const compiler = compilerVersion();
-  const { processor, cores, kernel, node } = thisMachine();
   return {
-    processor,
-    cores,
+    ...thisMachine(),
     memoryBytes: totalmem(),
     architecture: arch(),
-    kernel,
-    node,
     ...(compiler && { compiler }),
     packages: packageVersions(),
   };
