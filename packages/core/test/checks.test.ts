@@ -50,10 +50,15 @@ test('checkMessageLength tells nonsense from too much', () => {
   expect(thrownBy(() => checkMessageLength(-1, 10))).toEqual(['INVALID_ARGUMENT', 'byteLength']);
 });
 
-test('checkBytes passes Uint8Array and Buffer, and nothing like them', () => {
+test('checkBytes passes views of memory, and arrays of them, as bytes of the same memory', () => {
   const buffer = Buffer.alloc(3);
-  expect(checkBytes('b', buffer)).toBe(buffer);
-  for (const bad of ['abc', 3, [1], new ArrayBuffer(3), new Uint16Array(3), null, undefined]) {
+  expect(checkBytes('b', buffer)).toEqual([buffer]);
+  const words = new Uint16Array([1, 2, 3]).subarray(1);
+  const [bytes, view] = checkBytes('b', [words, new DataView(words.buffer, 1, 2)]);
+  expect([bytes?.buffer, bytes?.byteOffset, bytes?.length]).toEqual([words.buffer, 2, 4]);
+  expect([view?.buffer, view?.byteOffset, view?.length]).toEqual([words.buffer, 1, 2]);
+  expect(checkBytes('b', [])).toEqual([]);
+  for (const bad of ['abc', 3, [1], [buffer, 'a'], new ArrayBuffer(3), {}, null, undefined]) {
     expect(thrownBy(() => checkBytes('b', bad))).toEqual(['INVALID_ARGUMENT', 'b']);
   }
 });

@@ -1,6 +1,6 @@
-import { lstatSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { EndpointPath, identify, LONGEST_PATH } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
 import { pipeName } from '../dist/endpoint/address.js';
@@ -55,11 +55,26 @@ describe('endpoint', () => {
     if (stale === undefined) throw new Error('the stale file is gone');
     renameSync(endpoint, place().path('elsewhere'));
     const sender = place().own(await socketTransport.createSender({ endpoint }));
-    removeStale(endpoint, stale, place().path('aside'));
+    removeStale(endpoint, stale);
     expect(await probeSocketFile(new EndpointPath(endpoint))).toBe('live');
-    removeStale(place().path('elsewhere'), stale, place().path('aside'));
+    removeStale(place().path('elsewhere'), stale);
     expect(readdirSync(place().folder)).toEqual(['endpoint']);
     expect(sender.closed).toBe(false);
+  });
+
+  test('a stale file is left alone while another sender has its turn, unless that one was killed', async () => {
+    const endpoint = place().path();
+    await leaveStale(endpoint);
+    const stale = identify(endpoint);
+    if (stale === undefined) throw new Error('the stale file is gone');
+    const lock = join(place().folder, `.pf-${basename(endpoint)}.lock`);
+    mkdirSync(lock);
+    removeStale(endpoint, stale);
+    expect(identify(endpoint)).toEqual(stale);
+    utimesSync(lock, 0, 0);
+    removeStale(endpoint, stale); // Removes the lock; whoever comes next has its turn.
+    removeStale(endpoint, stale);
+    expect(readdirSync(place().folder)).toEqual([]);
   });
 
   test('a file is moved only to where nothing is', () => {

@@ -131,7 +131,11 @@ describe('what a receiver says', () => {
     ['a message twice', Buffer.concat([frame(FRAME.release, 1, 0), frame(FRAME.release, 1, 0)])],
     [
       'a number beyond all counting',
-      Buffer.concat([Buffer.from([3, 0, 0, 0, 1, 0, 0, 0]), Buffer.alloc(8, 0xff)]),
+      Buffer.concat([
+        Buffer.from([3, 0, 0, 0, 1, 0, 0, 0]),
+        Buffer.alloc(8, 0xff),
+        Buffer.alloc(FRAME_BYTES - 16),
+      ]),
     ],
   ] as const;
 

@@ -71,6 +71,7 @@ describe.skipIf(process.platform !== 'linux')('spliceTo', () => {
     expect(result).toEqual({
       byteLength: bytes.length,
       sequence: 0,
+      tag: 0,
       method: 'read-write',
       userSpaceCopies: 2,
     });

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { invalidArgument } from '../checks.js';
 import type { ReceiverEvent, ReceiverInfo } from '../contract/sender.js';
+import { clock } from '../waiting/clock.js';
 
 /** Tells a program of the receivers that join and leave. */
 export class Presence {
@@ -20,6 +21,6 @@ export class Presence {
   tell(event: ReceiverEvent, info: () => ReceiverInfo): void {
     if (this.#events.listenerCount(event) === 0) return;
     const receiver = info();
-    queueMicrotask(() => this.#events.emit(event, receiver));
+    clock.nextTick(() => this.#events.emit(event, receiver));
   }
 }

@@ -12,6 +12,8 @@ import * as timers from 'node:timers';
 export const clock = {
   /** Milliseconds since this process or thread began (performance.now). */
   now: performance.now.bind(performance) as () => number,
+  /** What to add to `now()` for milliseconds since 1970, as files have them. */
+  timeOrigin: performance.timeOrigin,
   setTimeout: timers.setTimeout,
   clearTimeout: timers.clearTimeout,
   setInterval: timers.setInterval,

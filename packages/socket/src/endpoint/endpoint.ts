@@ -141,7 +141,7 @@ async function publish(hidden: HiddenSocket, place: EndpointPath): Promise<void>
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if (moveIfFree(hidden.file, place.absolute)) return;
     const stale = await findStale(place);
-    if (stale !== undefined) removeStale(place.absolute, stale, hidden.aside);
+    if (stale !== undefined) removeStale(place.absolute, stale);
   }
   throw unusableEndpoint('EADDRINUSE', place);
 }

@@ -1,6 +1,8 @@
-import { linkSync, renameSync, unlinkSync } from 'node:fs';
+import { linkSync, mkdirSync, renameSync, rmdirSync, statSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
+import { basename, dirname, join } from 'node:path';
 import {
+  clock,
   type EndpointPath,
   endpointError,
   type FileIdentity,
@@ -29,24 +31,42 @@ export function probeSocketFile(place: EndpointPath): Promise<'live' | 'stale' |
   });
 }
 
+/** A lock that is older than this, in milliseconds, was left by a process that was killed. */
+const LOCK_AGE = 10_000;
+
 /**
- * Removes a stale socket file, and no other: two senders that start together may both have found it,
- * and by now the other one's fresh file may be in its place. No system call removes a file on
- * condition, so the file is moved aside first and looked at there; a wrong one is put back. It is
- * lost only if a third sender starts in those few microseconds.
+ * Removes a stale socket file, and no other: two senders that start together may both have found it, and by now
+ * the other one's fresh file may be in its place. No system call removes a file on condition, so that they take
+ * turns: nobody else puts a file where one is, and nobody else removes this one.
  *
- * @param aside a path of this process's own, on the same file system.
+ * Does nothing while another sender has its turn.
  */
-export function removeStale(path: string, stale: FileIdentity, aside: string): void {
-  if (!isSame(stale, identify(path))) return;
+export function removeStale(path: string, stale: FileIdentity): void {
+  const lock = join(dirname(path), `.pf-${basename(path)}.lock`);
   try {
-    renameSync(path, aside);
+    if (!takeLock(lock)) return;
+    try {
+      if (isSame(stale, identify(path))) unlinkSync(path);
+    } finally {
+      rmdirSync(lock);
+    }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
     throw endpointError(error, { given: path, absolute: path });
   }
-  if (isSame(stale, identify(aside))) unlinkSync(aside);
-  else moveIfFree(aside, path);
+}
+
+/** Makes a folder that nobody else has made. */
+function takeLock(path: string): boolean {
+  try {
+    mkdirSync(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  const found = statSync(path, { throwIfNoEntry: false, bigint: true });
+  const now = clock.timeOrigin + clock.now();
+  if (found !== undefined && now - Number(found.mtimeMs) > LOCK_AGE) rmdirSync(path);
+  return false;
 }
 
 /** What `link` answers where a file system or a platform has no hard links to sockets. */

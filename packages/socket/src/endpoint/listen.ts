@@ -9,8 +9,6 @@ export interface HiddenSocket {
   readonly folder: string;
   /** Path of the socket file. Whoever moves it away makes it public. */
   readonly file: string;
-  /** A path in the folder to move a stale socket file to. */
-  readonly aside: string;
 }
 
 function unlinkIfThere(path: string): void {
@@ -36,7 +34,6 @@ export async function listenHidden(server: Server, place: EndpointPath): Promise
     throw endpointError(error, place);
   }
   let file = join(folder, 's');
-  const aside = join(folder, 'stale');
   let address = file;
   let folderFd: number | undefined;
   try {
@@ -50,9 +47,9 @@ export async function listenHidden(server: Server, place: EndpointPath): Promise
     checkAddress(address, place);
     await listen(server, address);
     chmodSync(file, 0o600);
-    return { folder, file, aside };
+    return { folder, file };
   } catch (error) {
-    removeHidden({ folder, file, aside });
+    removeHidden({ folder, file });
     throw endpointError(error, place);
   } finally {
     if (folderFd !== undefined) closeSync(folderFd);
@@ -60,9 +57,9 @@ export async function listenHidden(server: Server, place: EndpointPath): Promise
 }
 
 /** Removes what is left in place of a hidden socket. */
-export function removeHidden({ folder, file, aside }: HiddenSocket): void {
+export function removeHidden({ folder, file }: HiddenSocket): void {
   // By name: to list a folder takes a descriptor, of which there may be none.
-  for (const path of [file, aside]) unlinkIfThere(path);
+  unlinkIfThere(file);
   try {
     rmdirSync(folder);
   } catch {
