@@ -11,5 +11,4 @@ await runWithFailures(
     createReceiver: (options) => sharedMmap.createReceiver({ ...options, binding }),
   }),
   { poolBytes: 512 * 1024, preallocateBytes: 0 },
-  process.argv.includes('--received-bytes'),
 );
