@@ -23,10 +23,11 @@ export class BaseDelivery<M extends InboundMessage> implements Delivery {
   readonly message: M;
   readonly byteLength: number;
 
-  constructor(owner: DeliveryOwner<M>, message: M) {
+  /** @param byteLength of `message.bytes`: asking the array costs each message a call. */
+  constructor(owner: DeliveryOwner<M>, message: M, byteLength: number) {
     this.#owner = owner;
     this.message = message;
-    this.byteLength = message.bytes.length;
+    this.byteLength = byteLength;
   }
 
   /** True until it is released. */

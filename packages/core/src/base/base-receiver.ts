@@ -105,9 +105,10 @@ export abstract class BaseReceiver<M extends InboundMessage> implements Receiver
    * Brings what is left of a message, as far as it is here, into memory that the caller may hold. True once
    * all of it is in `message.bytes`; then the message is handed over.
    *
+   * @param isNew true if {@link next} has just returned it: nothing can have happened to it.
    * @throws as {@link next}.
    */
-  protected abstract gather(message: M): boolean;
+  protected abstract gather(message: M, isNew: boolean): boolean;
   /**
    * Moves what is left of a message on without waiting, as far as that can be done at once. Never with
    * `target.teeFd`.
@@ -351,12 +352,13 @@ export abstract class BaseReceiver<M extends InboundMessage> implements Receiver
   #look(): M | 'end' | undefined {
     // Nothing is taken that may not be held: the sender may still replace it by something newer.
     if (this.#quota.isFull && this.#current === undefined) return undefined;
+    const isNew = this.#current === undefined;
     const message = this.#head();
     if (typeof message !== 'object') return message;
     let isWhole = false;
     try {
       const mayHold = this.#quota.admits(message.byteLength - message.offset);
-      isWhole = mayHold && this.gather(message);
+      isWhole = mayHold && this.gather(message, isNew);
     } catch (error) {
       this.#current = message;
       throw this.#remember(error);
@@ -525,11 +527,11 @@ export abstract class BaseReceiver<M extends InboundMessage> implements Receiver
   }
 
   #deliver(message: M): BaseDelivery<M> {
-    const byteLength = message.bytes.length;
+    const byteLength = message.byteLength - message.offset;
     this.#messagesReceived++;
     this.#bytesReceived += byteLength;
     this.#quota.add(byteLength);
-    const delivery = new BaseDelivery(this, message);
+    const delivery = new BaseDelivery(this, message, byteLength);
     this.#drops.add(delivery);
     return delivery;
   }

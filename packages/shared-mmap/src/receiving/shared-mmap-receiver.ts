@@ -158,7 +158,8 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
     return this.#inbox.next();
   }
 
-  protected override gather(message: InboundMessage): boolean {
+  protected override gather(message: InboundMessage, isNew: boolean): boolean {
+    if (isNew) return true;
     this.#memories.renew(message);
     message.handOver();
     return true;

@@ -224,7 +224,7 @@ export class ReadingEnd extends PipeEnd implements PipeReader, DeliveryOwner<Chu
       tag: 0,
       slot,
     };
-    const chunk = new BaseDelivery<ChunkMemory>(this, memory);
+    const chunk = new BaseDelivery<ChunkMemory>(this, memory, count);
     this.#drops.add(chunk);
     return chunk;
   }
