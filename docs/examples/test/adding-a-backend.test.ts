@@ -79,8 +79,8 @@ describe('who follows the page on adding a backend, word for word,', () => {
 
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  test('has a transport after four parts, which compiles under the strict rules of this repository', () => {
-    expect(blocksOf('A transport')).toHaveLength(4);
+  test('has a transport after five parts, which compiles under the strict rules of this repository', () => {
+    expect(blocksOf('A transport')).toHaveLength(5);
     expect(compiled).toMatchObject({ stdout: '', status: 0 });
   });
 

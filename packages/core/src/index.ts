@@ -23,8 +23,8 @@ export type {
   InboundMessage,
   LoanMemory,
   MoveTarget,
+  Outbox,
   SendMethod,
-  Subscribers,
 } from './base/hooks.js';
 export { LoopHold } from './base/loop-hold.js';
 export { Presence } from './base/presence.js';

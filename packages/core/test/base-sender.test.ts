@@ -40,10 +40,10 @@ describe('a loan', () => {
   test('stays with the caller when nobody takes it', async () => {
     const sender = new FakeSender();
     const loan = await sender.loan(10);
-    sender.outcome = 'no-receiver';
+    sender.set({ outcome: 'no-receiver' });
     expect(await loan.send()).toBe('no-receiver');
     expect(loan.trySend()).toBe('no-receiver');
-    sender.outcome = 'full';
+    sender.set({ outcome: 'full' });
     expect(loan.trySend()).toBe('full');
     expect(loan.owned).toBe(true);
     expect(sender.stats()).toMatchObject({ messagesSent: 0, loansHeld: 1 });
@@ -51,8 +51,8 @@ describe('a loan', () => {
 
   test('that is sealed before it is accepted shows no bytes, and can be sent or released', async () => {
     const sender = new FakeSender();
-    sender.seals = true;
-    sender.outcome = 'full';
+    sender.set({ seals: true });
+    sender.set({ outcome: 'full' });
     const [loan, other] = [await sender.loan(10), await sender.loan(10)];
     for (const each of [loan, other]) {
       expect(each.trySend()).toBe('full');
@@ -88,7 +88,7 @@ describe('a loan', () => {
   test('can be released while its send waits, which then fails', async () => {
     const sender = new FakeSender();
     const loan = await sender.loan(1);
-    sender.outcome = 'full';
+    sender.set({ outcome: 'full' });
     const sending = loan.send();
     expect(await stateOf(sending)).toBe('pending');
     loan.release();
@@ -100,7 +100,7 @@ describe('a loan', () => {
   test('that is sent twice at once leaves once', async () => {
     const sender = new FakeSender();
     const loan = await sender.loan(1);
-    sender.outcome = 'full';
+    sender.set({ outcome: 'full' });
     const both = Promise.allSettled([loan.send(), loan.send()]);
     sender.change({ outcome: 'sent' });
     const [first, second] = await both;
@@ -113,7 +113,7 @@ describe('a loan', () => {
 describe('waiting in a sender', () => {
   test('a loan waits for room, in the order of the calls, and is woken by a release', async () => {
     const sender = new FakeSender();
-    sender.room = 1;
+    sender.set({ room: 1 });
     const held = await sender.loan(1);
     const first = sender.loan(11);
     const second = sender.loan(12);
@@ -128,9 +128,9 @@ describe('waiting in a sender', () => {
 
   test('nobody overtakes a loan that waits', async () => {
     const sender = new FakeSender();
-    sender.room = 0;
+    sender.set({ room: 0 });
     const waiting = sender.loan(1);
-    sender.room = 2; // Not announced: the one that waits does not know yet.
+    sender.set({ room: 2 }); // Not announced: the one that waits does not know yet.
     expect(sender.tryLoan(1)).toBeUndefined();
     sender.change({});
     expect((await waiting).byteLength).toBe(1);
@@ -155,9 +155,9 @@ describe('waiting in a sender', () => {
   test('trySend does not overtake a send that waits', async () => {
     const sender = new FakeSender();
     const [slow, quick] = [await sender.loan(1), await sender.loan(2)];
-    sender.outcome = 'full';
+    sender.set({ outcome: 'full' });
     const sending = slow.send();
-    sender.outcome = 'sent';
+    sender.set({ outcome: 'sent' });
     expect(quick.trySend()).toBe('full');
     sender.change({});
     await sending;
@@ -176,7 +176,7 @@ describe('waiting in a sender', () => {
   test('an abort takes back a send that was not accepted, and only that', async () => {
     const sender = new FakeSender();
     const [kept, gone] = [await sender.loan(1), await sender.loan(2)];
-    sender.outcome = 'full';
+    sender.set({ outcome: 'full' });
     await expect(kept.send({ timeout: 5 })).rejects.toMatchObject({ code: 'TIMEOUT' });
     expect(kept.owned).toBe(true);
     sender.change({ outcome: 'sent', left: false });
@@ -205,7 +205,7 @@ describe('waiting in a sender', () => {
   test('an error of the backend is the error of the call, and nothing is left counted', async () => {
     const sender = new FakeSender();
     const loan = await sender.loan(1);
-    sender.failure = new Error('no memory');
+    sender.set({ failure: new Error('no memory') });
     await expect(sender.loan(1)).rejects.toThrow('no memory');
     await expect(sender.loan(1, { timeout: 100 })).rejects.toThrow('no memory');
     await expect(loan.send()).rejects.toThrow('no memory');
@@ -219,9 +219,9 @@ describe('send of bytes', () => {
   test('copies them into a loan, which is given back if it is not sent', async () => {
     const sender = new FakeSender();
     expect(await sender.send(BYTES)).toBe('sent');
-    sender.outcome = 'no-receiver';
+    sender.set({ outcome: 'no-receiver' });
     expect(await sender.send(BYTES)).toBe('no-receiver');
-    sender.outcome = 'full';
+    sender.set({ outcome: 'full' });
     await expect(sender.send(BYTES, { timeout: 5 })).rejects.toMatchObject({ code: 'TIMEOUT' });
     expect(sender.accepted).toEqual([10]);
     expect(sender.stats()).toMatchObject({ loansHeld: 0, bytesOut: 0 });

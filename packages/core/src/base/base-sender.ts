@@ -28,13 +28,13 @@ import { BaseLoan } from './base-loan.js';
 import { ConnectionFailures } from './connection-failures.js';
 import { copyAtOnce, copyInPieces } from './copy.js';
 import { DropReports } from './drop-reports.js';
-import type { AcceptOutcome, LoanMemory, SendMethod, Subscribers } from './hooks.js';
+import type { AcceptOutcome, LoanMemory, Outbox, SendMethod } from './hooks.js';
 import { LoopHold } from './loop-hold.js';
 import { Presence } from './presence.js';
 import { counted, inBytes, whoIsBehind } from './words.js';
 
 /** What every backend tells {@link BaseSender}, and the parts that it hands in. */
-export interface BaseSenderSettings {
+export interface BaseSenderSettings<M extends LoanMemory> {
   readonly endpoint: string;
   readonly capabilities: Capabilities;
   /** How many bytes may be out, for the words of errors. Unknown by default. */
@@ -45,16 +45,14 @@ export interface BaseSenderSettings {
   readonly budget: LoopBudget;
   /** Where calls wait for room, for receivers, and for what is under way. */
   readonly waits: Waits;
-  /** Those whom the sender serves. */
-  readonly subscribers: Subscribers;
+  /** The memory that is lent, and those whom it is delivered to. */
+  readonly outbox: Outbox<M>;
   /**
    * Asked while nobody is connected. By default somebody may always come.
    *
    * @throws `PEER_DIED` if nobody can come any more.
    */
   readonly checkMayCome?: () => void;
-  /** Bytes in the caller's hands or not yet given back. */
-  readonly bytesOut: () => number;
   /** Who is told of receivers that join and leave. By default there are none. */
   readonly presence?: Presence;
   /** Where connections are noted that this process has ended. By default there are none. */
@@ -80,8 +78,8 @@ type Offered = AcceptOutcome | 'left';
 /**
  * The sending half of every backend: argument checks, lifecycle, loan accounting, order and waiting.
  *
- * A backend fills in the protected hooks. None of them waits, apart from `end`: they answer what is possible
- * now, and are called again when something has changed.
+ * A backend hands in its outbox, which answers what is possible now, and is asked again when something has
+ * changed. What is left are the ends of a sender.
  */
 export abstract class BaseSender<M extends LoanMemory> implements Sender {
   readonly endpoint: string;
@@ -90,11 +88,10 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   readonly #maxReceivers: number;
   readonly #budget: LoopBudget;
   readonly #waits: Waits;
-  readonly #subscribers: Subscribers;
+  readonly #outbox: Outbox<M>;
   readonly #presence: Presence;
   readonly #failures: ConnectionFailures;
   readonly #checkMayCome: (() => void) | undefined;
-  readonly #bytesOut: () => number;
   readonly #method: SendMethod;
   readonly #spins: number;
   readonly #hold: LoopHold;
@@ -108,7 +105,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   #loansHeld = 0;
   #warnedOfLoans = false;
 
-  protected constructor(settings: BaseSenderSettings) {
+  protected constructor(settings: BaseSenderSettings<M>) {
     this.endpoint = settings.endpoint;
     const { capabilities, maxReceivers = capabilities.maxReceivers } = settings;
     this.#capabilities = capabilities;
@@ -117,31 +114,15 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     this.#maxReceivers = inheritedDescriptor(settings.endpoint) === undefined ? maxReceivers : 1;
     this.#budget = settings.budget;
     this.#waits = settings.waits;
-    this.#subscribers = settings.subscribers;
+    this.#outbox = settings.outbox;
     this.#presence = settings.presence ?? new Presence();
     this.#failures = settings.failures ?? new ConnectionFailures();
     this.#checkMayCome = settings.checkMayCome;
-    this.#bytesOut = settings.bytesOut;
     this.#method = settings.method;
     this.#spins = settings.spins ?? 0;
     this.#hold = new LoopHold('pageferry:Sender', settings.keepAlive ?? (() => undefined));
   }
 
-  /** Memory for a message of `byteLength` bytes, or `undefined` while there is no room. */
-  protected abstract allocate(byteLength: number): M | undefined;
-  /** Takes back memory of a loan that was not sent. */
-  protected abstract free(memory: M): void;
-  /**
-   * Takes a message for every connected receiver, or none of them. Whoever answers `sent` owns the
-   * memory from then on. Once a single receiver may see the message nothing throws any more, in here or
-   * in {@link settle}: what fails then ends that connection ({@link ConnectionFailures}).
-   *
-   * @param byteLength how much of `memory.bytes` to send.
-   * @param tag the caller's number, to travel beside the bytes.
-   */
-  protected abstract accept(memory: M, byteLength: number, tag: number): AcceptOutcome;
-  /** Pushes on what was accepted, as far as it goes, and takes in what has come back. Must not throw. */
-  protected abstract settle(): void;
   /** Tells receivers, behind everything that was accepted, that nothing more comes. May be done in `end`. */
   protected announceEnd(): void {
     // Told at the end.
@@ -319,7 +300,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     loan.disown();
     this.#loansHeld--;
     if (this.closed) return;
-    this.free(loan.memory);
+    this.#outbox.free(loan.memory);
     // Another call may wait for this room.
     if (this.#borrowing.busy) this.#waits.wake();
   }
@@ -340,7 +321,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   }
 
   #lend(byteLength: number): BaseLoan<M> | undefined {
-    const memory = this.allocate(byteLength);
+    const memory = this.#outbox.allocate(byteLength);
     if (memory === undefined) return undefined;
     this.#loansHeld++;
     const loan = new BaseLoan(this, memory);
@@ -418,7 +399,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     const byteLength = loan.byteLength;
     let outcome: AcceptOutcome | undefined;
     try {
-      outcome = this.accept(loan.memory, byteLength, loan.tag);
+      outcome = this.#outbox.accept(loan.memory, byteLength, loan.tag);
     } finally {
       // Whatever keeps the message here: nobody may rely on writing to what cannot be changed.
       if (outcome !== 'sent' && loan.memory.sealed) loan.seal();
@@ -439,7 +420,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     let outcome = this.#offer(loan);
     for (let spin = this.#spins; spin > 0 && outcome === 'full'; spin--)
       outcome = this.#offer(loan);
-    return outcome === 'sent' && this.#subscribers.hasLeft ? 'left' : outcome;
+    return outcome === 'sent' && this.#outbox.hasLeft ? 'left' : outcome;
   }
 
   async #copyAndSend(
@@ -511,31 +492,31 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   }
 
   #hasLeft(): boolean {
-    if (this.#subscribers.hasLeft) return true;
-    this.settle();
-    return this.#subscribers.hasLeft;
+    if (this.#outbox.hasLeft) return true;
+    this.#outbox.settle();
+    return this.#outbox.hasLeft;
   }
 
   #isIdle(): boolean {
-    this.settle();
-    return this.#subscribers.isIdle;
+    this.#outbox.settle();
+    return this.#outbox.isIdle;
   }
 
   #countReceivers(): number {
-    this.settle();
-    const count = this.#subscribers.count();
+    this.#outbox.settle();
+    const count = this.#outbox.count();
     if (count === 0) this.#checkMayCome?.();
     return count;
   }
 
   #listReceivers(): readonly ReceiverInfo[] {
-    this.settle();
-    return this.#subscribers.list();
+    this.#outbox.settle();
+    return this.#outbox.list();
   }
 
   #currentBytesOut(): number {
-    this.settle();
-    return this.#bytesOut();
+    this.#outbox.settle();
+    return this.#outbox.bytesOut;
   }
 
   #checkOpen(): void {

@@ -40,16 +40,36 @@ export interface MoveTarget {
 /** What a backend's sender answers when it is asked to take a message. */
 export type AcceptOutcome = 'sent' | 'full' | 'no-receiver';
 
-/** Those whom a sender serves. */
-export interface Subscribers {
-  /** Snapshot for `Sender.receivers`. */
-  list(): readonly ReceiverInfo[];
-  /** How many are connected; cheaper than the list. */
-  count(): number;
+/**
+ * A pool of memory, and the subscribers that it serves. Nothing here waits: it answers what is possible now, and
+ * is asked again when something has changed.
+ */
+export interface Outbox<M extends LoanMemory> {
+  /** Memory for a message of `byteLength` bytes, or `undefined` while there is no room. */
+  allocate(byteLength: number): M | undefined;
+  /** Takes back memory of a loan that was not sent. */
+  free(memory: M): void;
+  /**
+   * Takes a message for every subscriber, or none of them. Whoever answers `sent` owns the memory from then
+   * on. Once a single receiver may see the message nothing throws any more, in here or in {@link settle}: what
+   * fails then ends that connection (`ConnectionFailures`).
+   *
+   * @param byteLength how much of `memory.bytes` to send.
+   * @param tag the caller's number, to travel beside the bytes.
+   */
+  accept(memory: M, byteLength: number, tag: number): AcceptOutcome;
+  /** Pushes on what was accepted, as far as it goes, and takes in what has come back. Must not throw. */
+  settle(): void;
+  /** Bytes in the caller's hands or not yet given back. */
+  readonly bytesOut: number;
   /** True if everything that was accepted has left this process. */
   readonly hasLeft: boolean;
-  /** True if every receiver is done with everything that was accepted. */
+  /** True if every subscriber is done with everything that was accepted. */
   readonly isIdle: boolean;
+  /** Snapshot for `Sender.receivers`. */
+  list(): readonly ReceiverInfo[];
+  /** How many subscribers there are; cheaper than the list. */
+  count(): number;
 }
 
 /** A backend's share of {@link SenderStats}. */

@@ -4,6 +4,7 @@ import {
   type Capabilities,
   type LoanMemory,
   LoopBudget,
+  type Outbox,
   WaitList,
 } from '@pageferry/core';
 
@@ -19,91 +20,103 @@ export const capabilities: Capabilities = {
   inheritedEndpoint: false,
 };
 
-/** What the test has the receivers do. */
-interface Answers {
-  left: boolean;
-  flushed: boolean;
-  connected: number;
-  out: number;
-}
-
-/** A backend whose every answer the test decides. */
-export class FakeSender extends BaseSender<LoanMemory> {
-  readonly #waits: WaitList;
-  readonly #answers: Answers;
+/** An outbox whose every answer the test decides. */
+class FakeOutbox implements Outbox<LoanMemory> {
   /** What the backend was asked to do, in order. */
   readonly calls: string[] = [];
   /** Lengths of what was accepted. */
   readonly accepted: number[] = [];
   /** How many loans may be out. */
   room = Number.POSITIVE_INFINITY;
+  bytesOut = 0;
   outcome: AcceptOutcome = 'sent';
+  left = true;
+  flushed = true;
+  connected = 1;
   failure: Error | undefined;
   /** Whether nobody can change a message any more once it was offered. */
   seals = false;
 
+  allocate(byteLength: number): LoanMemory | undefined {
+    if (this.failure) throw this.failure;
+    if (this.bytesOut >= this.room) return undefined;
+    this.bytesOut++;
+    return { bytes: new Uint8Array(byteLength) };
+  }
+  free(): void {
+    this.bytesOut--;
+    this.calls.push('free');
+  }
+  accept(memory: LoanMemory, byteLength: number): AcceptOutcome {
+    if (this.seals) Object.assign(memory, { sealed: true, bytes: undefined });
+    if (this.failure) throw this.failure;
+    if (this.outcome === 'sent') {
+      this.bytesOut--;
+      this.accepted.push(byteLength);
+    }
+    return this.outcome;
+  }
+  settle(): void {}
+  get hasLeft(): boolean {
+    return this.left;
+  }
+  get isIdle(): boolean {
+    return this.flushed;
+  }
+  list() {
+    return [{ id: 1, messagesBehind: 0, bytesBehind: 0 }];
+  }
+  count(): number {
+    return this.connected;
+  }
+}
+
+type Answers = Pick<
+  FakeOutbox,
+  'room' | 'outcome' | 'left' | 'flushed' | 'connected' | 'failure' | 'seals'
+>;
+
+/** A sender over such an outbox. */
+export class FakeSender extends BaseSender<LoanMemory> {
+  readonly #waits: WaitList;
+  readonly outbox: FakeOutbox;
+
   constructor(spinMicroseconds = 1e9) {
     const waits = new WaitList();
-    const answers: Answers = { left: true, flushed: true, connected: 1, out: 0 };
+    const outbox = new FakeOutbox();
     super({
       endpoint: '/fake',
       capabilities,
       budget: new LoopBudget(spinMicroseconds),
       waits,
-      subscribers: {
-        list: () => [{ id: 1, messagesBehind: 0, bytesBehind: 0 }],
-        count: () => answers.connected,
-        get hasLeft() {
-          return answers.left;
-        },
-        get isIdle() {
-          return answers.flushed;
-        },
-      },
-      bytesOut: () => answers.out,
+      outbox,
       method: { method: 'fake', methodReason: 'it is a test' },
     });
     this.#waits = waits;
-    this.#answers = answers;
+    this.outbox = outbox;
   }
 
+  get calls(): readonly string[] {
+    return this.outbox.calls;
+  }
+  get accepted(): readonly number[] {
+    return this.outbox.accepted;
+  }
   get out(): number {
-    return this.#answers.out;
-  }
-  set out(out: number) {
-    this.#answers.out = out;
+    return this.outbox.bytesOut;
   }
 
-  /** Changes what the backend answers, and says so. */
-  change(changes: Partial<Pick<FakeSender, 'room' | 'outcome'> & Answers>) {
-    const { room, outcome, ...answers } = changes;
-    if (room !== undefined) this.room = room;
-    if (outcome !== undefined) this.outcome = outcome;
-    Object.assign(this.#answers, answers);
+  /** Changes what the outbox answers, and says so. */
+  change(changes: Partial<Answers>): void {
+    this.set(changes);
     this.#waits.wake();
   }
+  /** As {@link change}, and says nothing. */
+  set(changes: Partial<Answers>): void {
+    Object.assign(this.outbox, changes);
+  }
 
-  protected override allocate(byteLength: number): LoanMemory | undefined {
-    if (this.failure) throw this.failure;
-    if (this.out >= this.room) return undefined;
-    this.out++;
-    return { bytes: new Uint8Array(byteLength) };
-  }
-  protected override free(): void {
-    this.out--;
-    this.calls.push('free');
-  }
-  protected override accept(memory: LoanMemory, byteLength: number): AcceptOutcome {
-    if (this.seals) Object.assign(memory, { sealed: true, bytes: undefined });
-    if (this.failure) throw this.failure;
-    if (this.outcome === 'sent') {
-      this.out--;
-      this.accepted.push(byteLength);
-    }
-    return this.outcome;
-  }
-  protected override settle(): void {}
   protected override async end(inOrder: boolean): Promise<void> {
-    this.calls.push(inOrder ? 'finish' : 'abandon');
+    this.outbox.calls.push(inOrder ? 'finish' : 'abandon');
   }
 }

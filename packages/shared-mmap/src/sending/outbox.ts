@@ -2,9 +2,9 @@ import type { AdaptiveWaits } from '@pageferry/connection';
 import type {
   AcceptOutcome,
   ConnectionFailures,
+  Outbox as Contract,
   LoopBudget,
   Presence,
-  Subscribers,
 } from '@pageferry/core';
 import type { LinuxCalls, OwnedFd } from '@pageferry/linux';
 import type { PayloadPool } from '../memory/payload-pool.js';
@@ -41,7 +41,7 @@ export interface OutboxSettings {
  * A pool of memory and the connections that it serves: lends, delivers to all of them, and takes back what
  * they return.
  */
-export class Outbox implements Subscribers {
+export class Outbox implements Contract<Slot> {
   readonly #pool: PayloadPool;
   readonly #waits: AdaptiveWaits;
   readonly #history: History;

@@ -7,7 +7,6 @@ import {
   type WelcomeSender,
 } from '@pageferry/connection';
 import {
-  type AcceptOutcome,
   BaseSender,
   ConnectionFailures,
   LoopBudget,
@@ -69,9 +68,8 @@ export class SharedMmapSender extends BaseSender<Slot> {
       waits,
       presence,
       failures,
-      subscribers: outbox,
+      outbox,
       checkMayCome: () => listener?.checkMayCome(),
-      bytesOut: () => outbox.bytesOut,
       method: { method: 'shared-memory' },
       spins: spinMicroseconds === 0 ? 0 : SPINS,
       keepAlive: (on) => {
@@ -115,22 +113,6 @@ export class SharedMmapSender extends BaseSender<Slot> {
 
   override get receivers(): readonly SharedMmapReceiverInfo[] {
     return super.receivers as readonly SharedMmapReceiverInfo[];
-  }
-
-  protected override allocate(byteLength: number): Slot | undefined {
-    return this.#outbox.allocate(byteLength);
-  }
-
-  protected override free(slot: Slot): void {
-    this.#outbox.free(slot);
-  }
-
-  protected override accept(slot: Slot, byteLength: number, tag: number): AcceptOutcome {
-    return this.#outbox.accept(slot, byteLength, tag);
-  }
-
-  protected override settle(): void {
-    this.#outbox.settle();
   }
 
   protected override async end(inOrder: boolean): Promise<void> {

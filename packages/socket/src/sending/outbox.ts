@@ -2,10 +2,10 @@ import {
   type AcceptOutcome,
   ByteQuota,
   bytesDetached,
+  type Outbox as Contract,
   type LoanMemory,
   type Presence,
   type ReceiverInfo,
-  type Subscribers,
   type Waits,
 } from '@pageferry/core';
 import { BufferPool } from '../memory/buffer-pool.js';
@@ -26,7 +26,7 @@ interface SentMessage extends OutgoingMessage {
 }
 
 /** A pool of buffers and the connections that it serves: lends, delivers to all of them, and takes back. */
-export class Outbox implements Subscribers {
+export class Outbox implements Contract<BufferLoan> {
   readonly #pool: BufferPool;
   readonly #quota: ByteQuota;
   readonly #waits: Waits;
@@ -89,6 +89,10 @@ export class Outbox implements Subscribers {
     const { memory, reusable } = message as SentMessage;
     this.#quota.remove(memory.byteLength);
     if (reusable) this.#pool.giveBack(memory.buffer);
+  }
+
+  settle(): void {
+    // The sockets do it by themselves.
   }
 
   get hasLeft(): boolean {

@@ -1,12 +1,5 @@
 import type { Socket } from 'node:net';
-import {
-  type AcceptOutcome,
-  BaseSender,
-  ConnectionFailures,
-  LoopBudget,
-  Presence,
-  WaitList,
-} from '@pageferry/core';
+import { BaseSender, ConnectionFailures, LoopBudget, Presence, WaitList } from '@pageferry/core';
 import { capabilities } from '../capabilities.js';
 import { Endpoint } from '../endpoint/endpoint.js';
 import type { SenderSettings } from '../options.js';
@@ -36,8 +29,7 @@ export class SocketSender extends BaseSender<BufferLoan> {
       waits,
       presence,
       failures,
-      subscribers: outbox,
-      bytesOut: () => outbox.bytesOut,
+      outbox,
       method: { method: 'write' },
       keepAlive: (on) => keepAlive?.(on),
     });
@@ -66,22 +58,6 @@ export class SocketSender extends BaseSender<BufferLoan> {
     const sender = new SocketSender(settings, patience);
     sender.#endpoint = await Endpoint.bind(settings.endpoint, sender.#greeter.greet);
     return sender;
-  }
-
-  protected override allocate(byteLength: number): BufferLoan | undefined {
-    return this.#outbox.allocate(byteLength);
-  }
-
-  protected override free(memory: BufferLoan): void {
-    this.#outbox.free(memory);
-  }
-
-  protected override accept(memory: BufferLoan, byteLength: number, tag: number): AcceptOutcome {
-    return this.#outbox.accept(memory, byteLength, tag);
-  }
-
-  protected override settle(): void {
-    // The sockets do it by themselves.
   }
 
   // The end leaves like a message, so that closing waits for it under the same time limit.

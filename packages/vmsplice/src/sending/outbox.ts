@@ -2,11 +2,11 @@ import type { AdaptiveWaits } from '@pageferry/connection';
 import {
   type AcceptOutcome,
   type ConnectionFailures,
+  type Outbox as Contract,
   clock,
   type LoopBudget,
   type Presence,
   type ReceiverInfo,
-  type Subscribers,
 } from '@pageferry/core';
 import type { PagePool, Slot } from '../memory/page-pool.js';
 import type { OutgoingMessage } from './message.js';
@@ -25,7 +25,7 @@ export interface OutboxSettings {
  * A pool of pages and the connections that it serves: lends, delivers to all of them, pushes what was accepted
  * into their pipes, and takes back what they return.
  */
-export class Outbox implements Subscribers {
+export class Outbox implements Contract<Slot> {
   readonly #pool: PagePool;
   readonly #budget: LoopBudget;
   readonly #waits: AdaptiveWaits;

@@ -8,7 +8,6 @@ import {
   type WelcomeSender,
 } from '@pageferry/connection';
 import {
-  type AcceptOutcome,
   BaseSender,
   ConnectionFailures,
   LoopBudget,
@@ -56,9 +55,8 @@ export class VmspliceSender extends BaseSender<Slot> {
       waits,
       presence,
       failures,
-      subscribers: outbox,
+      outbox,
       checkMayCome: () => listener?.checkMayCome(),
-      bytesOut: () => outbox.bytesOut,
       method: sendMethodOf(outlet),
       keepAlive: (on) => {
         listener?.keepAlive(on);
@@ -92,22 +90,6 @@ export class VmspliceSender extends BaseSender<Slot> {
       endpoint.close();
       throw error;
     }
-  }
-
-  protected override allocate(byteLength: number): Slot | undefined {
-    return this.#outbox.allocate(byteLength);
-  }
-
-  protected override free(slot: Slot): void {
-    this.#outbox.free(slot);
-  }
-
-  protected override accept(slot: Slot, byteLength: number, tag: number): AcceptOutcome {
-    return this.#outbox.accept(slot, byteLength, tag);
-  }
-
-  protected override settle(): void {
-    this.#outbox.settle();
   }
 
   protected override async end(inOrder: boolean): Promise<void> {
