@@ -219,6 +219,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   async close(options: WaitOptions = NOTHING): Promise<void> {
     checkWaitOptions(options);
     if (this.#closing === undefined) {
+      this.#presence.end();
       this.#closing = this.#closeInOrder(options);
       // Calls that wait for a loan, or to be accepted, learn of it now.
       this.#waits.wake();
@@ -228,6 +229,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
 
   destroy(): Promise<void> {
     if (this.#abandoning === undefined) {
+      this.#presence.end();
       this.#abandoning = this.#end(false);
       this.#hold.end();
     }

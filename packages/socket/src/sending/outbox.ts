@@ -34,8 +34,6 @@ export class Outbox implements Contract<BufferLoan> {
   readonly #subscribers = new Set<Subscriber>();
   #keepsAlive = true;
   #nextSequence = 0;
-  /** True once this side ends: who is there then does not leave. */
-  #finished = false;
 
   constructor(poolBytes: number, waits: Waits, presence: Presence) {
     this.#pool = new BufferPool(poolBytes);
@@ -128,20 +126,19 @@ export class Outbox implements Contract<BufferLoan> {
 
   /** A receiver is gone. */
   remove(subscriber: Subscriber): void {
-    const isGone = this.#subscribers.delete(subscriber);
-    if (isGone && !this.#finished) this.#presence.tell('leave', () => subscriber.info());
+    if (this.#subscribers.delete(subscriber)) {
+      this.#presence.tell('leave', () => subscriber.info());
+    }
     this.#waits.wake();
   }
 
   /** Tells every receiver, behind what was accepted, that this was all. */
   finish(): void {
-    this.#finished = true;
     for (const subscriber of this.#subscribers) subscriber.finish(this.#nextSequence);
   }
 
   /** Hangs up: in order after what was written, or at once. */
   async close(inOrder: boolean): Promise<void> {
-    this.#finished = true;
     if (inOrder) await Promise.all(Array.from(this.#subscribers, (subscriber) => subscriber.end()));
     else for (const subscriber of this.#subscribers) subscriber.close();
     this.#pool.clear();
