@@ -34,12 +34,13 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
   /** The backend's memory behind the loan. For `BaseSender` and backends only. */
   readonly memory: M;
 
-  constructor(owner: LoanOwner<M>, memory: M) {
+  /** @param byteLength of `memory.bytes`: asking the array costs each message a call. */
+  constructor(owner: LoanOwner<M>, memory: M, byteLength: number) {
     this.#owner = owner;
     this.memory = memory;
     this.#bytes = memory.bytes;
-    this.#byteLength = memory.bytes.length;
-    this.#shown = this.#byteLength;
+    this.#byteLength = byteLength;
+    this.#shown = byteLength;
   }
 
   get bytes(): Uint8Array<ArrayBuffer> {

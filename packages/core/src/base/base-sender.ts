@@ -326,7 +326,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     const memory = this.#outbox.allocate(byteLength);
     if (memory === undefined) return undefined;
     this.#loansHeld++;
-    const loan = new BaseLoan(this, memory);
+    const loan = new BaseLoan(this, memory, byteLength);
     this.#drops.add(loan);
     return loan;
   }

@@ -5,7 +5,7 @@
 export class ByteQuota {
   readonly #maxBytes: number;
   readonly #maxCount: number;
-  readonly #sizeOf: (byteLength: number) => number;
+  readonly #sizeOf: ((byteLength: number) => number) | undefined;
   #bytes = 0;
   #count = 0;
   /** What the pieces that are out take up, in bytes. */
@@ -18,7 +18,7 @@ export class ByteQuota {
   constructor(
     maxBytes: number,
     maxCount: number = Number.POSITIVE_INFINITY,
-    sizeOf: (byteLength: number) => number = (byteLength) => byteLength,
+    sizeOf?: (byteLength: number) => number,
   ) {
     this.#maxBytes = maxBytes;
     this.#maxCount = maxCount;
@@ -43,20 +43,24 @@ export class ByteQuota {
   /** Whether a piece of so many bytes may go out. */
   admits(byteLength: number): boolean {
     if (this.#count >= this.#maxCount) return false;
-    return this.#occupied === 0 || this.#occupied + this.#sizeOf(byteLength) <= this.#maxBytes;
+    return this.#occupied === 0 || this.#occupied + this.#size(byteLength) <= this.#maxBytes;
   }
 
   /** A piece goes out. */
   add(byteLength: number): void {
     this.#bytes += byteLength;
-    this.#occupied += this.#sizeOf(byteLength);
+    this.#occupied += this.#size(byteLength);
     this.#count++;
   }
 
   /** A piece comes back. */
   remove(byteLength: number): void {
     this.#bytes -= byteLength;
-    this.#occupied -= this.#sizeOf(byteLength);
+    this.#occupied -= this.#size(byteLength);
     this.#count--;
+  }
+
+  #size(byteLength: number): number {
+    return this.#sizeOf === undefined ? byteLength : this.#sizeOf(byteLength);
   }
 }

@@ -13,8 +13,13 @@ export class DeliveryProducer extends QueueProducer {
 /** The consuming end of a delivery queue: it can tell which messages are still to be taken. */
 export class DeliveryConsumer extends QueueConsumer {
   override peek(entry: Entry): void {
-    super.peek(entry);
-    entry[DELIVERY.tag] = this.words[this.at(this.count) + DELIVERY.tag] as number;
+    const { words } = this;
+    const at = this.at(this.count);
+    entry[DELIVERY.byteLength] = words[at + DELIVERY.byteLength] as number;
+    entry[DELIVERY.place] = words[at + DELIVERY.place] as number;
+    entry[DELIVERY.slotId] = words[at + DELIVERY.slotId] as number;
+    entry[DELIVERY.sequence] = words[at + DELIVERY.sequence] as number;
+    entry[DELIVERY.tag] = words[at + DELIVERY.tag] as number;
   }
 
   /**

@@ -35,14 +35,19 @@ export class Inbox {
   next(): InboundMessage | 'end' | undefined {
     if (this.#failure !== undefined) throw this.#failure;
     const { reader, memories } = this.#settings;
+    let isRead = this.#isRead;
     try {
-      const found = this.#isRead ? 'message' : reader.next();
-      if (found !== 'message') return found;
-      this.#isRead = true;
+      if (!isRead) {
+        const found = reader.next();
+        if (found !== 'message') return found;
+        isRead = true;
+      }
       const message = memories.open(reader);
-      this.#isRead = false;
+      if (this.#isRead) this.#isRead = false;
+      isRead = false;
       return message === 'lost' ? this.#lose() : message;
     } catch (error) {
+      if (isRead) this.#isRead = true;
       // What ends the connection ends it for good.
       if (isPageferryError(error) && error.code.startsWith('PEER_')) this.#failure = error;
       throw error;

@@ -196,7 +196,7 @@ export class WritingEnd extends PipeEnd implements PipeWriter, LoanOwner<SlotMem
     if (slot === undefined) return undefined;
     let loan: BaseLoan<SlotMemory>;
     try {
-      loan = new BaseLoan<SlotMemory>(this, { bytes: slot.bytes, slot });
+      loan = new BaseLoan<SlotMemory>(this, { bytes: slot.bytes, slot }, byteLength);
     } catch (error) {
       this.pool.giveBack(slot);
       throw error;
