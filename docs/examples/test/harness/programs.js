@@ -11,8 +11,8 @@ import { basename, dirname, join } from 'node:path';
  * @property {string} source
  */
 
-/** The four parts of the toy transport, which are to be put into one file. */
-const PARTS = { page: 'docs/adding-a-backend.md', file: 'toy-transport.ts', count: 4 };
+/** The five parts of the toy transport, which are to be put into one file. */
+const PARTS = { page: 'docs/adding-a-backend.md', file: 'toy-transport.ts', count: 5 };
 
 /**
  * The pages that users read.
