@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 // Tests start real processes that run the built packages, so the tests import the built packages
@@ -13,8 +12,6 @@ export default defineConfig({
       'test/surroundings/*.test.ts',
     ],
     pool: 'forks',
-    // Most tests wait for other processes: on two processors, two files at a time take two thirds of the time.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
     // Ends a test that hangs; on a busy machine a good one may take several seconds.
     testTimeout: 20_000,
     reporters: ['default', './scripts/closing-line-reporter.js'],
