@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { machineLine } from '../dist/machine.js';
 import { renderTable } from '../dist/tables.js';
@@ -37,7 +38,12 @@ describe('a table', () => {
   });
 
   test('has colors where it is told so', () => {
-    expect(renderTable(['a'], [['b']], { colors: true })).toContain('\x1b[');
+    const plain = renderTable(['a'], [['b']]);
+    const colored = renderTable(['a'], [['b']], { colors: true });
+    expect(plain).not.toContain('\x1b[');
+    expect(colored).toContain('\x1b[1ma\x1b[22m');
+    expect(colored).toContain('\x1b[90m┌───┐\x1b[39m');
+    expect(stripVTControlCharacters(colored)).toBe(plain);
   });
 });
 
