@@ -1,5 +1,7 @@
+import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import {
   type DescriptorWatcher,
   EBADF,
@@ -117,6 +119,12 @@ describe("koffi's traps", () => {
     expect(calls.munmapLater(buffer)).toBe(0);
     const { value } = await stream.getReader().read();
     expect(value).toEqual(new Uint8Array(16).fill(42));
+  });
+
+  test('what it cannot throw ends the process: a thread that is being terminated gets no view', () => {
+    const program = new URL('./programs/terminated-view.js', import.meta.url);
+    const { status, signal } = spawnSync(process.execPath, [fileURLToPath(program)]);
+    expect([status, signal]).toEqual([7, null]);
   });
 
   test('waiting needs none of its undocumented poll, no thread, and no place in the pool', async () => {

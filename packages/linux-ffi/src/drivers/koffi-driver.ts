@@ -23,6 +23,9 @@ const TYPES: Readonly<Record<ArgumentType | ResultType, string>> = {
  */
 const MAX_ASYNCHRONOUS_CALLS = 128;
 
+/** `napi_status`. */
+const NAPI_INVALID_ARG = 1;
+
 type Splice = Koffi.KoffiFunc<(...values: Wide[]) => number>;
 
 /** The driver over koffi. */
@@ -34,6 +37,7 @@ export class KoffiDriver implements Driver {
   readonly #splice: Splice;
   readonly #addHook: NativeFunction;
   readonly #removeHook: NativeFunction;
+  readonly #getDate: NativeFunction<number>;
 
   /** @throws whatever koffi throws when it cannot be loaded, or finds no C library. */
   constructor(load: () => typeof Koffi = () => require('koffi')) {
@@ -59,6 +63,7 @@ export class KoffiDriver implements Driver {
       'pointer',
       'wide',
     ]);
+    this.#getDate = this.declare('napi_get_date_value', 'int', ['pointer', 'pointer', 'pointer']);
   }
 
   readonly declare = ((name: string, result: ResultType, parameters: readonly ArgumentType[]) =>
@@ -84,8 +89,21 @@ export class KoffiDriver implements Driver {
     return this.#koffi.address(memory);
   }
 
+  /**
+   * @throws if the thread is being terminated. koffi would throw then too, but from native code, where
+   *   Node-API ends the process because nothing can be thrown any more.
+   */
   view(address: bigint, byteLength: number): ArrayBuffer {
+    if (this.#isTerminating()) throw new Error('this thread is being terminated');
     return takeOver(this.#koffi.view(address, byteLength));
+  }
+
+  /**
+   * Asks for the date in no object at all: Node-API first looks whether the thread may still call into
+   * JavaScript, and complains about the arguments after that (`NAPI_PREAMBLE` in js_native_api_v8.h).
+   */
+  #isTerminating(): boolean {
+    return this.#getDate(this.#koffi.node.env as unknown as bigint, 0n, 0n) !== NAPI_INVALID_ARG;
   }
 
   async spliceOnThread(from: number, to: number, length: number, flags: number): Promise<number> {
