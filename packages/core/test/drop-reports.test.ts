@@ -46,12 +46,55 @@ describe('a loan or delivery that nobody holds any more', () => {
 
   test('is reported less and less often, with the count', async () => {
     const sender = new FakeSender();
+    for (let round = 0; round < 9; round++) {
+      (() => void sender.tryLoan(1))();
+      await collectUntil(() => false, 3);
+    }
+    expect(warnings.map(({ message }) => /\((\d+) of them/.exec(message)?.[1])).toEqual([
+      undefined,
+      '2',
+      '4',
+      '8',
+    ]);
+  });
+
+  test('is reported together with others of the same turn, all of them', async () => {
+    const sender = new FakeSender();
     (() => {
       for (let count = 0; count < 2000; count++) sender.tryLoan(1);
     })();
-    await collectUntil(() => warnings.length >= 11);
-    expect(warnings).toHaveLength(11);
-    expect(warnings.at(-1)?.message).toContain('1024 of them');
+    const total = (): number =>
+      Math.max(...warnings.map(({ message }) => Number(/\((\d+) of them/.exec(message)?.[1] ?? 0)));
+    await collectUntil(() => total() >= 1024);
+    expect(warnings.at(-1)?.message).toMatch(/^64 loans, 64 bytes, were dropped .*: their memory/);
+    expect(warnings.length).toBeLessThan(8);
+  });
+
+  test('is reported as the rest of a batch of which some were given back', async () => {
+    const sender = new FakeSender();
+    (() => {
+      sender.tryLoan(5)?.release();
+      const loan = sender.tryLoan(100);
+      loan?.truncate(40);
+      sender.tryLoan(7)?.release();
+    })();
+    await collectUntil(() => warnings.length > 0);
+    expect(warnings[0]?.message).toContain('a loan of 40 bytes was dropped');
+  });
+
+  test('is reported once nothing else of its turn is kept, and not what was kept', async () => {
+    const sender = new FakeSender();
+    await (async () => {
+      const kept = (() => {
+        sender.tryLoan(3);
+        return sender.tryLoan(4);
+      })();
+      await collectUntil(() => false, 5);
+      expect(warnings).toEqual([]);
+      kept?.release();
+    })();
+    await collectUntil(() => warnings.length > 0);
+    expect(warnings[0]?.message).toContain('a loan of 3 bytes was dropped');
   });
 
   test('is not reported if it was given back, early or late', async () => {

@@ -23,9 +23,11 @@ export interface QueuePlace {
 
 /** Either end of a queue. Its place is taken apart: reaching through it costs each message a few loads. */
 abstract class QueueEnd {
-  protected readonly words: Int32Array;
+  /** The control memory. */
+  readonly words: Int32Array;
+  /** How many entries there are. */
+  readonly capacity: number;
   protected readonly counter: number;
-  protected readonly capacity: number;
   /** Entries that have passed this end, kept to 32 bits. */
   protected count: number;
   readonly #entries: number;
@@ -117,27 +119,26 @@ export class QueueConsumer extends QueueEnd {
     return this.count;
   }
 
-  /** Copies the next entry into `entry`. Only after `available` has said that there is one. */
-  shift(entry: Entry): void {
-    this.peek(entry);
-    this.pass();
-  }
-
   /**
-   * Copies the next entry into `entry`, and leaves it where it is. Plain loads: the counter was loaded
-   * before, and that was no plain one. What is in `entry` then cannot change any more.
+   * Copies the next entry into `entry`. Only after `available` has said that there is one. What is in `entry`
+   * then cannot change any more.
    */
-  peek(entry: Entry): void {
+  shift(entry: Entry): void {
     const { words } = this;
-    const at = this.at(this.count);
+    const at = this.take();
     entry[0] = words[at] as number;
     entry[1] = words[at + 1] as number;
     entry[2] = words[at + 2] as number;
     entry[3] = words[at + 3] as number;
   }
 
-  /** Goes past the next entry. */
-  pass(): void {
+  /**
+   * Goes past the next entry, and says where in `words` it lies. Plain loads do: the counter was loaded
+   * before, and that was no plain one. The producer may lie, and change a word at any time: look at each once.
+   */
+  take(): number {
+    const at = this.at(this.count);
     this.count = (this.count + 1) | 0;
+    return at;
   }
 }

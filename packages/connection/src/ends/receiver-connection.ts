@@ -86,7 +86,10 @@ export class ReceiverConnection<Queue extends QueueConsumer = QueueConsumer> ext
 
   /** Rings the sender if it is parked, and waits for any of this. Costs one load otherwise. */
   wakeSenderThatWaitsFor(what: number): void {
-    if ((Atomics.load(this.words, PARKED.sender) & what) === 0) return;
+    if ((Atomics.load(this.words, PARKED.sender) & what) !== 0) this.#ringParked();
+  }
+
+  #ringParked(): void {
     if (Atomics.exchange(this.words, PARKED.sender, 0) !== 0) this.ring(this.#senderBell);
   }
 

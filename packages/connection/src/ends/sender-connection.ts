@@ -44,7 +44,10 @@ export class SenderConnection<Queue extends QueueProducer = QueueProducer> exten
 
   /** Rings the receiver if it is parked. Costs one load if it is not. */
   wakeReceiver(): void {
-    if (Atomics.load(this.words, PARKED.receiver) === 0) return;
+    if (Atomics.load(this.words, PARKED.receiver) !== 0) this.#ringParked();
+  }
+
+  #ringParked(): void {
     if (Atomics.exchange(this.words, PARKED.receiver, 0) !== 0) this.ring(this.#receiverBell);
   }
 

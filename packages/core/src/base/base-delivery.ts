@@ -2,14 +2,13 @@ import type { Delivery } from '../contract/receiver.js';
 import { dispose } from '../dispose.js';
 import { PageferryError } from '../errors.js';
 import { bytesDetached } from './detached.js';
+import type { Batch } from './drop-reports.js';
 import type { InboundMessage } from './hooks.js';
 
 /** What a delivery asks of the receiver it came from. Implemented by `BaseReceiver`. */
 export interface DeliveryOwner<M extends InboundMessage> {
   readonly closed: boolean;
   releaseDelivery(delivery: BaseDelivery<M>): void;
-  /** Told of a delivery that was registered for a report, once it is given back. */
-  deliveryReturned(delivery: BaseDelivery<M>): void;
 }
 
 /** The one implementation of {@link Delivery}: it knows who owns the memory, and nothing of transports. */
@@ -17,15 +16,18 @@ export class BaseDelivery<M extends InboundMessage> implements Delivery {
   readonly #owner: DeliveryOwner<M>;
   /** How often it is still to be released. */
   #holds = 1;
-  /** For `DropReports` only. */
-  registered = false;
+  readonly #batch: Batch;
   /** The backend's message behind the delivery. For `BaseReceiver` and backends only. */
   readonly message: M;
   readonly byteLength: number;
 
-  /** @param byteLength of `message.bytes`: asking the array costs each message a call. */
-  constructor(owner: DeliveryOwner<M>, message: M, byteLength: number) {
+  /**
+   * @param byteLength of `message.bytes`: asking the array costs each message a call.
+   * @param batch from the owner's `DropReports`.
+   */
+  constructor(owner: DeliveryOwner<M>, message: M, byteLength: number, batch: Batch) {
     this.#owner = owner;
+    this.#batch = batch;
     this.message = message;
     this.byteLength = byteLength;
   }
@@ -70,7 +72,7 @@ export class BaseDelivery<M extends InboundMessage> implements Delivery {
 
   release(): void {
     if (this.#holds === 0 || --this.#holds > 0) return;
-    if (this.registered) this.#owner.deliveryReturned(this);
+    this.#batch.giveBack(this.byteLength);
     this.#owner.releaseDelivery(this);
   }
 

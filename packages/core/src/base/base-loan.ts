@@ -4,6 +4,7 @@ import type { WaitOptions } from '../contract/transport.js';
 import { dispose } from '../dispose.js';
 import { PageferryError } from '../errors.js';
 import { bytesDetached } from './detached.js';
+import type { Batch } from './drop-reports.js';
 import type { LoanMemory } from './hooks.js';
 
 /** What a loan asks of the sender it came from. Implemented by `BaseSender`. */
@@ -12,8 +13,6 @@ export interface LoanOwner<M extends LoanMemory> {
   sendLoan(loan: BaseLoan<M>, options?: WaitOptions): Promise<SendOutcome>;
   trySendLoan(loan: BaseLoan<M>): SendOutcome;
   releaseLoan(loan: BaseLoan<M>): void;
-  /** Told of a loan that was registered for a report, once it is given back. */
-  loanReturned(loan: BaseLoan<M>): void;
 }
 
 /** What a program is shown of memory that is sealed. */
@@ -25,27 +24,27 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
   #bytes: Uint8Array<ArrayBuffer>;
   // Kept apart: the view of memory that was taken away has no length any more.
   #byteLength: number;
-  /** How much of that `bytes` shows: all of it, or nothing once it is sealed. */
-  #shown: number;
   #owned = true;
   #tag = 0;
-  /** For `DropReports` only. */
-  registered = false;
+  readonly #batch: Batch;
   /** The backend's memory behind the loan. For `BaseSender` and backends only. */
   readonly memory: M;
 
-  /** @param byteLength of `memory.bytes`: asking the array costs each message a call. */
-  constructor(owner: LoanOwner<M>, memory: M, byteLength: number) {
+  /**
+   * @param byteLength of `memory.bytes`: asking the array costs each message a call.
+   * @param batch from the owner's `DropReports`.
+   */
+  constructor(owner: LoanOwner<M>, memory: M, byteLength: number, batch: Batch) {
     this.#owner = owner;
+    this.#batch = batch;
     this.memory = memory;
     this.#bytes = memory.bytes;
     this.#byteLength = byteLength;
-    this.#shown = byteLength;
   }
 
   get bytes(): Uint8Array<ArrayBuffer> {
     this.checkOwned();
-    return this.#bytes;
+    return this.memory.sealed ? NONE : this.#bytes;
   }
 
   get byteLength(): number {
@@ -73,9 +72,10 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
     this.checkOwned();
     checkInteger('byteLength', byteLength, 0, this.#byteLength);
     if (byteLength === this.#byteLength) return;
-    this.#bytes = this.#bytes.subarray(0, byteLength);
+    // What is sealed shows no bytes, and may have been taken away.
+    if (!this.memory.sealed) this.#bytes = this.#bytes.subarray(0, byteLength);
+    this.#batch.shorten(this.#byteLength - byteLength);
     this.#byteLength = byteLength;
-    this.#shown = this.#bytes.length;
   }
 
   send(options?: WaitOptions): Promise<SendOutcome> {
@@ -97,13 +97,7 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
   /** Ends the caller's ownership. For `BaseSender` only. */
   disown(): void {
     this.#owned = false;
-    if (this.registered) this.#owner.loanReturned(this);
-  }
-
-  /** Shows the bytes no more, because they are sealed. For `BaseSender` only. */
-  seal(): void {
-    this.#bytes = NONE;
-    this.#shown = 0;
+    this.#batch.giveBack(this.#byteLength);
   }
 
   /**
@@ -111,6 +105,16 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
    *   `BYTES_DETACHED` if the caller has let somebody else take it over.
    */
   checkOwned(): void {
+    if (!this.#owned || this.#owner.closed || this.#isDetached) this.#refuse();
+  }
+
+  /** What is sealed is not looked at: nobody is shown it, and a guarded view that was taken away throws. */
+  get #isDetached(): boolean {
+    return !this.memory.sealed && this.#bytes.length !== this.#byteLength;
+  }
+
+  // Apart: V8 inlines the check into each call of a message while it is small.
+  #refuse(): never {
     if (!this.#owned) {
       throw new PageferryError(
         'LOAN_NOT_OWNED',
@@ -120,6 +124,6 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
     if (this.#owner.closed) {
       throw new PageferryError('CLOSED', 'the sender of this loan is closed; its memory is gone');
     }
-    if (this.#bytes.length !== this.#shown) throw bytesDetached('loan');
+    throw bytesDetached('loan');
   }
 }

@@ -297,11 +297,6 @@ export abstract class BaseReceiver<M extends InboundMessage> implements Receiver
     if (this.#waits.parked > 0) this.#waits.wake();
   }
 
-  /** For `BaseDelivery` only. */
-  deliveryReturned(delivery: BaseDelivery<M>): void {
-    this.#drops.remove(delivery);
-  }
-
   /**
    * True if a call may be answered on the spot.
    *
@@ -341,7 +336,8 @@ export abstract class BaseReceiver<M extends InboundMessage> implements Receiver
     if (this.#current !== undefined) return this.#current;
     try {
       const found = this.next();
-      if (found === 'end') this.#sawEnd();
+      // `typeof` first: V8 calls a function to compare an object with a string.
+      if (typeof found === 'string') this.#sawEnd();
       return found;
     } catch (error) {
       throw this.#remember(error);
@@ -351,19 +347,21 @@ export abstract class BaseReceiver<M extends InboundMessage> implements Receiver
   /** The next message if it is here, whole, and the caller may hold it. */
   #look(): M | 'end' | undefined {
     // Nothing is taken that may not be held: the sender may still replace it by something newer.
-    if (this.#quota.isFull && this.#current === undefined) return undefined;
+    if (this.#quota.isFull) return undefined;
     const isNew = this.#current === undefined;
     const message = this.#head();
     if (typeof message !== 'object') return message;
     let isWhole = false;
     try {
-      const mayHold = this.#quota.admits(message.byteLength - message.offset);
+      const mayHold = this.#quota.hasRoomFor(message.byteLength - message.offset);
       isWhole = mayHold && this.gather(message, isNew);
     } catch (error) {
       this.#current = message;
       throw this.#remember(error);
     }
-    this.#current = isWhole ? undefined : message;
+    // Mostly it is new and whole, and nothing is stored: a young object in an old one is dear.
+    if (!isWhole) this.#current = message;
+    else if (!isNew) this.#current = undefined;
     return isWhole ? message : undefined;
   }
 
@@ -523,7 +521,7 @@ export abstract class BaseReceiver<M extends InboundMessage> implements Receiver
     const message = this.#current;
     if (this.#quota.isFull) return 'release';
     if (message === undefined) return 'message';
-    return this.#quota.admits(message.byteLength - message.offset) ? 'rest' : 'release';
+    return this.#quota.hasRoomFor(message.byteLength - message.offset) ? 'rest' : 'release';
   }
 
   #deliver(message: M): BaseDelivery<M> {
@@ -531,9 +529,7 @@ export abstract class BaseReceiver<M extends InboundMessage> implements Receiver
     this.#messagesReceived++;
     this.#bytesReceived += byteLength;
     this.#quota.add(byteLength);
-    const delivery = new BaseDelivery(this, message, byteLength);
-    this.#drops.add(delivery);
-    return delivery;
+    return new BaseDelivery(this, message, byteLength, this.#drops.add(byteLength));
   }
 
   #checkOpen(): void {

@@ -307,11 +307,6 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     if (this.#borrowing.busy) this.#waits.wake();
   }
 
-  /** For `BaseLoan` only. */
-  loanReturned(loan: BaseLoan<M>): void {
-    this.#drops.remove(loan);
-  }
-
   /**
    * True if a call may be answered on the spot: the event loop is not due for a turn.
    *
@@ -326,9 +321,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     const memory = this.#outbox.allocate(byteLength);
     if (memory === undefined) return undefined;
     this.#loansHeld++;
-    const loan = new BaseLoan(this, memory, byteLength);
-    this.#drops.add(loan);
-    return loan;
+    return new BaseLoan(this, memory, byteLength, this.#drops.add(byteLength));
   }
 
   async #borrowInTurn(byteLength: number, signal: AbortSignal | undefined): Promise<Loan> {
@@ -399,13 +392,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
 
   #offer(loan: BaseLoan<M>): AcceptOutcome {
     const byteLength = loan.byteLength;
-    let outcome: AcceptOutcome | undefined;
-    try {
-      outcome = this.#outbox.accept(loan.memory, byteLength, loan.tag);
-    } finally {
-      // Whatever keeps the message here: nobody may rely on writing to what cannot be changed.
-      if (outcome !== 'sent' && loan.memory.sealed) loan.seal();
-    }
+    const outcome = this.#outbox.accept(loan.memory, byteLength, loan.tag);
     if (outcome === 'sent') {
       loan.disown();
       this.#loansHeld--;

@@ -40,9 +40,8 @@ export class ByteQuota {
     return this.#count >= this.#maxCount;
   }
 
-  /** Whether a piece of so many bytes may go out. */
-  admits(byteLength: number): boolean {
-    if (this.#count >= this.#maxCount) return false;
+  /** Whether there is room for a piece of so many bytes, however many pieces are out. See {@link isFull}. */
+  hasRoomFor(byteLength: number): boolean {
     return this.#occupied === 0 || this.#occupied + this.#size(byteLength) <= this.#maxBytes;
   }
 

@@ -1,88 +1,109 @@
 import { clock } from '../waiting/clock.js';
-/** What a {@link DropReports} looks after: a loan or a delivery. */
-export interface Borrowed {
-  readonly byteLength: number;
-  /** True while it is in the caller's hands. */
-  readonly held: boolean;
-  /** True once it is known to the registry, which has to be told when it is given back. */
-  registered: boolean;
+import { counted } from './words.js';
+
+/** How many loans or deliveries share a batch at most. */
+const MAX_BATCH = 64;
+
+const MANY = { loan: 'loans', delivery: 'deliveries' } as const;
+
+/** What is out of a batch. It outlives the batch, to be looked at then. */
+interface Tally {
+  /** How many were not given back. */
+  count: number;
+  /** Their bytes. */
+  bytes: number;
 }
 
-/** How many may wait for a look: a loop that never lets the event loop turn must not pile them up. */
-const MAX_RECENT = 1024;
+/**
+ * A few loans or deliveries that were handed out one after the other. Each refers to it: so once it is
+ * garbage, all of them are.
+ */
+export class Batch {
+  readonly tally: Tally = { count: 0, bytes: 0 };
+
+  /** One of them was given back. */
+  giveBack(byteLength: number): void {
+    this.tally.count--;
+    this.tally.bytes -= byteLength;
+  }
+
+  /** One of them is so much shorter now. */
+  shorten(byteLength: number): void {
+    this.tally.bytes -= byteLength;
+  }
+}
 
 /**
  * Reports loans and deliveries that the program has dropped without giving them back: nobody can do
  * it any more, and their memory stays out until the owner closes. It only reports
  * (`process.emitWarning`); views of the memory may still be in use.
  *
- * What is given back within a turn of the event loop, as nearly everything is, is never registered: a
- * FinalizationRegistry costs several times as much as all the rest of a message.
+ * To know each of them would cost more than all the rest of a message: a FinalizationRegistry several times as
+ * much, and a young object that is stored in an old one a tenth. So they are counted, a batch at a time, and
+ * only a batch of which some are out at the end of a turn of the event loop is registered. What a program
+ * drops is reported once it keeps nothing else of the same batch.
  */
 export class DropReports {
   readonly #kind: 'loan' | 'delivery';
-  readonly #registry: FinalizationRegistry<number>;
-  #recent: Borrowed[] = [];
-  /** What was handed out last. Mostly it is given back before the next: then that was all of it. */
-  #last: Borrowed | undefined;
+  readonly #registry: FinalizationRegistry<Tally>;
+  #batch = new Batch();
+  /** How many were handed out since the last look. */
+  #added = 0;
   #scheduled = false;
   #dropped = 0;
   readonly #look = (): void => {
     this.#scheduled = false;
-    if (this.#last !== undefined) this.#recent.push(this.#last);
-    this.#last = undefined;
-    this.#registerHeld();
+    this.#renew();
   };
 
   /** @param isClosed whether the owner is closed: what it had lent is gone, and nobody's loss. */
   constructor(kind: 'loan' | 'delivery', isClosed: () => boolean) {
     this.#kind = kind;
-    this.#registry = new FinalizationRegistry((byteLength) => {
-      if (!isClosed()) this.#report(byteLength);
+    this.#registry = new FinalizationRegistry((tally) => {
+      if (tally.count > 0 && !isClosed()) this.#report(tally);
     });
   }
 
-  /** Notes what was handed out. */
-  add(borrowed: Borrowed): void {
-    const last = this.#last;
-    this.#last = borrowed;
-    if (last?.held) this.#keep(last);
-    if (this.#scheduled) return;
+  /** Notes that something is handed out, which shall refer to what this returns, and tell it of its return. */
+  add(byteLength: number): Batch {
+    if (this.#added === MAX_BATCH) this.#renew();
+    this.#added++;
+    if (!this.#scheduled) this.#schedule();
+    const batch = this.#batch;
+    batch.tally.count++;
+    batch.tally.bytes += byteLength;
+    return batch;
+  }
+
+  #schedule(): void {
     this.#scheduled = true;
     clock.setImmediate(this.#look).unref();
   }
 
-  /** Notes that something registered was given back. */
-  remove(borrowed: Borrowed): void {
-    this.#registry.unregister(borrowed);
+  /** Begins a new batch, unless nothing of this one is out. */
+  #renew(): void {
+    this.#added = 0;
+    const batch = this.#batch;
+    if (batch.tally.count === 0) return;
+    this.#registry.register(batch, batch.tally);
+    this.#batch = new Batch();
   }
 
-  #keep(borrowed: Borrowed): void {
-    this.#recent.push(borrowed);
-    if (this.#recent.length >= MAX_RECENT) this.#registerHeld();
-  }
-
-  #registerHeld(): void {
-    const recent = this.#recent;
-    this.#recent = [];
-    for (const borrowed of recent) {
-      if (!borrowed.held) continue;
-      borrowed.registered = true;
-      this.#registry.register(borrowed, borrowed.byteLength, borrowed);
-    }
-  }
-
-  #report(byteLength: number): void {
-    this.#dropped++;
+  #report({ count, bytes }: Tally): void {
+    const before = this.#dropped;
+    this.#dropped += count;
     // The first, the second, the fourth, …: a leak in a loop must not drown everything else.
-    if ((this.#dropped & (this.#dropped - 1)) !== 0) return;
+    if (Math.clz32(this.#dropped) === Math.clz32(before)) return;
     const kind = this.#kind;
     const owner = kind === 'loan' ? 'sender' : 'receiver';
     const done = kind === 'loan' ? 'sent or released' : 'released';
-    const count = this.#dropped === 1 ? '' : ` (${this.#dropped} of them by now)`;
+    const total = this.#dropped === count ? '' : ` (${this.#dropped} of them by now)`;
+    const what =
+      count === 1
+        ? `a ${kind} of ${bytes} bytes was dropped without being ${done}${total}: its`
+        : `${counted(count, kind, MANY[kind])}, ${bytes} bytes, were dropped without being ${done}${total}: their`;
     process.emitWarning(
-      `a ${kind} of ${byteLength} bytes was dropped without being ${done}${count}: its memory stays ` +
-        `out until the ${owner} closes. Use \`using\`, or release() in a finally block.`,
+      `${what} memory stays out until the ${owner} closes. Use \`using\`, or release() in a finally block.`,
       'PageferryWarning',
       kind === 'loan' ? 'PAGEFERRY_LOAN_DROPPED' : 'PAGEFERRY_DELIVERY_DROPPED',
     );

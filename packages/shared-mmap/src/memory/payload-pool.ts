@@ -142,9 +142,9 @@ export class PayloadPool implements Disposable {
 
   /** The caller has the slot no more. With `guard`: detaches every view of it that was kept. */
   endLoan(slot: Slot): void {
-    slot.own?.endLoan();
-    if (!this.#settings.guard || slot.buffer === undefined) return;
-    takeAway(this.#settings.calls, slot.buffer);
+    if (slot.own !== undefined) slot.own.endLoan();
+    else if (this.#settings.guard && slot.buffer !== undefined)
+      takeAway(this.#settings.calls, slot.buffer);
   }
 
   /** Lets all memory go. Views stay: of what is lent out with its bytes, of the rest with zeros. */

@@ -42,7 +42,7 @@ export class Slot implements LoanMemory {
 
   /** True once the message cannot be changed any more, be it that it still waits to be passed on. */
   get sealed(): boolean {
-    return this.own?.sealed === true;
+    return this.own === undefined ? false : this.own.sealed;
   }
 
   /** True once nobody needs the message any more. */

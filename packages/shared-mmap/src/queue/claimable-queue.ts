@@ -1,5 +1,5 @@
 import { type Entry, QueueProducer } from '@pageferry/connection';
-import { DELIVERY } from '../layout.js';
+import { DELIVERY, DELIVERY_ENTRY_WORDS } from '../layout.js';
 import { DeliveryConsumer } from './delivery-queue.js';
 
 /** In the claim word: the consumer has taken the entry. */
@@ -82,15 +82,16 @@ export class ClaimableConsumer extends DeliveryConsumer {
       const at = this.at(this.count);
       const number = this.count & NUMBER_MASK;
       if (Atomics.load(words, at + DELIVERY.claim) === number) {
-        this.peek(entry);
-        entry[DELIVERY.sequenceHigh] = words[at + DELIVERY.sequenceHigh] as number;
+        // Whole, and before it is taken: then the producer may use its place again.
+        for (let word = 0; word < DELIVERY_ENTRY_WORDS; word++)
+          entry[word] = words[at + word] as number;
         const before = Atomics.compareExchange(words, at + DELIVERY.claim, number, TAKEN);
         if (before === number) {
-          this.pass();
+          this.take();
           return true;
         }
       }
-      this.pass();
+      this.take();
     }
     return false;
   }

@@ -1,27 +1,30 @@
-import { type Entry, QueueConsumer, QueueProducer } from '@pageferry/connection';
+import { QueueConsumer, QueueProducer } from '@pageferry/connection';
 import { DELIVERY } from '../layout.js';
 
 /** The producing end of a delivery queue. */
 export class DeliveryProducer extends QueueProducer {
-  override push(first: number, second: number, third: number, fourth: number, tag = 0): void {
-    const at = this.write(first, second, third, fourth);
-    this.words[at + DELIVERY.tag] = tag;
-    this.publish();
+  // In one piece: V8 inlines only so much into each call of a message.
+  override push(
+    byteLength: number,
+    place: number,
+    slotId: number,
+    sequence: number,
+    tag = 0,
+  ): void {
+    const { words } = this;
+    const at = this.at(this.count);
+    words[at + DELIVERY.byteLength] = byteLength;
+    words[at + DELIVERY.place] = place;
+    words[at + DELIVERY.slotId] = slotId;
+    words[at + DELIVERY.sequence] = sequence;
+    words[at + DELIVERY.tag] = tag;
+    this.count = (this.count + 1) | 0;
+    Atomics.store(words, this.counter, this.count);
   }
 }
 
 /** The consuming end of a delivery queue: it can tell which messages are still to be taken. */
 export class DeliveryConsumer extends QueueConsumer {
-  override peek(entry: Entry): void {
-    const { words } = this;
-    const at = this.at(this.count);
-    entry[DELIVERY.byteLength] = words[at + DELIVERY.byteLength] as number;
-    entry[DELIVERY.place] = words[at + DELIVERY.place] as number;
-    entry[DELIVERY.slotId] = words[at + DELIVERY.slotId] as number;
-    entry[DELIVERY.sequence] = words[at + DELIVERY.sequence] as number;
-    entry[DELIVERY.tag] = words[at + DELIVERY.tag] as number;
-  }
-
   /**
    * Tells of a message, by the lower 32 bits of its number, whether it may still be taken: it waits, or is
    * yet to come. `undefined` if the producer is too quick to tell.

@@ -89,35 +89,38 @@ export class DeliveryReader {
    * @throws `PEER_DIED` when everything that was published is drained, `PEER_MISBEHAVED`.
    */
   next(): 'message' | 'end' | undefined {
-    const connection = this.#connection;
-    const entry = this.#entry;
-    const known = this.#queue.known() || connection.lookAgain();
+    const queue = this.#queue;
+    const known = queue.known() || this.#connection.lookAgain();
     if (known === 0) return undefined;
     if (typeof known === 'string') return known;
+    let { words } = queue;
+    let at = 0;
     if (this.#claimable !== undefined) {
       if (!this.#claim(this.#claimable)) return undefined;
+      words = this.#entry;
     } else {
-      if (known < 0 || known > connection.capacity) throw strayQueue(known);
-      this.#queue.shift(entry);
+      if (known < 0 || known > queue.capacity) throw strayQueue(known);
+      at = queue.take();
     }
-    const byteLength = (entry[DELIVERY.byteLength] as number) >>> 0;
-    const offset = ((entry[DELIVERY.place] as number) >>> 0) * PLACE_UNIT;
-    const slotId = entry[DELIVERY.slotId] as number;
-    const low = entry[DELIVERY.sequence] as number;
+    // Each word is looked at once: the sender may change it meanwhile.
+    const byteLength = (words[at + DELIVERY.byteLength] as number) >>> 0;
+    const offset = ((words[at + DELIVERY.place] as number) >>> 0) * PLACE_UNIT;
+    const slotId = words[at + DELIVERY.slotId] as number;
+    const low = words[at + DELIVERY.sequence] as number;
     if (slotId < 0) throw senderMisbehaved('a message names no slot');
     // Memory of its own is checked when it is mapped.
     if (offset + byteLength > this.#payloadBytes && !isOwn(slotId)) {
       throw strayMessage(byteLength, offset);
     }
     if (this.#claimable !== undefined) {
-      this.#skipTo((entry[DELIVERY.sequenceHigh] as number) * 2 ** 32 + (low >>> 0));
+      this.#skipTo((words[DELIVERY.sequenceHigh] as number) * 2 ** 32 + (low >>> 0));
     } else if (low !== (this.#nextSequence | 0)) {
       throw outOfOrder();
     }
     this.byteLength = byteLength;
     this.offset = offset;
     this.slotId = slotId;
-    this.tag = (entry[DELIVERY.tag] as number) >>> 0;
+    this.tag = (words[at + DELIVERY.tag] as number) >>> 0;
     this.sequence = this.#nextSequence++;
     return 'message';
   }

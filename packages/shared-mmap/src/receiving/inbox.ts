@@ -1,5 +1,4 @@
 import type { ReceiverConnection } from '@pageferry/connection';
-import { isPageferryError, type PageferryError } from '@pageferry/core';
 import { EMFILE, systemCallError } from '@pageferry/linux';
 import type { DeliveryConsumer } from '../queue/delivery-queue.js';
 import type { DeliveryReader } from '../queue/delivery-reader.js';
@@ -18,40 +17,31 @@ export interface InboxSettings {
 /** Takes messages out of the queue, and gives them back to the sender. */
 export class Inbox {
   readonly #settings: InboxSettings;
-  /** True if a message was read that could not be shown yet. */
+  /** True if a message was read that could not be shown yet: it stays the next one. */
   #isRead = false;
-  #failure: PageferryError | undefined;
 
   constructor(settings: InboxSettings) {
     this.#settings = settings;
   }
 
   /**
-   * The next message, which is taken; `'end'` after an orderly end. What the sender did wrong stays wrong;
-   * until it can be shown, a message stays the next one.
+   * The next message, which is taken; `'end'` after an orderly end. Not to be called again after an error
+   * of the sender's.
    *
    * @throws `PEER_DIED`, `PEER_MISBEHAVED`, `PEER_REJECTED`, `SYSTEM_CALL_FAILED`.
    */
   next(): InboundMessage | 'end' | undefined {
-    if (this.#failure !== undefined) throw this.#failure;
     const { reader, memories } = this.#settings;
-    let isRead = this.#isRead;
-    try {
-      if (!isRead) {
-        const found = reader.next();
-        if (found !== 'message') return found;
-        isRead = true;
-      }
-      const message = memories.open(reader);
-      if (this.#isRead) this.#isRead = false;
-      isRead = false;
-      return message === 'lost' ? this.#lose() : message;
-    } catch (error) {
-      if (isRead) this.#isRead = true;
-      // What ends the connection ends it for good.
-      if (isPageferryError(error) && error.code.startsWith('PEER_')) this.#failure = error;
-      throw error;
+    if (!this.#isRead) {
+      const found = reader.next();
+      // `typeof` here and below: V8 calls a function to compare a string with anything else.
+      if (typeof found !== 'string') return undefined;
+      if (found === 'end') return found;
+      this.#isRead = true;
     }
+    const message = memories.open(reader);
+    this.#isRead = false;
+    return typeof message === 'string' ? this.#lose() : message;
   }
 
   /** Gives a message back to the sender, who may use its memory again. */

@@ -41,7 +41,7 @@ export class MessageMemories {
     const place = own
       ? this.#openOwn(sequence, byteLength)
       : this.#settings.payload.take(slotId, offset, byteLength, sequence);
-    return place === 'lost' ? place : new InboundMessage(read, place);
+    return typeof place === 'string' ? place : new InboundMessage(read, place);
   }
 
   /** Has a message show its bytes again, if a program has detached those that it was shown before. */

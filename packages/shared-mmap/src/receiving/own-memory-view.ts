@@ -58,7 +58,8 @@ export class OwnMemoryView {
       // Private: a file that is sealed against writing cannot be mapped shared on older kernels.
       // Pages that nobody writes to are the sender's all the same; a page that is written is copied.
       window.mapping.showFile(fd.fd, shown, protection, MAP_PRIVATE);
-      if (!writable) new WriteGuard(calls, window.mapping.buffer, 1).note(0, byteLength, sequence);
+      if (!writable)
+        new WriteGuard(calls, window.mapping.buffer, 1).note(0, 0, byteLength, sequence);
       return new OwnMemoryView(settings, window, byteLength);
     } catch (error) {
       windows.giveBack(window);

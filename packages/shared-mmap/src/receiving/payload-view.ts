@@ -93,7 +93,7 @@ export class PayloadView implements Disposable {
    * @throws `SYSTEM_CALL_FAILED`.
    */
   take(slotId: number, offset: number, byteLength: number, sequence: number): View {
-    this.#writes?.note(offset, byteLength, sequence);
+    this.#writes?.note(slotId, offset, byteLength, sequence);
     const known = this.#views[slotId & (CACHED_VIEWS - 1)];
     const fits = known?.offset === offset && known.byteLength === byteLength && byteLength > 0;
     // A view that the program has detached has no length.

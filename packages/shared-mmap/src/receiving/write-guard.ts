@@ -3,7 +3,7 @@ import type { LinuxCalls } from '@pageferry/linux';
 const ADVICE =
   "Deliveries are read-only: change a copy (delivery.copy()), or use access: 'read-write' on both sides.";
 
-/** How many of the last messages are remembered. A power of two. */
+/** For how many slots it is remembered which message they hold. A power of two. */
 const REMEMBERED = 1024;
 
 /**
@@ -11,21 +11,21 @@ const REMEMBERED = 1024;
  * typed array, and a segmentation fault alone says nothing.
  */
 export class WriteGuard {
-  /** Triples of offset, length and number. The binding reads them when there is a fault. */
+  /** Triples of offset, length and number, by slot. The binding reads them when there is a fault. */
   readonly #ranges: Float64Array;
   readonly #mask: number;
 
-  /** @param messages how many messages may lie in `buffer`; a power of two. */
-  constructor(calls: LinuxCalls, buffer: ArrayBuffer, messages = REMEMBERED) {
-    this.#ranges = new Float64Array(3 * messages);
-    this.#mask = messages - 1;
+  /** @param slots how many slots `buffer` may have; a power of two. */
+  constructor(calls: LinuxCalls, buffer: ArrayBuffer, slots = REMEMBERED) {
+    this.#ranges = new Float64Array(3 * slots);
+    this.#mask = slots - 1;
     // A binding that cannot explain (-ENOSYS) leaves it at the segmentation fault.
     calls.explainWrites(buffer, this.#ranges, ADVICE);
   }
 
-  /** Notes what lies where. */
-  note(offset: number, byteLength: number, sequence: number): void {
-    const at = 3 * (sequence & this.#mask);
+  /** Notes what lies where. The slot that was used last is used next: its place is in the cache. */
+  note(slotId: number, offset: number, byteLength: number, sequence: number): void {
+    const at = 3 * (slotId & this.#mask);
     this.#ranges[at] = offset;
     this.#ranges[at + 1] = byteLength;
     this.#ranges[at + 2] = sequence;

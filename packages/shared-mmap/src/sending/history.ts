@@ -37,6 +37,7 @@ export class History {
    * False if there is none.
    */
   forgetUnheld(): boolean {
+    if (this.#slots.length === 0) return false;
     const index = this.#slots.findIndex((slot) => (slot.holdersLow | slot.holdersHigh) === 0);
     if (index < 0) return false;
     this.#forget(index + 1);

@@ -107,31 +107,43 @@ export class Outbox implements Contract<Slot> {
 
   accept(slot: Slot, byteLength: number, tag: number): AcceptOutcome {
     const subscribers = this.#subscribers.all;
-    for (let index = 0; index < subscribers.length; index++) {
-      const subscriber = subscribers[index] as Subscriber;
-      if (subscriber.broken) {
-        this.#dropBroken();
-        return this.accept(slot, byteLength, tag);
-      }
-      if (!subscriber.mayTake(slot)) return 'full';
+    const { length } = subscribers;
+    for (let index = 0; index < length; index++) {
+      if (!(subscribers[index] as Subscriber).mayTake(slot))
+        return this.#acceptAgain(slot, byteLength, tag);
     }
-    if (subscribers.length === 0 && !this.#history.keeps) return 'no-receiver';
-    if (slot.own !== undefined) {
-      slot.own.seal();
-      if (!this.#passing.passToAll(slot, this.#sequence, subscribers)) return 'full';
-      if (subscribers.some((subscriber) => subscriber.broken))
-        return this.accept(slot, byteLength, tag);
-    }
+    if (length === 0 && !this.#history.keeps) return 'no-receiver';
+    if (slot.own !== undefined && !this.#passOwn(slot))
+      return this.#acceptAgain(slot, byteLength, tag);
     this.#pool.endLoan(slot);
     slot.messageLength = byteLength;
     slot.tag = tag;
     slot.sequence = this.#sequence++;
-    for (let index = 0; index < subscribers.length; index++)
-      (subscribers[index] as Subscriber).deliver(slot);
-    if (slot.own !== undefined) this.#passing.done();
-    this.#history.add(slot);
+    for (let index = 0; index < length; index++) (subscribers[index] as Subscriber).deliver(slot);
+    if (this.#history.keeps) this.#history.add(slot);
     this.takeBack(slot);
     return 'sent';
+  }
+
+  // This and the next one are apart from `accept`, which V8 inlines into its callers while it is small.
+  /** Of those that did not take a message some may be broken: then the others may. */
+  #acceptAgain(slot: Slot, byteLength: number, tag: number): AcceptOutcome {
+    return this.#dropBroken() ? this.accept(slot, byteLength, tag) : 'full';
+  }
+
+  /**
+   * Passes the memory of a message to everybody who must not miss it. False if some have to wait, or were
+   * found to be broken.
+   *
+   * @throws `SYSTEM_CALL_FAILED`.
+   */
+  #passOwn(slot: Slot): boolean {
+    slot.own?.seal();
+    const subscribers = this.#subscribers.all;
+    if (!this.#passing.passToAll(slot, this.#sequence, subscribers)) return false;
+    if (subscribers.some((subscriber) => subscriber.broken)) return false;
+    this.#passing.done();
+    return true;
   }
 
   /** Publishes what is left of the history for those who came later; takes in what has come back. */
@@ -253,8 +265,11 @@ export class Outbox implements Contract<Slot> {
     this.#subscribers.collect(this.#pool.slots());
   }
 
-  #dropBroken(): void {
-    if (this.#subscribers.dropBroken(this.#pool.slots())) this.#waits.moved();
+  /** Returns whether there were any. */
+  #dropBroken(): boolean {
+    if (!this.#subscribers.dropBroken(this.#pool.slots())) return false;
+    this.#waits.moved();
+    return true;
   }
 
   /** Makes room in the pool at the cost of whoever can do without: false if there is nobody. */

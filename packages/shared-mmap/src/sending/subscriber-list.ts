@@ -91,6 +91,8 @@ export class SubscriberList {
 
   /** Closes the subscribers of receivers that were cut off and have ended. Returns whether there were any. */
   closeEnded(slots: readonly (Slot | undefined)[]): boolean {
+    // Asked at every look of a sender that waits for room.
+    if (this.#cutOff.length === 0) return false;
     const ended = this.#cutOff.filter((subscriber) => subscriber.receiverHasEnded);
     if (ended.length === 0) return false;
     this.#cutOff = this.#cutOff.filter((subscriber) => !ended.includes(subscriber));

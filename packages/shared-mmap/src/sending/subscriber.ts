@@ -113,9 +113,12 @@ export class Subscriber {
     return this.#underWay === 0;
   }
 
-  /** True if the message can be accepted now, be it that it is dropped. */
+  /** True if the message can be accepted now, be it that it is dropped; never if this is broken. */
   mayTake(slot: Slot): boolean {
-    return this.#droppable !== undefined || (this.catchUp() && this.#hasRoom(slot));
+    if (this.broken) return false;
+    if (this.#droppable !== undefined) return true;
+    if (this.#earlier.length > 0 && !this.catchUp()) return false;
+    return this.#fits(slot) || this.#fitsNow(slot);
   }
 
   /** False while it would be too early to {@link pass} again what could not be passed. */
@@ -156,9 +159,8 @@ export class Subscriber {
   deliver(slot: Slot): void {
     // A subscriber that is about to be closed gets nothing more: what it got would have a gap before it.
     if (this.#broken) return;
-    const droppable = this.#droppable;
-    if (droppable !== undefined && !(this.#makeRoom(droppable, slot) && this.#tryToPass(slot))) {
-      if (!this.#broken) this.#noteDropped();
+    if (this.#droppable !== undefined) {
+      this.#deliverOrDrop(this.#droppable, slot);
       return;
     }
     // Published first, noted afterwards: the receiver reads while this side does its accounting.
@@ -316,14 +318,21 @@ export class Subscriber {
     }
   }
 
-  #publish(slot: Slot): void {
-    const slotId = slot.own === undefined ? slot.slotId : slot.slotId | OWN_MEMORY_FLAG;
-    if (this.#droppable !== undefined) {
-      this.#droppable.push(slot, slotId);
+  #deliverOrDrop(droppable: DroppableQueue, slot: Slot): void {
+    if (!(this.#makeRoom(droppable, slot) && this.#tryToPass(slot))) {
+      if (!this.#broken) this.#noteDropped();
       return;
     }
+    droppable.push(slot, nameOf(slot));
+    this.#note(slot);
+    this.#connection.wakeReceiver();
+  }
+
+  /** To a receiver that must not miss the message. */
+  #publish(slot: Slot): void {
     const { messageLength, offset, sequence, tag } = slot;
-    this.#deliveries.push(messageLength | 0, offset / PLACE_UNIT, slotId, sequence | 0, tag);
+    const place = offset / PLACE_UNIT;
+    this.#deliveries.push(messageLength | 0, place, nameOf(slot), sequence | 0, tag);
   }
 
   #note(slot: Slot): void {
@@ -334,9 +343,8 @@ export class Subscriber {
     if (slot.own !== undefined) this.#ownMemories++;
   }
 
-  /** True if there is room, be it after a look at what has come back. */
-  #hasRoom(slot: Slot): boolean {
-    if (this.#fits(slot)) return true;
+  /** True if there is room after a look at what has come back. */
+  #fitsNow(slot: Slot): boolean {
     this.collect();
     return this.#fits(slot);
   }
@@ -391,4 +399,9 @@ export class Subscriber {
     if (slot.own !== undefined) this.#ownMemories--;
     this.#settings.onReturn(slot);
   }
+}
+
+/** What names a slot in the queues. */
+function nameOf({ slotId, own }: Slot): number {
+  return own === undefined ? slotId : slotId | OWN_MEMORY_FLAG;
 }

@@ -48,7 +48,7 @@ export class Outbox implements Contract<BufferLoan> {
   }
 
   allocate(byteLength: number): BufferLoan | undefined {
-    if (!this.#quota.admits(byteLength)) return undefined;
+    if (!this.#quota.hasRoomFor(byteLength)) return undefined;
     const buffer = this.#pool.take(FRAME_BYTES + byteLength);
     this.#quota.add(byteLength);
     const bytes = buffer.subarray(FRAME_BYTES, FRAME_BYTES + byteLength);

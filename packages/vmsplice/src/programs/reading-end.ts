@@ -166,11 +166,6 @@ export class ReadingEnd extends PipeEnd implements PipeReader, DeliveryOwner<Chu
     if (this.readiness.waits.parked > 0) this.readiness.waits.wake();
   }
 
-  /** For `BaseDelivery` only. */
-  deliveryReturned(chunk: BaseDelivery<ChunkMemory>): void {
-    this.#drops.remove(chunk);
-  }
-
   protected override awaitedEvents(): number {
     // Who waits for memory is woken when some is given back.
     return this.#hasMemory() ? POLLIN : 0;
@@ -224,9 +219,7 @@ export class ReadingEnd extends PipeEnd implements PipeReader, DeliveryOwner<Chu
       tag: 0,
       slot,
     };
-    const chunk = new BaseDelivery<ChunkMemory>(this, memory, count);
-    this.#drops.add(chunk);
-    return chunk;
+    return new BaseDelivery<ChunkMemory>(this, memory, count, this.#drops.add(count));
   }
 
   #sawEnd(): void {

@@ -181,11 +181,6 @@ export class WritingEnd extends PipeEnd implements PipeWriter, LoanOwner<SlotMem
     if (this.#borrowing.busy) this.readiness.waits.wake();
   }
 
-  /** For `BaseLoan` only. */
-  loanReturned(loan: BaseLoan<SlotMemory>): void {
-    this.#drops.remove(loan);
-  }
-
   protected override awaitedEvents(): number {
     // Whoever else waits does so for memory, which this program gives back.
     return this.#leaving !== undefined || this.#sending.busy ? POLLOUT : 0;
@@ -194,16 +189,15 @@ export class WritingEnd extends PipeEnd implements PipeWriter, LoanOwner<SlotMem
   #lend(byteLength: number): BaseLoan<SlotMemory> | undefined {
     const slot = this.pool.take(byteLength);
     if (slot === undefined) return undefined;
-    let loan: BaseLoan<SlotMemory>;
+    let bytes: Uint8Array<ArrayBuffer>;
     try {
-      loan = new BaseLoan<SlotMemory>(this, { bytes: slot.bytes, slot }, byteLength);
+      bytes = slot.bytes;
     } catch (error) {
       this.pool.giveBack(slot);
       throw error;
     }
     this.#loansHeld++;
-    this.#drops.add(loan);
-    return loan;
+    return new BaseLoan(this, { bytes, slot }, byteLength, this.#drops.add(byteLength));
   }
 
   #borrow(byteLength: number, signal: AbortSignal | undefined): Promise<BaseLoan<SlotMemory>> {
