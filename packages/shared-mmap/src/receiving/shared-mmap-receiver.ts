@@ -19,7 +19,12 @@ import {
   type SpliceMethod,
   timeoutError,
 } from '@pageferry/core';
-import type { LinuxCalls } from '@pageferry/linux';
+import {
+  DestinationWriter,
+  destinationOf,
+  type LinuxCalls,
+  type WriterSettings,
+} from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
 import { SENDER_WORDS } from '../layout.js';
 import type { ReceiverSettings } from '../options.js';
@@ -32,7 +37,6 @@ import { blockUntilNews } from './blocking-wait.js';
 import type { InboundMessage } from './inbound-message.js';
 import { Inbox } from './inbox.js';
 import { MessageMemories } from './message-memories.js';
-import { MessageWriter } from './message-writer.js';
 import { PayloadView } from './payload-view.js';
 import type { SharedMmapReceiver as Contract, SharedMmapReceiverStats } from './receiver.js';
 
@@ -47,7 +51,7 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
   readonly #reader: DeliveryReader;
   readonly #memories: MessageMemories;
   readonly #inbox: Inbox;
-  readonly #writer: MessageWriter;
+  readonly #writing: WriterSettings;
 
   private constructor(
     calls: LinuxCalls,
@@ -79,7 +83,7 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
     this.#reader = reader;
     this.#memories = memories;
     this.#inbox = new Inbox({ connection, reader, memories, mayMiss: whenBehind !== 'wait' });
-    this.#writer = new MessageWriter({ calls, budget, spinMicroseconds });
+    this.#writing = { calls, budget, spinMicroseconds };
     const wake = (): void => waits.wake();
     connection.watch(calls, { onRing: wake, onHangUp: wake });
   }
@@ -174,10 +178,11 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
     { fd }: MoveTarget,
     signal: AbortSignal,
   ): Promise<SpliceMethod> {
-    // Again, should a program detach the bytes meanwhile.
+    const writer = new DestinationWriter(this.#writing, destinationOf(this.#calls, fd));
     while (message.rest > 0) {
+      // A program may detach the bytes meanwhile.
       this.#memories.renew(message);
-      await this.#writer.write(fd, message, signal);
+      message.offset += await writer.write(message.bytes, message.offset, message.rest, signal);
     }
     return 'write';
   }

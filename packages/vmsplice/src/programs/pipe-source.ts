@@ -1,18 +1,19 @@
 import { nextTurn, type PipeSpliceResult, withBytesTransferred } from '@pageferry/core';
 import {
+  DestinationWriter,
+  destinationOf,
   EAGAIN,
   type LinuxCalls,
-  PIPE_BUF,
   POLLIN,
   POLLOUT,
   pollNow,
   SPLICE_F_NONBLOCK,
   systemCallError,
+  type WriterSettings,
   waitUntilReady,
-  writeToFileOnThread,
 } from '@pageferry/linux';
 import { PagePool, type Slot } from '../memory/page-pool.js';
-import { type Route, RouteMemory } from '../receiving/destination.js';
+import { type Route, RouteMemory } from '../receiving/route.js';
 import type { ReadinessWaits } from './readiness-waits.js';
 
 /** What goes through user memory at a time. */
@@ -42,7 +43,7 @@ export interface PipeMove {
 export class PipeSource {
   readonly #calls: LinuxCalls;
   readonly #readiness: ReadinessWaits;
-  readonly #spinMicroseconds: number;
+  readonly #writing: WriterSettings;
   readonly #routes: RouteMemory;
   /** One buffer at a time, whatever its size. */
   readonly #buffers: PagePool;
@@ -52,10 +53,11 @@ export class PipeSource {
   #teedTo: number | undefined;
   #bytesTaken = 0;
 
-  constructor(calls: LinuxCalls, readiness: ReadinessWaits, spinMicroseconds: number) {
+  constructor(readiness: ReadinessWaits, writing: WriterSettings) {
+    const { calls } = writing;
     this.#calls = calls;
     this.#readiness = readiness;
-    this.#spinMicroseconds = spinMicroseconds;
+    this.#writing = writing;
     this.#routes = new RouteMemory(calls);
     this.#buffers = new PagePool(calls, 1);
   }
@@ -152,16 +154,16 @@ export class PipeSource {
   }
 
   async #copy(move: PipeMove, route: Route): Promise<PipeSpliceResult | undefined> {
-    const { fd, teeFd, signal } = move;
+    const { teeFd, signal } = move;
     const rest = this.#rest ?? (await this.#fill(move));
     if (rest === undefined) return undefined;
     const byteLength = Math.min(move.maxBytes, rest.end - rest.start);
     const end = rest.start + byteLength;
     if (teeFd !== undefined) await this.#teeRest(rest, end, teeFd, signal);
-    // A file takes what it is given; anything else might block a thread for as long as it likes.
-    const most = route.kind === 'read-write' || route.alignment > 1 ? BUFFER_BYTES : PIPE_BUF;
+    const writer = new DestinationWriter(this.#writing, route.destination);
+    const { inner } = rest.slot;
     for (let left = byteLength; left > 0; ) {
-      const count = await this.#write(fd, rest.slot, rest.start, rest.start + left, most, signal);
+      const count = await writer.write(inner, rest.start, left, signal);
       left -= count;
       this.#movedOn(rest, count);
     }
@@ -172,8 +174,9 @@ export class PipeSource {
     if (this.#teedTo !== teeFd) rest.teed = rest.start;
     this.#teedTo = teeFd;
     rest.teed = Math.max(rest.teed, rest.start);
+    const writer = new DestinationWriter(this.#writing, destinationOf(this.#writing.calls, teeFd));
     while (rest.teed < end) {
-      rest.teed += await this.#write(teeFd, rest.slot, rest.teed, end, PIPE_BUF, signal);
+      rest.teed += await writer.write(rest.slot.inner, rest.teed, end - rest.teed, signal);
     }
   }
 
@@ -210,24 +213,9 @@ export class PipeSource {
     return count;
   }
 
-  async #write(
-    fd: number,
-    slot: Slot,
-    start: number,
-    end: number,
-    most: number,
-    signal: AbortSignal,
-  ): Promise<number> {
-    await this.#roomIn(fd, signal);
-    const length = Math.min(most, end - start);
-    const count = await writeToFileOnThread(this.#calls, fd, slot.inner, start, length);
-    if (count === -EAGAIN) return 0;
-    if (count < 0) throw systemCallError('write', count);
-    return count;
-  }
-
   async #roomIn(fd: number, signal: AbortSignal): Promise<void> {
-    await waitUntilReady(this.#calls, fd, POLLOUT, this.#spinMicroseconds, signal);
+    const { calls, spinMicroseconds } = this.#writing;
+    await waitUntilReady(calls, fd, POLLOUT, spinMicroseconds, signal);
   }
 
   /** Notes that `count` bytes are in the pipe no more. */

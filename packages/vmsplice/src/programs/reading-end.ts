@@ -71,7 +71,8 @@ export class ReadingEnd extends PipeEnd implements PipeReader, DeliveryOwner<Chu
     this.#maxBorrowedBytes = settings.poolBytes;
     const capacity = calls.getPipeSize(this.readiness.fd);
     this.#capacity = capacity > 0 ? capacity : CHUNK_BYTES;
-    this.#source = new PipeSource(calls, this.readiness, settings.spinMicroseconds);
+    const { spinMicroseconds } = settings;
+    this.#source = new PipeSource(this.readiness, { calls, budget: this.budget, spinMicroseconds });
   }
 
   get closed(): boolean {

@@ -1,35 +1,23 @@
 import type { AdaptiveWaits } from '@pageferry/connection';
+import { dispose, nextTurn, PageferryError, type SpliceMethod } from '@pageferry/core';
 import {
-  dispose,
-  type LoopBudget,
-  nextTurn,
-  PageferryError,
-  type SpliceMethod,
-} from '@pageferry/core';
-import {
-  EAGAIN,
+  DestinationWriter,
   EINVAL,
-  type LinuxCalls,
-  PIPE_BUF,
   POLLOUT,
   SEEK_CUR,
-  systemCallError,
+  type WriterSettings,
   waitUntilReady,
-  writeToFileOnThread,
 } from '@pageferry/linux';
 import { PagePool } from '../memory/page-pool.js';
-import type { Route } from './destination.js';
 import type { InboundMessage } from './inbound-message.js';
+import type { Route } from './route.js';
 
 /** Piece that goes through user memory at a time. */
 const BUFFER_BYTES = 1024 * 1024;
 
 /** What a {@link Mover} needs. It owns none of it. */
-export interface MoverSettings {
-  readonly calls: LinuxCalls;
+export interface MoverSettings extends WriterSettings {
   readonly waits: AdaptiveWaits;
-  readonly budget: LoopBudget;
-  readonly spinMicroseconds: number;
 }
 
 /** How a message can go on out of a pipe. */
@@ -136,19 +124,10 @@ export class Mover implements Disposable {
 
   /** Writes what was taken out of the pipe by this call, or by one that failed. */
   #writeCarried(message: InboundMessage, move: Move): Promise<void> {
-    const { calls } = this.#settings;
-    // A file takes what it is given; anything else might block a thread for as long as it likes.
-    const { kind, alignment } = move.route;
-    const most = kind === 'read-write' || alignment > 1 ? BUFFER_BYTES : PIPE_BUF;
-    return message.writeCarried(async (bytes, offset, carried) => {
-      await this.#waitForRoom(move.fd, move.signal);
-      // What direct I/O refuses, or cannot be spliced to, goes through the page cache.
-      const length = Math.min(most, carried);
-      const count = await writeToFileOnThread(calls, move.fd, bytes, offset, length);
-      if (count === -EAGAIN) return 0;
-      if (count < 0) throw systemCallError('write', count);
-      return count;
-    });
+    const writer = new DestinationWriter(this.#settings, move.route.destination);
+    return message.writeCarried((bytes, offset, length) =>
+      writer.write(bytes, offset, length, move.signal),
+    );
   }
 
   /** Waits until `least` bytes of the message are in the pipe; returns how much may be taken now. */

@@ -21,12 +21,12 @@ import { SENDER_WORDS } from '../layout.js';
 import { PagePool } from '../memory/page-pool.js';
 import type { ReceiverSettings } from '../options.js';
 import { DESCRIPTOR, DESCRIPTOR_COUNT, MECHANISM } from '../protocol.js';
-import { RouteMemory } from './destination.js';
 import type { InboundMessage } from './inbound-message.js';
 import { Inbox } from './inbox.js';
 import { Mover } from './mover.js';
 import { isReadEnd, withOwnFlags } from './passed-pipe.js';
 import { PayloadPipe } from './payload-pipe.js';
+import { RouteMemory } from './route.js';
 
 /** How often to look for a piece before offering the processor to others. */
 const SPINS = 32;

@@ -1,18 +1,14 @@
 import {
-  checkResult,
+  type Destination,
+  destinationOf,
   ENOSYS,
   EOPNOTSUPP,
   EPERM,
   type LinuxCalls,
-  O_APPEND,
-  O_DIRECT,
-  O_NONBLOCK,
   S_IFCHR,
   S_IFIFO,
-  S_IFMT,
   S_IFREG,
   S_IFSOCK,
-  STAT_FIELD,
 } from '@pageferry/linux';
 
 /** How bytes get to a destination fastest. Measured; see `docs/kernel-facts.md`. */
@@ -29,6 +25,7 @@ export interface Route {
   readonly keepsReferences: boolean;
   /** Lengths and offsets must be multiples of this; 1 where they need not. */
   readonly alignment: number;
+  readonly destination: Destination;
 }
 
 /** `/dev/null`: major 1, minor 3, as `stat` reports it. */
@@ -37,35 +34,24 @@ const NULL_DEVICE = 0x103n;
 /** `O_DIRECT` wants blocks; a page is a multiple of every block size in use. */
 const DIRECT_ALIGNMENT = 4096;
 
-const SPLICE = route('splice');
-const READ_WRITE = route('read-write');
-
-function route(kind: Route['kind'], keepsReferences = false, alignment = 1): Route {
-  return { kind, keepsReferences, alignment };
-}
-
-/**
- * The best route to a descriptor, where splice is possible.
- *
- * @throws `SYSTEM_CALL_FAILED` (`EBADF`).
- */
-function routeTo(calls: LinuxCalls, fd: number): Route {
-  const fields = new BigInt64Array(6);
-  checkResult(calls.fstat(fd, fields), 'fstat', `descriptor ${fd}`);
-  const flags = checkResult(calls.getStatusFlags(fd), 'fcntl', 'F_GETFL');
-  const type = Number(fields[STAT_FIELD.mode]) & S_IFMT;
+/** The best route to a destination, where splice is possible. */
+function routeTo(destination: Destination): Route {
+  const { type, blocks, isDirect, appends, device } = destination;
+  const route = (kind: Route['kind'], keepsReferences = false, alignment = 1): Route => {
+    return { kind, keepsReferences, alignment, destination };
+  };
   switch (type) {
     case S_IFIFO:
       return route('splice', true);
     case S_IFSOCK:
-      return route((flags & O_NONBLOCK) !== 0 ? 'splice' : 'splice-on-thread', true);
+      return route(blocks ? 'splice-on-thread' : 'splice', true);
     case S_IFREG:
-      if ((flags & O_DIRECT) === 0 || (flags & O_APPEND) !== 0) return READ_WRITE;
+      if (!isDirect || appends) return route('read-write');
       return route('splice-on-thread', false, DIRECT_ALIGNMENT);
     case S_IFCHR:
-      return fields[STAT_FIELD.specialDevice] === NULL_DEVICE ? SPLICE : READ_WRITE;
+      return route(device === NULL_DEVICE ? 'splice' : 'read-write');
     default:
-      return READ_WRITE;
+      return route('read-write');
   }
 }
 
@@ -87,7 +73,7 @@ function splicesAtAll(calls: LinuxCalls): boolean {
 export class RouteMemory {
   readonly #calls: LinuxCalls;
   readonly #splices: boolean;
-  readonly #known = new WeakMap<object, { readonly fd: number; readonly route: Route }>();
+  readonly #known = new WeakMap<object, Route>();
 
   constructor(calls: LinuxCalls) {
     this.#calls = calls;
@@ -100,12 +86,16 @@ export class RouteMemory {
    * @throws `SYSTEM_CALL_FAILED` (`EBADF`).
    */
   routeTo(fd: number, destination: unknown): Route {
-    if (!this.#splices) return READ_WRITE;
-    if (typeof destination !== 'object' || destination === null) return routeTo(this.#calls, fd);
+    if (typeof destination !== 'object' || destination === null) return this.#find(fd);
     const known = this.#known.get(destination);
-    if (known?.fd === fd) return known.route;
-    const found = routeTo(this.#calls, fd);
-    this.#known.set(destination, { fd, route: found });
+    if (known?.destination.fd === fd) return known;
+    const found = this.#find(fd);
+    this.#known.set(destination, found);
     return found;
+  }
+
+  #find(fd: number): Route {
+    const route = routeTo(destinationOf(this.#calls, fd));
+    return this.#splices ? route : { ...route, kind: 'read-write', alignment: 1 };
   }
 }
