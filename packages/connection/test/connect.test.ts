@@ -1,5 +1,12 @@
-import { connect, PROTOCOL_VERSION } from '@pageferry/connection';
-import { decodeHello, encodeHello, HELLO_KIND, REFUSAL, withDeadline } from '@pageferry/core';
+import { connect } from '@pageferry/connection';
+import {
+  decodeHello,
+  encodeHello,
+  HELLO_KIND,
+  PROTOCOL_VERSION,
+  REFUSAL,
+  withDeadline,
+} from '@pageferry/core';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { expectNothingLeft, temporaryFolder, withCode } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';

@@ -1,13 +1,8 @@
 import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  CONTROL_MAGIC,
-  ControlMemory,
-  controlByteLength,
-  HEADER,
-  PROTOCOL_VERSION,
-} from '@pageferry/connection';
+import { CONTROL_MAGIC, ControlMemory, controlByteLength, HEADER } from '@pageferry/connection';
+import { PROTOCOL_VERSION } from '@pageferry/core';
 import {
   createMemoryFile,
   createSealedMemory,

@@ -1,4 +1,4 @@
-import { dispose, PageferryError } from '@pageferry/core';
+import { dispose, PageferryError, PROTOCOL_VERSION } from '@pageferry/core';
 import {
   checkResult,
   createSealedMemory,
@@ -16,7 +16,6 @@ import {
   DELIVERY_WORDS,
   FIRST_ENTRY,
   HEADER,
-  PROTOCOL_VERSION,
   RECEIVER,
   RETURN_WORDS,
   SENDER,

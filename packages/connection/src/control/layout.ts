@@ -10,14 +10,11 @@
  * are the mechanism's, and so is what the words of an entry mean: its own `layout.ts` names them.
  */
 
-/** Version of this layout and of the handshake; both sides must have the same. */
-export const PROTOCOL_VERSION = 1;
-
 /** Written once by the sender, before the memory is shared. */
 export const HEADER = {
   /** {@link CONTROL_MAGIC}. */
   magic: 0,
-  /** {@link PROTOCOL_VERSION}. */
+  /** `PROTOCOL_VERSION` of `@pageferry/core`: layout and handshake have one. */
   version: 1,
   /** Entries in each of the two queues; a power of two. */
   capacity: 2,
