@@ -23,6 +23,6 @@ export { Endpoint } from './rendezvous/endpoint.js';
 export { openSocketPair, type SocketPair } from './rendezvous/inherited.js';
 export { Listener, type ListenerSettings, type WelcomeSender } from './rendezvous/listener.js';
 export * from './sender-errors.js';
+export { createSenderParts, type SenderParts } from './sender-parts.js';
 export * from './waiting/adaptive-waits.js';
 export * from './waiting/doorbell.js';
-export { yieldProcessor } from './waiting/yield-processor.js';

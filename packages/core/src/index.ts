@@ -26,7 +26,7 @@ export type {
   Outbox,
   SendMethod,
 } from './base/hooks.js';
-export { LoopHold } from './base/loop-hold.js';
+export { LoopHolder } from './base/loop-holder.js';
 export { Presence } from './base/presence.js';
 export { senderDied } from './base/sender-died.js';
 export {
@@ -35,6 +35,7 @@ export {
   checkCommonReceiverOptions,
   checkCommonSenderOptions,
 } from './base/settings.js';
+export { SubscriberSet, type SubscriberState } from './base/subscriber-set.js';
 export { counted, inBytes, noSenderAt, senderAt } from './base/words.js';
 export { writeToDescriptor } from './base/write-to-descriptor.js';
 export { checkDescriptor, type DescriptorAdvice } from './check-descriptor.js';
@@ -68,5 +69,6 @@ export { eachSecond } from './waiting/each-second.js';
 export { LoopBudget, nextTurn } from './waiting/loop-budget.js';
 export { onAbort, withEither } from './waiting/on-abort.js';
 export { SerialQueue } from './waiting/serial-queue.js';
+export * from './waiting/spin-policy.js';
 export { WaitList } from './waiting/wait-list.js';
 export type { Waits } from './waiting/waits.js';

@@ -331,6 +331,19 @@ describe('the end of a sender', () => {
     expect(sender.calls).toEqual(['abandon']);
   });
 
+  test.each(['destroy', 'close'] as const)(
+    '%s lets nobody who waits look at what is freed',
+    async (end) => {
+      const sender = new FakeSender();
+      sender.set({ flushed: false, connected: 0 });
+      const waits = [sender.flush(), sender.waitForReceivers(1)];
+      const outcomes = Promise.allSettled(waits);
+      await sender[end]();
+      for (const outcome of await outcomes)
+        expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'CLOSED' } });
+    },
+  );
+
   test('close after destroy does nothing more', async () => {
     const sender = new FakeSender();
     await sender.destroy();

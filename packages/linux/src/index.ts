@@ -22,6 +22,7 @@ export * from './destination/destination-writer.js';
 export * from './destination/write-to-file.js';
 export * from './processes/node-child.js';
 export * from './readiness/poll-now.js';
+export * from './readiness/spin.js';
 export * from './readiness/wait-until-ready.js';
 export * from './resources/credentials.js';
 export * from './resources/mapping.js';

@@ -1,9 +1,12 @@
-import { clock, type LoopBudget, nextTurn, WaitList, type Waits } from '@pageferry/core';
-import type { LinuxCalls } from '@pageferry/linux';
-import { yieldProcessor } from './yield-processor.js';
-
-/** How often to look before offering the processor to others: that costs as much as many looks. */
-const LOOKS = 32;
+import {
+  clock,
+  type LoopBudget,
+  nextTurn,
+  SPINS_BETWEEN_YIELDS,
+  WaitList,
+  type Waits,
+} from '@pageferry/core';
+import { type LinuxCalls, yieldProcessor } from '@pageferry/linux';
 
 /** What {@link AdaptiveWaits} needs to know. */
 export interface AdaptiveWaitsSettings {
@@ -46,7 +49,8 @@ export class AdaptiveWaits implements Waits {
       this.#list.throwIfOver(signal);
       do {
         const before = this.#progress;
-        for (let look = 0; look < LOOKS && this.#progress === before; look++) if (ready()) return;
+        for (let look = 0; look < SPINS_BETWEEN_YIELDS && this.#progress === before; look++)
+          if (ready()) return;
         if (this.#progress !== before) {
           idleSince = clock.now();
           contended = false;

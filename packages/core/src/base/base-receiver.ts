@@ -12,20 +12,20 @@ import type {
   SpliceResult,
 } from '../contract/receiver.js';
 import type { WaitOptions } from '../contract/transport.js';
-import { asyncDispose } from '../dispose.js';
 import { isPageferryError, PageferryError, withBytesTransferred } from '../errors.js';
 import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { eachSecond } from '../waiting/each-second.js';
 import { type LoopBudget, nextTurn } from '../waiting/loop-budget.js';
 import { withEither } from '../waiting/on-abort.js';
 import { SerialQueue } from '../waiting/serial-queue.js';
+import { SPINS_AT_ONCE } from '../waiting/spin-policy.js';
 import type { Waits } from '../waiting/waits.js';
 import { BaseDelivery } from './base-delivery.js';
 import type { ByteQuota } from './byte-quota.js';
 import { checkIsOpen } from './check-is-open.js';
 import { DropReports } from './drop-reports.js';
 import type { InboundMessage, MoveTarget } from './hooks.js';
-import { LoopHold } from './loop-hold.js';
+import { LoopHolder } from './loop-holder.js';
 import { counted, inBytes } from './words.js';
 
 /** What every backend tells {@link BaseReceiver}, and the parts that it hands in. */
@@ -40,7 +40,7 @@ export interface BaseReceiverSettings {
   /** How much the caller may hold. */
   readonly quota: ByteQuota;
   /** See {@link BaseSenderSettings.spins}. */
-  readonly spins?: number;
+  readonly spins?: boolean;
   /** Has whatever is watched keep the event loop alive, or stop it. By default nothing is watched. */
   readonly keepAlive?: (on: boolean) => void;
 }
@@ -60,14 +60,16 @@ const USER_SPACE_COPIES: Readonly<Record<SpliceMethod, number>> = {
  * The receiving half of every backend: argument checks, lifecycle, the current message, delivery
  * accounting, order and waiting. A backend fills in the protected hooks.
  */
-export abstract class BaseReceiver<M extends InboundMessage> implements Receiver {
+export abstract class BaseReceiver<M extends InboundMessage>
+  extends LoopHolder
+  implements Receiver
+{
   readonly #capabilities: Capabilities;
   readonly #sender: string;
   readonly #budget: LoopBudget;
   readonly #waits: Waits;
   readonly #quota: ByteQuota;
   readonly #spins: number;
-  readonly #hold: LoopHold;
   readonly #drops = new DropReports('delivery', () => this.closed);
   readonly #receiving = new SerialQueue();
   /** Ends whatever waits for a destination. */
@@ -84,14 +86,14 @@ export abstract class BaseReceiver<M extends InboundMessage> implements Receiver
   #warnedOfDeliveries = false;
 
   protected constructor(settings: BaseReceiverSettings) {
-    const { capabilities, sender = 'the sender', budget, waits, quota, spins = 0 } = settings;
+    super('pageferry:Receiver', settings.keepAlive ?? (() => undefined));
+    const { capabilities, sender = 'the sender', budget, waits, quota, spins } = settings;
     this.#capabilities = capabilities;
     this.#sender = sender;
     this.#budget = budget;
     this.#waits = waits;
     this.#quota = quota;
-    this.#spins = spins;
-    this.#hold = new LoopHold('pageferry:Receiver', settings.keepAlive ?? (() => undefined));
+    this.#spins = spins ? SPINS_AT_ONCE : 0;
   }
 
   /**
@@ -235,23 +237,9 @@ export abstract class BaseReceiver<M extends InboundMessage> implements Receiver
   close(): Promise<void> {
     if (this.#closing === undefined) {
       this.#closing = this.#hangUp();
-      this.#hold.end();
+      this.doneWaiting();
     }
     return this.#closing;
-  }
-
-  ref(): this {
-    this.#hold.set(true);
-    return this;
-  }
-
-  unref(): this {
-    this.#hold.set(false);
-    return this;
-  }
-
-  async [asyncDispose](): Promise<void> {
-    await this.close();
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Delivery, undefined> {
@@ -372,7 +360,7 @@ export abstract class BaseReceiver<M extends InboundMessage> implements Receiver
 
   #sawEnd(): void {
     this.#ended = true;
-    this.#hold.end();
+    this.doneWaiting();
   }
 
   #inTurn<T>(

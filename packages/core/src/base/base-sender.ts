@@ -17,19 +17,19 @@ import type {
   SendOutcome,
 } from '../contract/sender.js';
 import type { WaitOptions } from '../contract/transport.js';
-import { asyncDispose } from '../dispose.js';
 import { PageferryError } from '../errors.js';
 import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { eachSecond } from '../waiting/each-second.js';
 import { type LoopBudget, nextTurn } from '../waiting/loop-budget.js';
 import { SerialQueue } from '../waiting/serial-queue.js';
+import { SPINS_AT_ONCE } from '../waiting/spin-policy.js';
 import type { Waits } from '../waiting/waits.js';
 import { BaseLoan } from './base-loan.js';
 import { ConnectionFailures } from './connection-failures.js';
 import { copyAtOnce, copyInPieces } from './copy.js';
 import { DropReports } from './drop-reports.js';
 import type { AcceptOutcome, LoanMemory, Outbox, SendMethod } from './hooks.js';
-import { LoopHold } from './loop-hold.js';
+import { LoopHolder } from './loop-holder.js';
 import { Presence } from './presence.js';
 import { counted, inBytes, whoIsBehind } from './words.js';
 
@@ -60,10 +60,10 @@ export interface BaseSenderSettings<M extends LoanMemory> {
   /** How payload leaves, for `Sender.stats`. */
   readonly method: SendMethod;
   /**
-   * How often to look again before a call gets into line to wait: for a transport where the other side can
-   * change the answer at any moment, in less time than it takes to wait. Default: 0.
+   * Whether to look again a few times before a call gets into line to wait: for a transport where the other
+   * side can change the answer at any moment, in less time than it takes to wait. See `SPINS_AT_ONCE`.
    */
-  readonly spins?: number;
+  readonly spins?: boolean;
   /** Has whatever is watched keep the event loop alive, or stop it. By default nothing is watched. */
   readonly keepAlive?: (on: boolean) => void;
 }
@@ -81,7 +81,7 @@ type Offered = AcceptOutcome | 'left';
  * A backend hands in its outbox, which answers what is possible now, and is asked again when something has
  * changed. What is left are the ends of a sender.
  */
-export abstract class BaseSender<M extends LoanMemory> implements Sender {
+export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implements Sender {
   readonly endpoint: string;
   readonly #capabilities: Capabilities;
   readonly #poolBytes: number | undefined;
@@ -94,7 +94,6 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   readonly #checkMayCome: (() => void) | undefined;
   readonly #method: SendMethod;
   readonly #spins: number;
-  readonly #hold: LoopHold;
   readonly #drops = new DropReports('loan', () => this.closed);
   readonly #borrowing = new SerialQueue();
   readonly #sending = new SerialQueue();
@@ -106,6 +105,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   #warnedOfLoans = false;
 
   protected constructor(settings: BaseSenderSettings<M>) {
+    super('pageferry:Sender', settings.keepAlive ?? (() => undefined));
     this.endpoint = settings.endpoint;
     const { capabilities, maxReceivers = capabilities.maxReceivers } = settings;
     this.#capabilities = capabilities;
@@ -119,8 +119,7 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     this.#failures = settings.failures ?? new ConnectionFailures();
     this.#checkMayCome = settings.checkMayCome;
     this.#method = settings.method;
-    this.#spins = settings.spins ?? 0;
-    this.#hold = new LoopHold('pageferry:Sender', settings.keepAlive ?? (() => undefined));
+    this.#spins = settings.spins ? SPINS_AT_ONCE : 0;
   }
 
   /** Tells receivers, behind everything that was accepted, that nothing more comes. May be done in `end`. */
@@ -231,19 +230,9 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
     if (this.#abandoning === undefined) {
       this.#presence.end();
       this.#abandoning = this.#end(false);
-      this.#hold.end();
+      this.doneWaiting();
     }
     return this.#abandoning;
-  }
-
-  ref(): this {
-    this.#hold.set(true);
-    return this;
-  }
-
-  unref(): this {
-    this.#hold.set(false);
-    return this;
   }
 
   on(event: ReceiverEvent, listener: (receiver: ReceiverInfo) => void): this {
@@ -254,10 +243,6 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
   off(event: ReceiverEvent, listener: (receiver: ReceiverInfo) => void): this {
     this.#presence.off(checkReceiverEvent(event), listener);
     return this;
-  }
-
-  async [asyncDispose](): Promise<void> {
-    await this.close();
   }
 
   stats(): SenderStats {
@@ -470,14 +455,14 @@ export abstract class BaseSender<M extends LoanMemory> implements Sender {
       throw error;
     }
     if (this.#abandoning !== undefined) return await this.#abandoning;
-    this.#hold.end();
+    this.doneWaiting();
     await this.#end(true);
   }
 
   async #end(inOrder: boolean): Promise<void> {
     // Before anything is freed: who waits must not look at it any more.
-    await this.end(inOrder);
     this.#waits.fail(new PageferryError('CLOSED', 'this sender is closed'));
+    await this.end(inOrder);
   }
 
   #hasLeft(): boolean {

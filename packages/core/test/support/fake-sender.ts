@@ -56,7 +56,12 @@ class FakeOutbox implements Outbox<LoanMemory> {
     }
     return this.outcome;
   }
-  settle(): void {}
+  /** True once it has let everything go. */
+  freed = false;
+
+  settle(): void {
+    if (this.freed) throw new Error('this outbox has let everything go');
+  }
   get hasLeft(): boolean {
     return this.left;
   }
@@ -118,5 +123,10 @@ export class FakeSender extends BaseSender<LoanMemory> {
 
   protected override async end(inOrder: boolean): Promise<void> {
     this.outbox.calls.push(inOrder ? 'finish' : 'abandon');
+    this.outbox.freed = true;
+    // Something is heard of a connection while it closes.
+    await null;
+    this.#waits.wake();
+    await null;
   }
 }

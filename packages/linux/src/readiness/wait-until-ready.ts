@@ -1,10 +1,11 @@
-import { clock, onAbort } from '@pageferry/core';
+import { onAbort } from '@pageferry/core';
 import { EBADF, POLLNVAL } from '../calls/constants.js';
 import { systemCallError } from '../calls/errors.js';
 import type { LinuxCalls } from '../calls/linux-calls.js';
 import type { DescriptorWatcher } from '../calls/watcher.js';
 import { OwnedFd } from '../resources/owned-fd.js';
 import { pollNow } from './poll-now.js';
+import { spin } from './spin.js';
 
 /**
  * Waits until `fd` is ready for `events`: looks again and again for a bounded time (poll(2)), then
@@ -27,12 +28,13 @@ export async function waitUntilReady(
   onWatch?: (watcher: DescriptorWatcher) => void,
 ): Promise<number> {
   if (signal?.aborted) throw signal.reason;
-  const started = clock.now();
-  do {
-    const revents = pollNow(calls, fd, events);
+  let revents = 0;
+  const isReady = (): boolean => {
+    revents = pollNow(calls, fd, events);
     if ((revents & POLLNVAL) !== 0) throw systemCallError('poll', -EBADF);
-    if (revents !== 0) return revents;
-  } while ((clock.now() - started) * 1000 < spinMicroseconds);
+    return revents !== 0;
+  };
+  if (spin(calls, isReady, spinMicroseconds / 1000)) return revents;
 
   const watched = OwnedFd.duplicateOf(calls, fd);
   try {

@@ -1,4 +1,4 @@
-import { dispose, PageferryError } from '@pageferry/core';
+import { ByteQuota, dispose, PageferryError } from '@pageferry/core';
 import {
   checkResult,
   EINVAL,
@@ -51,7 +51,7 @@ export class PayloadPool implements Disposable {
   #top = 0;
   /** Bytes of the slots in `#free`. */
   #freeBytes = 0;
-  #bytesOut = 0;
+  readonly #quota: ByteQuota;
   /** Where messages with memory of their own are written. */
   readonly #windows: Windows;
   /** Memory for one message that is being allocated, over several turns of the event loop. */
@@ -63,6 +63,7 @@ export class PayloadPool implements Disposable {
     const { calls, poolBytes, writable } = settings;
     this.#windows = new Windows(calls);
     this.#limit = alignUp(poolBytes, calls.pageSize());
+    this.#quota = new ByteQuota(this.#limit);
     this.#memory = new GrowingMemory(calls, 'pageferry-payload', this.#limit);
     this.#buffers = new SlotBuffers(this.#memory.mapping);
     // After this process's own mapping: from now on nobody else can map it writable.
@@ -83,7 +84,7 @@ export class PayloadPool implements Disposable {
 
   /** Bytes of slots that are lent out or under way. */
   get bytesOut(): number {
-    return this.#bytesOut;
+    return this.#quota.bytes;
   }
 
   /** The slot with this id, if there is one. */
@@ -109,13 +110,13 @@ export class PayloadPool implements Disposable {
    */
   take(byteLength: number, exhausted: () => boolean): Slot | 'growing' | undefined {
     const size = slotSize(byteLength);
-    if (this.#bytesOut > 0 && this.#bytesOut + size > this.#limit) return undefined;
+    if (!this.#quota.hasRoomFor(size)) return undefined;
     const found =
       size > this.#limit ? undefined : (this.#reuse(size) ?? this.#carve(size, exhausted));
     if (typeof found === 'string') return found;
     const slot = found ?? this.#takeOwn(byteLength, exhausted);
     if (typeof slot === 'string') return slot;
-    this.#bytesOut += slot.byteLength;
+    this.#quota.add(slot.byteLength);
     try {
       // Detached by a program, they have no length; taken away, they do not tell it.
       const isShown = !this.#settings.guard && byteLength > 0 && slot.bytes.length === byteLength;
@@ -129,7 +130,7 @@ export class PayloadPool implements Disposable {
 
   /** Takes a slot back that nobody holds any more. */
   giveBack(slot: Slot): void {
-    this.#bytesOut -= slot.byteLength;
+    this.#quota.remove(slot.byteLength);
     slot.sequence = -1;
     if (slot.own !== undefined) {
       slot.own.close();
@@ -161,7 +162,6 @@ export class PayloadPool implements Disposable {
     this.#memory.fd.close();
     this.#slots.length = 0;
     this.#free.clear();
-    this.#bytesOut = 0;
   }
 
   [dispose](): void {

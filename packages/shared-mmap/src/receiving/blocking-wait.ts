@@ -1,12 +1,6 @@
-import { type ReceiverConnection, yieldProcessor } from '@pageferry/connection';
+import type { ReceiverConnection } from '@pageferry/connection';
 import { clock } from '@pageferry/core';
-import { EINTR, type LinuxCalls, POLLIN, systemCallError } from '@pageferry/linux';
-
-/** How many looks fit between two looks at the clock: a microsecond or so. */
-const LOOKS = 64;
-
-/** For how long to look without offering the processor to others, in milliseconds. */
-const EAGER = 0.02;
+import { EINTR, type LinuxCalls, POLLIN, spin, systemCallError } from '@pageferry/linux';
 
 /**
  * For how long to sleep at a stretch, in milliseconds: who is in the kernel cannot be terminated. Back in
@@ -28,12 +22,7 @@ export function blockUntilNews(
 ): void {
   const hasNews = (): boolean =>
     connection.deliveries.known() !== 0 || connection.finished || connection.isCutOff;
-  const start = clock.now();
-  const spinEnd = Math.min(start + spinMicroseconds / 1000, deadline);
-  for (let now = start; now < spinEnd; now = clock.now()) {
-    for (let look = 0; look < LOOKS; look++) if (hasNews()) return;
-    if (now - start > EAGER && yieldProcessor(calls)) break;
-  }
+  if (spin(calls, hasNews, Math.min(spinMicroseconds / 1000, deadline - clock.now()))) return;
   connection.park();
   if (hasNews() || connection.checkPeer()) return;
   const { bell, socket } = connection.waitable;

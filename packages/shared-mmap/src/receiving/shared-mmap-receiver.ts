@@ -40,9 +40,6 @@ import { MessageMemories } from './message-memories.js';
 import { PayloadView } from './payload-view.js';
 import type { SharedMmapReceiver as Contract, SharedMmapReceiverStats } from './receiver.js';
 
-/** How often to look before waiting: up to ten microseconds' worth. */
-const SPINS = 512;
-
 /** The receiving side of the shared-memory transport. */
 export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements Contract {
   readonly #calls: LinuxCalls;
@@ -70,7 +67,7 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
       budget,
       waits,
       quota: new ByteQuota(maxBorrowedBytes, maxBorrowed),
-      spins: spinMicroseconds === 0 ? 0 : SPINS,
+      spins: spinMicroseconds > 0,
       keepAlive: (on) => connection.keepAlive(on),
     });
     this.#calls = calls;

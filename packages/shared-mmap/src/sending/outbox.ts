@@ -1,11 +1,5 @@
-import type { AdaptiveWaits } from '@pageferry/connection';
-import type {
-  AcceptOutcome,
-  ConnectionFailures,
-  Outbox as Contract,
-  LoopBudget,
-  Presence,
-} from '@pageferry/core';
+import type { AdaptiveWaits, SenderParts } from '@pageferry/connection';
+import type { AcceptOutcome, Outbox as Contract } from '@pageferry/core';
 import type { LinuxCalls, OwnedFd } from '@pageferry/linux';
 import type { PayloadPool } from '../memory/payload-pool.js';
 import type { Slot } from '../memory/slot.js';
@@ -26,13 +20,9 @@ const LARGE_BYTES = 1024 * 1024;
 const MAX_LARGE_LOANS = 4;
 
 /** What an {@link Outbox} needs. It takes the pool over. */
-export interface OutboxSettings {
+export interface OutboxSettings extends SenderParts {
   readonly calls: LinuxCalls;
   readonly pool: PayloadPool;
-  readonly budget: LoopBudget;
-  readonly waits: AdaptiveWaits;
-  readonly presence: Presence;
-  readonly failures: ConnectionFailures;
   /** How many messages to keep for receivers that join later. */
   readonly history: number;
 }

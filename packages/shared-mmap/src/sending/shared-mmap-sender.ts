@@ -1,5 +1,5 @@
 import {
-  AdaptiveWaits,
+  createSenderParts,
   Endpoint,
   establish,
   Listener,
@@ -8,12 +8,10 @@ import {
 } from '@pageferry/connection';
 import {
   BaseSender,
-  ConnectionFailures,
   LoopBudget,
   nextTurn,
   PageferryError,
   type PeerCredentials,
-  Presence,
 } from '@pageferry/core';
 import type { LinuxCalls, UnixSocket } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
@@ -27,9 +25,6 @@ import { DeliveryProducer } from '../queue/delivery-queue.js';
 import { Outbox } from './outbox.js';
 import type { SharedMmapReceiverInfo } from './receiver-info.js';
 import { Subscriber } from './subscriber.js';
-
-/** How often to look before waiting: up to ten microseconds' worth. */
-const SPINS = 128;
 
 /** The sending side of the shared-memory transport: publishes to everybody who connects to an endpoint. */
 export class SharedMmapSender extends BaseSender<Slot> {
@@ -46,32 +41,17 @@ export class SharedMmapSender extends BaseSender<Slot> {
     pool: PayloadPool,
   ) {
     const { spinMicroseconds, history, maxReceivers } = settings;
-    const budget = new LoopBudget(spinMicroseconds);
-    const failures = new ConnectionFailures();
-    const presence = new Presence();
-    const arm = (): void => outbox.park();
-    const waits = new AdaptiveWaits({ calls, budget, spinMicroseconds, arm });
-    const outbox: Outbox = new Outbox({
-      calls,
-      pool,
-      budget,
-      waits,
-      presence,
-      failures,
-      history,
-    });
+    const parts = createSenderParts(calls, spinMicroseconds, () => outbox.park());
+    const outbox: Outbox = new Outbox({ ...parts, calls, pool, history });
     let listener: Listener | undefined;
     super({
       ...settings,
+      ...parts,
       capabilities,
-      budget,
-      waits,
-      presence,
-      failures,
       outbox,
       checkMayCome: () => listener?.checkMayCome(),
       method: { method: 'shared-memory' },
-      spins: spinMicroseconds === 0 ? 0 : SPINS,
+      spins: spinMicroseconds > 0,
       keepAlive: (on) => {
         listener?.keepAlive(on);
         outbox.keepAlive(on);
@@ -84,7 +64,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
       mechanism: MECHANISM,
       hasRoom: () => !this.closed && outbox.hasRoom(maxReceivers),
       admit: (...receiver) => this.#admit(...receiver),
-      onOver: () => waits.wake(),
+      onOver: () => parts.waits.wake(),
     });
     this.#listener = listener;
   }

@@ -6,6 +6,7 @@ import {
   type LoanMemory,
   type Presence,
   type ReceiverInfo,
+  SubscriberSet,
   type Waits,
 } from '@pageferry/core';
 import { BufferPool } from '../memory/buffer-pool.js';
@@ -30,16 +31,14 @@ export class Outbox implements Contract<BufferLoan> {
   readonly #pool: BufferPool;
   readonly #quota: ByteQuota;
   readonly #waits: Waits;
-  readonly #presence: Presence;
-  readonly #subscribers = new Set<Subscriber>();
-  #keepsAlive = true;
+  readonly #subscribers: SubscriberSet<Subscriber>;
   #nextSequence = 0;
 
   constructor(poolBytes: number, waits: Waits, presence: Presence) {
     this.#pool = new BufferPool(poolBytes);
     this.#quota = new ByteQuota(poolBytes);
     this.#waits = waits;
-    this.#presence = presence;
+    this.#subscribers = new SubscriberSet(presence);
   }
 
   /** Bytes that are lent or held by somebody. */
@@ -94,17 +93,15 @@ export class Outbox implements Contract<BufferLoan> {
   }
 
   get hasLeft(): boolean {
-    for (const subscriber of this.#subscribers) if (!subscriber.empty) return false;
-    return true;
+    return this.#subscribers.hasLeft;
   }
 
   get isIdle(): boolean {
-    for (const subscriber of this.#subscribers) if (!subscriber.idle) return false;
-    return true;
+    return this.#subscribers.isIdle;
   }
 
   list(): readonly ReceiverInfo[] {
-    return Array.from(this.#subscribers, (subscriber) => subscriber.info());
+    return this.#subscribers.list();
   }
 
   count(): number {
@@ -113,22 +110,17 @@ export class Outbox implements Contract<BufferLoan> {
 
   /** Whether the connections keep the event loop alive. They do until this is called. */
   keepAlive(on: boolean): void {
-    this.#keepsAlive = on;
-    for (const subscriber of this.#subscribers) subscriber.keepAlive(on);
+    this.#subscribers.keepAlive(on);
   }
 
   /** Serves a receiver from now on. */
   add(subscriber: Subscriber): void {
-    subscriber.keepAlive(this.#keepsAlive);
     this.#subscribers.add(subscriber);
-    this.#presence.tell('join', () => subscriber.info());
   }
 
   /** A receiver is gone. */
   remove(subscriber: Subscriber): void {
-    if (this.#subscribers.delete(subscriber)) {
-      this.#presence.tell('leave', () => subscriber.info());
-    }
+    this.#subscribers.delete(subscriber);
     this.#waits.wake();
   }
 

@@ -1,4 +1,4 @@
-import { dispose, PageferryError } from '@pageferry/core';
+import { ByteQuota, dispose, PageferryError } from '@pageferry/core';
 import {
   type LinuxCalls,
   MADV_DONTNEED,
@@ -87,14 +87,13 @@ class PooledSlot implements Slot {
  */
 export class PagePool implements Disposable {
   readonly #calls: LinuxCalls;
-  readonly #limit: number;
+  readonly #quota: ByteQuota;
   readonly #kept: number;
   readonly #pageSize: number;
   readonly #free = new Map<number, PooledSlot[]>();
   readonly #regions = new Set<Region>();
   /** Regions whose pages were given back, and that nobody needs at present. The oldest come first. */
   readonly #emptied = new Set<Region>();
-  #bytesOut = 0;
   #bytesMapped = 0;
   #closed = false;
 
@@ -104,14 +103,14 @@ export class PagePool implements Disposable {
    */
   constructor(calls: LinuxCalls, limit: number, kept = limit) {
     this.#calls = calls;
-    this.#limit = limit;
+    this.#quota = new ByteQuota(limit);
     this.#kept = Math.max(kept, REGION_BYTES);
     this.#pageSize = calls.pageSize();
   }
 
   /** Bytes that are lent out, as slots. */
   get bytesOut(): number {
-    return this.#bytesOut;
+    return this.#quota.bytes;
   }
 
   /**
@@ -127,7 +126,7 @@ export class PagePool implements Disposable {
     const slot = this.#free.get(size)?.pop() ?? this.#map(size);
     slot.region.lent++;
     this.#makeResident(slot.region);
-    this.#bytesOut += size;
+    this.#quota.add(size);
     try {
       slot.resize(byteLength);
       return slot;
@@ -139,8 +138,7 @@ export class PagePool implements Disposable {
 
   /** Whether a slot for so many bytes can be taken now. */
   hasRoomFor(byteLength: number): boolean {
-    if (byteLength === 0 || this.#bytesOut === 0) return true;
-    return this.#bytesOut + this.slotSize(byteLength) <= this.#limit;
+    return byteLength === 0 || this.#quota.hasRoomFor(this.slotSize(byteLength));
   }
 
   /** Takes a slot back. If its pages may still be referenced, they are replaced by fresh ones. */
@@ -148,7 +146,7 @@ export class PagePool implements Disposable {
     if (slot.byteLength === 0 || this.#closed) return;
     const pooled = slot as PooledSlot;
     pooled.region.lent--;
-    this.#bytesOut -= pooled.byteLength;
+    this.#quota.remove(pooled.byteLength);
     // Where the pages cannot be replaced, the slot is not lent again: they may be somebody's message.
     if (pooled.referenced && !this.#replacePages(pooled)) return;
     const free = this.#free.get(pooled.byteLength);
@@ -168,7 +166,6 @@ export class PagePool implements Disposable {
     this.#regions.clear();
     this.#emptied.clear();
     this.#free.clear();
-    this.#bytesOut = 0;
     this.#bytesMapped = 0;
   }
 

@@ -1,11 +1,4 @@
-import {
-  asyncDispose,
-  eachSecond,
-  LoopBudget,
-  LoopHold,
-  nextTurn,
-  PageferryError,
-} from '@pageferry/core';
+import { eachSecond, LoopBudget, LoopHolder, nextTurn, PageferryError } from '@pageferry/core';
 import type { LinuxCalls } from '@pageferry/linux';
 import { PagePool } from '../memory/page-pool.js';
 import type { PipeEndSettings } from './options.js';
@@ -18,32 +11,30 @@ export interface SelfHeld {
 }
 
 /** What a writer and a reader of a pipe have in common: memory, waiting, and an end of their own. */
-export abstract class PipeEnd implements AsyncDisposable {
+export abstract class PipeEnd extends LoopHolder {
   protected readonly calls: LinuxCalls;
   /** Watches how long this end holds the event loop. */
   protected readonly budget: LoopBudget;
   protected readonly pool: PagePool;
   /** Owns the descriptor, and waits for it. */
   protected readonly readiness: ReadinessWaits;
-  readonly #hold: LoopHold;
   #over: PageferryError | undefined;
   #warned = false;
 
   /** @param name what tools show. */
   protected constructor(calls: LinuxCalls, name: string, settings: PipeEndSettings) {
+    super(name, (on) => readiness.keepAlive(on));
     this.calls = calls;
     this.budget = new LoopBudget(settings.spinMicroseconds);
     this.pool = new PagePool(calls, settings.poolBytes);
-    this.readiness = new ReadinessWaits({
+    const readiness = new ReadinessWaits({
       ...settings,
       calls,
       events: () => this.awaitedEvents(),
       budget: this.budget,
     });
-    this.#hold = new LoopHold(name, (on) => this.readiness.keepAlive(on));
+    this.readiness = readiness;
   }
-
-  abstract close(): Promise<void>;
 
   /** The events of poll(2) that can end a wait; 0 while only this program can. */
   protected abstract awaitedEvents(): number;
@@ -53,31 +44,12 @@ export abstract class PipeEnd implements AsyncDisposable {
     return this.#over !== undefined;
   }
 
-  ref(): this {
-    this.#hold.set(true);
-    return this;
-  }
-
-  unref(): this {
-    this.#hold.set(false);
-    return this;
-  }
-
-  async [asyncDispose](): Promise<void> {
-    await this.close();
-  }
-
   /** Has all that waits, and every later call, throw `error`. The first one counts. */
   protected markOver(error: PageferryError): void {
     if (this.#over !== undefined) return;
     this.#over = error;
     this.doneWaiting();
     this.readiness.waits.fail(error);
-  }
-
-  /** Nothing will be waited for any more. */
-  protected doneWaiting(): void {
-    this.#hold.end();
   }
 
   /** @throws `CLOSED`, or why else this end is over. */

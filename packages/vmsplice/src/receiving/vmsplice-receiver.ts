@@ -6,16 +6,16 @@ import {
   type ReceiverConnection,
   type ReceiverTerms,
   wrongDescriptors,
-  yieldProcessor,
 } from '@pageferry/connection';
 import {
   BaseReceiver,
   ByteQuota,
   LoopBudget,
   type MoveTarget,
+  SPINS_BETWEEN_YIELDS,
   type SpliceMethod,
 } from '@pageferry/core';
-import type { LinuxCalls, OwnedFd, UnixSocket } from '@pageferry/linux';
+import { type LinuxCalls, type OwnedFd, type UnixSocket, yieldProcessor } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
 import { SENDER_WORDS } from '../layout.js';
 import { PagePool } from '../memory/page-pool.js';
@@ -27,9 +27,6 @@ import { Mover } from './mover.js';
 import { isReadEnd, withOwnFlags } from './passed-pipe.js';
 import { PayloadPipe } from './payload-pipe.js';
 import { RouteMemory } from './route.js';
-
-/** How often to look for a piece before offering the processor to others. */
-const SPINS = 32;
 
 const TERMS: ReceiverTerms = { ...PLAIN_RECEIVER, senderCounters: [SENDER_WORDS.bytesProduced] };
 
@@ -179,7 +176,7 @@ export class VmspliceReceiver extends BaseReceiver<InboundMessage> {
   /** Bytes of a message that can be taken; 0 if none came while polling was allowed. */
   #nextPiece(message: InboundMessage): number {
     do {
-      for (let spin = 0; spin < SPINS; spin++) {
+      for (let spin = 0; spin < SPINS_BETWEEN_YIELDS; spin++) {
         const available = message.available();
         if (available > 0) return available;
       }

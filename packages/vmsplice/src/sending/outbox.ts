@@ -1,24 +1,20 @@
-import type { AdaptiveWaits } from '@pageferry/connection';
+import type { AdaptiveWaits, SenderParts } from '@pageferry/connection';
 import {
   type AcceptOutcome,
   type ConnectionFailures,
   type Outbox as Contract,
   clock,
   type LoopBudget,
-  type Presence,
   type ReceiverInfo,
+  SubscriberSet,
 } from '@pageferry/core';
 import type { PagePool, Slot } from '../memory/page-pool.js';
 import type { OutgoingMessage } from './message.js';
 import type { Subscriber } from './subscriber.js';
 
 /** What an {@link Outbox} needs. It takes the pool over. */
-export interface OutboxSettings {
+export interface OutboxSettings extends SenderParts {
   readonly pool: PagePool;
-  readonly budget: LoopBudget;
-  readonly waits: AdaptiveWaits;
-  readonly presence: Presence;
-  readonly failures: ConnectionFailures;
 }
 
 /**
@@ -29,12 +25,10 @@ export class Outbox implements Contract<Slot> {
   readonly #pool: PagePool;
   readonly #budget: LoopBudget;
   readonly #waits: AdaptiveWaits;
-  readonly #presence: Presence;
   readonly #failures: ConnectionFailures;
-  readonly #subscribers = new Set<Subscriber>();
+  readonly #subscribers: SubscriberSet<Subscriber>;
   readonly #exhausted: () => boolean;
   #sequence = 0;
-  #keepsAlive = true;
   #closed = false;
   #backgroundScheduled = false;
 
@@ -42,7 +36,7 @@ export class Outbox implements Contract<Slot> {
     this.#pool = pool;
     this.#budget = budget;
     this.#waits = waits;
-    this.#presence = presence;
+    this.#subscribers = new SubscriberSet(presence);
     this.#failures = failures;
     this.#exhausted = () => budget.exhausted();
   }
@@ -97,17 +91,15 @@ export class Outbox implements Contract<Slot> {
   }
 
   get hasLeft(): boolean {
-    for (const subscriber of this.#subscribers) if (!subscriber.empty) return false;
-    return true;
+    return this.#subscribers.hasLeft;
   }
 
   get isIdle(): boolean {
-    for (const subscriber of this.#subscribers) if (!subscriber.idle) return false;
-    return true;
+    return this.#subscribers.isIdle;
   }
 
   list(): readonly ReceiverInfo[] {
-    return Array.from(this.#subscribers, (subscriber) => subscriber.info());
+    return this.#subscribers.list();
   }
 
   count(): number {
@@ -117,8 +109,7 @@ export class Outbox implements Contract<Slot> {
 
   /** Whether the connections keep the event loop alive. They do until this is called. */
   keepAlive(on: boolean): void {
-    this.#keepsAlive = on;
-    for (const subscriber of this.#subscribers) subscriber.keepAlive(on);
+    this.#subscribers.keepAlive(on);
   }
 
   /** Has every receiver wake this side when there is something to do. */
@@ -129,9 +120,7 @@ export class Outbox implements Contract<Slot> {
 
   /** Serves a receiver from now on. */
   add(subscriber: Subscriber): void {
-    subscriber.keepAlive(this.#keepsAlive);
     this.#subscribers.add(subscriber);
-    this.#presence.tell('join', () => subscriber.info());
     this.#waits.wake();
   }
 
@@ -203,7 +192,6 @@ export class Outbox implements Contract<Slot> {
 
   #drop(subscriber: Subscriber): void {
     this.#subscribers.delete(subscriber);
-    this.#presence.tell('leave', () => subscriber.info());
     subscriber.close();
     if (subscriber.failure !== undefined) this.#failures.add(subscriber.failure);
     this.#waits.moved();

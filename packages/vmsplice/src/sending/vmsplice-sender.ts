@@ -1,5 +1,5 @@
 import {
-  AdaptiveWaits,
+  createSenderParts,
   Endpoint,
   establish,
   Listener,
@@ -7,14 +7,7 @@ import {
   type SenderTerms,
   type WelcomeSender,
 } from '@pageferry/connection';
-import {
-  BaseSender,
-  ConnectionFailures,
-  LoopBudget,
-  PageferryError,
-  type PeerCredentials,
-  Presence,
-} from '@pageferry/core';
+import { BaseSender, PageferryError, type PeerCredentials } from '@pageferry/core';
 import { createGrownPipe, type LinuxCalls, type UnixSocket } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
 import { RECEIVER_WORDS } from '../layout.js';
@@ -40,21 +33,13 @@ export class VmspliceSender extends BaseSender<Slot> {
   private constructor(calls: LinuxCalls, settings: SenderSettings, endpoint: Endpoint) {
     const { spinMicroseconds, poolBytes, maxReceivers } = settings;
     const outlet = chooseOutlet(calls);
-    const budget = new LoopBudget(spinMicroseconds);
-    const failures = new ConnectionFailures();
-    const presence = new Presence();
-    const pool = new PagePool(calls, poolBytes);
-    const arm = (): void => outbox.park();
-    const waits = new AdaptiveWaits({ calls, budget, spinMicroseconds, arm });
-    const outbox: Outbox = new Outbox({ pool, budget, waits, presence, failures });
+    const parts = createSenderParts(calls, spinMicroseconds, () => outbox.park());
+    const outbox: Outbox = new Outbox({ ...parts, pool: new PagePool(calls, poolBytes) });
     let listener: Listener | undefined;
     super({
       ...settings,
+      ...parts,
       capabilities,
-      budget,
-      waits,
-      presence,
-      failures,
       outbox,
       checkMayCome: () => listener?.checkMayCome(),
       method: sendMethodOf(outlet),
@@ -72,7 +57,7 @@ export class VmspliceSender extends BaseSender<Slot> {
       mechanism: MECHANISM,
       hasRoom: () => !this.closed && outbox.count() < maxReceivers,
       admit: (socket, welcome, _, credentials) => this.#admit(socket, welcome, credentials),
-      onOver: () => waits.wake(),
+      onOver: () => parts.waits.wake(),
     });
     this.#listener = listener;
   }
