@@ -13,7 +13,7 @@ export { BaseDelivery, type DeliveryOwner } from './base/base-delivery.js';
 export { BaseLoan, type LoanOwner } from './base/base-loan.js';
 export { BaseReceiver, type BaseReceiverSettings } from './base/base-receiver.js';
 export { BaseSender, type BaseSenderSettings } from './base/base-sender.js';
-export { ByteQuota } from './base/byte-quota.js';
+export { ByteQuota, OccupancyQuota } from './base/byte-quota.js';
 export { ConnectionFailures } from './base/connection-failures.js';
 export { copyInPieces } from './base/copy.js';
 export { bytesDetached } from './base/detached.js';

@@ -5,24 +5,13 @@
 export class ByteQuota {
   readonly #maxBytes: number;
   readonly #maxCount: number;
-  readonly #sizeOf: ((byteLength: number) => number) | undefined;
   #bytes = 0;
   #count = 0;
-  /** What the pieces that are out take up, in bytes. */
-  #occupied = 0;
 
-  /**
-   * @param maxCount how many pieces may be out. Default: any number.
-   * @param sizeOf what a piece of so many bytes takes up. Default: just as many.
-   */
-  constructor(
-    maxBytes: number,
-    maxCount: number = Number.POSITIVE_INFINITY,
-    sizeOf?: (byteLength: number) => number,
-  ) {
+  /** @param maxCount how many pieces may be out. Default: any number. */
+  constructor(maxBytes: number, maxCount: number = Number.POSITIVE_INFINITY) {
     this.#maxBytes = maxBytes;
     this.#maxCount = maxCount;
-    this.#sizeOf = sizeOf;
   }
 
   /** Bytes that are out. */
@@ -42,24 +31,45 @@ export class ByteQuota {
 
   /** Whether there is room for a piece of so many bytes, however many pieces are out. See {@link isFull}. */
   hasRoomFor(byteLength: number): boolean {
-    return this.#occupied === 0 || this.#occupied + this.#size(byteLength) <= this.#maxBytes;
+    return this.#bytes === 0 || this.#bytes + byteLength <= this.#maxBytes;
   }
 
   /** A piece goes out. */
   add(byteLength: number): void {
     this.#bytes += byteLength;
-    this.#occupied += this.#size(byteLength);
     this.#count++;
   }
 
   /** A piece comes back. */
   remove(byteLength: number): void {
     this.#bytes -= byteLength;
-    this.#occupied -= this.#size(byteLength);
     this.#count--;
   }
+}
 
-  #size(byteLength: number): number {
-    return this.#sizeOf === undefined ? byteLength : this.#sizeOf(byteLength);
+/** As {@link ByteQuota}, where a piece takes up more than its bytes: whole pages, say. */
+export class OccupancyQuota extends ByteQuota {
+  readonly #occupied: ByteQuota;
+  readonly #sizeOf: (byteLength: number) => number;
+
+  /** @param sizeOf what a piece of so many bytes takes up. */
+  constructor(maxBytes: number, sizeOf: (byteLength: number) => number) {
+    super(maxBytes);
+    this.#occupied = new ByteQuota(maxBytes);
+    this.#sizeOf = sizeOf;
+  }
+
+  override hasRoomFor(byteLength: number): boolean {
+    return this.#occupied.hasRoomFor(this.#sizeOf(byteLength));
+  }
+
+  override add(byteLength: number): void {
+    super.add(byteLength);
+    this.#occupied.add(this.#sizeOf(byteLength));
+  }
+
+  override remove(byteLength: number): void {
+    super.remove(byteLength);
+    this.#occupied.remove(this.#sizeOf(byteLength));
   }
 }

@@ -9,9 +9,9 @@ import {
 } from '@pageferry/connection';
 import {
   BaseReceiver,
-  ByteQuota,
   LoopBudget,
   type MoveTarget,
+  OccupancyQuota,
   SPINS_BETWEEN_YIELDS,
   type SpliceMethod,
 } from '@pageferry/core';
@@ -59,7 +59,7 @@ export class VmspliceReceiver extends BaseReceiver<InboundMessage> {
       sender: connection.nameSender(settings.endpoint),
       budget,
       waits,
-      quota: new ByteQuota(maxBorrowedBytes, undefined, sizeOf),
+      quota: new OccupancyQuota(maxBorrowedBytes, sizeOf),
       keepAlive: (on) => connection.keepAlive(on),
     });
     this.#calls = calls;
