@@ -10,6 +10,7 @@ export * from './control/layout.js';
 export * from './control/queue.js';
 export type { SideRecord } from './control/side-record.js';
 export type { ConnectionEvents, ConnectionParts, RecordHandler } from './ends/connection.js';
+export * from './ends/linux-sender.js';
 export {
   PLAIN_RECEIVER,
   ReceiverConnection,
@@ -23,6 +24,5 @@ export { Endpoint } from './rendezvous/endpoint.js';
 export { openSocketPair, type SocketPair } from './rendezvous/inherited.js';
 export { Listener, type ListenerSettings, type WelcomeSender } from './rendezvous/listener.js';
 export * from './sender-errors.js';
-export { createSenderParts, type SenderParts } from './sender-parts.js';
 export * from './waiting/adaptive-waits.js';
 export * from './waiting/doorbell.js';

@@ -2,17 +2,11 @@ import {
   createSenderParts,
   Endpoint,
   establish,
-  Listener,
+  LinuxSender,
   type SenderTerms,
   type WelcomeSender,
 } from '@pageferry/connection';
-import {
-  BaseSender,
-  LoopBudget,
-  nextTurn,
-  PageferryError,
-  type PeerCredentials,
-} from '@pageferry/core';
+import { LoopBudget, nextTurn, PageferryError, type PeerCredentials } from '@pageferry/core';
 import type { LinuxCalls, UnixSocket } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
 import { RECEIVER_WORDS } from '../layout.js';
@@ -27,46 +21,28 @@ import type { SharedMmapReceiverInfo } from './receiver-info.js';
 import { Subscriber } from './subscriber.js';
 
 /** The sending side of the shared-memory transport: publishes to everybody who connects to an endpoint. */
-export class SharedMmapSender extends BaseSender<Slot> {
-  readonly #calls: LinuxCalls;
-  readonly #endpoint: Endpoint;
-  readonly #listener: Listener;
-  readonly #outbox: Outbox;
-  #nextId = 0;
-
+export class SharedMmapSender extends LinuxSender<Slot, Outbox> {
   private constructor(
     calls: LinuxCalls,
     settings: SenderSettings,
-    endpoint: Endpoint,
+    bound: Endpoint,
     pool: PayloadPool,
   ) {
     const { spinMicroseconds, history, maxReceivers } = settings;
     const parts = createSenderParts(calls, spinMicroseconds, () => outbox.park());
     const outbox: Outbox = new Outbox({ ...parts, calls, pool, history });
-    let listener: Listener | undefined;
     super({
       ...settings,
       ...parts,
+      calls,
+      bound,
       capabilities,
+      mechanism: MECHANISM,
       outbox,
-      checkMayCome: () => listener?.checkMayCome(),
+      hasRoom: () => outbox.hasRoom(maxReceivers),
       method: { method: 'shared-memory' },
       spins: spinMicroseconds > 0,
-      keepAlive: (on) => {
-        listener?.keepAlive(on);
-        outbox.keepAlive(on);
-      },
     });
-    this.#calls = calls;
-    this.#endpoint = endpoint;
-    this.#outbox = outbox;
-    listener = new Listener(calls, endpoint, {
-      mechanism: MECHANISM,
-      hasRoom: () => !this.closed && outbox.hasRoom(maxReceivers),
-      admit: (...receiver) => this.#admit(...receiver),
-      onOver: () => parts.waits.wake(),
-    });
-    this.#listener = listener;
   }
 
   /**
@@ -95,21 +71,14 @@ export class SharedMmapSender extends BaseSender<Slot> {
     return super.receivers as readonly SharedMmapReceiverInfo[];
   }
 
-  protected override async end(inOrder: boolean): Promise<void> {
-    if (inOrder) this.#outbox.finish();
-    this.#listener.close();
-    this.#endpoint.close();
-    this.#outbox.close();
-  }
-
-  #admit(
+  protected override admit(
+    id: number,
     socket: UnixSocket,
     welcome: WelcomeSender,
     hello: Uint32Array,
     credentials: PeerCredentials | undefined,
   ): void {
-    const calls = this.#calls;
-    const outbox = this.#outbox;
+    const { calls, outbox } = this;
     const policy = policyOf(hello[HELLO.policy]);
     const terms: SenderTerms<DeliveryProducer | ClaimableProducer> =
       policy === 'wait' ? MUST_NOT_MISS : MAY_MISS;
@@ -121,7 +90,7 @@ export class SharedMmapSender extends BaseSender<Slot> {
     );
     try {
       const subscriber = new Subscriber({
-        id: this.#nextId++,
+        id,
         index: outbox.freeIndex(),
         credentials,
         connection,

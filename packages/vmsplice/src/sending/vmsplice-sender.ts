@@ -2,12 +2,12 @@ import {
   createSenderParts,
   Endpoint,
   establish,
-  Listener,
+  LinuxSender,
   PLAIN_SENDER,
   type SenderTerms,
   type WelcomeSender,
 } from '@pageferry/connection';
-import { BaseSender, PageferryError, type PeerCredentials } from '@pageferry/core';
+import { PageferryError, type PeerCredentials } from '@pageferry/core';
 import { createGrownPipe, type LinuxCalls, type UnixSocket } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
 import { RECEIVER_WORDS } from '../layout.js';
@@ -21,45 +21,28 @@ import { Subscriber } from './subscriber.js';
 const TERMS: SenderTerms = { ...PLAIN_SENDER, receiverCounters: [RECEIVER_WORDS.bytesConsumed] };
 
 /** The sending side of the pipe transport: publishes to everybody who connects to an endpoint. */
-export class VmspliceSender extends BaseSender<Slot> {
-  readonly #calls: LinuxCalls;
+export class VmspliceSender extends LinuxSender<Slot, Outbox> {
   readonly #settings: SenderSettings;
-  readonly #endpoint: Endpoint;
-  readonly #listener: Listener;
   readonly #outlet: Outlet;
-  readonly #outbox: Outbox;
-  #nextId = 0;
 
-  private constructor(calls: LinuxCalls, settings: SenderSettings, endpoint: Endpoint) {
+  private constructor(calls: LinuxCalls, settings: SenderSettings, bound: Endpoint) {
     const { spinMicroseconds, poolBytes, maxReceivers } = settings;
     const outlet = chooseOutlet(calls);
     const parts = createSenderParts(calls, spinMicroseconds, () => outbox.park());
     const outbox: Outbox = new Outbox({ ...parts, pool: new PagePool(calls, poolBytes) });
-    let listener: Listener | undefined;
     super({
       ...settings,
       ...parts,
+      calls,
+      bound,
       capabilities,
-      outbox,
-      checkMayCome: () => listener?.checkMayCome(),
-      method: sendMethodOf(outlet),
-      keepAlive: (on) => {
-        listener?.keepAlive(on);
-        outbox.keepAlive(on);
-      },
-    });
-    this.#calls = calls;
-    this.#settings = settings;
-    this.#endpoint = endpoint;
-    this.#outlet = outlet;
-    this.#outbox = outbox;
-    listener = new Listener(calls, endpoint, {
       mechanism: MECHANISM,
-      hasRoom: () => !this.closed && outbox.count() < maxReceivers,
-      admit: (socket, welcome, _, credentials) => this.#admit(socket, welcome, credentials),
-      onOver: () => parts.waits.wake(),
+      outbox,
+      hasRoom: () => outbox.count() < maxReceivers,
+      method: sendMethodOf(outlet),
     });
-    this.#listener = listener;
+    this.#settings = settings;
+    this.#outlet = outlet;
   }
 
   /**
@@ -77,19 +60,14 @@ export class VmspliceSender extends BaseSender<Slot> {
     }
   }
 
-  protected override async end(inOrder: boolean): Promise<void> {
-    if (inOrder) this.#outbox.finish();
-    this.#listener.close();
-    this.#endpoint.close();
-    this.#outbox.close();
-  }
-
-  #admit(
+  protected override admit(
+    id: number,
     socket: UnixSocket,
     welcome: WelcomeSender,
+    _hello: Uint32Array,
     credentials: PeerCredentials | undefined,
   ): void {
-    const calls = this.#calls;
+    const { calls, outbox } = this;
     const { connection, descriptors, passed, abandon } = establish(
       calls,
       socket,
@@ -101,21 +79,21 @@ export class VmspliceSender extends BaseSender<Slot> {
       pipe = createGrownPipe(calls, this.#settings.pipeBytes);
       const { readEnd } = pipe;
       const subscriber = new Subscriber({
-        id: this.#nextId++,
+        id,
         credentials,
         connection,
         pipe,
         outlet: this.#outlet,
         pageSize: calls.pageSize(),
-        onReturn: (message, referenced) => this.#outbox.takeBack(message, referenced),
+        onReturn: (message, referenced) => outbox.takeBack(message, referenced),
       });
-      const onRing = (): void => this.#outbox.onRing();
+      const onRing = (): void => outbox.onRing();
       connection.watch(calls, { onRing, onHangUp: onRing });
       connection.watchProcess(calls, credentials?.pid);
       if (!welcome([...descriptors, readEnd])) {
         throw new PageferryError('PEER_DIED', 'the receiver left during the handshake');
       }
-      this.#outbox.add(subscriber);
+      outbox.add(subscriber);
     } catch (error) {
       abandon();
       pipe?.writeEnd.close();
