@@ -104,7 +104,7 @@ export class PipeSource {
       const route = this.#routes.routeTo(move.fd, move.destination);
       // What is in user memory can only be written, and chunks of any length do not suit direct I/O.
       const copies = this.hasRest || route.kind === 'read-write' || route.alignment > 1;
-      return copies ? await this.#copy(move, route) : await this.#splice(move, route);
+      return copies ? await this.#copy(move) : await this.#splice(move, route);
     } catch (error) {
       throw withBytesTransferred(error, this.#bytesTaken - before);
     }
@@ -153,14 +153,14 @@ export class PipeSource {
     return Math.min(maxBytes, this.#teed);
   }
 
-  async #copy(move: PipeMove, route: Route): Promise<PipeSpliceResult | undefined> {
-    const { teeFd, signal } = move;
+  async #copy(move: PipeMove): Promise<PipeSpliceResult | undefined> {
+    const { fd, teeFd, signal } = move;
     const rest = this.#rest ?? (await this.#fill(move));
     if (rest === undefined) return undefined;
     const byteLength = Math.min(move.maxBytes, rest.end - rest.start);
     const end = rest.start + byteLength;
     if (teeFd !== undefined) await this.#teeRest(rest, end, teeFd, signal);
-    const writer = new DestinationWriter(this.#writing, route.destination);
+    const writer = this.#writerTo(fd);
     const { inner } = rest.slot;
     for (let left = byteLength; left > 0; ) {
       const count = await writer.write(inner, rest.start, left, signal);
@@ -174,7 +174,7 @@ export class PipeSource {
     if (this.#teedTo !== teeFd) rest.teed = rest.start;
     this.#teedTo = teeFd;
     rest.teed = Math.max(rest.teed, rest.start);
-    const writer = new DestinationWriter(this.#writing, destinationOf(this.#writing.calls, teeFd));
+    const writer = this.#writerTo(teeFd);
     while (rest.teed < end) {
       rest.teed += await writer.write(rest.slot.inner, rest.teed, end - rest.teed, signal);
     }
@@ -211,6 +211,10 @@ export class PipeSource {
     this.#left(count);
     this.#bytesTaken += count;
     return count;
+  }
+
+  #writerTo(fd: number): DestinationWriter {
+    return new DestinationWriter(this.#writing, destinationOf(this.#calls, fd));
   }
 
   async #roomIn(fd: number, signal: AbortSignal): Promise<void> {

@@ -2,6 +2,7 @@ import type { AdaptiveWaits } from '@pageferry/connection';
 import { dispose, nextTurn, PageferryError, type SpliceMethod } from '@pageferry/core';
 import {
   DestinationWriter,
+  destinationOf,
   EINVAL,
   POLLOUT,
   SEEK_CUR,
@@ -124,10 +125,15 @@ export class Mover implements Disposable {
 
   /** Writes what was taken out of the pipe by this call, or by one that failed. */
   #writeCarried(message: InboundMessage, move: Move): Promise<void> {
-    const writer = new DestinationWriter(this.#settings, move.route.destination);
-    return message.writeCarried((bytes, offset, length) =>
-      writer.write(bytes, offset, length, move.signal),
-    );
+    let writer: DestinationWriter | undefined;
+    return message.writeCarried((bytes, offset, length) => {
+      // Not remembered with the route: whoever shares the descriptor can have it block by now.
+      writer ??= new DestinationWriter(
+        this.#settings,
+        destinationOf(this.#settings.calls, move.fd),
+      );
+      return writer.write(bytes, offset, length, move.signal);
+    });
   }
 
   /** Waits until `least` bytes of the message are in the pipe; returns how much may be taken now. */

@@ -25,7 +25,6 @@ export interface Route {
   readonly keepsReferences: boolean;
   /** Lengths and offsets must be multiples of this; 1 where they need not. */
   readonly alignment: number;
-  readonly destination: Destination;
 }
 
 /** `/dev/null`: major 1, minor 3, as `stat` reports it. */
@@ -38,7 +37,7 @@ const DIRECT_ALIGNMENT = 4096;
 function routeTo(destination: Destination): Route {
   const { type, blocks, isDirect, appends, device } = destination;
   const route = (kind: Route['kind'], keepsReferences = false, alignment = 1): Route => {
-    return { kind, keepsReferences, alignment, destination };
+    return { kind, keepsReferences, alignment };
   };
   switch (type) {
     case S_IFIFO:
@@ -73,7 +72,7 @@ function splicesAtAll(calls: LinuxCalls): boolean {
 export class RouteMemory {
   readonly #calls: LinuxCalls;
   readonly #splices: boolean;
-  readonly #known = new WeakMap<object, Route>();
+  readonly #known = new WeakMap<object, { readonly fd: number; readonly route: Route }>();
 
   constructor(calls: LinuxCalls) {
     this.#calls = calls;
@@ -88,10 +87,10 @@ export class RouteMemory {
   routeTo(fd: number, destination: unknown): Route {
     if (typeof destination !== 'object' || destination === null) return this.#find(fd);
     const known = this.#known.get(destination);
-    if (known?.destination.fd === fd) return known;
-    const found = this.#find(fd);
-    this.#known.set(destination, found);
-    return found;
+    if (known?.fd === fd) return known.route;
+    const route = this.#find(fd);
+    this.#known.set(destination, { fd, route });
+    return route;
   }
 
   #find(fd: number): Route {
