@@ -79,19 +79,15 @@ export class ClaimableConsumer extends DeliveryConsumer {
       left = capacity;
     }
     for (; left > 0; left--) {
-      const at = this.at(this.count);
       const number = this.count & NUMBER_MASK;
+      const at = this.take();
       if (Atomics.load(words, at + DELIVERY.claim) === number) {
         // Whole, and before it is taken: then the producer may use its place again.
         for (let word = 0; word < DELIVERY_ENTRY_WORDS; word++)
           entry[word] = words[at + word] as number;
         const before = Atomics.compareExchange(words, at + DELIVERY.claim, number, TAKEN);
-        if (before === number) {
-          this.take();
-          return true;
-        }
+        if (before === number) return true;
       }
-      this.take();
     }
     return false;
   }

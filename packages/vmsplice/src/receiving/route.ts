@@ -33,24 +33,27 @@ const NULL_DEVICE = 0x103n;
 /** `O_DIRECT` wants blocks; a page is a multiple of every block size in use. */
 const DIRECT_ALIGNMENT = 4096;
 
+const SPLICE = route('splice');
+const READ_WRITE = route('read-write');
+
+function route(kind: Route['kind'], keepsReferences = false, alignment = 1): Route {
+  return { kind, keepsReferences, alignment };
+}
+
 /** The best route to a destination, where splice is possible. */
-function routeTo(destination: Destination): Route {
-  const { type, blocks, isDirect, appends, device } = destination;
-  const route = (kind: Route['kind'], keepsReferences = false, alignment = 1): Route => {
-    return { kind, keepsReferences, alignment };
-  };
+function routeTo({ type, blocks, isDirect, appends, device }: Destination): Route {
   switch (type) {
     case S_IFIFO:
       return route('splice', true);
     case S_IFSOCK:
       return route(blocks ? 'splice-on-thread' : 'splice', true);
     case S_IFREG:
-      if (!isDirect || appends) return route('read-write');
+      if (!isDirect || appends) return READ_WRITE;
       return route('splice-on-thread', false, DIRECT_ALIGNMENT);
     case S_IFCHR:
-      return route(device === NULL_DEVICE ? 'splice' : 'read-write');
+      return device === NULL_DEVICE ? SPLICE : READ_WRITE;
     default:
-      return route('read-write');
+      return READ_WRITE;
   }
 }
 
@@ -85,16 +88,13 @@ export class RouteMemory {
    * @throws `SYSTEM_CALL_FAILED` (`EBADF`).
    */
   routeTo(fd: number, destination: unknown): Route {
-    if (typeof destination !== 'object' || destination === null) return this.#find(fd);
+    if (!this.#splices) return READ_WRITE;
+    const find = (): Route => routeTo(destinationOf(this.#calls, fd));
+    if (typeof destination !== 'object' || destination === null) return find();
     const known = this.#known.get(destination);
     if (known?.fd === fd) return known.route;
-    const route = this.#find(fd);
-    this.#known.set(destination, { fd, route });
-    return route;
-  }
-
-  #find(fd: number): Route {
-    const route = routeTo(destinationOf(this.#calls, fd));
-    return this.#splices ? route : { ...route, kind: 'read-write', alignment: 1 };
+    const found = find();
+    this.#known.set(destination, { fd, route: found });
+    return found;
   }
 }
