@@ -12,8 +12,8 @@ namespace {
 
 ExplainedRange ToRange(const Mapping& mapping, const Float64s& messages, const Advice& advice) {
   std::string text(advice.characters.data(), advice.length);
-  // What is told is one line.
-  std::replace_if(text.begin(), text.end(), [](char each) { return each >= 0 && each < ' '; }, ' ');
+  // What is told is one line. (Whether a `char` has a sign is up to the processor.)
+  std::replace_if(text.begin(), text.end(), [](unsigned char each) { return each < ' '; }, ' ');
   return {.start = reinterpret_cast<std::uintptr_t>(mapping.address()),
           .length = mapping.length(),
           .messages = messages.data,
