@@ -13,6 +13,7 @@
         'native/files.cc',
         'native/mapping.cc',
         'native/memory.cc',
+        'native/message_entries.cc',
         'native/module.cc',
         'native/pipe.cc',
         'native/poll_handle.cc',

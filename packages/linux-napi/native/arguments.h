@@ -18,7 +18,7 @@ struct Bytes {
   std::size_t length;
 };
 
-/// The elements of a typed array that the caller owns, for results.
+/// The elements of a typed array that the caller owns.
 template <typename Element>
 struct Elements {
   Element* data;
@@ -26,12 +26,12 @@ struct Elements {
 };
 using Int32s = Elements<std::int32_t>;
 using BigInt64s = Elements<std::int64_t>;
+using Float64s = Elements<double>;
 
-/// A Float64Array that a function keeps. Its elements do not move any more.
-struct Float64s {
+/// An Int32Array that a function keeps. Its elements do not move any more.
+struct KeptInt32s {
   napi_value value;
-  const double* data;
-  std::size_t length;
+  Int32s elements;
 };
 
 /// An ArrayBuffer; `data` is null once it is detached.
@@ -142,12 +142,13 @@ class Arguments {
     ReadElements(napi_bigint64_array, "a BigInt64Array", elements);
   }
 
-  void Read(Float64s& array) {
-    Elements<const double> elements{};
+  void Read(Float64s& elements) {
+    ReadElements(napi_float64_array, "a Float64Array", elements);
+  }
+
+  void Read(KeptInt32s& array) {
     array.value = values_[next_];
-    if (!ReadElements(napi_float64_array, "a Float64Array", elements)) return;
-    array.data = elements.data;
-    array.length = elements.length;
+    Read(array.elements);
   }
 
   template <typename Parameter>

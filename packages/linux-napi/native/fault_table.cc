@@ -7,33 +7,14 @@
 namespace pageferry {
 namespace {
 
-/// The number of the message that `offset` lies in, and how far; the youngest where they overlap.
-bool FindMessage(const ExplainedRange& range, double offset, double& number, double& position) {
-  constexpr double kMaxSafeInteger = 9007199254740991;
-  bool found = false;
-  for (std::size_t index = 0; index < range.message_count; ++index) {
-    const double* const message = range.messages + 3 * index;
-    const bool inside = offset >= message[0] && offset - message[0] < message[1];
-    // False for NaN, too: the numbers are the program's.
-    if (!inside || !(message[2] >= 0 && message[2] <= kMaxSafeInteger)) continue;
-    if (found && message[2] < number) continue;
-    number = message[2];
-    position = offset - message[0];
-    found = true;
-  }
-  return found;
-}
-
 void Write(const ExplainedRange& range, std::uintptr_t address, FaultLine& line) {
   line.Append("pageferry: write to read-only memory at 0x");
   line.AppendHexadecimal(address);
-  double number = 0;
-  double position = 0;
-  if (FindMessage(range, static_cast<double>(address - range.start), number, position)) {
+  if (const auto found = range.messages.Find(address - range.start); found.has_value()) {
     line.Append(": byte ");
-    line.AppendDecimal(static_cast<std::uint64_t>(position));
+    line.AppendDecimal(found->position);
     line.Append(" of message ");
-    line.AppendDecimal(static_cast<std::uint64_t>(number));
+    line.AppendDecimal(found->number);
   }
   line.Append(". ");
   line.Append(range.text);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 
+#include "message_entries.h"
 #include "result.h"
 
 namespace pageferry {
@@ -17,9 +18,8 @@ class FaultLine;
 struct ExplainedRange {
   std::uintptr_t start;
   std::size_t length;
-  /// Triples (offset, length, number): which message lies where. Read at the time of the fault.
-  const double* messages;
-  std::size_t message_count;
+  /// Read at the time of the fault.
+  MessageEntries messages;
   std::string text;
 };
 
@@ -33,7 +33,7 @@ class FaultTable {
 
   /// -ENOSPC if the table is full. `range` must stay as it is until it is removed.
   Result Add(const ExplainedRange& range);
-  /// When this returns, no handler looks at the range, or at its messages, any more.
+  /// When this returns, no handler looks at the range, or at its entries, any more.
   void Remove(const ExplainedRange& range);
   /// Writes what there is to say of a write to `address`; false if that is not explained.
   /// Async-signal-safe.

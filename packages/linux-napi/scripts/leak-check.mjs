@@ -17,7 +17,8 @@ function use(mapping) {
   calls.detach(calls.alias(mapping, 0, page));
   calls.alias(mapping, 8, 8);
   for (const text of ['first', 'second']) {
-    if (calls.explainWrites(mapping, new Float64Array(3), text) !== 0) throw new Error(text);
+    if (calls.explainWrites(mapping, new Int32Array(8), new Int32Array(10), text) !== 0)
+      throw new Error(text);
   }
   return mapping;
 }

@@ -1,8 +1,11 @@
 import { EINVAL, ENOSYS, MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ } from '@pageferry/linux';
 import { describe, expect, test } from 'vitest';
 import type { SuiteContext } from './registration.js';
+import { entriesOf, type Message, shapeOf } from './support/entries.js';
 import { type Exit, Peer } from './support/peer.js';
 import { useResources } from './support/resources.js';
+
+const MESSAGE: Message = { place: 0, length: 100, number: 1 };
 
 /** explainWrites. */
 export function describeExplanations(context: SuiteContext): void {
@@ -29,7 +32,7 @@ export function describeExplanations(context: SuiteContext): void {
     const mapReadable = () => resources.map(page, -1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS);
 
     test.skipIf(explainsWrites)('cannot be explained by every binding', () => {
-      expect(calls.explainWrites(mapReadable(), new Float64Array(3), '')).toBe(-ENOSYS);
+      expect(calls.explainWrites(mapReadable(), entriesOf(), shapeOf(0), '')).toBe(-ENOSYS);
     });
 
     describe.skipIf(!explainsWrites)('that are explained', () => {
@@ -51,11 +54,20 @@ export function describeExplanations(context: SuiteContext): void {
         ],
         ['the first byte of a message', 'first-byte', ': byte 0 of message 0'],
         ['the last byte of a message', 'last-byte', ': byte 99 of message 4'],
+        [
+          'a byte of a message as long as can be',
+          'longest-message',
+          ': byte 56 of message 4294967297',
+        ],
+        ['a byte that is far away', 'far-away', ': byte 20 of message 2147483648'],
+        ['the address alone before a message', 'before', ''],
         ['the address alone behind the end of a message', 'behind', ''],
         ['the address alone where no message is', 'no-message', ''],
-        ['the address alone where the ranges make no sense', 'nonsense', ''],
+        ['the address alone where the entries make no sense', 'nonsense', ''],
+        ['nothing of messages that lie in other memory', 'elsewhere', ': byte 30 of message 5'],
         ['what was asked for last', 'asked-twice', ': byte 0 of message 2'],
-        ['what the ranges say by then', 'changed-ranges', ': byte 3 of message 8'],
+        ['what the entries say by then', 'changed-entries', ': byte 3 of message 8'],
+        ['what the shape said when it was asked for', 'changed-shape', ': byte 9 of message 6'],
         [
           'the right message if several mappings are explained',
           'several-mappings',
@@ -76,8 +88,8 @@ export function describeExplanations(context: SuiteContext): void {
         expect(stderr).toMatch(/^pageferry: [^\n]* of message 1\. Grüße, zwei {2}Zeilen\.\n$/);
       });
 
-      test('are explained from ranges that nobody else refers to', async () => {
-        const stderr = await crash('forgotten-ranges', '--expose-gc');
+      test('are explained from entries that nobody else refers to', async () => {
+        const stderr = await crash('forgotten-entries', '--expose-gc');
         expect(stderr).toMatch(line(': byte 5 of message 12'));
       });
 
@@ -111,21 +123,67 @@ export function describeExplanations(context: SuiteContext): void {
       });
 
       test('can be explained for a live mapping, and for nothing else', () => {
-        const ranges = new Float64Array(3);
+        const explain = (memory: ArrayBuffer): number =>
+          calls.explainWrites(memory, entriesOf(MESSAGE), shapeOf(1), 'text');
         const buffer = mapReadable();
-        expect(calls.explainWrites(buffer, ranges, 'text')).toBe(0);
-        expect(calls.explainWrites(buffer, new Float64Array(0), '')).toBe(0);
-        expect(calls.explainWrites(new ArrayBuffer(page), ranges, 'text')).toBe(-EINVAL);
-        const alias = calls.alias(buffer, 0, page) as ArrayBuffer;
-        expect(calls.explainWrites(alias, ranges, 'text')).toBe(-EINVAL);
+        expect(explain(buffer)).toBe(0);
+        expect(explain(buffer)).toBe(0);
+        expect(explain(new ArrayBuffer(page))).toBe(-EINVAL);
+        expect(explain(calls.alias(buffer, 0, page) as ArrayBuffer)).toBe(-EINVAL);
         calls.munmap(buffer);
-        expect(calls.explainWrites(buffer, ranges, 'text')).toBe(-EINVAL);
+        expect(explain(buffer)).toBe(-EINVAL);
+      });
+
+      describe('by entries', () => {
+        const words = entriesOf(MESSAGE, MESSAGE, MESSAGE);
+        const explain = (shape: Int32Array, all = words): number =>
+          calls.explainWrites(mapReadable(), all, shape, 'text');
+
+        test('can be as many as there is room for, down to none', () => {
+          for (const count of [0, 1, 2, 3]) expect(explain(shapeOf(count))).toBe(0);
+          expect(explain(shapeOf(0), new Int32Array(0))).toBe(0);
+          expect(explain(new Int32Array(10), new Int32Array(0))).toBe(0);
+        });
+
+        test('must lie within the words, up to the last word of the last', () => {
+          expect(explain(shapeOf(4))).toBe(-EINVAL);
+          expect(explain(shapeOf(3), words.subarray(0, -1))).toBe(-EINVAL);
+          expect(explain(shapeOf(1), new Int32Array(0))).toBe(-EINVAL);
+          const detached = words.slice();
+          structuredClone(detached, { transfer: [detached.buffer] });
+          expect(explain(shapeOf(3), detached)).toBe(-EINVAL);
+        });
+
+        test.each([0, 1, 2, 3, 4, 6, 7, 8])('must not reach further by number %d', (index) => {
+          for (const far of [words.length, 2 ** 30, 2 ** 31 - 1]) {
+            expect(explain(shapeOf(3).with(index, far))).toBe(-EINVAL);
+          }
+          expect(explain(new Int32Array(10).fill(2 ** 31 - 1))).toBe(-EINVAL);
+        });
+
+        test.each([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])('have no negative number %d', (index) => {
+          for (const negative of [-1, -(2 ** 31)]) {
+            expect(explain(shapeOf(3).with(index, negative))).toBe(-EINVAL);
+            expect(explain(shapeOf(0).with(index, negative))).toBe(-EINVAL);
+          }
+        });
+
+        test('have a shape of ten numbers', () => {
+          const shape = shapeOf(3);
+          expect(explain(new Int32Array(0))).toBe(-EINVAL);
+          expect(explain(shape.subarray(0, 9))).toBe(-EINVAL);
+          expect(explain(Int32Array.of(...shape, 0))).toBe(-EINVAL);
+          structuredClone(shape, { transfer: [shape.buffer] });
+          expect(explain(shape)).toBe(-EINVAL);
+        });
       });
 
       test('take 800 bytes of text, and no more', () => {
         const buffer = mapReadable();
-        expect(calls.explainWrites(buffer, new Float64Array(0), 'é'.repeat(400))).toBe(0);
-        expect(calls.explainWrites(buffer, new Float64Array(0), 'x'.repeat(801))).toBe(-EINVAL);
+        const explain = (text: string): number =>
+          calls.explainWrites(buffer, entriesOf(), shapeOf(0), text);
+        expect(explain('é'.repeat(400))).toBe(0);
+        expect(explain('x'.repeat(801))).toBe(-EINVAL);
       });
 
       test('say so when there are too many, and take more when some have ended', async () => {

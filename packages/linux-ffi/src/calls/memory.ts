@@ -12,6 +12,7 @@ import {
   expectArrayBuffer,
   expectFloat64Array,
   expectInt,
+  expectInt32Array,
   expectSafeInteger,
   expectString,
   lieWithin,
@@ -144,10 +145,11 @@ export function memoryCalls(
     },
 
     // Nothing of ours could run when the signal comes: a handler in JavaScript cannot.
-    explainWrites(buffer, ranges, text) {
+    explainWrites(buffer, words, shape, text) {
       expectArrayBuffer(buffer, 1);
-      expectFloat64Array(ranges, 2);
-      expectString(text, 3);
+      expectInt32Array(words, 2);
+      expectInt32Array(shape, 3);
+      expectString(text, 4);
       return -ENOSYS;
     },
   };

@@ -73,14 +73,30 @@ export interface RuntimeServices {
    * just the same, but prints a line on standard error before: the address, the number of the message
    * that lies there and which of its bytes was written to, and `text`.
    *
-   * @param ranges which message lies where: triples of offset and length in the mapping, in bytes, and
-   *   number. They stay the caller's, who changes them as messages come and go, and are read when it
-   *   comes to the worst. Where they overlap, the highest number counts; a length of 0 stands for no
-   *   message. The array is kept alive, and must not be detached.
+   * Which message lies where is in entries, as a queue has them. They are read when it comes to the worst,
+   * and not before: nobody has to tell of a message that comes or goes. Another process may write to them
+   * at any moment. Where they overlap, the highest number counts. Those of length 0, and with a number above
+   * 2^53 - 1, stand for no message.
+   *
+   * @param words the 32-bit words of memory with entries in it. They stay the caller's, are kept alive, and
+   *   must be neither detached nor unmapped before `buffer` is, or before the next call for it.
+   * @param shape how the entries lie there: ten numbers, none of them negative, read at the call and never
+   *   again. In this order:
+   *   - the index in `words` of the first entry;
+   *   - how many entries there are, which may be none;
+   *   - how many words there are from one to the next;
+   *   - within an entry, the index of the word with the length of the message in bytes, unsigned;
+   *   - of the word with its place in the mapping, unsigned;
+   *   - how many bytes a unit of place has;
+   *   - within an entry, the index of the word with the lower 32 bits of the message's number, unsigned;
+   *   - of the word with the upper bits, unsigned;
+   *   - of a word with flags;
+   *   - a mask: an entry any of whose flags is in it lies in other memory, and is passed over.
    * @param text the advice to print, at most 800 bytes of UTF-8.
-   * @returns 0; `-EINVAL` for anything but a live mapping, and for a longer text; `-ENOSPC` if too many
-   *   mappings of this process are explained already; `-ENOSYS` from a binding that cannot. Asked again
-   *   for the same mapping, the new ranges and text take the place of the old ones.
+   * @returns 0; `-EINVAL` for anything but a live mapping, for a longer text, and for a shape that is none or
+   *   reaches outside of `words`; `-ENOSPC` if too many mappings of this process are explained already;
+   *   `-ENOSYS` from a binding that cannot. Asked again for the same mapping, the new entries and text take
+   *   the place of the old ones.
    */
-  explainWrites(buffer: ArrayBuffer, ranges: Float64Array, text: string): number;
+  explainWrites(buffer: ArrayBuffer, words: Int32Array, shape: Int32Array, text: string): number;
 }

@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { ENOSPC, type LinuxCalls, MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ } from '@pageferry/linux';
+import {
+  ENOSPC,
+  type LinuxCalls,
+  MAP_ANONYMOUS,
+  MAP_PRIVATE,
+  MAP_SHARED,
+  PROT_READ,
+  PROT_WRITE,
+} from '@pageferry/linux';
+import { ELSEWHERE, entriesOf, type Message, putEntry, shapeOf } from '../support/entries.js';
 import { turns } from '../support/event-loop.js';
 import { hangUp, loadBinding, runScenario, type Scenario, tell } from './peer-program.js';
 
@@ -16,12 +25,21 @@ function mapReadable(calls: LinuxCalls): ArrayBuffer {
   return buffer;
 }
 
-/** A read-only mapping whose writes are explained by triples of offset, length and number. */
-function mapExplained(calls: LinuxCalls, ...ranges: readonly number[]): ArrayBuffer {
+/** Has writes to a mapping explained by entries for those messages. */
+function explain(calls: LinuxCalls, buffer: ArrayBuffer, ...messages: readonly Message[]): void {
+  const words = entriesOf(...messages);
+  assert.equal(calls.explainWrites(buffer, words, shapeOf(messages.length), 'Look here.'), 0);
+}
+
+/** A read-only mapping whose writes are explained. */
+function mapExplained(calls: LinuxCalls, ...messages: readonly Message[]): ArrayBuffer {
   const buffer = mapReadable(calls);
-  assert.equal(calls.explainWrites(buffer, Float64Array.from(ranges), 'Look here.'), 0);
+  explain(calls, buffer, ...messages);
   return buffer;
 }
+
+/** A message of 100 bytes, at the start. */
+const numbered = (number: number): Message => ({ place: 0, length: 100, number });
 
 function write(buffer: ArrayBuffer, position: number): void {
   new Uint8Array(buffer)[position] = 1;
@@ -29,65 +47,109 @@ function write(buffer: ArrayBuffer, position: number): void {
 
 /** A process that writes to a byte of a page in which those messages lie. */
 const writing =
-  (position: number, ...ranges: readonly number[]): Scenario =>
+  (position: number, ...messages: readonly Message[]): Scenario =>
   (calls) =>
-    write(mapExplained(calls, ...ranges), position);
+    write(mapExplained(calls, ...messages), position);
 
 async function writeToMessage(calls: LinuxCalls): Promise<void> {
-  const buffer = mapExplained(calls, 0, 64, 16, 4, 100, 17, 104, 100, 18);
+  const buffer = mapExplained(
+    calls,
+    { place: 0, length: 64, number: 16 },
+    { place: 1, length: 100, number: 17 },
+    { place: 26, length: 100, number: 18 },
+  );
   await tell(`0x${(calls.addressOf(buffer) + 100n).toString(16)}`);
   write(buffer, 100);
 }
 
 function askTwice(calls: LinuxCalls): void {
-  const buffer = mapExplained(calls, 0, 100, 1);
-  assert.equal(calls.explainWrites(buffer, Float64Array.of(0, 100, 2), 'Look here.'), 0);
+  const buffer = mapExplained(calls, numbered(1));
+  explain(calls, buffer, numbered(2));
   write(buffer, 0);
 }
 
-function changeRanges(calls: LinuxCalls): void {
+/** The words are of memory that this process only reads, and somebody else writes to. */
+function changeEntries(calls: LinuxCalls): void {
+  const fd = calls.memfdCreate('entries', 0);
+  assert.equal(calls.ftruncate(fd, calls.pageSize()), 0);
+  const map = (protection: number): Int32Array => {
+    const memory = calls.mmap(calls.pageSize(), protection, MAP_SHARED, fd, 0);
+    assert.ok(typeof memory === 'object');
+    return new Int32Array(memory);
+  };
   const buffer = mapReadable(calls);
-  const ranges = Float64Array.of(0, 100, 7);
-  assert.equal(calls.explainWrites(buffer, ranges, 'Look here.'), 0);
-  ranges.set([1, 50, 8]);
-  write(buffer, 4);
+  assert.equal(calls.explainWrites(buffer, map(PROT_READ), shapeOf(3), 'Look here.'), 0);
+  putEntry(map(PROT_READ | PROT_WRITE), 2, { place: 1, length: 50, number: 8 });
+  write(buffer, 7);
+}
+
+function changeShape(calls: LinuxCalls): void {
+  const buffer = mapReadable(calls);
+  const shape = shapeOf(1);
+  assert.equal(calls.explainWrites(buffer, entriesOf(numbered(6)), shape, 'Look here.'), 0);
+  shape.fill(0);
+  write(buffer, 9);
+}
+
+/** More memory than a signed number of 32 bits counts bytes of. Nobody uses it, so nobody gives it. */
+function writeFarAway(calls: LinuxCalls): void {
+  const place = 2 ** 31 + 8;
+  const flags = MAP_PRIVATE | MAP_ANONYMOUS;
+  const buffer = calls.mmap(place + 8 * calls.pageSize(), PROT_READ, flags, -1, 0);
+  assert.ok(typeof buffer === 'object');
+  const shape = shapeOf(1);
+  shape[5] = 1;
+  const words = entriesOf({ place, length: 100, number: 2 ** 31 });
+  assert.equal(calls.explainWrites(buffer, words, shape, 'Look here.'), 0);
+  write(buffer, place + 20);
 }
 
 function mapSeveral(calls: LinuxCalls): void {
-  const buffers = Array.from({ length: 10 }, (_, index) => mapExplained(calls, 0, 100, index));
+  const buffers = Array.from({ length: 10 }, (_, index) => mapExplained(calls, numbered(index)));
   write(buffers[5] as ArrayBuffer, 1);
 }
 
 function useOddText(calls: LinuxCalls): void {
   const buffer = mapReadable(calls);
-  calls.explainWrites(buffer, Float64Array.of(0, 100, 1), 'Grüße, zwei\r\nZeilen.');
+  calls.explainWrites(buffer, entriesOf(numbered(1)), shapeOf(1), 'Grüße, zwei\r\nZeilen.');
   write(buffer, 0);
 }
 
-/** Collects everything that only the explanation refers to, and puts something else in its place. */
-async function forgetRanges(calls: LinuxCalls): Promise<void> {
-  const buffer = mapExplained(calls, 0, 100, 12);
+/** A copy of some words in a mapping of their own, which may end as soon as nobody refers to them. */
+function mapWords(calls: LinuxCalls, words: Int32Array): Int32Array {
+  const flags = MAP_PRIVATE | MAP_ANONYMOUS;
+  const buffer = calls.mmap(words.byteLength, PROT_READ | PROT_WRITE, flags, -1, 0);
+  assert.ok(typeof buffer === 'object');
+  const mapped = new Int32Array(buffer);
+  mapped.set(words);
+  return mapped;
+}
+
+/** Collects everything that only the explanation refers to. */
+async function forgetEntries(calls: LinuxCalls): Promise<void> {
+  const buffer = mapReadable(calls);
+  const words = (): Int32Array => mapWords(calls, entriesOf(numbered(12)));
+  assert.equal(calls.explainWrites(buffer, words(), shapeOf(1), 'Look here.'), 0);
   for (let turn = 0; turn < 20; turn++) {
     globalThis.gc?.();
-    new Float64Array(3).fill(99);
     await turns(1);
   }
   write(buffer, 5);
 }
 
 function closeOutput(calls: LinuxCalls): void {
-  const buffer = mapExplained(calls, 0, 100, 1);
+  const buffer = mapExplained(calls, numbered(1));
   closeSync(2);
   write(buffer, 0);
 }
 
 function writeElsewhere(calls: LinuxCalls): void {
-  const neighbours = [mapReadable(calls), mapExplained(calls, 0, 100, 1), mapReadable(calls)];
+  const neighbours = [mapReadable(calls), mapExplained(calls, numbered(1)), mapReadable(calls)];
   write(neighbours[2] as ArrayBuffer, 0);
 }
 
 function unmapAndWrite(calls: LinuxCalls): void {
-  const explained = mapExplained(calls, 0, 100, 1);
+  const explained = mapExplained(calls, numbered(1));
   const address = calls.addressOf(explained);
   assert.equal(calls.munmap(explained), 0);
   const successor = mapReadable(calls);
@@ -96,7 +158,7 @@ function unmapAndWrite(calls: LinuxCalls): void {
 }
 
 async function sendSignal(calls: LinuxCalls): Promise<void> {
-  const explained = mapExplained(calls, 0, 100, 1);
+  const explained = mapExplained(calls, numbered(1));
   process.kill(process.pid, 'SIGSEGV');
   await new Promise(() => setInterval(() => explained, 1000));
 }
@@ -104,7 +166,7 @@ async function sendSignal(calls: LinuxCalls): Promise<void> {
 /** Node's own listener returns to where the fault was, which then happens once more, and so on. */
 function writeBesideListener(calls: LinuxCalls): void {
   process.on('SIGSEGV', () => undefined);
-  write(mapExplained(calls, 0, 100, 3), 7);
+  write(mapExplained(calls, numbered(3)), 7);
 }
 
 async function writeInWorkersBesideListener(): Promise<void> {
@@ -139,16 +201,16 @@ function trap(): void {
 
 const inWorker: Readonly<Record<string, Scenario>> = {
   explain: (calls) => {
-    mapExplained(calls, 0, 100, 1);
+    mapExplained(calls, numbered(1));
   },
   trap: (calls) => {
-    mapExplained(calls, 0, 100, 1);
+    mapExplained(calls, numbered(1));
     trap();
   },
   // All of them explain; the one in the middle writes when it is told to.
   'write-when-told': (calls) => {
     const { number } = workerData as { number: number };
-    const buffer = mapExplained(calls, 0, 100, number);
+    const buffer = mapExplained(calls, numbered(number));
     parentPort?.on('message', () => write(buffer, 2));
   },
 };
@@ -177,7 +239,7 @@ function explainUntilFull(calls: LinuxCalls, keep: (buffer: ArrayBuffer) => void
   for (let count = 0; count < FAR_TOO_MANY; count++) {
     const buffer = mapReadable(calls);
     keep(buffer);
-    const result = calls.explainWrites(buffer, new Float64Array(3), '');
+    const result = calls.explainWrites(buffer, entriesOf(), shapeOf(0), '');
     if (result === 0) continue;
     assert.equal(result, -ENOSPC);
     return count;
@@ -191,7 +253,7 @@ function explainTooMany(calls: LinuxCalls): void {
   assert.ok(count >= 100);
   assert.equal(calls.munmap(buffers[7] as ArrayBuffer), 0);
   mapExplained(calls);
-  assert.equal(calls.explainWrites(mapReadable(calls), new Float64Array(3), ''), -ENOSPC);
+  assert.equal(calls.explainWrites(mapReadable(calls), entriesOf(), shapeOf(0), ''), -ENOSPC);
   hangUp();
 }
 
@@ -221,32 +283,44 @@ if (!isMainThread) {
 } else {
   await runScenario({
     'write-to-message': writeToMessage,
-    overlap: writing(10, 0, 100, 2, 10, 1, Number.MAX_SAFE_INTEGER, 0, 100, 3),
-    'first-byte': writing(8, 0, 8, 1, 8, 100, 0),
-    'last-byte': writing(107, 8, 100, 4),
-    behind: writing(108, 8, 100, 4),
+    overlap: writing(
+      12,
+      numbered(2),
+      { place: 3, length: 1, number: Number.MAX_SAFE_INTEGER },
+      numbered(3),
+    ),
+    'first-byte': writing(
+      8,
+      { place: 0, length: 8, number: 1 },
+      { place: 2, length: 100, number: 0 },
+    ),
+    'last-byte': writing(107, { place: 2, length: 100, number: 4 }),
+    behind: writing(108, { place: 2, length: 100, number: 4 }),
+    before: writing(7, { place: 2, length: 100, number: 4 }),
     'no-message': writing(50),
+    'longest-message': writing(60, { place: 1, length: 2 ** 32 - 1, number: 2 ** 32 + 1 }),
+    elsewhere: writing(
+      30,
+      { ...numbered(5), flags: ~ELSEWHERE },
+      { ...numbered(6), flags: 0b0010 },
+      { ...numbered(7), flags: 0b1001 },
+      { ...numbered(8), flags: -1 },
+    ),
     nonsense: writing(
       0,
-      0,
-      10,
-      -1,
-      0,
-      10,
-      Number.NaN,
-      Number.NaN,
-      10,
-      1,
-      0,
-      Number.NaN,
-      1,
-      0,
-      0,
-      1,
-      0,
+      // Numbers that no message gets to, up to the highest that an entry can hold.
+      { place: 0, length: 100, number: 2 ** 53 },
+      { place: 0, length: 100, number: 2 ** 63 },
+      { place: 0, length: 100, number: -1 },
+      // No bytes; and places so far away that the sums do not fit into 32 bits.
+      { place: 0, length: 0, number: 1 },
+      { place: 2 ** 30, length: 100, number: 1 },
+      { place: 2 ** 32 - 1, length: 2 ** 32 - 1, number: 1 },
     ),
     'asked-twice': askTwice,
-    'changed-ranges': changeRanges,
+    'changed-entries': changeEntries,
+    'changed-shape': changeShape,
+    'far-away': writeFarAway,
     'several-mappings': mapSeveral,
     'in-workers': writeInWorkers,
     'after-worker': async (calls) => {
@@ -254,7 +328,7 @@ if (!isMainThread) {
       await writeToMessage(calls);
     },
     'odd-text': useOddText,
-    'forgotten-ranges': forgetRanges,
+    'forgotten-entries': forgetEntries,
     'closed-output': closeOutput,
     'write-elsewhere': writeElsewhere,
     unmapped: unmapAndWrite,
@@ -262,7 +336,7 @@ if (!isMainThread) {
     'beside-listener': writeBesideListener,
     'in-workers-beside-listener': writeInWorkersBesideListener,
     trap: (calls) => {
-      mapExplained(calls, 0, 100, 1);
+      mapExplained(calls, numbered(1));
       trap();
       hangUp();
     },

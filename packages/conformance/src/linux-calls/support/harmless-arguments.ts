@@ -46,7 +46,7 @@ export const HARMLESS_ARGUMENTS: Readonly<Record<Method, readonly unknown[]>> = 
   addressOf: [new ArrayBuffer(16)],
   alias: [new ArrayBuffer(16), 0, 16],
   detach: [new ArrayBuffer(16)],
-  explainWrites: [new ArrayBuffer(16), new Float64Array(3), 'advice'],
+  explainWrites: [new ArrayBuffer(16), numbers, new Int32Array(10), 'advice'],
   schedYield: [],
   eventfd: [-1, 0],
   pidfdOpen: [-1, 0],
