@@ -61,6 +61,7 @@ constexpr napi_property_descriptor kExports[] = {
     Method<&SchedYield>("schedYield"),
     Method<&EventFd>("eventfd"),
     Method<&PidFdOpen>("pidfdOpen"),
+    Method<&MemoryBarrier>("membarrier"),
     Method<&Watch>("watch"),
 
     Method<&Socket>("socket"),

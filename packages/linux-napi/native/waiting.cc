@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <bit>
@@ -46,6 +47,11 @@ Result PidFdOpen(int pid, int flags) {
   // Neither older C libraries nor their headers know of it. The number is the same on every processor.
   constexpr long kPidFdOpen = 434;
   return Repeat([&] { return syscall(kPidFdOpen, pid, flags); });
+}
+
+Result MemoryBarrier(int command, int flags) {
+  // No C library has a function for it. The third argument is for commands that name a processor.
+  return Repeat([&] { return syscall(SYS_membarrier, command, flags, 0); });
 }
 
 }  // namespace pageferry

@@ -11,6 +11,7 @@ Result Poll(int fd, int events, int timeout);
 Result PollMany(Int32s entries, int count, int timeout);
 Result EventFd(std::int64_t initial_value, int flags);
 Result PidFdOpen(int pid, int flags);
+Result MemoryBarrier(int command, int flags);
 
 }  // namespace pageferry
 

@@ -5,6 +5,7 @@
  *
  * @packageDocumentation
  */
+export * from './barrier/global-expedited.js';
 export * from './binding/binding-loader.js';
 export * from './calls/architecture.js';
 export * from './calls/constants.js';

@@ -1,6 +1,7 @@
 import { afterAll, describe } from 'vitest';
 import { describeAliases } from './aliases.js';
 import { describeArguments } from './arguments.js';
+import { describeBarriers } from './barriers.js';
 import { describeDescriptors } from './descriptors.js';
 import { describeEventLoop } from './event-loop.js';
 import { describeExplanations } from './explanations.js';
@@ -58,6 +59,7 @@ export function describeLinuxCalls(registration: LinuxCallsRegistration): void {
     describeWatching(context);
     describeWatchers(context);
     describeProcesses(context);
+    describeBarriers(context);
     describeEventLoop(context);
     describeThreads(context);
     describeInterrupts(context);

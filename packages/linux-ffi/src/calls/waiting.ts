@@ -11,6 +11,9 @@ import type { CallContext } from './context.js';
 /** Number of pidfd_open(2), the same on every processor: older C libraries have no function for it. */
 const SYS_PIDFD_OPEN = 434;
 
+/** Number of membarrier(2), for which no C library has a function: x86-64 counts otherwise than the others. */
+const SYS_MEMBARRIER = process.arch === 'x64' ? 324 : 283;
+
 /** Waiting and waking. */
 export function waitingCalls({
   driver,
@@ -20,7 +23,7 @@ export function waitingCalls({
 }: CallContext): WaitingCalls & Pick<RuntimeServices, 'watch'> {
   const schedYield = driver.declare('sched_yield', 'int', []);
   const eventfd = driver.declare('eventfd', 'int', ['uint', 'int']);
-  // Variadic in C: see fcntl.ts. What comes back is a descriptor, or -1.
+  // Variadic in C: see fcntl.ts. What comes back has 32 bits: a descriptor, a set of commands, or -1.
   const syscall = driver.declare('syscall', 'int', ['wide', 'int', 'int']);
 
   return {
@@ -53,6 +56,12 @@ export function waitingCalls({
       expectInt(pid, 1);
       expectInt(flags, 2);
       return errno.repeat(() => syscall(driver.wide(SYS_PIDFD_OPEN), pid, flags));
+    },
+
+    membarrier(command, flags) {
+      expectInt(command, 1);
+      expectInt(flags, 2);
+      return errno.repeat(() => syscall(driver.wide(SYS_MEMBARRIER), command, flags));
     },
 
     watch(fd, events, callback) {

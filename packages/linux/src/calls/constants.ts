@@ -46,6 +46,11 @@ export const MADV_POPULATE_WRITE = 23;
 export const EFD_NONBLOCK = O_NONBLOCK;
 export const EFD_CLOEXEC = O_CLOEXEC;
 
+// membarrier.h
+export const MEMBARRIER_CMD_QUERY = 0;
+export const MEMBARRIER_CMD_GLOBAL_EXPEDITED = 2;
+export const MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED = 4;
+
 // poll.h
 export const POLLIN = 0x1;
 export const POLLPRI = 0x2;

@@ -30,4 +30,10 @@ export interface WaitingCalls {
    * processor.
    */
   schedYield(): number;
+  /**
+   * membarrier(2). `MEMBARRIER_CMD_QUERY` answers which commands there are, as bits; the other commands that
+   * have a constant here answer 0. `-ENOSYS` before Linux 4.3 or where the kernel was built without it,
+   * `-EINVAL` for a command that it lacks and for flags that the command does not take.
+   */
+  membarrier(command: number, flags: number): number;
 }

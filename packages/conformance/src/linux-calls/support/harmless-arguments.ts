@@ -50,6 +50,7 @@ export const HARMLESS_ARGUMENTS: Readonly<Record<Method, readonly unknown[]>> = 
   schedYield: [],
   eventfd: [-1, 0],
   pidfdOpen: [-1, 0],
+  membarrier: [-1, 0],
   watch: [noFile, 1, () => {}],
   socket: [-1, 0, 0],
   socketpair: [-1, 0, 0, numbers],
