@@ -249,6 +249,7 @@ class Receiver:
         fence()
         if words[SENDER_PARKED] & WAITS_FOR_RETURNS:
             words[SENDER_PARKED] = 0
+            fence()
             if self._may_ring.poll(0):
                 os.write(self._sender_bell, struct.pack("=Q", 1))
 
