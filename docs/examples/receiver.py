@@ -25,7 +25,7 @@ import time
 
 # Handshake
 MAGIC = b"PAGEFRRY"
-VERSION = 1
+VERSION = 2
 MECHANISM = b"shared-mmap"
 HELLO, WELCOME, REFUSAL = 1, 2, 3
 REFUSALS = {
@@ -40,13 +40,19 @@ QUEUE_DEPTH = 1024
 
 # Control memory, in 32-bit words
 CONTROL_MAGIC = 0x59464750
-DELIVERED, FINISHED, MEMORIES_PASSED, CUT_OFF = 32, 34, 35, 36
-RETURNED, MEMORIES_HEARD = 64, 66
+FINISHED, MEMORIES_PASSED, CUT_OFF, RING_IS_LIMITED, RING_LIMIT = 34, 35, 36, 38, 39
+RETURNED, CURSOR, MEMORIES_HEARD = 64, 65, 66
 SENDER_PARKED, RECEIVER_PARKED = 96, 128
 WAITS_FOR_RETURNS = 1
 FIRST_ENTRY = 1024
-DELIVERY_WORDS, RETURN_WORDS = 8, 4
+DELIVERY_WORDS, RETURN_WORDS = 8, 2
 MAX_CAPACITY = 65536
+
+# The ring
+RING_MAGIC = 0x47524750
+PUBLISHED = 32
+FIRST_RING_ENTRY = 1024
+KEPT = 0xFFFFFFFF
 
 # Payload
 PLACE_UNIT = 64
@@ -120,7 +126,9 @@ class Receiver:
 
     def __init__(self, endpoint):
         self._socket = connect(endpoint)
-        control, self._sender_bell, self._own_bell, payload, self._next = shake_hands(self._socket)
+        control, self._sender_bell, self._own_bell, payload, ring, self._next = shake_hands(
+            self._socket
+        )
         self._socket.setblocking(False)
 
         length = check_sealed(control, SIZE_SEALS, "control memory")
@@ -130,20 +138,30 @@ class Receiver:
         check(magic == CONTROL_MAGIC, "the control memory has no magic")
         check(version == VERSION, "the control memory has another version")
         check(0 < capacity <= MAX_CAPACITY and capacity & (capacity - 1) == 0, "no power of two")
-        expected = (FIRST_ENTRY + capacity * (DELIVERY_WORDS + RETURN_WORDS)) * 4
+        expected = (FIRST_ENTRY + capacity * (DELIVERY_WORDS + 2 * RETURN_WORDS)) * 4
         check(length == expected, "the control memory contradicts its size")
         check(page_size == mmap.PAGESIZE, "the control memory has another page size")
-        self._capacity = capacity
+        self._returns = 2 * capacity
         self._first_return = FIRST_ENTRY + capacity * DELIVERY_WORDS
 
         for bell in (self._sender_bell, self._own_bell):
             check(stat.S_IFMT(os.fstat(bell).st_mode) == 0, "a doorbell is something else")
         length = check_sealed(payload, SIZE_SEALS, "payload memory")
         self._payload = memoryview(mmap.mmap(payload, length, prot=mmap.PROT_READ))
-        for fd in (control, payload):
+        length = check_sealed(ring, SIZE_SEALS, "ring")
+        check(length >= FIRST_RING_ENTRY * 4, "the ring is too short")
+        self._ring = memoryview(mmap.mmap(ring, length, prot=mmap.PROT_READ)).cast("I")
+        magic, version, capacity = self._ring[:3]
+        check(magic == RING_MAGIC, "the ring has no magic")
+        check(version == VERSION, "the ring has another version")
+        check(0 < capacity <= MAX_CAPACITY and capacity & (capacity - 1) == 0, "no power of two")
+        expected = (FIRST_RING_ENTRY + capacity * DELIVERY_WORDS) * 4
+        check(length == expected, "the ring contradicts its size")
+        self._capacity = capacity
+        for fd in (control, payload, ring):
             os.close(fd)  # The mappings stay.
 
-        self._taken = 0
+        self._cursor = self._next
         self._returned = 0
         self._memories = {}
         self._heard = 0
@@ -162,7 +180,7 @@ class Receiver:
             gone = self._gone
             if self._words[CUT_OFF] in (1, 2):
                 raise WasCutOff("the sender lives, and has cut this receiver off")
-            available = (self._words[DELIVERED] - self._taken) & MASK
+            available = self._available()
             check(available <= self._capacity, "its queue overflows")
             if available > 0:
                 yield self._take()
@@ -173,12 +191,22 @@ class Receiver:
             else:
                 self._park()
 
+    def _available(self):
+        """How many messages wait, or may be read by now."""
+        available = (self._ring[PUBLISHED] - self._next) & MASK
+        if self._words[RING_IS_LIMITED] == 1:
+            return min(available, (self._words[RING_LIMIT] - self._next) & MASK)
+        return available
+
     def _take(self):
-        at = FIRST_ENTRY + (self._taken & (self._capacity - 1)) * DELIVERY_WORDS
-        length, place, slot_id, low = self._words[at : at + 4]
-        self._taken = (self._taken + 1) & MASK
-        check(slot_id >> 31 == 0, "a message names no slot")
+        at = FIRST_RING_ENTRY + (self._next & (self._capacity - 1)) * DELIVERY_WORDS
+        length, place, slot_id = self._ring[at : at + 3]
+        # Last: it is written first when the place gets another message.
+        low = self._ring[at + 3]
+        if low != self._next & MASK and self._words[CUT_OFF] in (1, 2):
+            raise WasCutOff("the sender lives, and has cut this receiver off")
         check(low == self._next & MASK, "its messages are out of order")
+        check(slot_id >> 31 == 0, "a message names no slot")
         sequence = self._next
         self._next += 1
         if slot_id & OWN_MEMORY:
@@ -229,7 +257,7 @@ class Receiver:
     def _park(self):
         self._words[RECEIVER_PARKED] = 1
         fence()
-        if self._words[DELIVERED] != self._taken or self._words[FINISHED] == 1:
+        if self._available() != 0 or self._words[FINISHED] == 1:
             return
         for fd, _ in self._poll.poll():
             if fd == self._own_bell:
@@ -239,19 +267,30 @@ class Receiver:
 
     def _give_back(self, slot_id, sequence):
         words = self._words
-        at = self._first_return + (self._returned & (self._capacity - 1)) * RETURN_WORDS
-        words[at] = slot_id
-        words[at + 1] = sequence & MASK
-        words[at + 2] = 0
-        words[at + 3] = 0
-        self._returned = (self._returned + 1) & MASK
-        words[RETURNED] = self._returned
+        if sequence < self._cursor:
+            self._say(slot_id, sequence)
+        else:
+            # Those before it are kept. Said first: whoever sees the cursor has to see it.
+            for kept in range(self._cursor, sequence):
+                self._say(KEPT, kept)
+            self._cursor = sequence + 1
+            words[CURSOR] = self._cursor & MASK
         fence()
         if words[SENDER_PARKED] & WAITS_FOR_RETURNS:
             words[SENDER_PARKED] = 0
             fence()
             if self._may_ring.poll(0):
                 os.write(self._sender_bell, struct.pack("=Q", 1))
+
+    def _say(self, slot_id, sequence):
+        """Puts an entry into the return queue."""
+        words = self._words
+        at = self._first_return + (self._returned & (self._returns - 1)) * RETURN_WORDS
+        words[at] = slot_id
+        words[at + 1] = sequence & MASK
+        self._returned = (self._returned + 1) & MASK
+        words[RETURNED] = self._returned
+
 
 
 def connect(endpoint):
@@ -273,7 +312,7 @@ def connect(endpoint):
 
 
 def shake_hands(connection):
-    """Says hello. Returns the four descriptors of the welcome, and the first message's number."""
+    """Says hello. Returns the five descriptors of the welcome, and the first message's number."""
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
     _, uid, _ = struct.unpack("=3I", credentials)
     if uid != os.geteuid():
@@ -288,7 +327,7 @@ def shake_hands(connection):
     check(version == VERSION, f"it speaks version {version}, this receiver version {VERSION}")
     if kind == REFUSAL:
         raise PermissionError(f"the sender {REFUSALS.get(reason, 'could not set up the connection')}")
-    check(kind == WELCOME and len(fds) == 4, "it broke the handshake")
+    check(kind == WELCOME and len(fds) == 5, "it broke the handshake")
     check(flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC) == 0, "its welcome was cut off")
     low, high = struct.unpack_from("<II", answer.ljust(56, b"\0"), 48)
     return (*fds, high << 32 | low)

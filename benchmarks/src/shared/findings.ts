@@ -6,6 +6,7 @@ import {
   ONE_BY_ONE,
   PARKED,
   type Question,
+  RECEIVERS,
   receiversName,
   SPINNING,
   sizeName,
@@ -22,11 +23,8 @@ export interface Finding {
 }
 
 /** With more processes than processors, what a receiver adds is its own work, too. */
-const STEPS = [
-  [1, 2],
-  [2, 4],
-  [4, 8],
-] as const;
+const STEPS = RECEIVERS.slice(1).map((many, index) => [RECEIVERS[index] as number, many] as const);
+const [FEWEST, MOST] = [RECEIVERS[0], RECEIVERS.at(-1) as number];
 
 const divide = (above = Number.NaN, below = Number.NaN): number => above / below;
 
@@ -98,6 +96,13 @@ export function findingsFrom(rows: readonly Row[]): readonly Finding[] {
       const sender = [below?.senderNanoseconds, above?.senderNanoseconds];
       add(`${what}: the sender's part`, 'ns', sender, further);
     }
+    const ends = [MOST, FEWEST].map((count) => findRow('fan-out', receiversName(count), subject));
+    add(
+      `fan-out, ${subject}, the sender's part: ${receiversName(MOST)} to ${receiversName(FEWEST)}`,
+      'times',
+      ends.map((row) => row?.senderNanoseconds),
+      divide,
+    );
   }
   return findings;
 }

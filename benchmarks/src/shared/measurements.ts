@@ -82,7 +82,9 @@ export const MANY_UNDER_WAY = 1024;
 const DEPTHS = [4, 16, UNDER_WAY, MANY_UNDER_WAY];
 
 const COPIED_BYTES = 1024 * 1024;
-const RECEIVERS = [1, 2, 4, 8];
+export const RECEIVERS = [1, 2, 4, 8, 16, 32, 64] as const;
+/** Up to so many receivers, a trial has as many messages; then fewer, as all the processes share the processors. */
+const FEW_RECEIVERS = 8;
 const SMALL = 64;
 const PAGE = 4096;
 
@@ -213,8 +215,9 @@ function roundTrips(plan: Plan): readonly Measurement[] {
 }
 
 function fanOuts(plan: Plan): readonly Measurement[] {
-  const count = Math.ceil(plan.count / 4);
   return RECEIVERS.flatMap((receivers) => {
+    const share = Math.max(receivers / FEW_RECEIVERS, 1);
+    const count = Math.ceil(plan.count / 4 / share);
     const common = { question: 'fan-out' as const, task: receiversName(receivers), count };
     return [
       ...limitOf(plan, common, 'fanout', receivers, SMALL, count, MANY_UNDER_WAY),

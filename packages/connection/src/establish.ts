@@ -1,13 +1,13 @@
 import { dispose, PageferryError } from '@pageferry/core';
 import { type LinuxCalls, type OwnedFd, Scope, type UnixSocket } from '@pageferry/linux';
 import { ControlMemory } from './control/control-memory.js';
-import type { QueueConsumer, QueueProducer } from './control/queue.js';
+import type { DeliverySource } from './control/queue.js';
 import { ReceiverConnection, type ReceiverTerms } from './ends/receiver-connection.js';
 import { SenderConnection, type SenderTerms } from './ends/sender-connection.js';
 import { Doorbell } from './waiting/doorbell.js';
 
 /** The sender's end of a connection that is being set up. */
-export interface NewConnection<Queue extends QueueProducer> {
+export interface NewConnection<Queue> {
   readonly connection: SenderConnection<Queue>;
   /** What to pass first with the welcome: control memory, the sender's bell, the receiver's bell. */
   readonly descriptors: readonly OwnedFd[];
@@ -23,7 +23,7 @@ export interface NewConnection<Queue extends QueueProducer> {
  * @param socket stays the caller's until the connection is closed.
  * @throws `SYSTEM_CALL_FAILED`.
  */
-export function establish<Queue extends QueueProducer>(
+export function establish<Queue>(
   calls: LinuxCalls,
   socket: UnixSocket,
   capacity: number,
@@ -62,7 +62,7 @@ export function establish<Queue extends QueueProducer>(
  * @param count how many there must be.
  * @throws `PEER_MISBEHAVED` if they are not what they should be, `SYSTEM_CALL_FAILED`.
  */
-export function openConnection<Queue extends QueueConsumer>(
+export function openConnection<Queue extends DeliverySource>(
   calls: LinuxCalls,
   socket: UnixSocket,
   descriptors: readonly OwnedFd[],

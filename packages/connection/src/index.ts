@@ -7,6 +7,7 @@
  */
 export * from './control/control-memory.js';
 export * from './control/layout.js';
+export * from './control/load-in-order.js';
 export * from './control/queue.js';
 export type { SideRecord } from './control/side-record.js';
 export type { ConnectionEvents, ConnectionParts, RecordHandler } from './ends/connection.js';

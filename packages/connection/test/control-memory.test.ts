@@ -44,7 +44,8 @@ describe('control memory', () => {
     const { deliveries, returns } = control;
     expect(deliveries.entries).toBeGreaterThan(returns.counter);
     expect(returns.entries).toBe(deliveries.entries + CAPACITY * deliveries.stride);
-    expect(control.words.length).toBe(returns.entries + CAPACITY * returns.stride);
+    expect(returns.capacity).toBe(2 * CAPACITY);
+    expect(control.words.length).toBe(returns.entries + returns.capacity * returns.stride);
     expect(control.words.byteLength).toBe(controlByteLength(CAPACITY));
   });
 

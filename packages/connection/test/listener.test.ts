@@ -6,6 +6,7 @@ import {
   HELLO_KIND,
   MAX_HANDSHAKES,
   PageferryError,
+  PROTOCOL_VERSION,
   REFUSAL,
 } from '@pageferry/core';
 import type { DescriptorWatcher, LinuxCalls, UnixSocket, WatchCallback } from '@pageferry/linux';
@@ -78,7 +79,7 @@ describe('a sender that listens', () => {
   });
 
   test.each([
-    ['speaks another version', ofVersion(2), REFUSAL.version],
+    ['speaks another version', ofVersion(PROTOCOL_VERSION - 1), REFUSAL.version],
     ['wants another mechanism', encodeHello(HELLO_KIND.hello, 'other'), REFUSAL.mechanism],
     ['wants no mechanism', encodeHello(HELLO_KIND.hello, ''), REFUSAL.mechanism],
     ['names one of 32 bytes', encodeHello(HELLO_KIND.hello, 'x'.repeat(99)), REFUSAL.mechanism],

@@ -20,6 +20,7 @@ export { bytesDetached } from './base/detached.js';
 export { DropReports } from './base/drop-reports.js';
 export type {
   AcceptOutcome,
+  Corkable,
   InboundMessage,
   LoanMemory,
   MoveTarget,

@@ -5,6 +5,7 @@ import {
   HELLO_BYTES,
   HELLO_KIND,
   MAX_HELLO_BYTES,
+  PROTOCOL_VERSION,
   REFUSAL,
 } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
@@ -54,7 +55,7 @@ describe('a handshake on a stream', () => {
 
   test('is read as it was written, whatever follows', () => {
     const expected = {
-      version: 1,
+      version: PROTOCOL_VERSION,
       kind: HELLO_KIND.refusal,
       reason: REFUSAL.noRoom,
       mechanism: 'socket',

@@ -13,7 +13,7 @@ test.each([5, 2 ** 32 + 5, Number.MAX_SAFE_INTEGER])('publishes number %i whole'
   const slot = new Slot(7, 640, 128);
   slot.messageLength = 100;
   slot.sequence = sequence;
-  queue.push(slot, slot.slotId);
+  queue.push(slot);
   const entry = createEntry(DELIVERY_ENTRY_WORDS);
   expect(new ClaimableConsumer(words, place).claim(entry, 1)).toBe(true);
   const [byteLength, unit, slotId, low = 0] = entry;

@@ -88,7 +88,7 @@ describe('a sender whose receiver lies drops it, and goes on with the others', (
     await expectLiarToBeDropped(stage);
   });
 
-  test.each([0, 2, 1000, -1, HALF, -HALF - 1, OWN_MEMORY_FLAG | 5])(
+  test.each([0, 2, 1000, -2, HALF, -HALF - 1, OWN_MEMORY_FLAG | 5])(
     'when it gives back slotId %i, which it does not hold',
     async (slotId) => {
       await using stage = await open();
@@ -124,6 +124,60 @@ describe('a sender whose receiver lies drops it, and goes on with the others', (
     stage.liar.giveBack(taken);
     stage.exchange();
     stage.liar.giveBack(taken);
+    await expectLiarToBeDropped(stage);
+  });
+
+  test.each([1, 1024, HALF, -2, -HALF - 1])(
+    'when it says that it has gone past %i messages that were not sent',
+    async (ahead) => {
+      await using stage = await open();
+      stage.exchange();
+      const { sequence } = stage.liar.take();
+      stage.liar.goPast((sequence + ahead) | 0);
+      await expectLiarToBeDropped(stage);
+    },
+  );
+
+  test('when it goes back behind what it has given back', async () => {
+    await using stage = await open();
+    for (let message = 0; message < 3; message++) stage.exchange();
+    stage.liar.goPast(1);
+    // It is taken in with the next message.
+    stage.exchange();
+    expect(stage.sender.stats().bytesOut).toBeGreaterThan(0);
+    stage.liar.goPast(-1);
+    stage.liar.ring();
+    await expectLiarToBeDropped(stage);
+  });
+
+  test.each([1, -1, HALF, -HALF - 1])(
+    'when it says that it keeps the message that is %i behind the last',
+    async (behind) => {
+      await using stage = await open();
+      stage.exchange();
+      stage.liar.keep((stage.liar.take().sequence + behind) | 0);
+      stage.liar.ring();
+      await expectLiarToBeDropped(stage);
+    },
+  );
+
+  test('when it says twice that it keeps a message', async () => {
+    await using stage = await open();
+    stage.exchange();
+    const { sequence } = stage.liar.take();
+    for (let time = 0; time < 2; time++) stage.liar.keep(sequence);
+    stage.liar.ring();
+    await expectLiarToBeDropped(stage);
+  });
+
+  test('when it gives back twice what it had kept', async () => {
+    await using stage = await open();
+    for (let message = 0; message < 2; message++) stage.exchange();
+    const [kept, next] = [stage.liar.take(), stage.liar.take()];
+    stage.liar.keep(kept.sequence);
+    stage.liar.goPast(next.sequence);
+    for (let time = 0; time < 2; time++) stage.liar.giveBack(kept);
+    stage.liar.ring();
     await expectLiarToBeDropped(stage);
   });
 

@@ -13,7 +13,7 @@ import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { type ConnectionPair, expectNothingLeft, openConnectionPair } from '@pageferry/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MEMORY_RECORD, RECEIVER_WORDS, SENDER_WORDS } from '../dist/layout.js';
-import { DeliveryConsumer } from '../dist/queue/delivery-queue.js';
+import { ClaimableConsumer } from '../dist/queue/claimable-queue.js';
 import { PassedMemory } from '../dist/queue/passed-memory.js';
 import { MemoryChannel } from '../dist/sending/memory-channel.js';
 
@@ -22,7 +22,7 @@ const calls = loadLinuxCalls();
 describe('memory that is passed for a message', () => {
   expectNothingLeft();
 
-  let pair: ConnectionPair<SenderConnection, ReceiverConnection<DeliveryConsumer>>;
+  let pair: ConnectionPair<SenderConnection, ReceiverConnection<ClaimableConsumer>>;
   let channel: MemoryChannel;
   let memory: PassedMemory;
 
@@ -31,7 +31,7 @@ describe('memory that is passed for a message', () => {
       establish: (...where) => establish(...where, PLAIN_SENDER),
       openConnection: (...where) =>
         openConnection(...where, {
-          openQueue: (words, place) => new DeliveryConsumer(words, place),
+          openQueue: (words, place) => new ClaimableConsumer(words, place),
         }),
     });
     channel = new MemoryChannel(pair.sender);

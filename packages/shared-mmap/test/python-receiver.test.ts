@@ -229,9 +229,9 @@ describe.skipIf(obstacle !== undefined)(
       receiver = new PythonReceiver('fd:3', theirs.fd);
       theirs.close();
       // As the document has it: what every version begins with.
-      const answer = Buffer.from('PAGEFRRY\x02\x00\x03\x00\x01\x00\x00\x00', 'latin1');
+      const answer = Buffer.from('PAGEFRRY\x03\x00\x03\x00\x01\x00\x00\x00', 'latin1');
       ours.send(answer);
-      const errors = 'receiver.py: it speaks version 2, this receiver version 1\n';
+      const errors = 'receiver.py: it speaks version 3, this receiver version 2\n';
       expect(await receiver.end()).toEqual({ code: 1, errors });
       ours.close();
     });

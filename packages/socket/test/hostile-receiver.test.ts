@@ -3,6 +3,7 @@ import {
   encodeHello,
   HELLO_BYTES,
   HELLO_KIND,
+  PROTOCOL_VERSION,
   REFUSAL,
   type Sender,
 } from '@pageferry/core';
@@ -86,7 +87,7 @@ describe('a handshake with a receiver', () => {
       expect(decodeHelloOfStream(answer)).toMatchObject({
         kind: HELLO_KIND.refusal,
         reason,
-        version: 1,
+        version: PROTOCOL_VERSION,
       });
       await hungUp(receiver);
     }

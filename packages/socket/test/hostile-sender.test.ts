@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { encodeHello, HELLO_KIND, REFUSAL, type Receiver } from '@pageferry/core';
+import { encodeHello, HELLO_KIND, PROTOCOL_VERSION, REFUSAL, type Receiver } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
 import { socketTransport } from '../dist/index.js';
 import { FRAME, FRAME_BYTES } from '../dist/protocol/frame.js';
@@ -20,7 +20,7 @@ async function receiverOf(...bytes: readonly Buffer[]): Promise<Receiver> {
 
 describe('a handshake with a sender', () => {
   const withVersion = (bytes: Buffer): Buffer => {
-    bytes.writeUInt16LE(2, 8);
+    bytes.writeUInt16LE(PROTOCOL_VERSION + 1, 8);
     return bytes;
   };
   const withName = (bytes: Buffer): Buffer => {

@@ -2,7 +2,7 @@
  * `@pageferry/testkit`: what the tests of several packages share. It knows the contract and the system
  * calls as an interface; a binding, a transport or a connection is handed to it by the test.
  *
- * Two parts have an entry of their own: `/failing-calls` runs in a plain program without vitest, and
+ * Three parts have an entry of their own: `/failing-calls` and `/sleeper` run in plain programs without vitest, and
  * `/false-bells` loads koffi.
  *
  * @packageDocumentation

@@ -4,6 +4,7 @@ import { describeAborts } from './cases/aborts.js';
 import { describeAbortsLoseNothing } from './cases/aborts-lose-nothing.js';
 import { describeArguments } from './cases/arguments.js';
 import { describeBackPressure } from './cases/back-pressure.js';
+import { describeBatches } from './cases/batches.js';
 import { describeBesideTheBytes } from './cases/beside-the-bytes.js';
 import { describeBorrowedMemory } from './cases/borrowed-memory.js';
 import { describeCapabilities } from './cases/capabilities.js';
@@ -34,6 +35,7 @@ const TOPICS = {
   sizes: describeSizes,
   order: describeOrder,
   besideTheBytes: describeBesideTheBytes,
+  batches: describeBatches,
   senderLifecycle: describeSenderLifecycle,
   receiverLifecycle: describeReceiverLifecycle,
   arguments: describeArguments,

@@ -18,6 +18,7 @@ import {
   HEADER,
   RECEIVER,
   RETURN_WORDS,
+  RETURNS_PER_DELIVERY,
   SENDER,
 } from './layout.js';
 import type { QueuePlace } from './queue.js';
@@ -36,7 +37,7 @@ export class ControlMemory implements Disposable {
    * words of an entry are plain (`docs/decisions/0011-entries-are-plain-counters-are-atomic.md`).
    */
   readonly words: Int32Array;
-  /** Entries in each queue. */
+  /** Entries in the delivery queue. */
   readonly capacity: number;
   /** From the sender: what is under way. */
   readonly deliveries: QueuePlace;
@@ -56,7 +57,7 @@ export class ControlMemory implements Disposable {
     this.returns = {
       counter: RECEIVER.returned,
       entries: FIRST_ENTRY + capacity * DELIVERY_WORDS,
-      capacity,
+      capacity: capacity * RETURNS_PER_DELIVERY,
       stride: RETURN_WORDS,
     };
   }

@@ -16,7 +16,7 @@ export const HEADER = {
   magic: 0,
   /** `PROTOCOL_VERSION` of `@pageferry/core`: layout and handshake have one. */
   version: 1,
-  /** Entries in each of the two queues; a power of two. */
+  /** Entries in the delivery queue, and half as many as in the return queue; a power of two. */
   capacity: 2,
   /** Bytes in a page of memory. */
   pageSize: 3,
@@ -67,12 +67,16 @@ export const FIRST_ENTRY = 1024;
 export const DELIVERY_WORDS = 8;
 
 /** Words from one entry of the return queue to the next. */
-export const RETURN_WORDS = 4;
+export const RETURN_WORDS = 2;
+
+/** Entries of the return queue for each of the delivery queue: two may be said of one message. */
+export const RETURNS_PER_DELIVERY = 2;
 
 /** 'PGFY', little-endian. */
 export const CONTROL_MAGIC = 0x59464750;
 
 /** Length of a control memory in bytes, for queues of `capacity` entries. */
 export function controlByteLength(capacity: number): number {
-  return (FIRST_ENTRY + capacity * (DELIVERY_WORDS + RETURN_WORDS)) * 4;
+  const words = DELIVERY_WORDS + RETURNS_PER_DELIVERY * RETURN_WORDS;
+  return (FIRST_ENTRY + capacity * words) * 4;
 }

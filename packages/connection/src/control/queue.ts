@@ -1,10 +1,10 @@
 /**
- * One entry of a queue, as 32-bit words whose meaning is the mechanism's: four of them, and more in a queue
- * of the mechanism's own. It is filled in place, so that no message costs an allocation.
+ * One entry of a queue, as 32-bit words whose meaning is the mechanism's. It is filled in place, so that no
+ * message costs an allocation.
  */
 export type Entry = Int32Array;
 
-/** Memory for one entry, to read into or write from. */
+/** Memory for one entry, to read into or write from: four words, unless the queue has entries of others. */
 export function createEntry(words = 4): Entry {
   return new Int32Array(words);
 }
@@ -53,12 +53,20 @@ abstract class QueueEnd {
  * The producing end of a queue with one producer and one consumer.
  *
  * The queue itself does not know whether it is full. A connection never has more messages under way
- * than a queue has entries, so that neither queue can overflow, and no counter has to travel back.
+ * than a queue has entries for, so that neither queue can overflow, and no counter has to travel back.
  */
 export class QueueProducer extends QueueEnd {
-  /** Appends an entry and publishes it. */
+  /** Appends an entry of four words and publishes it. */
   push(first: number, second: number, third: number, fourth: number): void {
     this.write(first, second, third, fourth);
+    this.publish();
+  }
+
+  /** Appends an entry of two words and publishes it. */
+  pushPair(first: number, second: number): void {
+    const at = this.at(this.count);
+    this.words[at] = first;
+    this.words[at + 1] = second;
     this.publish();
   }
 
@@ -85,30 +93,33 @@ export class QueueProducer extends QueueEnd {
   }
 }
 
+/** Where a receiver finds out what its sender has published. It may lie: check what it says before trusting it. */
+export interface DeliverySource {
+  /** How many entries wait. */
+  available(): number;
+  /** As {@link available}, without a look at the counter while entries are known to wait. */
+  known(): number;
+  /** From now on no entry waits, whatever the producer says. */
+  stop(): void;
+}
+
 /** The consuming end of a queue with one producer and one consumer. */
-export class QueueConsumer extends QueueEnd {
+export class QueueConsumer extends QueueEnd implements DeliverySource {
   /** The producer's counter, when it was last looked at. */
   #seen = this.count;
   #stopped = false;
 
-  /**
-   * How many entries wait. The producer may lie: check the number before trusting it.
-   */
   available(): number {
     this.#seen = this.#stopped ? this.count : Atomics.load(this.words, this.counter);
     return (this.#seen - this.count) | 0;
   }
 
-  /** From now on no entry waits, whatever the producer says. */
   stop(): void {
     this.#stopped = true;
     this.#seen = this.count;
   }
 
-  /**
-   * As {@link available}, without a look at the counter while entries are known to wait: the cache
-   * line it lies in travels from one processor to the other each time.
-   */
+  /** The cache line that the counter lies in travels from one processor to the other at each look. */
   known(): number {
     const known = (this.#seen - this.count) | 0;
     return known === 0 ? this.available() : known;
@@ -120,16 +131,13 @@ export class QueueConsumer extends QueueEnd {
   }
 
   /**
-   * Copies the next entry into `entry`. Only after `available` has said that there is one. What is in `entry`
-   * then cannot change any more.
+   * Copies the next entry into `entry`, as many words as that has. Only after `available` has said that there
+   * is one. What is in `entry` then cannot change any more.
    */
   shift(entry: Entry): void {
     const { words } = this;
     const at = this.take();
-    entry[0] = words[at] as number;
-    entry[1] = words[at + 1] as number;
-    entry[2] = words[at + 2] as number;
-    entry[3] = words[at + 3] as number;
+    for (let word = 0; word < entry.length; word++) entry[word] = words[at + word] as number;
   }
 
   /**

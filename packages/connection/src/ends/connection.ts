@@ -67,18 +67,14 @@ export abstract class Connection implements Disposable {
   /** Called when the peer's process has ended, where that is watched, whatever was given up before. */
   protected onProcessEnd: (() => void) | undefined;
 
-  /** @param peerCounters where the counters are that the peer publishes. */
-  protected constructor(
-    parts: ConnectionParts,
-    ownBell: Doorbell,
-    peerCounters: readonly number[],
-  ) {
+  /** @param peerProgress a number that is another one whenever the peer has published something. */
+  protected constructor(parts: ConnectionParts, ownBell: Doorbell, peerProgress: () => number) {
     const { words, capacity } = parts.memory;
     this.words = words;
     this.capacity = capacity;
     this.#parts = parts;
     this.#ownBell = ownBell;
-    this.#rings = new RingCredit(words, peerCounters);
+    this.#rings = new RingCredit(peerProgress);
   }
 
   /** True once the peer has hung up or died, or the connection has failed on this side. */

@@ -1,17 +1,26 @@
 import { inheritedDescriptor, senderAt, senderDied } from '@pageferry/core';
 import type { UnixSocket } from '@pageferry/linux';
 import { CUT_OFF, PARKED, SENDER, WAITS_FOR } from '../control/layout.js';
-import { QueueConsumer, type QueuePlace, QueueProducer } from '../control/queue.js';
+import { loadInOrder } from '../control/load-in-order.js';
+import {
+  type DeliverySource,
+  QueueConsumer,
+  type QueuePlace,
+  QueueProducer,
+} from '../control/queue.js';
+import { sumOf } from '../control/sum-of.js';
 import { cutOffBySender, senderMisbehaved } from '../sender-errors.js';
 import type { Doorbell } from '../waiting/doorbell.js';
 import { Connection, type ConnectionParts } from './connection.js';
 
 /** What a mechanism needs at the receiver's end. */
-export interface ReceiverTerms<Queue extends QueueConsumer = QueueConsumer> {
-  /** Makes the consuming end of the delivery queue. */
+export interface ReceiverTerms<Queue extends DeliverySource = QueueConsumer> {
+  /** Makes the consuming end of the delivery queue, or of what takes its place. */
   readonly openQueue: (words: Int32Array, place: QueuePlace) => Queue;
   /** Where the counters are that the sender publishes, beside that of the deliveries. */
   readonly senderCounters?: readonly number[];
+  /** A number that grows with what the sender publishes anywhere else. */
+  readonly senderProgress?: () => number;
 }
 
 /** For a mechanism whose queue is nothing but a queue. */
@@ -20,7 +29,7 @@ export const PLAIN_RECEIVER: ReceiverTerms = {
 };
 
 /** The receiver's end of a connection. */
-export class ReceiverConnection<Queue extends QueueConsumer = QueueConsumer> extends Connection {
+export class ReceiverConnection<Queue extends DeliverySource = QueueConsumer> extends Connection {
   /** What comes from the sender. Unchecked: it may lie. */
   readonly deliveries: Queue;
   readonly #returns: QueueProducer;
@@ -29,8 +38,13 @@ export class ReceiverConnection<Queue extends QueueConsumer = QueueConsumer> ext
   #sender = 'the sender';
 
   constructor(parts: ConnectionParts, terms: ReceiverTerms<Queue>) {
-    const { openQueue, senderCounters = [] } = terms;
-    super(parts, parts.receiverBell, [SENDER.delivered, SENDER.finished, ...senderCounters]);
+    const { openQueue, senderCounters = [], senderProgress = () => 0 } = terms;
+    const counters = [SENDER.delivered, SENDER.finished, ...senderCounters];
+    super(
+      parts,
+      parts.receiverBell,
+      () => (sumOf(parts.memory.words, counters) + senderProgress()) | 0,
+    );
     const { deliveries, returns } = parts.memory;
     this.deliveries = openQueue(this.words, deliveries);
     this.#returns = new QueueProducer(this.words, returns);
@@ -80,13 +94,18 @@ export class ReceiverConnection<Queue extends QueueConsumer = QueueConsumer> ext
 
   /** Gives a message back; wakes a sender that waits for one. */
   giveBack(first: number, second: number): void {
-    this.#returns.push(first, second, 0, 0);
+    this.sayOfMessage(first, second);
     this.wakeSenderThatWaitsFor(WAITS_FOR.returns);
+  }
+
+  /** Puts an entry into the return queue. Wakes nobody. */
+  sayOfMessage(first: number, second: number): void {
+    this.#returns.pushPair(first, second);
   }
 
   /** Rings the sender if it is parked, and waits for any of this. Costs one load otherwise. */
   wakeSenderThatWaitsFor(what: number): void {
-    if ((Atomics.load(this.words, PARKED.sender) & what) !== 0) this.#ringParked();
+    if ((loadInOrder(this.words, PARKED.sender) & what) !== 0) this.#ringParked();
   }
 
   #ringParked(): void {

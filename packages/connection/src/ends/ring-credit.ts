@@ -10,23 +10,20 @@ const MAX_EMPTY_RINGS = 64;
  * itself.
  */
 export class RingCredit {
-  readonly #words: Int32Array;
-  readonly #counters: readonly number[];
-  #sumBefore = 0;
+  readonly #progress: () => number;
+  #before = 0;
   #empty = 0;
 
-  /** @param counters where the counters are that the peer publishes: they only grow. */
-  constructor(words: Int32Array, counters: readonly number[]) {
-    this.#words = words;
-    this.#counters = counters;
+  /** @param progress a number that is another one whenever the peer has published something. */
+  constructor(progress: () => number) {
+    this.#progress = progress;
   }
 
   /** To be called at each ring. False if there were too many that brought nothing. */
   isGood(): boolean {
-    let sum = 0;
-    for (const counter of this.#counters) sum = (sum + Atomics.load(this.#words, counter)) | 0;
-    if (sum !== this.#sumBefore) {
-      this.#sumBefore = sum;
+    const progress = this.#progress();
+    if (progress !== this.#before) {
+      this.#before = progress;
       this.#empty = 0;
       return true;
     }

@@ -5,13 +5,15 @@ import {
   type UnixSocket,
 } from '@pageferry/linux';
 import { CUT_OFF, PARKED, RECEIVER, SENDER } from '../control/layout.js';
+import { loadInOrder } from '../control/load-in-order.js';
 import { QueueConsumer, type QueuePlace, QueueProducer } from '../control/queue.js';
+import { sumOf } from '../control/sum-of.js';
 import type { Doorbell } from '../waiting/doorbell.js';
 import { Connection, type ConnectionParts } from './connection.js';
 
 /** What a mechanism needs at the sender's end. */
-export interface SenderTerms<Queue extends QueueProducer = QueueProducer> {
-  /** Makes the producing end of the delivery queue. */
+export interface SenderTerms<Queue = QueueProducer> {
+  /** Makes the producing end of the delivery queue, or whatever takes its place. */
   readonly openQueue: (words: Int32Array, place: QueuePlace) => Queue;
   /** Where the counters are that the receiver publishes, beside that of the returns. */
   readonly receiverCounters?: readonly number[];
@@ -23,7 +25,7 @@ export const PLAIN_SENDER: SenderTerms = {
 };
 
 /** The sender's end of a connection with one receiver. */
-export class SenderConnection<Queue extends QueueProducer = QueueProducer> extends Connection {
+export class SenderConnection<Queue = QueueProducer> extends Connection {
   /** What goes to the receiver: the caller keeps at most `capacity` entries under way. */
   readonly deliveries: Queue;
   /** What the receiver gives back. Unchecked: it may lie. */
@@ -34,7 +36,8 @@ export class SenderConnection<Queue extends QueueProducer = QueueProducer> exten
 
   constructor(parts: ConnectionParts, terms: SenderTerms<Queue>) {
     const { openQueue, receiverCounters = [] } = terms;
-    super(parts, parts.senderBell, [RECEIVER.returned, ...receiverCounters]);
+    const counters = [RECEIVER.returned, ...receiverCounters];
+    super(parts, parts.senderBell, () => sumOf(parts.memory.words, counters));
     const { deliveries, returns } = parts.memory;
     this.deliveries = openQueue(this.words, deliveries);
     this.returns = new QueueConsumer(this.words, returns);
@@ -44,7 +47,7 @@ export class SenderConnection<Queue extends QueueProducer = QueueProducer> exten
 
   /** Rings the receiver if it is parked. Costs one load if it is not. */
   wakeReceiver(): void {
-    if (Atomics.load(this.words, PARKED.receiver) !== 0) this.#ringParked();
+    if (loadInOrder(this.words, PARKED.receiver) !== 0) this.#ringParked();
   }
 
   #ringParked(): void {

@@ -14,7 +14,7 @@ import {
 } from '@pageferry/connection';
 import { OwnedFd, UnixSocket } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
-import { loiter, Sleeper } from './sleeper.js';
+import { loiter, Sleeper } from '@pageferry/testkit/sleeper';
 
 const [role, rounds = '0', seconds = '0'] = process.argv.slice(2);
 /** So many rounds are run at once, whatever the time. */
@@ -64,7 +64,7 @@ function receive(sleeper) {
 }
 
 process.on('message', () => {
-  const sleeper = new Sleeper(calls, role === 'send' ? senderBell : receiverBell);
+  const sleeper = new Sleeper(calls, (role === 'send' ? senderBell : receiverBell).fd.fd);
   const rounds = role === 'send' ? send(sleeper) : receive(sleeper);
   process.send?.({ rounds, slept: sleeper.slept }, () => process.exit(0));
 });

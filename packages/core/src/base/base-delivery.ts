@@ -1,3 +1,4 @@
+import { invalidArgument } from '../checks.js';
 import type { Delivery } from '../contract/receiver.js';
 import { dispose } from '../dispose.js';
 import { PageferryError } from '../errors.js';
@@ -30,6 +31,11 @@ export class BaseDelivery<M extends InboundMessage> implements Delivery {
     this.#batch = batch;
     this.message = message;
     this.byteLength = byteLength;
+  }
+
+  /** Whether it came from this receiver. For `BaseReceiver` only. */
+  isOf(owner: DeliveryOwner<M>): boolean {
+    return this.#owner === owner;
   }
 
   /** True until it is released. */
@@ -87,4 +93,23 @@ export class BaseDelivery<M extends InboundMessage> implements Delivery {
       'this delivery was released: its memory may hold another message by now',
     );
   }
+}
+
+/**
+ * Passes the deliveries of a receiver.
+ *
+ * @throws `INVALID_ARGUMENT` for anything else.
+ */
+export function checkDeliveries<M extends InboundMessage>(
+  deliveries: readonly Delivery[],
+  owner: DeliveryOwner<M>,
+): readonly BaseDelivery<M>[] {
+  const expected = 'an array of deliveries of this receiver';
+  if (!Array.isArray(deliveries)) throw invalidArgument('deliveries', deliveries, expected);
+  return deliveries.map((delivery: unknown) => {
+    if (delivery instanceof BaseDelivery && delivery.isOf(owner)) {
+      return delivery as BaseDelivery<M>;
+    }
+    throw invalidArgument('deliveries', delivery, expected);
+  });
 }

@@ -94,6 +94,11 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
     this.release();
   }
 
+  /** Whether it came from this sender. For `BaseSender` only. */
+  isOf(owner: LoanOwner<M>): boolean {
+    return this.#owner === owner;
+  }
+
   /** Ends the caller's ownership. For `BaseSender` only. */
   disown(): void {
     this.#owned = false;

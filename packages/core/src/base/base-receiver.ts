@@ -20,11 +20,11 @@ import { withEither } from '../waiting/on-abort.js';
 import { SerialQueue } from '../waiting/serial-queue.js';
 import { SPINS_AT_ONCE } from '../waiting/spin-policy.js';
 import type { Waits } from '../waiting/waits.js';
-import { BaseDelivery } from './base-delivery.js';
+import { BaseDelivery, checkDeliveries } from './base-delivery.js';
 import type { ByteQuota } from './byte-quota.js';
 import { checkIsOpen } from './check-is-open.js';
 import { DropReports } from './drop-reports.js';
-import type { InboundMessage, MoveTarget } from './hooks.js';
+import type { Corkable, InboundMessage, MoveTarget } from './hooks.js';
 import { LoopHolder } from './loop-holder.js';
 import { counted, inBytes } from './words.js';
 
@@ -39,6 +39,8 @@ export interface BaseReceiverSettings {
   readonly waits: Waits;
   /** How much the caller may hold. */
   readonly quota: ByteQuota;
+  /** Tells the sender what is given back. By default of each message at once. */
+  readonly returns?: Corkable | undefined;
   /** See {@link BaseSenderSettings.spins}. */
   readonly spins?: boolean;
   /** Has whatever is watched keep the event loop alive, or stop it. By default nothing is watched. */
@@ -69,6 +71,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
   readonly #budget: LoopBudget;
   readonly #waits: Waits;
   readonly #quota: ByteQuota;
+  readonly #returns: Corkable | undefined;
   readonly #spins: number;
   readonly #drops = new DropReports('delivery', () => this.closed);
   readonly #receiving = new SerialQueue();
@@ -93,6 +96,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
     this.#budget = budget;
     this.#waits = waits;
     this.#quota = quota;
+    this.#returns = settings.returns;
     this.#spins = spins ? SPINS_AT_ONCE : 0;
   }
 
@@ -192,6 +196,17 @@ export abstract class BaseReceiver<M extends InboundMessage>
       return first === undefined ? [] : this.#withMore(first, max);
     };
     return await this.#inTurn(options, takeMany, () => this.whyNothing());
+  }
+
+  releaseMany(deliveries: readonly Delivery[]): void {
+    const own = checkDeliveries<M>(deliveries, this);
+    const returns = this.closed ? undefined : this.#returns;
+    returns?.cork();
+    try {
+      for (const delivery of own) delivery.release();
+    } finally {
+      returns?.uncork();
+    }
   }
 
   async spliceTo(

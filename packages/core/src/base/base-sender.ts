@@ -31,6 +31,7 @@ import { DropReports } from './drop-reports.js';
 import type { AcceptOutcome, LoanMemory, Outbox, SendMethod } from './hooks.js';
 import { LoopHolder } from './loop-holder.js';
 import { Presence } from './presence.js';
+import { checkLoans, SendBatch } from './send-batch.js';
 import { counted, inBytes, whoIsBehind } from './words.js';
 
 /** What every backend tells {@link BaseSender}, and the parts that it hands in. */
@@ -97,6 +98,8 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
   readonly #drops = new DropReports('loan', () => this.closed);
   readonly #borrowing = new SerialQueue();
   readonly #sending = new SerialQueue();
+  /** False from the beginning of either end. */
+  #isOpen = true;
   #closing: Promise<void> | undefined;
   #abandoning: Promise<void> | undefined;
   #messagesSent = 0;
@@ -135,7 +138,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
   protected abstract end(inOrder: boolean): Promise<void>;
 
   get closed(): boolean {
-    return this.#closing !== undefined || this.#abandoning !== undefined;
+    return !this.#isOpen;
   }
 
   get receivers(): readonly ReceiverInfo[] {
@@ -194,6 +197,24 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     );
   }
 
+  async sendMany(loans: readonly Loan[], options: WaitOptions = NOTHING): Promise<SendOutcome> {
+    this.#checkOpen();
+    const own = checkLoans<M>(loans, this);
+    checkWaitOptions(options);
+    const batch = new SendBatch(own, this.#outbox, (loan) => this.#offer(loan));
+    const sendAll = async (signal: AbortSignal | undefined): Promise<SendOutcome> => {
+      if (this.#budget.exhausted()) await nextTurn();
+      await this.#waits.until(() => batch.offer(), signal);
+      if (batch.outcome === 'sent') await this.#waits.until(() => this.#hasLeft(), signal);
+      return batch.outcome;
+    };
+    return await withDeadline(
+      options,
+      (signal) => this.#sending.run(() => sendAll(signal), signal),
+      () => (batch.next === undefined ? this.#whyNotLeft() : this.#whyNotSent(batch.next)),
+    );
+  }
+
   async waitForReceivers(count = 1, options: WaitOptions = NOTHING): Promise<void> {
     this.#checkOpen();
     checkInteger('count', count, 0, this.#maxReceivers);
@@ -218,6 +239,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
   async close(options: WaitOptions = NOTHING): Promise<void> {
     checkWaitOptions(options);
     if (this.#closing === undefined) {
+      this.#isOpen = false;
       this.#presence.end();
       this.#closing = this.#closeInOrder(options);
       // Calls that wait for a loan, or to be accepted, learn of it now.
@@ -228,6 +250,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
 
   destroy(): Promise<void> {
     if (this.#abandoning === undefined) {
+      this.#isOpen = false;
       this.#presence.end();
       this.#abandoning = this.#end(false);
       this.doneWaiting();
@@ -375,6 +398,10 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     return behind === '' ? what : `${what}: it waits for ${behind}`;
   }
 
+  #whyNotLeft(): string {
+    return `not everything has left: ${whoIsBehind(this.#listReceivers())}`;
+  }
+
   #offer(loan: BaseLoan<M>): AcceptOutcome {
     const byteLength = loan.byteLength;
     const outcome = this.#outbox.accept(loan.memory, byteLength, loan.tag);
@@ -443,11 +470,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
       return this.#waits.until(() => this.#hasLeft(), signal);
     };
     try {
-      await withDeadline(
-        options,
-        leave,
-        () => `not everything has left: ${whoIsBehind(this.#listReceivers())}`,
-      );
+      await withDeadline(options, leave, () => this.#whyNotLeft());
     } catch (error) {
       const alreadyDestroyed = this.#abandoning !== undefined;
       await this.destroy();

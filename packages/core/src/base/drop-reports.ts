@@ -19,17 +19,36 @@ interface Tally {
  * garbage, all of them are.
  */
 export class Batch {
-  readonly tally: Tally = { count: 0, bytes: 0 };
+  /** How many of them are out. */
+  count = 0;
+  /** Their bytes. */
+  bytes = 0;
+  /** The same, once it is to outlive the batch. */
+  #tally: Tally | undefined;
 
   /** One of them was given back. */
   giveBack(byteLength: number): void {
-    this.tally.count--;
-    this.tally.bytes -= byteLength;
+    this.count--;
+    this.bytes -= byteLength;
+    if (this.#tally !== undefined) this.#note(this.#tally);
   }
 
   /** One of them is so much shorter now. */
   shorten(byteLength: number): void {
-    this.tally.bytes -= byteLength;
+    this.bytes -= byteLength;
+    if (this.#tally !== undefined) this.#note(this.#tally);
+  }
+
+  /** What is out, now and later. */
+  keepTally(): Tally {
+    const tally = { count: this.count, bytes: this.bytes };
+    this.#tally = tally;
+    return tally;
+  }
+
+  #note(tally: Tally): void {
+    tally.count = this.count;
+    tally.bytes = this.bytes;
   }
 }
 
@@ -70,8 +89,8 @@ export class DropReports {
     this.#added++;
     if (!this.#scheduled) this.#schedule();
     const batch = this.#batch;
-    batch.tally.count++;
-    batch.tally.bytes += byteLength;
+    batch.count++;
+    batch.bytes += byteLength;
     return batch;
   }
 
@@ -84,8 +103,8 @@ export class DropReports {
   #renew(): void {
     this.#added = 0;
     const batch = this.#batch;
-    if (batch.tally.count === 0) return;
-    this.#registry.register(batch, batch.tally);
+    if (batch.count === 0) return;
+    this.#registry.register(batch, batch.keepTally());
     this.#batch = new Batch();
   }
 

@@ -40,11 +40,19 @@ export interface MoveTarget {
 /** What a backend's sender answers when it is asked to take a message. */
 export type AcceptOutcome = 'sent' | 'full' | 'no-receiver';
 
+/** What tells the other side of something: of each at once, or of several together. */
+export interface Corkable {
+  /** From now on the other side is told of nothing. */
+  cork(): void;
+  /** Tells it of all that it was not told of, and of each at once from now on. */
+  uncork(): void;
+}
+
 /**
  * A pool of memory, and the subscribers that it serves. Nothing here waits: it answers what is possible now, and
- * is asked again when something has changed.
+ * is asked again when something has changed. It may be one that can tell receivers of several messages together.
  */
-export interface Outbox<M extends LoanMemory> {
+export interface Outbox<M extends LoanMemory> extends Partial<Corkable> {
   /** Memory for a message of `byteLength` bytes, or `undefined` while there is no room. */
   allocate(byteLength: number): M | undefined;
   /** Takes back memory of a loan that was not sent. */

@@ -160,6 +160,14 @@ export interface Receiver extends AsyncDisposable, AsyncIterable<Delivery> {
    */
   receiveMany(max: number, options?: WaitOptions): Promise<readonly Delivery[]>;
   /**
+   * Releases several deliveries, as {@link Delivery.release} would one after the other. Where the transport can,
+   * the sender is told of all of them at once, which costs less.
+   *
+   * @param deliveries of this receiver; those that are released already are passed over.
+   * @throws `INVALID_ARGUMENT` for anything but an array of this receiver's deliveries, before any is released.
+   */
+  releaseMany(deliveries: readonly Delivery[]): void;
+  /**
    * Moves the next message on to a descriptor, without bringing it into user memory where that is
    * possible and faster. Resolves to `undefined` at the end, as `receive`.
    *

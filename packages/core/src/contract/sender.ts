@@ -140,6 +140,18 @@ export interface Sender extends AsyncDisposable {
     options?: SendOptions,
   ): Promise<SendOutcome>;
   /**
+   * Sends the messages of several loans, in this order, as {@link Loan.send} would one after the other. Where
+   * the transport can, receivers are told of as many at once as can be accepted, which costs less.
+   *
+   * Resolves to `'no-receiver'` at the first one that nobody was there for; that one and those after it stay
+   * with the caller. After an abort, a time-out or an error, `owned` tells of each whether it was accepted.
+   *
+   * @param loans of this sender. Of none there is nothing to wait for: `'sent'`.
+   * @throws `INVALID_ARGUMENT` for anything but an array of this sender's loans, `LOAN_NOT_OWNED` if one of them
+   *   is not owned, or is there twice, both before anything is sent; and as `Loan.send`.
+   */
+  sendMany(loans: readonly Loan[], options?: WaitOptions): Promise<SendOutcome>;
+  /**
    * Waits until at least `count` receivers are connected.
    *
    * @param count at most `maxReceivers`; 1 with an inherited endpoint. Default: 1.

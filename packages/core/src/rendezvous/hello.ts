@@ -21,7 +21,7 @@ const MAGIC = Buffer.from('PAGEFRRY');
  * Version of the protocol: of the handshake beyond its first 16 bytes, and of what follows it. Both sides
  * must have the same.
  */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** Length of a message without parameters. */
 export const HELLO_BYTES = 48;

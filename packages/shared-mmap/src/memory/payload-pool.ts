@@ -43,7 +43,8 @@ export class PayloadPool implements Disposable {
   readonly #slots: (Slot | undefined)[] = [];
   readonly #freeTickets: number[] = [];
   readonly #free = new Map<number, Slot[]>();
-  /** The size that was asked for last, and its free slots: mostly it is asked for again. */
+  /** The length and size that were asked for last, and its free slots: mostly they are asked for again. */
+  #lastLength = -1;
   #lastSize = -1;
   #lastFree: Slot[] = [];
   readonly #ranges = new Ranges();
@@ -103,6 +104,24 @@ export class PayloadPool implements Disposable {
   }
 
   /**
+   * As {@link take} for the same length as the last time, where a free slot shows just that already; `undefined`
+   * otherwise.
+   */
+  takeAgain(byteLength: number): Slot | undefined {
+    const free = this.#lastFree;
+    const last = free.length - 1;
+    if (byteLength !== this.#lastLength || last < 0) return undefined;
+    const slot = free[last] as Slot;
+    // Detached by a program, they have no length.
+    if (slot.bytes.length !== byteLength || !this.#quota.hasRoomFor(slot.byteLength))
+      return undefined;
+    free.pop();
+    this.#freeBytes -= slot.byteLength;
+    this.#quota.add(slot.byteLength);
+    return slot;
+  }
+
+  /**
    * A slot for `byteLength` bytes; `'growing'` if its memory is being allocated, and `exhausted` says
    * that it took long enough for now; `undefined` if it would exceed the limit.
    *
@@ -121,6 +140,9 @@ export class PayloadPool implements Disposable {
       // Detached by a program, they have no length; taken away, they do not tell it.
       const isShown = !this.#settings.guard && byteLength > 0 && slot.bytes.length === byteLength;
       if (!isShown) this.#show(slot, byteLength);
+      // What is taken away with the loan, or is empty, does not tell whether it is shown still.
+      const isPlain = !this.#settings.guard && byteLength > 0 && size === this.#lastSize;
+      this.#lastLength = isPlain ? byteLength : -1;
       return slot;
     } catch (error) {
       this.giveBack(slot);
@@ -162,6 +184,7 @@ export class PayloadPool implements Disposable {
     this.#memory.fd.close();
     this.#slots.length = 0;
     this.#free.clear();
+    this.#lastLength = -1;
   }
 
   [dispose](): void {
@@ -204,6 +227,7 @@ export class PayloadPool implements Disposable {
     const free = this.#free.get(size) ?? [];
     this.#free.set(size, free);
     this.#lastSize = size;
+    this.#lastLength = -1;
     this.#lastFree = free;
     return free;
   }
@@ -234,6 +258,7 @@ export class PayloadPool implements Disposable {
     for (const slots of this.#free.values()) for (const slot of slots) melted.push(slot);
     this.#free.clear();
     this.#lastSize = -1;
+    this.#lastLength = -1;
     this.#freeBytes = 0;
     for (const slot of melted) this.#forget(slot);
     this.#ranges.add(melted);

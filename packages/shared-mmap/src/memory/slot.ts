@@ -1,4 +1,5 @@
 import type { LoanMemory } from '@pageferry/core';
+import { OWN_MEMORY_FLAG, PLACE_UNIT } from '../layout.js';
 import type { OwnMemory } from './own-memory.js';
 
 const NONE = new Uint8Array(0);
@@ -12,10 +13,14 @@ export class Slot implements LoanMemory {
   bytes: Uint8Array<ArrayBuffer> = NONE;
   /** What they are a part of: the slot, in an `ArrayBuffer` of its own. Made when it is first lent. */
   buffer: ArrayBuffer | undefined;
-  /** Names the slot in the queues. */
+  /** The slot's number. */
   readonly slotId: number;
+  /** Names the slot in queues and in the ring. */
+  readonly name: number;
   /** Where it begins in the payload memory, in bytes; 0 for memory of its own. */
   readonly offset: number;
+  /** The same in units of {@link PLACE_UNIT} bytes. */
+  readonly place: number;
   /** What it takes up, in bytes. */
   readonly byteLength: number;
   /** Set if the slot is not part of the pool. */
@@ -26,7 +31,12 @@ export class Slot implements LoanMemory {
   tag = 0;
   /** Number of the message; -1 while there is none. */
   sequence = -1;
-  /** A bit for each subscriber from 0 to 31 whose receiver has not given the message back. */
+  /** True while somebody who reads the ring has not come past the message. */
+  inRing = false;
+  /**
+   * A bit for each subscriber from 0 to 31 whose receiver has not given the message back: one that keeps what
+   * it has come past in the ring, or one that may miss messages.
+   */
   holdersLow = 0;
   /** The same for the subscribers from 32 to 63. */
   holdersHigh = 0;
@@ -35,7 +45,9 @@ export class Slot implements LoanMemory {
 
   constructor(slotId: number, offset: number, byteLength: number, own?: OwnMemory) {
     this.slotId = slotId;
+    this.name = own === undefined ? slotId : slotId | OWN_MEMORY_FLAG;
     this.offset = offset;
+    this.place = offset / PLACE_UNIT;
     this.byteLength = byteLength;
     this.own = own;
   }
@@ -47,6 +59,11 @@ export class Slot implements LoanMemory {
 
   /** True once nobody needs the message any more. */
   get free(): boolean {
-    return (this.holdersLow | this.holdersHigh) === 0 && !this.inHistory;
+    return !this.isHeld && !this.inHistory;
+  }
+
+  /** True while any receiver needs the message. */
+  get isHeld(): boolean {
+    return this.inRing || (this.holdersLow | this.holdersHigh) !== 0;
   }
 }

@@ -1,6 +1,5 @@
-import { type Entry, QueueProducer } from '@pageferry/connection';
+import { type Entry, QueueConsumer, QueueProducer } from '@pageferry/connection';
 import { DELIVERY, DELIVERY_ENTRY_WORDS } from '../layout.js';
-import { DeliveryConsumer } from './delivery-queue.js';
 
 /** In the claim word: the consumer has taken the entry. */
 const TAKEN = -1;
@@ -58,9 +57,25 @@ export class ClaimableProducer extends QueueProducer {
 }
 
 /** The consuming end of such a queue. */
-export class ClaimableConsumer extends DeliveryConsumer {
-  protected override waits(number: number, at: number): boolean {
-    return Atomics.load(this.words, at + DELIVERY.claim) === (number & NUMBER_MASK);
+export class ClaimableConsumer extends QueueConsumer {
+  /**
+   * Tells of a message, by the lower 32 bits of its number, whether it may still be taken: it waits, or is
+   * yet to come. `undefined` if the producer is too quick to tell.
+   */
+  neededSequences(): ((sequence: number) => boolean) | undefined {
+    const { words, counter, capacity } = this;
+    const published = Atomics.load(words, counter);
+    const last = Atomics.load(words, this.at(published - 1) + DELIVERY.sequence);
+    const waiting = new Set<number>();
+    for (let number = published - capacity; number !== published; number++) {
+      const at = this.at(number);
+      const sequence = Atomics.load(words, at + DELIVERY.sequence);
+      const claim = Atomics.load(words, at + DELIVERY.claim);
+      if (claim === (number & NUMBER_MASK)) waiting.add(sequence);
+    }
+    // The last entry's place gets another one when the producer has come round to it.
+    if (((Atomics.load(words, counter) - published) | 0) >= capacity - 1) return undefined;
+    return (sequence) => waiting.has(sequence) || ((sequence - last) | 0) > 0;
   }
 
   /**

@@ -1,7 +1,6 @@
-import type { ReceiverConnection, SideRecord } from '@pageferry/connection';
+import type { DeliverySource, ReceiverConnection, SideRecord } from '@pageferry/connection';
 import type { OwnedFd } from '@pageferry/linux';
 import { MEMORY_RECORD, RECEIVER_WORDS, SENDER_WORDS } from '../layout.js';
-import type { DeliveryConsumer } from './delivery-queue.js';
 
 /** How many descriptors may wait for their messages. A sender that passes more breaks the protocol. */
 const MAX_WAITING = 64;
@@ -9,19 +8,28 @@ const MAX_WAITING = 64;
 /** From how many on it is worth to look for those that no message will need. */
 const MANY = 32;
 
+/** Deliveries of which can be told which messages may still be taken. */
+export interface TellingSource extends DeliverySource {
+  /**
+   * Tells of a message, by the lower 32 bits of its number, whether it may still be taken. `undefined` if that
+   * cannot be told now.
+   */
+  neededSequences(): ((sequence: number) => boolean) | undefined;
+}
+
 /**
  * Memories that were passed for messages that have their own, until the messages are taken. Each came with the
  * lower 32 bits of its message's number.
  */
 export class PassedMemory {
-  readonly #connection: ReceiverConnection<DeliveryConsumer>;
+  readonly #connection: ReceiverConnection<TellingSource>;
   readonly #waiting = new Map<number, OwnedFd | 'lost'>();
   #received = 0;
   /** The message that was taken last: its entry does not wait any more, its memory may. */
   #taken: number | undefined;
 
   /** Takes the records of `connection` from now on. */
-  constructor(connection: ReceiverConnection<DeliveryConsumer>) {
+  constructor(connection: ReceiverConnection<TellingSource>) {
     this.#connection = connection;
     connection.takeRecords((record) => this.#keep(record));
   }

@@ -1,4 +1,4 @@
-import type { ReceiverConnection } from '@pageferry/connection';
+import type { DeliverySource, ReceiverConnection } from '@pageferry/connection';
 import { clock } from '@pageferry/core';
 import { EINTR, type LinuxCalls, POLLIN, spin, systemCallError } from '@pageferry/linux';
 
@@ -12,18 +12,20 @@ const SLICE = 50;
  * Blocks this thread until something may have happened on a connection: a message, the end, or the
  * sender's death; or until `deadline`, in milliseconds of the clock.
  *
+ * @param park says that this side parks.
  * @throws `SYSTEM_CALL_FAILED`.
  */
 export function blockUntilNews(
   calls: LinuxCalls,
-  connection: ReceiverConnection,
+  connection: ReceiverConnection<DeliverySource>,
+  park: () => void,
   spinMicroseconds: number,
   deadline: number,
 ): void {
   const hasNews = (): boolean =>
     connection.deliveries.known() !== 0 || connection.finished || connection.isCutOff;
   if (spin(calls, hasNews, Math.min(spinMicroseconds / 1000, deadline - clock.now()))) return;
-  connection.park();
+  park();
   if (hasNews() || connection.checkPeer()) return;
   const { bell, socket } = connection.waitable;
   const entries = new Int32Array([bell.fd.fd, POLLIN, socket.fd, POLLIN]);

@@ -1,5 +1,4 @@
 import type { InboundMessage as Contract } from '@pageferry/core';
-import type { DeliveryReader } from '../queue/delivery-reader.js';
 import type { OwnMemoryView } from './own-memory-view.js';
 import type { View } from './payload-view.js';
 
@@ -10,8 +9,8 @@ import type { View } from './payload-view.js';
 export class InboundMessage implements Contract {
   readonly sequence: number;
   readonly byteLength: number;
-  /** What names it to the sender. */
-  readonly slotId: number;
+  /** What names its slot to the sender. */
+  readonly name: number;
   readonly tag: number;
   /** In the payload memory, or in memory of the message's own. */
   readonly place: View | OwnMemoryView;
@@ -20,10 +19,16 @@ export class InboundMessage implements Contract {
   /** Bytes that were moved on. */
   offset = 0;
 
-  constructor({ sequence, byteLength, slotId, tag }: DeliveryReader, place: View | OwnMemoryView) {
+  constructor(
+    sequence: number,
+    byteLength: number,
+    name: number,
+    tag: number,
+    place: View | OwnMemoryView,
+  ) {
     this.sequence = sequence;
     this.byteLength = byteLength;
-    this.slotId = slotId;
+    this.name = name;
     this.tag = tag;
     this.place = place;
     this.bytes = place.bytes;

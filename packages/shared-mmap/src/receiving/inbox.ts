@@ -1,68 +1,47 @@
-import type { ReceiverConnection } from '@pageferry/connection';
+import { senderMisbehaved } from '@pageferry/connection';
+import type { Corkable, PageferryError } from '@pageferry/core';
 import { EMFILE, systemCallError } from '@pageferry/linux';
-import type { DeliveryConsumer } from '../queue/delivery-queue.js';
-import type { DeliveryReader } from '../queue/delivery-reader.js';
+import { PLACE_UNIT } from '../layout.js';
 import type { InboundMessage } from './inbound-message.js';
-import type { MessageMemories } from './message-memories.js';
 
-/** What an {@link Inbox} needs. It owns none of it. */
-export interface InboxSettings {
-  readonly connection: ReceiverConnection<DeliveryConsumer>;
-  readonly reader: DeliveryReader;
-  readonly memories: MessageMemories;
-  /** Whether the receiver may miss messages. */
-  readonly mayMiss: boolean;
-}
-
-/** Takes messages out of the queue, and gives them back to the sender. */
-export class Inbox {
-  readonly #settings: InboxSettings;
-  /** True if a message was read that could not be shown yet: it stays the next one. */
-  #isRead = false;
-
-  constructor(settings: InboxSettings) {
-    this.#settings = settings;
-  }
-
+/** Takes messages that a sender has published, and gives them back to it: one by one, or several together. */
+export interface Inbox {
   /**
    * The next message, which is taken; `'end'` after an orderly end. Not to be called again after an error
    * of the sender's.
    *
    * @throws `PEER_DIED`, `PEER_MISBEHAVED`, `PEER_REJECTED`, `SYSTEM_CALL_FAILED`.
    */
-  next(): InboundMessage | 'end' | undefined {
-    const { reader, memories } = this.#settings;
-    if (!this.#isRead) {
-      const found = reader.next();
-      // `typeof` here and below: V8 calls a function to compare a string with anything else.
-      if (typeof found !== 'string') return undefined;
-      if (found === 'end') return found;
-      this.#isRead = true;
-    }
-    const message = memories.open(reader);
-    this.#isRead = false;
-    return typeof message === 'string' ? this.#lose() : message;
-  }
-
+  next(): InboundMessage | 'end' | undefined;
   /** Gives a message back to the sender, who may use its memory again. */
-  giveBack(message: InboundMessage): void {
-    this.#settings.memories.giveBack(message);
-    this.#settings.connection.giveBack(message.slotId, message.sequence | 0);
-  }
+  giveBack(message: InboundMessage): void;
+  /** Has several returns told together, where that can be had. */
+  readonly returns: Corkable | undefined;
+  /** Messages that this receiver has missed. */
+  readonly messagesDropped: number;
+  /** To be called before the connection is closed: what was dropped is still told afterwards. */
+  close(): void;
+}
 
-  /**
-   * Gives the message that was read last back, because its memory is lost. Who may miss messages gets the
-   * next one.
-   *
-   * @throws `SYSTEM_CALL_FAILED` (`EMFILE`), once.
-   */
-  #lose(): InboundMessage | 'end' | undefined {
-    const { connection, reader, mayMiss } = this.#settings;
-    const { sequence, slotId } = reader;
-    reader.noteLost();
-    connection.giveBack(slotId, sequence | 0);
-    if (mayMiss) return this.next();
-    const what = `the memory of message ${sequence} is lost: this process had no descriptor left for it`;
-    throw systemCallError('recvmsg', -EMFILE, what);
-  }
+export function outOfOrder(): PageferryError {
+  return senderMisbehaved('its messages are out of order');
+}
+
+export function strayQueue(known: number): PageferryError {
+  return senderMisbehaved(known < 0 ? 'its queue runs backwards' : 'its queue overflows');
+}
+
+export function strayMessage(byteLength: number, place: number): PageferryError {
+  const offset = place * PLACE_UNIT;
+  return senderMisbehaved(`a message reaches beyond its memory: ${byteLength} bytes at ${offset}`);
+}
+
+export function nameless(): PageferryError {
+  return senderMisbehaved('a message names no slot');
+}
+
+/** The error for a message whose memory the kernel has thrown away. */
+export function lostMemory(sequence: number): PageferryError {
+  const what = `the memory of message ${sequence} is lost: this process had no descriptor left for it`;
+  return systemCallError('recvmsg', -EMFILE, what);
 }

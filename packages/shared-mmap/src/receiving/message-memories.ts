@@ -1,9 +1,8 @@
 import type { LinuxCalls, OwnedFd } from '@pageferry/linux';
 import { Windows } from '../memory/window.js';
 import type { ReceiverSettings } from '../options.js';
-import type { DeliveryReader } from '../queue/delivery-reader.js';
 import type { PassedMemory } from '../queue/passed-memory.js';
-import { InboundMessage } from './inbound-message.js';
+import type { InboundMessage } from './inbound-message.js';
 import { OwnMemoryView } from './own-memory-view.js';
 import type { PayloadView } from './payload-view.js';
 
@@ -30,18 +29,25 @@ export class MessageMemories {
   }
 
   /**
-   * Shows the message that was read last. May be tried again if it throws: the lack of memory or descriptors
-   * may pass.
+   * Shows a message that has memory of its own. May be tried again if it throws: the lack of memory or
+   * descriptors may pass.
    *
    * @returns `'lost'` if its memory is lost: this process had no descriptor left when it came.
    * @throws `PEER_MISBEHAVED`, `SYSTEM_CALL_FAILED`.
    */
-  open(read: DeliveryReader): InboundMessage | 'lost' {
-    const { sequence, byteLength, slotId, offset, own } = read;
-    const place = own
-      ? this.#openOwn(sequence, byteLength)
-      : this.#settings.payload.take(slotId, offset, byteLength, sequence);
-    return typeof place === 'string' ? place : new InboundMessage(read, place);
+  openOwn(sequence: number, byteLength: number): OwnMemoryView | 'lost' {
+    if (this.#unmapped === undefined) {
+      const passed = this.#settings.passed.take(sequence | 0);
+      if (passed === 'lost') return passed;
+      this.#unmapped = passed;
+    }
+    const { calls, receiver } = this.#settings;
+    const settings = { calls, windows: this.#windows, ...receiver };
+    const own = OwnMemoryView.open(settings, this.#unmapped, { byteLength, sequence });
+    this.#unmapped?.close();
+    this.#unmapped = undefined;
+    this.#owns.add(own);
+    return own;
   }
 
   /** Has a message show its bytes again, if a program has detached those that it was shown before. */
@@ -71,20 +77,5 @@ export class MessageMemories {
     this.#windows.close();
     this.#settings.passed.close();
     this.#unmapped?.close();
-  }
-
-  #openOwn(sequence: number, byteLength: number): OwnMemoryView | 'lost' {
-    if (this.#unmapped === undefined) {
-      const passed = this.#settings.passed.take(sequence | 0);
-      if (passed === 'lost') return passed;
-      this.#unmapped = passed;
-    }
-    const { calls, receiver } = this.#settings;
-    const settings = { calls, windows: this.#windows, ...receiver };
-    const own = OwnMemoryView.open(settings, this.#unmapped, { byteLength, sequence });
-    this.#unmapped?.close();
-    this.#unmapped = undefined;
-    this.#owns.add(own);
-    return own;
   }
 }

@@ -11,8 +11,8 @@ import {
 import { alignUp } from '../memory/ranges.js';
 import type { Window, Windows } from '../memory/window.js';
 import type { Access } from '../options.js';
+import { explainWrites, oneEntry } from './explain-writes.js';
 import { checkedLength } from './payload-view.js';
-import { WriteGuard } from './write-guard.js';
 
 /** What it takes to show a message that has memory of its own. */
 export interface OwnMemorySettings {
@@ -58,8 +58,7 @@ export class OwnMemoryView {
       // Private: a file that is sealed against writing cannot be mapped shared on older kernels.
       // Pages that nobody writes to are the sender's all the same; a page that is written is copied.
       window.mapping.showFile(fd.fd, shown, protection, MAP_PRIVATE);
-      if (!writable)
-        new WriteGuard(calls, window.mapping.buffer, 1).note(0, 0, byteLength, sequence);
+      if (!writable) explainWrites(calls, window.mapping.buffer, oneEntry(byteLength, sequence));
       return new OwnMemoryView(settings, window, byteLength);
     } catch (error) {
       windows.giveBack(window);

@@ -12,11 +12,12 @@ import {
   STAT_FIELD,
 } from '@pageferry/linux';
 import { MAX_MESSAGE_BYTES } from '../capabilities.js';
+import { PLACE_UNIT } from '../layout.js';
 import { guardedView, takeAway } from '../memory/guarded-view.js';
 import { SlotBuffers } from '../memory/slot-buffers.js';
 import { slotSize } from '../memory/slot-size.js';
 import type { Access } from '../options.js';
-import { WriteGuard } from './write-guard.js';
+import { explainWrites, type PublishedEntries } from './explain-writes.js';
 
 /** What a {@link PayloadView} needs. */
 export interface PayloadViewSettings {
@@ -32,7 +33,8 @@ const CACHED_VIEWS = 4096;
 /** The bytes of a message, and what they are of: asking a typed array costs a call each time. */
 export interface View {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly offset: number;
+  /** Where they begin in the payload memory, in units of {@link PLACE_UNIT} bytes. */
+  readonly place: number;
   readonly byteLength: number;
   /** The slot, or as much of it as was needed, in an `ArrayBuffer` of its own. */
   readonly buffer: ArrayBuffer;
@@ -45,7 +47,6 @@ export class PayloadView implements Disposable {
   readonly #settings: PayloadViewSettings;
   readonly #mapping: Mapping;
   readonly #buffers: SlotBuffers;
-  readonly #writes: WriteGuard | undefined;
   /** Making a view costs more than all the rest of receiving: the last ones are used again. */
   readonly #views: (View | undefined)[] = [];
   /** Those that are held and have no place among them. */
@@ -55,18 +56,17 @@ export class PayloadView implements Disposable {
     this.#settings = settings;
     this.#mapping = mapping;
     this.#buffers = new SlotBuffers(mapping);
-    const { calls, access } = settings;
-    if (access === 'read-only') this.#writes = new WriteGuard(calls, mapping.buffer);
   }
 
   /**
    * Maps the payload memory of a sender, after checking all that it is believed in.
    *
    * @param fd stays the caller's; it may be closed afterwards.
+   * @param entries say which message lies where. They are to outlive the mapping.
    * @throws `PEER_MISBEHAVED`, `NOT_SUPPORTED` if the sender does not let receivers write and this one
    *   wants to, `SYSTEM_CALL_FAILED`.
    */
-  static open(fd: OwnedFd, settings: PayloadViewSettings): PayloadView {
+  static open(fd: OwnedFd, settings: PayloadViewSettings, entries: PublishedEntries): PayloadView {
     const { calls, access } = settings;
     const byteLength = checkedLength(calls, fd, SIZE_SEALS);
     const writable = access === 'read-write';
@@ -79,6 +79,7 @@ export class PayloadView implements Disposable {
     }
     const protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
     const mapping = Mapping.shared(calls, fd.fd, byteLength, protection, 'parts');
+    if (!writable) explainWrites(calls, mapping.buffer, entries);
     return new PayloadView(settings, mapping);
   }
 
@@ -90,17 +91,25 @@ export class PayloadView implements Disposable {
    * The bytes of a message, until they are given back. Only what lies within the memory.
    *
    * @param slotId names the slot; messages in the same slot often have the same length.
+   * @param place where it begins, in units of {@link PLACE_UNIT} bytes.
    * @throws `SYSTEM_CALL_FAILED`.
    */
-  take(slotId: number, offset: number, byteLength: number, sequence: number): View {
-    this.#writes?.note(slotId, offset, byteLength, sequence);
-    const known = this.#views[slotId & (CACHED_VIEWS - 1)];
-    const fits = known?.offset === offset && known.byteLength === byteLength && byteLength > 0;
-    // A view that the program has detached has no length.
-    const view =
-      fits && known.bytes.length === byteLength ? known : this.#make(slotId, offset, byteLength);
+  take(slotId: number, place: number, byteLength: number): View {
+    const view = this.takeAgain(slotId, place, byteLength) ?? this.#make(slotId, place, byteLength);
     view.held = true;
     return view;
+  }
+
+  /** As {@link take}, if the last message that was seen in the slot was as long; `undefined` otherwise. */
+  takeAgain(slotId: number, place: number, byteLength: number): View | undefined {
+    const known = this.#views[slotId & (CACHED_VIEWS - 1)];
+    if (known === undefined || known.place !== place || known.byteLength !== byteLength) {
+      return undefined;
+    }
+    // A view that the program has detached has no length, and one of nothing does not tell.
+    if (byteLength === 0 || known.bytes.length !== byteLength) return undefined;
+    known.held = true;
+    return known;
   }
 
   /** Takes the bytes of a message back. */
@@ -111,26 +120,27 @@ export class PayloadView implements Disposable {
   }
 
   /** The same bytes again, if a program has detached those that it was shown before. */
-  renewed({ offset, byteLength }: View): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.#mapping.alias(offset, byteLength));
+  renewed({ place, byteLength }: View): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.#mapping.alias(place * PLACE_UNIT, byteLength));
   }
 
-  #make(slotId: number, offset: number, byteLength: number): View {
-    const place = slotId & (CACHED_VIEWS - 1);
-    const known = this.#views[place];
+  #make(slotId: number, place: number, byteLength: number): View {
+    const offset = place * PLACE_UNIT;
+    const index = slotId & (CACHED_VIEWS - 1);
+    const known = this.#views[index];
     if (known?.held) this.#others.add(known);
     if (this.#settings.guard) {
       const buffer = this.#mapping.alias(offset, byteLength);
       const bytes = guardedView(buffer, byteLength, 'delivery');
-      const view: View = { bytes, offset, byteLength, buffer, held: true };
+      const view: View = { bytes, place, byteLength, buffer, held: true };
       this.#others.add(view);
       return view;
     }
-    const here = known?.offset === offset && known.buffer.byteLength >= byteLength;
+    const here = known?.place === place && known.buffer.byteLength >= byteLength;
     const buffer = here && !isDetached(known) ? known.buffer : this.#bufferOf(offset, byteLength);
     const bytes = new Uint8Array(buffer, 0, byteLength);
-    const view: View = { bytes, offset, byteLength, buffer, held: true };
-    this.#views[place] = view;
+    const view: View = { bytes, place, byteLength, buffer, held: true };
+    this.#views[index] = view;
     return view;
   }
 
@@ -147,7 +157,7 @@ export class PayloadView implements Disposable {
   close(): void {
     const kept: number[] = [];
     const keep = (view: View | undefined): void => {
-      if (view?.held) kept.push(view.offset, view.byteLength);
+      if (view?.held) kept.push(view.place * PLACE_UNIT, view.byteLength);
     };
     this.#views.forEach(keep);
     this.#others.forEach(keep);

@@ -1,11 +1,8 @@
 import {
   AdaptiveWaits,
   connect,
-  openConnection,
+  type DeliverySource,
   type ReceiverConnection,
-  type ReceiverTerms,
-  type Welcome,
-  wrongDescriptors,
 } from '@pageferry/connection';
 import {
   BaseReceiver,
@@ -23,63 +20,53 @@ import {
   DestinationWriter,
   destinationOf,
   type LinuxCalls,
+  registerGlobalExpedited,
   type WriterSettings,
 } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
-import { SENDER_WORDS } from '../layout.js';
+import type { RingMemory } from '../memory/ring-memory.js';
 import type { ReceiverSettings } from '../options.js';
-import { DESCRIPTOR, DESCRIPTOR_COUNT, HELLO, MECHANISM, POLICY, WELCOME } from '../protocol.js';
-import { ClaimableConsumer } from '../queue/claimable-queue.js';
-import { DeliveryConsumer } from '../queue/delivery-queue.js';
-import { DeliveryReader } from '../queue/delivery-reader.js';
-import { PassedMemory } from '../queue/passed-memory.js';
+import { HELLO, MECHANISM, POLICY } from '../protocol.js';
 import { blockUntilNews } from './blocking-wait.js';
 import type { InboundMessage } from './inbound-message.js';
-import { Inbox } from './inbox.js';
-import { MessageMemories } from './message-memories.js';
-import { PayloadView } from './payload-view.js';
+import type { Inbox } from './inbox.js';
+import type { MessageMemories } from './message-memories.js';
 import type { SharedMmapReceiver as Contract, SharedMmapReceiverStats } from './receiver.js';
+import { openParts, type ReceivingParts } from './receiving-parts.js';
 
 /** The receiving side of the shared-memory transport. */
 export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements Contract {
   readonly #calls: LinuxCalls;
   readonly #settings: ReceiverSettings;
-  readonly #connection: ReceiverConnection<DeliveryConsumer>;
-  readonly #reader: DeliveryReader;
-  readonly #memories: MessageMemories;
+  readonly #connection: ReceiverConnection<DeliverySource>;
   readonly #inbox: Inbox;
+  readonly #memories: MessageMemories;
+  readonly #ring: RingMemory | undefined;
+  readonly #park: () => void;
   readonly #writing: WriterSettings;
 
-  private constructor(
-    calls: LinuxCalls,
-    settings: ReceiverSettings,
-    connection: ReceiverConnection<DeliveryConsumer>,
-    payload: PayloadView,
-    firstSequence: number,
-  ) {
-    const { spinMicroseconds, whenBehind, maxBorrowedBytes, maxBorrowed } = settings;
+  private constructor(calls: LinuxCalls, settings: ReceiverSettings, parts: ReceivingParts) {
+    const { spinMicroseconds, maxBorrowedBytes, maxBorrowed } = settings;
+    const { connection, inbox, memories, ring, park } = parts;
     const budget = new LoopBudget(spinMicroseconds);
-    const arm = (): void => connection.park();
-    const waits = new AdaptiveWaits({ calls, budget, spinMicroseconds, arm });
+    const waits = new AdaptiveWaits({ calls, budget, spinMicroseconds, arm: park });
     super({
       capabilities,
       sender: connection.nameSender(settings.endpoint),
       budget,
       waits,
       quota: new ByteQuota(maxBorrowedBytes, maxBorrowed),
+      returns: inbox.returns,
       spins: spinMicroseconds > 0,
       keepAlive: (on) => connection.keepAlive(on),
     });
     this.#calls = calls;
     this.#settings = settings;
     this.#connection = connection;
-    const passed = new PassedMemory(connection);
-    const payloadBytes = payload.byteLength;
-    const reader = new DeliveryReader({ connection, memory: passed, firstSequence, payloadBytes });
-    const memories = new MessageMemories({ calls, receiver: settings, payload, passed });
-    this.#reader = reader;
+    this.#inbox = inbox;
     this.#memories = memories;
-    this.#inbox = new Inbox({ connection, reader, memories, mayMiss: whenBehind !== 'wait' });
+    this.#ring = ring;
+    this.#park = park;
     this.#writing = { calls, budget, spinMicroseconds };
     const wake = (): void => waits.wake();
     connection.watch(calls, { onRing: wake, onHangUp: wake });
@@ -97,42 +84,16 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
     signal: AbortSignal | undefined,
   ): Promise<SharedMmapReceiver> {
     const hello: number[] = [];
-    hello[HELLO.policy] = POLICY[settings.whenBehind];
+    const { whenBehind } = settings;
+    hello[HELLO.policy] = POLICY[whenBehind];
     hello[HELLO.queueDepth] = settings.queueDepth;
+    hello[HELLO.barrier] = Number(whenBehind === 'wait' && registerGlobalExpedited(calls));
     const welcome = await connect(calls, settings.endpoint, MECHANISM, signal, hello);
     try {
-      return SharedMmapReceiver.#open(calls, settings, welcome);
+      return new SharedMmapReceiver(calls, settings, openParts(calls, settings, welcome));
     } catch (error) {
       welcome.socket.close();
       for (const descriptor of welcome.descriptors) descriptor.close();
-      throw error;
-    }
-  }
-
-  static #open(
-    calls: LinuxCalls,
-    settings: ReceiverSettings,
-    { socket, descriptors, parameters }: Welcome,
-  ): SharedMmapReceiver {
-    const payloadFd = descriptors[DESCRIPTOR.payload];
-    if (payloadFd === undefined) throw wrongDescriptors();
-    const mayMiss = settings.whenBehind !== 'wait';
-    const terms: ReceiverTerms<DeliveryConsumer> = {
-      openQueue: (words, place) =>
-        mayMiss ? new ClaimableConsumer(words, place) : new DeliveryConsumer(words, place),
-      senderCounters: [SENDER_WORDS.memoriesPassed],
-    };
-    const connection = openConnection(calls, socket, descriptors, DESCRIPTOR_COUNT, terms);
-    let payload: PayloadView | undefined;
-    try {
-      payload = PayloadView.open(payloadFd, { calls, ...settings });
-      payloadFd.close();
-      const low = parameters[WELCOME.firstSequenceLow] ?? 0;
-      const high = parameters[WELCOME.firstSequenceHigh] ?? 0;
-      return new SharedMmapReceiver(calls, settings, connection, payload, high * 2 ** 32 + low);
-    } catch (error) {
-      payload?.close();
-      connection.close();
       throw error;
     }
   }
@@ -147,12 +108,13 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
       if (this.callsWait) throw stuck('another call of this receiver waits');
       if (this.holdsAll) throw stuck('this receiver holds as much as it may');
       if (clock.now() >= deadline) throw timeoutError(timeout, this.whyNothing());
-      blockUntilNews(this.#calls, this.#connection, this.#settings.spinMicroseconds, deadline);
+      const { spinMicroseconds } = this.#settings;
+      blockUntilNews(this.#calls, this.#connection, this.#park, spinMicroseconds, deadline);
     }
   }
 
   override stats(): SharedMmapReceiverStats {
-    return { ...super.stats(), messagesDropped: this.#reader.messagesDropped };
+    return { ...super.stats(), messagesDropped: this.#inbox.messagesDropped };
   }
 
   protected override next(): InboundMessage | 'end' | undefined {
@@ -189,9 +151,11 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
   }
 
   protected override async hangUp(): Promise<void> {
-    this.#reader.close();
+    this.#inbox.close();
     // Before the sender learns that it may use the memory again: what is held is copied.
     this.#memories.close();
+    // After the payload memory, writes to which are explained from the ring.
+    this.#ring?.close();
     this.#connection.close();
   }
 }

@@ -1,4 +1,3 @@
-import { PLACE_UNIT } from '../layout.js';
 import type { Slot } from '../memory/slot.js';
 import type { ClaimableProducer } from '../queue/claimable-queue.js';
 
@@ -47,10 +46,10 @@ export class DroppableQueue {
   }
 
   /** Publishes a message, and notes it. Only if the place of the next entry is not taken up. */
-  push(slot: Slot, slotId: number): void {
-    const { messageLength, offset, sequence, tag } = slot;
+  push(slot: Slot): void {
+    const { messageLength, place, name, sequence, tag } = slot;
     const high = Math.floor(sequence / 2 ** 32);
-    this.#queue.push(messageLength | 0, offset / PLACE_UNIT, slotId, sequence | 0, high, tag);
+    this.#queue.push(messageLength | 0, place, name, sequence | 0, high, tag);
     // What was in this place before was taken.
     this.#pass(this.#next);
     const at = this.#next % this.#capacity;

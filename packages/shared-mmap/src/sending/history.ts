@@ -38,7 +38,7 @@ export class History {
    */
   forgetUnheld(): boolean {
     if (this.#slots.length === 0) return false;
-    const index = this.#slots.findIndex((slot) => (slot.holdersLow | slot.holdersHigh) === 0);
+    const index = this.#slots.findIndex((slot) => !slot.isHeld);
     if (index < 0) return false;
     this.#forget(index + 1);
     return true;

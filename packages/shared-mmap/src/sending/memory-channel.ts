@@ -4,10 +4,10 @@ import { MEMORY_RECORD, RECEIVER_WORDS, SENDER_WORDS } from '../layout.js';
 
 /** Passes memories of their own to one receiver, ahead of the messages that need them. */
 export class MemoryChannel {
-  readonly #connection: SenderConnection;
+  readonly #connection: SenderConnection<unknown>;
   #passed = 0;
 
-  constructor(connection: SenderConnection) {
+  constructor(connection: SenderConnection<unknown>) {
     this.#connection = connection;
   }
 

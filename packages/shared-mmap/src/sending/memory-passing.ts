@@ -1,5 +1,5 @@
 import type { Slot } from '../memory/slot.js';
-import type { Subscriber } from './subscriber.js';
+import type { RingSubscriber } from './ring-subscriber.js';
 
 /**
  * Passes memory of a message's own to everybody who must not miss the message, before anybody sees it.
@@ -9,7 +9,7 @@ export class MemoryPassing {
   /** The message whose memory has been passed to some, as which number, and to whom. */
   #slot: Slot | undefined;
   #sequence = 0;
-  readonly #subscribers = new Set<Subscriber>();
+  readonly #subscribers = new Set<RingSubscriber>();
 
   /**
    * Passes the memory of `slot`, which is to be message number `sequence`.
@@ -17,15 +17,13 @@ export class MemoryPassing {
    * @returns false if some have to wait for it.
    * @throws `SYSTEM_CALL_FAILED`: it cannot be passed. What was passed stays so.
    */
-  passToAll(slot: Slot, sequence: number, subscribers: readonly Subscriber[]): boolean {
+  passToAll(slot: Slot, sequence: number, subscribers: readonly RingSubscriber[]): boolean {
     if (slot !== this.#slot || sequence !== this.#sequence) {
       this.#giveUp();
       this.#slot = slot;
       this.#sequence = sequence;
     }
-    const left = subscribers.filter(
-      (subscriber) => !subscriber.mayMiss && !this.#subscribers.has(subscriber),
-    );
+    const left = subscribers.filter((subscriber) => !this.#subscribers.has(subscriber));
     // Nobody gets in vain what somebody else cannot get yet.
     if (!left.every((subscriber) => subscriber.mayPass)) return false;
     for (const subscriber of left) {

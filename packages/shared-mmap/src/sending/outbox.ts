@@ -1,30 +1,36 @@
-import type { AdaptiveWaits, SenderParts } from '@pageferry/connection';
+import { type AdaptiveWaits, loadInOrder, PARKED, type SenderParts } from '@pageferry/connection';
 import type { AcceptOutcome, Outbox as Contract } from '@pageferry/core';
-import type { LinuxCalls, OwnedFd } from '@pageferry/linux';
+import { globalExpeditedBarrier, type LinuxCalls, type OwnedFd } from '@pageferry/linux';
 import type { PayloadPool } from '../memory/payload-pool.js';
 import type { Slot } from '../memory/slot.js';
+import { QUEUE_CAPACITY } from '../protocol.js';
+import { DroppingSubscriber } from './dropping-subscriber.js';
 import { History } from './history.js';
 import { MemoryPassing } from './memory-passing.js';
 import type { SharedMmapReceiverInfo } from './receiver-info.js';
+import type { Ring } from './ring.js';
+import type { RingSubscriber } from './ring-subscriber.js';
 import type { Subscriber } from './subscriber.js';
 import { SubscriberList } from './subscriber-list.js';
 
-/** How much may be lent before a look at what has come back: it may be in the cache still. */
+/**
+ * How much may be lent before a look at what has come back, in bytes: it may be in the cache still. And what a
+ * loan counts at least and at most: a look costs as much as half a message, and messages of a megabyte leave the
+ * nearer caches anyway.
+ */
 const CACHED_BYTES = 256 * 1024;
+const LEAST_COUNTED = CACHED_BYTES / 32;
+const MOST_COUNTED = CACHED_BYTES / 4;
 
-/** The same in loans: a look costs as much as half a message. */
-const MAX_LOANS = 32;
-
-/** Messages of this size leave the nearer caches anyway: a look after so many of them is enough. */
-const LARGE_BYTES = 1024 * 1024;
-const MAX_LARGE_LOANS = 4;
-
-/** What an {@link Outbox} needs. It takes the pool over. */
+/** What an {@link Outbox} needs. It takes pool and ring over. */
 export interface OutboxSettings extends SenderParts {
   readonly calls: LinuxCalls;
   readonly pool: PayloadPool;
+  readonly ring: Ring;
   /** How many messages to keep for receivers that join later. */
   readonly history: number;
+  /** Whether each loan has an `ArrayBuffer` that is taken away from it. */
+  readonly guard: boolean;
 }
 
 /**
@@ -33,26 +39,53 @@ export interface OutboxSettings extends SenderParts {
  */
 export class Outbox implements Contract<Slot> {
   readonly #pool: PayloadPool;
+  readonly #ring: Ring;
   readonly #waits: AdaptiveWaits;
   readonly #history: History;
   readonly #subscribers: SubscriberList;
   readonly #passing = new MemoryPassing();
   readonly #exhausted: () => boolean;
-  #sequence = 0;
   #keepsAlive = true;
+  #isCorked = false;
   /** True if messages of the history wait for their memory to be passed. */
   #someAreBehind = false;
-  /** Loans since the last look at what has come back, and their bytes. */
-  #loans = 0;
-  #loanBytes = 0;
+  /** How many messages may be published before it has to be looked whether a subscriber can take another. */
+  #credit = 0;
+  /** Those who read the ring. */
+  #reading: readonly RingSubscriber[] = [];
+  /** Those of them that are told of each message: none while this is corked. */
+  #told: readonly RingSubscriber[] = [];
+  /** Whether publishing a message in the ring is not all that there is to do. */
+  #hasMore = true;
+  /** Whether what a program has kept of a loan is taken away from it. */
+  readonly #endsLoans: boolean;
+  /** How many bytes may be lent before the next look at what has come back. */
+  #untilLook = CACHED_BYTES;
 
-  constructor({ calls, pool, budget, waits, presence, failures, history }: OutboxSettings) {
+  readonly #calls: LinuxCalls;
+
+  constructor({
+    calls,
+    pool,
+    ring,
+    budget,
+    waits,
+    presence,
+    failures,
+    ...settings
+  }: OutboxSettings) {
+    const takeBack = (slot: Slot): void => this.takeBack(slot);
+    this.#calls = calls;
     this.#pool = pool;
     this.#waits = waits;
+    this.#endsLoans = settings.guard;
     this.#exhausted = () => budget.exhausted();
-    this.#history = new History(history, (slot) => this.takeBack(slot));
+    this.#ring = ring;
+    this.#history = new History(settings.history, takeBack);
     this.#subscribers = new SubscriberList({
       calls,
+      ring,
+      takeBack,
       presence,
       onFailure: (error) => failures.add(error),
       onEnd: () => {
@@ -67,19 +100,30 @@ export class Outbox implements Contract<Slot> {
     return this.#pool.fd;
   }
 
+  /** What is published to all who must not miss it. */
+  get ring(): Ring {
+    return this.#ring;
+  }
+
   /** Bytes that are lent or held by somebody. */
   get bytesOut(): number {
     return this.#pool.bytesOut;
   }
 
   allocate(byteLength: number): Slot | undefined {
-    const collects = this.#isDue(byteLength);
-    if (collects) this.#collect();
-    let slot = this.#pool.take(byteLength, this.#exhausted);
-    if (slot === undefined && !collects) {
-      this.#collect();
-      slot = this.#pool.take(byteLength, this.#exhausted);
+    this.#untilLook -= Math.min(Math.max(byteLength, LEAST_COUNTED), MOST_COUNTED);
+    if (this.#untilLook > 0) {
+      const slot = this.#pool.takeAgain(byteLength);
+      if (slot !== undefined) return slot;
     }
+    return this.#allocateCarefully(byteLength);
+  }
+
+  // Apart from the usual case, which V8 inlines into its callers while it is small; so is all below.
+  #allocateCarefully(byteLength: number): Slot | undefined {
+    this.#untilLook = CACHED_BYTES;
+    this.#collect();
+    let slot = this.#pool.take(byteLength, this.#exhausted);
     while (slot === undefined && this.#relieve()) {
       slot = this.#pool.take(byteLength, this.#exhausted);
     }
@@ -96,47 +140,114 @@ export class Outbox implements Contract<Slot> {
   }
 
   accept(slot: Slot, byteLength: number, tag: number): AcceptOutcome {
-    const subscribers = this.#subscribers.all;
-    const { length } = subscribers;
-    for (let index = 0; index < length; index++) {
-      if (!(subscribers[index] as Subscriber).mayTake(slot))
-        return this.#acceptAgain(slot, byteLength, tag);
+    if (this.#credit === 0 || slot.own !== undefined) {
+      const refusal = this.#refuse(slot);
+      if (refusal !== undefined) return refusal;
     }
-    if (length === 0 && !this.#history.keeps) return 'no-receiver';
-    if (slot.own !== undefined && !this.#passOwn(slot))
-      return this.#acceptAgain(slot, byteLength, tag);
-    this.#pool.endLoan(slot);
+    this.#credit--;
+    if (this.#endsLoans) this.#pool.endLoan(slot);
     slot.messageLength = byteLength;
     slot.tag = tag;
-    slot.sequence = this.#sequence++;
-    for (let index = 0; index < length; index++) (subscribers[index] as Subscriber).deliver(slot);
-    if (this.#history.keeps) this.#history.add(slot);
-    this.takeBack(slot);
+    this.#ring.publish(slot);
+    const told = this.#told;
+    const { length } = told;
+    for (let index = 0; index < length; index++) {
+      const subscriber = told[index] as RingSubscriber;
+      if (loadInOrder(subscriber.words, PARKED.receiver) !== 0) subscriber.wake();
+    }
+    if (this.#hasMore) this.#deliverMore(slot);
     return 'sent';
   }
 
-  // This and the next one are apart from `accept`, which V8 inlines into its callers while it is small.
-  /** Of those that did not take a message some may be broken: then the others may. */
-  #acceptAgain(slot: Slot, byteLength: number, tag: number): AcceptOutcome {
-    return this.#dropBroken() ? this.accept(slot, byteLength, tag) : 'full';
+  cork(): void {
+    this.#isCorked = true;
+    this.#told = [];
+    this.#ring.cork();
+  }
+
+  uncork(): void {
+    this.#isCorked = false;
+    this.#told = this.#reading;
+    this.#ring.uncork();
+    for (const subscriber of this.#reading) subscriber.wake();
+  }
+
+  /** What a message needs that is not read in the ring alone. */
+  #deliverMore(slot: Slot): void {
+    this.#hasMore = !this.#isRingAlone;
+    if (slot.own !== undefined) {
+      slot.own.endLoan();
+      for (const subscriber of this.#subscribers.reading) subscriber.noteOwn(slot);
+    }
+    for (const subscriber of this.#subscribers.dropping) subscriber.deliver(slot);
+    if (this.#history.keeps) this.#history.add(slot);
+    this.takeBack(slot);
+  }
+
+  /** True if nobody is to get a message but those who read the ring. */
+  get #isRingAlone(): boolean {
+    return (
+      this.#reading.length > 0 && this.#subscribers.dropping.length === 0 && !this.#history.keeps
+    );
+  }
+
+  /** To be called when the subscribers are others than before. */
+  #noteSubscribers(): void {
+    this.#reading = this.#subscribers.reading;
+    if (!this.#isCorked) this.#told = this.#reading;
+    this.#ring.barrier = !this.#reading.every((subscriber) => subscriber.parkingPays);
+    this.#hasMore = !this.#isRingAlone;
+    this.#credit = 0;
   }
 
   /**
-   * Passes the memory of a message to everybody who must not miss it. False if some have to wait, or were
-   * found to be broken.
+   * Why a message cannot be accepted; `undefined` if it can be. Passes memory of its own to everybody who must
+   * not miss it. Looks how many messages can be accepted from now on before this has to be asked again.
    *
-   * @throws `SYSTEM_CALL_FAILED`.
+   * @throws `SYSTEM_CALL_FAILED`: the memory cannot be passed.
    */
+  #refuse(slot: Slot): 'full' | 'no-receiver' | undefined {
+    this.#dropBroken();
+    if (this.#subscribers.size === 0 && !this.#history.keeps) return 'no-receiver';
+    if (this.#someAreBehind) this.#catchUp();
+    this.#credit = this.#someAreBehind ? 0 : this.#look();
+    if (this.#credit <= 0) return this.#refuseOrRetry(slot);
+    if (slot.own === undefined) return undefined;
+    if (!this.#passOwn(slot)) return this.#refuseOrRetry(slot);
+    this.#hasMore = true;
+    return undefined;
+  }
+
+  /** Of those that did not take a message some may be broken: then the others may. */
+  #refuseOrRetry(slot: Slot): 'full' | 'no-receiver' | undefined {
+    this.#credit = 0;
+    return this.#dropBroken() ? this.#refuse(slot) : 'full';
+  }
+
+  /** How many messages everybody has room for who must not miss them. */
+  #look(): number {
+    const roomOf = ({ broken, room }: RingSubscriber): number => (broken ? 0 : room);
+    const look = (): number => Math.min(QUEUE_CAPACITY, ...this.#reading.map(roomOf));
+    const credit = look();
+    if (credit > 0) return credit;
+    this.#collect();
+    return look();
+  }
+
+  /** False if some have to wait for the memory of a message, or were found to be broken. */
   #passOwn(slot: Slot): boolean {
+    const hasRoom = ({ hasRoomForOwn }: RingSubscriber): boolean => hasRoomForOwn;
+    if (!this.#reading.every(hasRoom)) this.#collect();
+    const subscribers = this.#reading;
+    if (!subscribers.every(hasRoom)) return false;
     slot.own?.seal();
-    const subscribers = this.#subscribers.all;
-    if (!this.#passing.passToAll(slot, this.#sequence, subscribers)) return false;
+    if (!this.#passing.passToAll(slot, this.#ring.next, subscribers)) return false;
     if (subscribers.some((subscriber) => subscriber.broken)) return false;
     this.#passing.done();
     return true;
   }
 
-  /** Publishes what is left of the history for those who came later; takes in what has come back. */
+  /** Passes what is left of the history to those who came later; takes in what has come back. */
   settle(): void {
     if (this.#someAreBehind) this.#catchUp();
     this.#collect();
@@ -166,9 +277,17 @@ export class Outbox implements Contract<Slot> {
     for (const subscriber of this.#subscribers.all) subscriber.keepAlive(on);
   }
 
-  /** Has every receiver wake this side when it gives something back. */
+  /**
+   * Has every receiver wake this side when it gives something back.
+   *
+   * @throws `SYSTEM_CALL_FAILED`: it may not.
+   */
   park(): void {
     for (const subscriber of this.#subscribers.all) subscriber.park();
+    // They return messages without a barrier of their own: see `RingSubscriber.parkingPays`.
+    if (this.#reading.some((subscriber) => subscriber.parkingPays)) {
+      globalExpeditedBarrier(this.#calls);
+    }
   }
 
   /** The slot with an id, which a receiver may have made up. */
@@ -192,21 +311,25 @@ export class Outbox implements Contract<Slot> {
     return this.#subscribers.freeIndex();
   }
 
-  /** What a new receiver gets of the history, and the number of the first message that it gets at all. */
-  earlierFor(subscriber: Subscriber): {
-    readonly earlier: readonly Slot[];
-    readonly firstSequence: number;
-  } {
-    const earlier = subscriber.lastOf(this.#history.slots);
-    return { earlier, firstSequence: earlier[0]?.sequence ?? this.#sequence };
+  /** What a new receiver gets of the history. */
+  earlierFor(subscriber: Subscriber): readonly Slot[] {
+    return subscriber.lastOf(this.#history.slots);
   }
 
-  /** Serves a receiver from now on. */
-  add(subscriber: Subscriber, earlier: readonly Slot[]): void {
+  /**
+   * Serves a receiver from now on.
+   *
+   * @param earlier what it gets of the history. One that reads the ring has been told to begin with it.
+   */
+  add(subscriber: RingSubscriber | DroppingSubscriber, earlier: readonly Slot[]): void {
     subscriber.keepAlive(this.#keepsAlive);
     this.#subscribers.add(subscriber);
-    subscriber.deliverEarlier(earlier);
+    this.#noteSubscribers();
+    if (subscriber instanceof DroppingSubscriber) {
+      for (const slot of earlier) subscriber.deliver(slot);
+    }
     if (!subscriber.hasLeft) this.#someAreBehind = true;
+    if (this.#someAreBehind) this.#catchUp();
     this.#waits.wake();
   }
 
@@ -230,18 +353,7 @@ export class Outbox implements Contract<Slot> {
   close(): void {
     this.#subscribers.closeAll(this.#pool.slots());
     this.#pool.close();
-  }
-
-  /** Whether it is time to look at what has come back before taking more memory. */
-  #isDue(byteLength: number): boolean {
-    this.#loans++;
-    this.#loanBytes += byteLength;
-    const most = byteLength >= LARGE_BYTES ? MAX_LARGE_LOANS : MAX_LOANS;
-    const fits = byteLength >= LARGE_BYTES || this.#loanBytes < CACHED_BYTES;
-    if (this.#loans < most && fits) return false;
-    this.#loans = 0;
-    this.#loanBytes = 0;
-    return true;
+    this.#ring.close();
   }
 
   #catchUp(): void {
@@ -252,12 +364,13 @@ export class Outbox implements Contract<Slot> {
   }
 
   #collect(): void {
-    this.#subscribers.collect(this.#pool.slots());
+    if (this.#subscribers.collect()) this.#dropBroken();
   }
 
   /** Returns whether there were any. */
   #dropBroken(): boolean {
     if (!this.#subscribers.dropBroken(this.#pool.slots())) return false;
+    this.#noteSubscribers();
     this.#waits.moved();
     return true;
   }
@@ -267,7 +380,7 @@ export class Outbox implements Contract<Slot> {
     if (this.#subscribers.closeEnded(this.#pool.slots())) return true;
     if (this.#history.forgetUnheld()) return true;
     let relieved = false;
-    for (const subscriber of this.#subscribers.all) if (subscriber.dropOne()) relieved = true;
+    for (const subscriber of this.#subscribers.dropping) if (subscriber.dropOne()) relieved = true;
     return relieved;
   }
 }

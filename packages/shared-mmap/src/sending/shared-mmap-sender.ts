@@ -3,11 +3,24 @@ import {
   Endpoint,
   establish,
   LinuxSender,
+  type SenderConnection,
   type SenderTerms,
   type WelcomeSender,
 } from '@pageferry/connection';
-import { LoopBudget, nextTurn, PageferryError, type PeerCredentials } from '@pageferry/core';
-import type { LinuxCalls, UnixSocket } from '@pageferry/linux';
+import {
+  dispose,
+  LoopBudget,
+  nextTurn,
+  PageferryError,
+  type PeerCredentials,
+} from '@pageferry/core';
+import {
+  type LinuxCalls,
+  type OwnedFd,
+  registerGlobalExpedited,
+  Scope,
+  type UnixSocket,
+} from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
 import { RECEIVER_WORDS } from '../layout.js';
 import { PayloadPool } from '../memory/payload-pool.js';
@@ -15,10 +28,12 @@ import type { Slot } from '../memory/slot.js';
 import type { SenderSettings } from '../options.js';
 import { type BehindPolicy, HELLO, MECHANISM, POLICY, QUEUE_CAPACITY } from '../protocol.js';
 import { ClaimableProducer } from '../queue/claimable-queue.js';
-import { DeliveryProducer } from '../queue/delivery-queue.js';
+import { DroppingSubscriber } from './dropping-subscriber.js';
 import { Outbox } from './outbox.js';
 import type { SharedMmapReceiverInfo } from './receiver-info.js';
-import { Subscriber } from './subscriber.js';
+import { Ring } from './ring.js';
+import { RingSubscriber } from './ring-subscriber.js';
+import type { SubscriberSettings } from './subscriber.js';
 
 /** The sending side of the shared-memory transport: publishes to everybody who connects to an endpoint. */
 export class SharedMmapSender extends LinuxSender<Slot, Outbox> {
@@ -27,10 +42,12 @@ export class SharedMmapSender extends LinuxSender<Slot, Outbox> {
     settings: SenderSettings,
     bound: Endpoint,
     pool: PayloadPool,
+    ring: Ring,
   ) {
     const { spinMicroseconds, history, maxReceivers } = settings;
     const parts = createSenderParts(calls, spinMicroseconds, () => outbox.park());
-    const outbox: Outbox = new Outbox({ ...parts, calls, pool, history });
+    const { guard } = settings;
+    const outbox: Outbox = new Outbox({ ...parts, calls, pool, ring, history, guard });
     super({
       ...settings,
       ...parts,
@@ -53,16 +70,16 @@ export class SharedMmapSender extends LinuxSender<Slot, Outbox> {
   static async create(calls: LinuxCalls, settings: SenderSettings): Promise<SharedMmapSender> {
     const { poolBytes, guard, receiverAccess, preallocateBytes, spinMicroseconds } = settings;
     const writable = receiverAccess === 'read-write';
-    const pool = new PayloadPool({ calls, poolBytes, guard, writable });
     const budget = new LoopBudget(spinMicroseconds);
-    let endpoint: Endpoint | undefined;
+    const opened = new Scope();
     try {
+      const pool = opened.own(new PayloadPool({ calls, poolBytes, guard, writable }));
+      const ring = opened.own(new Ring(calls, QUEUE_CAPACITY, writable));
       while (!pool.grow(preallocateBytes, () => budget.exhausted())) await nextTurn();
-      endpoint = await Endpoint.bind(calls, settings.endpoint);
-      return new SharedMmapSender(calls, settings, endpoint, pool);
+      const endpoint = opened.own(await Endpoint.bind(calls, settings.endpoint));
+      return new SharedMmapSender(calls, settings, endpoint, pool, ring);
     } catch (error) {
-      endpoint?.close();
-      pool.close();
+      opened[dispose]();
       throw error;
     }
   }
@@ -78,34 +95,64 @@ export class SharedMmapSender extends LinuxSender<Slot, Outbox> {
     hello: Uint32Array,
     credentials: PeerCredentials | undefined,
   ): void {
-    const { calls, outbox } = this;
+    const { outbox } = this;
     const policy = policyOf(hello[HELLO.policy]);
-    const terms: SenderTerms<DeliveryProducer | ClaimableProducer> =
-      policy === 'wait' ? MUST_NOT_MISS : MAY_MISS;
-    const { connection, descriptors, passed, abandon } = establish(
-      calls,
-      socket,
-      QUEUE_CAPACITY,
-      terms,
-    );
-    try {
-      const subscriber = new Subscriber({
-        id,
-        index: outbox.freeIndex(),
-        credentials,
-        connection,
-        policy,
-        queueDepth: queueDepthOf(hello[HELLO.queueDepth]),
-        slot: (slotId) => outbox.slot(slotId),
-        onReturn: (slot) => outbox.takeBack(slot),
-        onPauseOver: () => outbox.onPauseOver(),
+    const queueDepth = queueDepthOf(hello[HELLO.queueDepth]);
+    const admission = { id, credentials, policy, queueDepth };
+    if (policy === 'wait') {
+      const parkingPays = hello[HELLO.barrier] === 1 && registerGlobalExpedited(this.calls);
+      this.#admit(
+        socket,
+        welcome,
+        MUST_NOT_MISS,
+        [outbox.payload, outbox.ring.fd],
+        (connection) => {
+          const settings = { ...this.#settingsFor(admission), connection };
+          const subscriber = new RingSubscriber(settings, outbox.ring, parkingPays);
+          const earlier = outbox.earlierFor(subscriber);
+          subscriber.beginWith(earlier);
+          return { subscriber, earlier, parkingPays };
+        },
+      );
+    } else {
+      this.#admit(socket, welcome, MAY_MISS, [outbox.payload], (connection) => {
+        const subscriber = new DroppingSubscriber({ ...this.#settingsFor(admission), connection });
+        return { subscriber, earlier: outbox.earlierFor(subscriber), parkingPays: false };
       });
+    }
+  }
+
+  #settingsFor<A extends object>(
+    admission: A,
+  ): A & Omit<SubscriberSettings<never>, keyof Admission> {
+    const { outbox } = this;
+    return {
+      ...admission,
+      index: outbox.freeIndex(),
+      slot: (slotId) => outbox.slot(slotId),
+      onReturn: (slot) => outbox.takeBack(slot),
+      onPauseOver: () => outbox.onPauseOver(),
+    };
+  }
+
+  #admit<Queue>(
+    socket: UnixSocket,
+    welcome: WelcomeSender,
+    terms: SenderTerms<Queue>,
+    memories: readonly OwnedFd[],
+    subscribe: (connection: SenderConnection<Queue>) => Subscription,
+  ): void {
+    const { calls, outbox } = this;
+    const made = establish(calls, socket, QUEUE_CAPACITY, terms);
+    const { connection, descriptors, passed, abandon } = made;
+    try {
+      const { subscriber, earlier, parkingPays } = subscribe(connection);
       const onRing = (): void => outbox.onRing();
       connection.watch(calls, { onRing, onHangUp: onRing });
-      connection.watchProcess(calls, credentials?.pid);
-      const { earlier, firstSequence } = outbox.earlierFor(subscriber);
-      const words = [firstSequence % 2 ** 32, Math.floor(firstSequence / 2 ** 32)];
-      if (!welcome([...descriptors, outbox.payload], words)) {
+      connection.watchProcess(calls, subscriber.pid);
+      const first = earlier[0]?.sequence ?? outbox.ring.next;
+      const words = [first % 2 ** 32, Math.floor(first / 2 ** 32), Number(parkingPays)];
+      if (!welcome([...descriptors, ...memories], words)) {
         throw new PageferryError('PEER_DIED', 'the receiver left during the handshake');
       }
       outbox.add(subscriber, earlier);
@@ -118,16 +165,28 @@ export class SharedMmapSender extends LinuxSender<Slot, Outbox> {
   }
 }
 
-const receiverCounters = [RECEIVER_WORDS.memoriesTaken];
+/** A new subscriber, and what it gets of the history. */
+interface Subscription {
+  readonly subscriber: RingSubscriber | DroppingSubscriber;
+  readonly earlier: readonly Slot[];
+  /** See {@link RingSubscriber.parkingPays}. */
+  readonly parkingPays: boolean;
+}
 
-const MUST_NOT_MISS: SenderTerms<DeliveryProducer> = {
-  openQueue: (words, place) => new DeliveryProducer(words, place),
-  receiverCounters,
+/** What is known of a receiver before it is served. */
+type Admission = Pick<
+  SubscriberSettings<never>,
+  'id' | 'credentials' | 'policy' | 'queueDepth' | 'connection'
+>;
+
+const MUST_NOT_MISS: SenderTerms<undefined> = {
+  openQueue: () => undefined,
+  receiverCounters: [RECEIVER_WORDS.memoriesTaken, RECEIVER_WORDS.cursor],
 };
 
 const MAY_MISS: SenderTerms<ClaimableProducer> = {
   openQueue: (words, place) => new ClaimableProducer(words, place),
-  receiverCounters,
+  receiverCounters: [RECEIVER_WORDS.memoriesTaken],
 };
 
 function policyOf(word: number | undefined): BehindPolicy {

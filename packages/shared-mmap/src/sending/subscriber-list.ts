@@ -2,11 +2,17 @@ import type { Presence } from '@pageferry/core';
 import type { LinuxCalls } from '@pageferry/linux';
 import { MAX_RECEIVERS } from '../capabilities.js';
 import type { Slot } from '../memory/slot.js';
+import { DroppingSubscriber } from './dropping-subscriber.js';
+import type { Ring } from './ring.js';
+import { RingSubscriber } from './ring-subscriber.js';
 import type { Subscriber } from './subscriber.js';
 
-/** What {@link SubscriberList} need. */
+/** What a {@link SubscriberList} needs. */
 export interface SubscriberListSettings {
   readonly calls: LinuxCalls;
+  readonly ring: Ring;
+  /** Takes a slot back once nobody needs it any more. */
+  readonly takeBack: (slot: Slot) => void;
   readonly presence: Presence;
   /** Gets what has failed on this side, for each subscriber that was given up because of it. */
   readonly onFailure: (error: unknown) => void;
@@ -20,8 +26,10 @@ export interface SubscriberListSettings {
  */
 export class SubscriberList {
   readonly #settings: SubscriberListSettings;
-  #subscribers: Subscriber[] = [];
-  #cutOff: Subscriber[] = [];
+  #all: readonly Subscriber[] = [];
+  #reading: readonly RingSubscriber[] = [];
+  #dropping: readonly DroppingSubscriber[] = [];
+  #cutOff: readonly Subscriber[] = [];
 
   constructor(settings: SubscriberListSettings) {
     this.#settings = settings;
@@ -29,42 +37,53 @@ export class SubscriberList {
 
   /** Those of the connected receivers. */
   get all(): readonly Subscriber[] {
-    return this.#subscribers;
+    return this.#all;
+  }
+
+  /** Those that read the ring: they must not miss messages. */
+  get reading(): readonly RingSubscriber[] {
+    return this.#reading;
+  }
+
+  /** Those that may miss messages. */
+  get dropping(): readonly DroppingSubscriber[] {
+    return this.#dropping;
   }
 
   /** How many receivers are connected. */
   get size(): number {
-    return this.#subscribers.length;
+    return this.#all.length;
   }
 
   /** How many numbers are taken: also by receivers that were cut off. */
   get taken(): number {
-    return this.#subscribers.length + this.#cutOff.length;
+    return this.#all.length + this.#cutOff.length;
   }
 
   /** The lowest index that no subscriber has. Only while there are fewer than the most there can be. */
   freeIndex(): number {
-    const taken = new Set(
-      [...this.#subscribers, ...this.#cutOff].map((subscriber) => subscriber.index),
-    );
+    const taken = new Set([...this.#all, ...this.#cutOff].map((subscriber) => subscriber.index));
     for (let index = 0; index < MAX_RECEIVERS; index++) if (!taken.has(index)) return index;
     throw new RangeError('every subscriber is taken');
   }
 
   add(subscriber: Subscriber): void {
-    this.#subscribers.push(subscriber);
+    if (subscriber instanceof RingSubscriber) this.#settings.ring.hold(subscriber.cursor);
+    this.#setAll([...this.#all, subscriber]);
     this.#settings.presence.tell('join', () => subscriber.info());
   }
 
-  /** Takes in what came back on any subscriber, and gives up those that are broken. */
-  collect(slots: readonly (Slot | undefined)[]): void {
+  /** Takes in what came back on any subscriber. Returns whether some are broken. */
+  collect(): boolean {
     let broken = false;
-    for (let index = 0; index < this.#subscribers.length; index++) {
-      const subscriber = this.#subscribers[index] as Subscriber;
+    const { length } = this.#all;
+    for (let index = 0; index < length; index++) {
+      const subscriber = this.#all[index] as Subscriber;
       subscriber.collect();
       broken ||= subscriber.broken;
     }
-    if (broken) this.dropBroken(slots);
+    if (!broken) this.#settle();
+    return broken;
   }
 
   /**
@@ -72,9 +91,9 @@ export class SubscriberList {
    * where it may be alive. Returns whether there were any.
    */
   dropBroken(slots: readonly (Slot | undefined)[]): boolean {
-    const broken = this.#subscribers.filter((subscriber) => subscriber.broken);
-    if (broken.length === 0) return false;
-    this.#subscribers = this.#subscribers.filter((subscriber) => !broken.includes(subscriber));
+    if (!this.#all.some((subscriber) => subscriber.broken)) return false;
+    const broken = this.#all.filter((subscriber) => subscriber.broken);
+    this.#setAll(this.#all.filter((subscriber) => !broken.includes(subscriber)));
     const { calls, presence, onFailure, onEnd } = this.#settings;
     for (const subscriber of broken) {
       presence.tell('leave', () => subscriber.info());
@@ -82,10 +101,12 @@ export class SubscriberList {
         subscriber.close(slots);
       } else {
         subscriber.cutOff(calls, onEnd);
-        this.#cutOff.push(subscriber);
+        this.#cutOff = [...this.#cutOff, subscriber];
       }
       if (subscriber.failure !== undefined) onFailure(subscriber.failure);
     }
+    // Not before: what a receiver that was cut off may still read is noted in the slots now.
+    this.#settle();
     return true;
   }
 
@@ -101,8 +122,27 @@ export class SubscriberList {
   }
 
   closeAll(slots: readonly (Slot | undefined)[]): void {
-    for (const subscriber of [...this.#subscribers, ...this.#cutOff]) subscriber.close(slots);
-    this.#subscribers = [];
+    for (const subscriber of [...this.#all, ...this.#cutOff]) subscriber.close(slots);
+    this.#setAll([]);
     this.#cutOff = [];
+  }
+
+  #setAll(subscribers: readonly Subscriber[]): void {
+    this.#all = subscribers;
+    this.#reading = subscribers.filter((each) => each instanceof RingSubscriber);
+    this.#dropping = subscribers.filter((each) => each instanceof DroppingSubscriber);
+  }
+
+  /** What everybody who reads the ring has returned is nobody's any more. */
+  #settle(): void {
+    const { ring, takeBack } = this.#settings;
+    const reading = this.#reading;
+    const { length } = reading;
+    let first = ring.next;
+    for (let index = 0; index < length; index++) {
+      first = Math.min(first, (reading[index] as RingSubscriber).cursor);
+    }
+    ring.isRead = length > 0;
+    ring.settle(first, takeBack);
   }
 }

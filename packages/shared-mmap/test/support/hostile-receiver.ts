@@ -7,11 +7,14 @@ import {
   RECEIVER,
   ReceiverConnection,
   WAITS_FOR,
+  type Welcome,
 } from '@pageferry/connection';
 import type { LinuxCalls, OwnedFd, UnixSocket } from '@pageferry/linux';
-import { DELIVERY } from '../../dist/layout.js';
-import { DeliveryConsumer } from '../../dist/queue/delivery-queue.js';
+import { DELIVERY, KEPT, RECEIVER_WORDS } from '../../dist/layout.js';
+import { RingMemory } from '../../dist/memory/ring-memory.js';
+import { ClaimableConsumer } from '../../dist/queue/claimable-queue.js';
 import { PassedMemory } from '../../dist/queue/passed-memory.js';
+import { RingConsumer } from '../../dist/queue/ring.js';
 
 /** What a delivery entry says. */
 export interface Taken {
@@ -21,7 +24,12 @@ export interface Taken {
 
 /** A receiver that is honest until a test makes it lie. */
 export class HostileReceiver implements Disposable {
-  readonly #connection: ReceiverConnection<DeliveryConsumer>;
+  readonly #connection: ReceiverConnection<ClaimableConsumer | RingConsumer>;
+  readonly #ring: RingMemory | undefined;
+  /** The slots of the messages of the ring that it has taken, by their numbers. */
+  readonly #taken = new Map<number, number>();
+  /** The number of the first message that it has not given back. */
+  #cursor: number;
   readonly #passed: PassedMemory;
   readonly #memory: ControlMemory;
   readonly #senderBell: Doorbell;
@@ -29,13 +37,19 @@ export class HostileReceiver implements Disposable {
   readonly #entry = createEntry();
   readonly socket: UnixSocket;
 
-  private constructor(calls: LinuxCalls, socket: UnixSocket, descriptors: readonly OwnedFd[]) {
+  private constructor(calls: LinuxCalls, { socket, descriptors, parameters }: Welcome) {
     const [control, sender, receiver, payload] = descriptors as [
       OwnedFd,
       OwnedFd,
       OwnedFd,
       OwnedFd,
     ];
+    const ringFd = descriptors[4];
+    const ring = ringFd && RingMemory.open(calls, ringFd);
+    ringFd?.close();
+    this.#ring = ring;
+    const first = parameters[0] ?? 0;
+    this.#cursor = first | 0;
     this.#memory = ControlMemory.open(calls, control.fd);
     control.close();
     this.#senderBell = new Doorbell(calls, sender);
@@ -44,7 +58,12 @@ export class HostileReceiver implements Disposable {
     const bells = { senderBell: this.#senderBell, receiverBell: new Doorbell(calls, receiver) };
     this.#connection = new ReceiverConnection(
       { socket, memory: this.#memory, ...bells },
-      { openQueue: (words, place) => new DeliveryConsumer(words, place) },
+      {
+        openQueue: (words, place) =>
+          ring === undefined
+            ? new ClaimableConsumer(words, place)
+            : new RingConsumer(ring, words, first),
+      },
     );
     this.#passed = new PassedMemory(this.#connection);
   }
@@ -55,8 +74,7 @@ export class HostileReceiver implements Disposable {
     path: string,
     hello: readonly number[] = [0, 1024],
   ): Promise<HostileReceiver> {
-    const { socket, descriptors } = await connect(calls, path, 'shared-mmap', undefined, hello);
-    return new HostileReceiver(calls, socket, descriptors);
+    return new HostileReceiver(calls, await connect(calls, path, 'shared-mmap', undefined, hello));
   }
 
   /** The control memory's words. */
@@ -82,8 +100,19 @@ export class HostileReceiver implements Disposable {
 
   /** Reads the next message's entry, and goes past it, without a claim to it. */
   take(): Taken {
-    this.#connection.deliveries.shift(this.#entry);
-    return { slotId: this.#entry[2] as number, sequence: this.#entry[3] as number };
+    const { deliveries } = this.#connection;
+    if (deliveries instanceof ClaimableConsumer) {
+      deliveries.shift(this.#entry);
+      return { slotId: this.#entry[2] as number, sequence: this.#entry[3] as number };
+    }
+    const { words, at } = deliveries;
+    deliveries.pass();
+    const taken = {
+      slotId: words[at + DELIVERY.slotId] as number,
+      sequence: words[at + DELIVERY.sequence] as number,
+    };
+    this.#taken.set(taken.sequence, taken.slotId);
+    return taken;
   }
 
   /** Writes the claim word of an entry, whatever is in it. */
@@ -94,7 +123,21 @@ export class HostileReceiver implements Disposable {
 
   /** Gives a message back, truthfully or not. */
   giveBack({ slotId, sequence }: Taken): void {
-    this.#connection.giveBack(slotId, sequence);
+    const isNext = sequence === this.#cursor && this.#taken.get(sequence) === slotId;
+    if (isNext) this.goPast(sequence);
+    else this.#connection.giveBack(slotId, sequence);
+  }
+
+  /** Says that it keeps a message of the ring. */
+  keep(sequence: number): void {
+    this.#connection.giveBack(KEPT, sequence);
+  }
+
+  /** Says that it has given back all messages of the ring up to this one, and wakes the sender. */
+  goPast(sequence: number): void {
+    this.#cursor = (sequence + 1) | 0;
+    Atomics.store(this.words, RECEIVER_WORDS.cursor, this.#cursor);
+    this.#connection.wakeSenderThatWaitsFor(WAITS_FOR.returns);
   }
 
   /** Says how many messages it has ever given back, and wakes the sender. */
@@ -118,5 +161,6 @@ export class HostileReceiver implements Disposable {
     this.#passed.close();
     this.#connection.close();
     this.#payload.close();
+    this.#ring?.close();
   }
 }

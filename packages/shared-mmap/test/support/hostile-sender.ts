@@ -1,7 +1,7 @@
 import {
   ControlMemory,
+  DELIVERY_WORDS,
   Doorbell,
-  QueueProducer,
   SENDER,
   SenderConnection,
 } from '@pageferry/connection';
@@ -19,13 +19,14 @@ import {
 } from '@pageferry/linux';
 import type { SharedMmapReceiver, SharedMmapReceiverOptions } from '@pageferry/shared-mmap';
 import { sharedMmap } from '@pageferry/shared-mmap';
-import { OWN_MEMORY_FLAG, PLACE_UNIT } from '../../dist/layout.js';
+import { DELIVERY, OWN_MEMORY_FLAG, PLACE_UNIT, RING } from '../../dist/layout.js';
+import { RingMemory } from '../../dist/memory/ring-memory.js';
 import { ClaimableProducer } from '../../dist/queue/claimable-queue.js';
 import { MemoryChannel } from '../../dist/sending/memory-channel.js';
 import { LIMIT } from './stage.js';
 
 /** What a sender passes to a receiver. */
-export type Part = 'memory' | 'senderBell' | 'receiverBell' | 'payload';
+export type Part = 'memory' | 'senderBell' | 'receiverBell' | 'payload' | 'ring';
 
 /** How the welcome of a {@link HostileSender} differs from an honest one. */
 export interface Lies {
@@ -58,13 +59,16 @@ export class HostileSender implements Disposable {
   readonly #calls: LinuxCalls;
   readonly #listener: UnixSocket;
   readonly #memory: ControlMemory;
-  readonly #passed: readonly [OwnedFd, OwnedFd, OwnedFd, OwnedFd];
+  readonly #passed: readonly OwnedFd[];
+  readonly #ring: RingMemory;
   readonly #bells: { readonly senderBell: Doorbell; readonly receiverBell: Doorbell };
-  #connection: SenderConnection | undefined;
+  #connection: SenderConnection<ClaimableProducer | undefined> | undefined;
   #socket: UnixSocket | undefined;
-  #queue: QueueProducer | undefined;
+  #queue: ClaimableProducer | undefined;
   #channel: MemoryChannel | undefined;
   #sequence = 0;
+  /** Entries of the ring. */
+  #published = 0;
 
   constructor(calls: LinuxCalls, path: string) {
     this.#calls = calls;
@@ -75,7 +79,9 @@ export class HostileSender implements Disposable {
     this.#memory = memory;
     this.#bells = { senderBell: Doorbell.create(calls), receiverBell: Doorbell.create(calls) };
     const payload = createSealedMemory(calls, 'pageferry-payload', PAYLOAD_BYTES);
-    this.#passed = [fd, this.#bells.senderBell.fd, this.#bells.receiverBell.fd, payload];
+    const ring = RingMemory.create(calls, 8, false);
+    this.#ring = ring.memory;
+    this.#passed = [fd, this.#bells.senderBell.fd, this.#bells.receiverBell.fd, payload, ring.fd];
   }
 
   /** The control memory's words. */
@@ -90,18 +96,19 @@ export class HostileSender implements Disposable {
     this.#socket = socket;
     await waitUntilReady(this.#calls, socket.fd, POLLIN, 0);
     socket.receive(256);
-    const { instead = {}, only = 4, extra = [], first = [] } = lies;
-    const parts: readonly Part[] = ['memory', 'senderBell', 'receiverBell', 'payload'];
+    const { instead = {}, only = mayDrop ? 4 : 5, extra = [], first = [] } = lies;
+    const parts: readonly Part[] = ['memory', 'senderBell', 'receiverBell', 'payload', 'ring'];
     const honest = this.#passed.map((descriptor) => descriptor.fd);
     const numbers = parts.map((part, index) => instead[part] ?? (honest[index] as number));
     const passed = [...numbers.slice(0, only), ...extra].map((fd) => ({ fd }));
+    this.#published = (first[0] ?? 0) | 0;
+    Atomics.store(this.#ring.words, RING.published, this.#published);
     socket.send(encodeHello(HELLO_KIND.welcome, 'shared-mmap', 0, first), passed);
     const memory = this.#memory;
     this.#connection = new SenderConnection(
       { socket, memory, ...this.#bells },
       {
-        openQueue: (words, place) =>
-          mayDrop ? new ClaimableProducer(words, place) : new QueueProducer(words, place),
+        openQueue: (words, place) => (mayDrop ? new ClaimableProducer(words, place) : undefined),
       },
     );
     this.#queue ??= this.#connection.deliveries;
@@ -113,8 +120,8 @@ export class HostileSender implements Disposable {
     const { byteLength = 100, offset = 0, slotId = 1, sequence = this.#sequence++ } = message;
     const { place = offset / PLACE_UNIT, sequenceHigh = 0 } = message;
     const words = [byteLength | 0, place | 0, slotId, sequence | 0] as const;
-    if (this.#queue instanceof ClaimableProducer) this.#queue.push(...words, sequenceHigh);
-    else this.#queue?.push(...words);
+    if (this.#queue === undefined) this.#publish(words);
+    else this.#queue.push(...words, sequenceHigh);
     this.#connection?.wakeReceiver();
   }
 
@@ -155,8 +162,21 @@ export class HostileSender implements Disposable {
 
   /** Says how many messages it has ever announced, truthfully or not. */
   claimAnnounced(count: number): void {
-    Atomics.store(this.words, SENDER.delivered, count);
+    if (this.#queue === undefined) Atomics.store(this.#ring.words, RING.published, count);
+    else Atomics.store(this.words, SENDER.delivered, count);
     this.#connection?.wakeReceiver();
+  }
+
+  /** Writes a ring entry's words, in the place of the next message, and goes on to the next. */
+  #publish([byteLength, place, slotId, sequence]: readonly [number, number, number, number]): void {
+    const { words, capacity } = this.#ring;
+    const number = this.#published++;
+    const at = RING.entries + (number & (capacity - 1)) * DELIVERY_WORDS;
+    words[at + DELIVERY.byteLength] = byteLength;
+    words[at + DELIVERY.place] = place;
+    words[at + DELIVERY.slotId] = slotId;
+    words[at + DELIVERY.sequence] = sequence;
+    Atomics.store(words, RING.published, this.#published);
   }
 
   /** Ends without an orderly close. */
@@ -169,6 +189,7 @@ export class HostileSender implements Disposable {
     this.#socket?.close();
     for (const descriptor of this.#passed) descriptor.close();
     this.#memory.close();
+    this.#ring.close();
   }
 }
 

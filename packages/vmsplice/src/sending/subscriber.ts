@@ -29,7 +29,7 @@ export class Subscriber {
   readonly #settings: SubscriberSettings;
   readonly #flow: ProducedBytes;
   readonly #pieceBytes: number;
-  readonly #entry = createEntry();
+  readonly #entry = createEntry(2);
   readonly #underWay: OutgoingMessage[] = [];
   readonly #leaving: OutgoingMessage[] = [];
   /** Bytes of the first leaving message that are in the pipe already. */

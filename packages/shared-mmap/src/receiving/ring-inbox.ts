@@ -1,0 +1,149 @@
+import { type ReceiverConnection, WAITS_FOR } from '@pageferry/connection';
+import type { Corkable } from '@pageferry/core';
+import { DELIVERY, KEPT, OWN_MEMORY_FLAG, PLACE_UNIT, RECEIVER_WORDS } from '../layout.js';
+import type { RingConsumer } from '../queue/ring.js';
+import { InboundMessage } from './inbound-message.js';
+import { type Inbox, lostMemory, nameless, outOfOrder, strayMessage, strayQueue } from './inbox.js';
+import type { MessageMemories } from './message-memories.js';
+import type { PayloadView } from './payload-view.js';
+
+/** What a {@link RingInbox} needs. It owns none of it. */
+export interface RingInboxSettings {
+  readonly connection: ReceiverConnection<RingConsumer>;
+  readonly payload: PayloadView;
+  readonly memories: MessageMemories;
+  /** Number of the first message that will come. */
+  readonly firstSequence: number;
+  /**
+   * Whether both sides issue a barrier for both before they sleep (membarrier(2)): then this one needs none for
+   * each message.
+   */
+  readonly parkingPays: boolean;
+}
+
+/**
+ * Takes messages out of the ring, and believes nothing in it that was not checked. Messages that are given back
+ * in the order in which they came cost one word; of others it is said one by one that they are kept for longer.
+ */
+export class RingInbox implements Inbox, Corkable {
+  readonly returns: Corkable = this;
+  readonly #connection: ReceiverConnection<RingConsumer>;
+  readonly #ring: RingConsumer;
+  readonly #payload: PayloadView;
+  readonly #memories: MessageMemories;
+  /** The number of the next message. */
+  #next: number;
+  /** The lower 32 bits of the number up to which everything was given back, or was said to be kept. */
+  #cursor: number;
+  #lost = 0;
+  #isCorked = false;
+  /** Whether a full barrier follows the store of the cursor; see `RingProducer.barrier`. */
+  readonly #barrier: boolean;
+
+  constructor({ connection, payload, memories, firstSequence, parkingPays }: RingInboxSettings) {
+    this.#connection = connection;
+    this.#ring = connection.deliveries;
+    this.#payload = payload;
+    this.#memories = memories;
+    this.#next = firstSequence;
+    this.#cursor = firstSequence | 0;
+    this.#barrier = !parkingPays;
+  }
+
+  next(): InboundMessage | 'end' | undefined {
+    const ring = this.#ring;
+    const known = ring.known() || this.#connection.lookAgain();
+    if (known === 0) return undefined;
+    // `typeof`: V8 calls a function to compare a string with anything else.
+    if (typeof known === 'string') return known;
+    if (known < 0 || known > ring.capacity) throw strayQueue(known);
+    const { words, at } = ring;
+    // Each word is looked at once: the sender may change it meanwhile.
+    const byteLength = words[at + DELIVERY.byteLength] as number;
+    const place = words[at + DELIVERY.place] as number;
+    const name = words[at + DELIVERY.slotId] as number;
+    const tag = words[at + DELIVERY.tag] as number;
+    if (!ring.isWhole(at)) throw this.#whyNotWhole();
+    // Mostly it lies where, and is as long as, one that was seen before. Numbers that do not fit into 31 bits
+    // cost more than all of this.
+    const view = tag < 0 ? undefined : this.#payload.takeAgain(name, place, byteLength);
+    if (view === undefined) return this.#nextNew(name, place >>> 0, byteLength >>> 0, tag >>> 0);
+    ring.pass();
+    return new InboundMessage(this.#next++, byteLength, name, tag, view);
+  }
+
+  #nextNew(name: number, place: number, byteLength: number, tag: number): InboundMessage {
+    if (name < 0) throw nameless();
+    if ((name & OWN_MEMORY_FLAG) !== 0) return this.#nextOwn(name, byteLength, tag);
+    if (place * PLACE_UNIT + byteLength > this.#payload.byteLength) {
+      throw strayMessage(byteLength, place);
+    }
+    const view = this.#payload.take(name, place, byteLength);
+    this.#ring.pass();
+    return new InboundMessage(this.#next++, byteLength, name, tag, view);
+  }
+
+  giveBack(message: InboundMessage): void {
+    this.#memories.giveBack(message);
+    this.#return(message.sequence, message.name);
+  }
+
+  get messagesDropped(): number {
+    return this.#lost;
+  }
+
+  close(): void {
+    // Nothing was dropped.
+  }
+
+  cork(): void {
+    this.#isCorked = true;
+  }
+
+  uncork(): void {
+    this.#isCorked = false;
+    Atomics.store(this.#connection.words, RECEIVER_WORDS.cursor, this.#cursor);
+    this.#connection.wakeSenderThatWaitsFor(WAITS_FOR.returns);
+  }
+
+  /** Its memory is mapped before it is taken: what has failed for want of memory or descriptors may be tried again. */
+  #nextOwn(name: number, byteLength: number, tag: number): InboundMessage {
+    const own = this.#memories.openOwn(this.#next, byteLength);
+    const sequence = this.#next++;
+    this.#ring.pass();
+    if (typeof own === 'object') return new InboundMessage(sequence, byteLength, name, tag, own);
+    this.#lost++;
+    this.#return(sequence, name);
+    throw lostMemory(sequence);
+  }
+
+  /** A sender that has cut this side off does not wait for it: it may have written over what comes next. */
+  #whyNotWhole(): unknown {
+    return this.#connection.isCutOff ? this.#connection.endedBy() : outOfOrder();
+  }
+
+  #return(sequence: number, name: number): void {
+    const connection = this.#connection;
+    const low = sequence | 0;
+    if (low === this.#cursor) {
+      this.#setCursor((low + 1) | 0);
+    } else if (((low - this.#cursor) | 0) < 0) {
+      connection.sayOfMessage(name, low);
+    } else {
+      // Those before it are kept. That is said first: whoever sees the cursor sees it.
+      for (let kept = this.#cursor; kept !== low; kept = (kept + 1) | 0) {
+        connection.sayOfMessage(KEPT, kept);
+      }
+      this.#setCursor((low + 1) | 0);
+    }
+    if (!this.#isCorked) connection.wakeSenderThatWaitsFor(WAITS_FOR.returns);
+  }
+
+  #setCursor(cursor: number): void {
+    this.#cursor = cursor;
+    if (this.#isCorked) return;
+    const { words } = this.#connection;
+    if (this.#barrier) Atomics.store(words, RECEIVER_WORDS.cursor, cursor);
+    else words[RECEIVER_WORDS.cursor] = cursor;
+  }
+}
