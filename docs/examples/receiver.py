@@ -42,7 +42,7 @@ QUEUE_DEPTH = 1024
 CONTROL_MAGIC = 0x59464750
 FINISHED, MEMORIES_PASSED, CUT_OFF, RING_IS_LIMITED, RING_LIMIT = 34, 35, 36, 38, 39
 RETURNED, CURSOR, MEMORIES_HEARD = 64, 65, 66
-SENDER_PARKED, RECEIVER_PARKED = 96, 128
+SENDER_PARKED = 96
 WAITS_FOR_RETURNS = 1
 FIRST_ENTRY = 1024
 DELIVERY_WORDS, RETURN_WORDS = 8, 2
@@ -134,13 +134,14 @@ class Receiver:
         length = check_sealed(control, SIZE_SEALS, "control memory")
         check(length >= FIRST_ENTRY * 4, "the control memory is too short")
         self._words = memoryview(mmap.mmap(control, length)).cast("I")
-        magic, version, capacity, page_size = self._words[:4]
+        magic, version, capacity, page_size, self._parked = self._words[:5]
         check(magic == CONTROL_MAGIC, "the control memory has no magic")
         check(version == VERSION, "the control memory has another version")
         check(0 < capacity <= MAX_CAPACITY and capacity & (capacity - 1) == 0, "no power of two")
         expected = (FIRST_ENTRY + capacity * (DELIVERY_WORDS + 2 * RETURN_WORDS)) * 4
         check(length == expected, "the control memory contradicts its size")
         check(page_size == mmap.PAGESIZE, "the control memory has another page size")
+        check(128 <= self._parked < 1024, "the control memory has no place to say who sleeps")
         self._returns = 2 * capacity
         self._first_return = FIRST_ENTRY + capacity * DELIVERY_WORDS
 
@@ -255,7 +256,7 @@ class Receiver:
         return True
 
     def _park(self):
-        self._words[RECEIVER_PARKED] = 1
+        self._words[self._parked] = 1
         fence()
         if self._available() != 0 or self._words[FINISHED] == 1:
             return

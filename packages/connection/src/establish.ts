@@ -21,6 +21,7 @@ export interface NewConnection<Queue> {
  * Makes control memory and doorbells for a connection with queues of `capacity` entries.
  *
  * @param socket stays the caller's until the connection is closed.
+ * @param index of the receiver among those of this sender, from 0.
  * @throws `SYSTEM_CALL_FAILED`.
  */
 export function establish<Queue>(
@@ -28,8 +29,9 @@ export function establish<Queue>(
   socket: UnixSocket,
   capacity: number,
   terms: SenderTerms<Queue>,
+  index = 0,
 ): NewConnection<Queue> {
-  const { memory, fd } = ControlMemory.create(calls, capacity);
+  const { memory, fd } = ControlMemory.create(calls, capacity, index);
   const opened = new Scope();
   opened.own(memory);
   opened.own(fd);

@@ -1,9 +1,9 @@
 import {
   ControlMemory,
   Doorbell,
-  PARKED,
   PLAIN_RECEIVER,
   PLAIN_SENDER,
+  parkedReceiverWord,
   RECEIVER,
   ReceiverConnection,
   SENDER,
@@ -67,7 +67,7 @@ describe('a connection', () => {
     sender.wakeReceiver();
     sender.wakeReceiver();
     expect(receiverRings()).toBe(1);
-    expect(words[PARKED.receiver]).toBe(0);
+    expect(words[parkedReceiverWord(0)]).toBe(0);
   });
 
   test('rings a sender that waits for returns at the first one', () => {

@@ -1,7 +1,13 @@
 import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CONTROL_MAGIC, ControlMemory, controlByteLength, HEADER } from '@pageferry/connection';
+import {
+  CONTROL_MAGIC,
+  ControlMemory,
+  controlByteLength,
+  HEADER,
+  parkedReceiverWord,
+} from '@pageferry/connection';
 import { PROTOCOL_VERSION } from '@pageferry/core';
 import {
   createMemoryFile,
@@ -78,7 +84,14 @@ describe('control memory from a peer is refused', () => {
     const fd = createSealedMemory(calls, 'pageferry-control', byteLength);
     using mapping = Mapping.shared(calls, fd.fd, byteLength, PROT_READ | PROT_WRITE);
     const pageSize = calls.pageSize();
-    const honest = { magic: CONTROL_MAGIC, version: PROTOCOL_VERSION, capacity, pageSize };
+    const parkedReceiver = parkedReceiverWord(3);
+    const honest = {
+      magic: CONTROL_MAGIC,
+      version: PROTOCOL_VERSION,
+      capacity,
+      pageSize,
+      parkedReceiver,
+    };
     const header = { ...honest, ...changed };
     const words = new Int32Array(mapping.buffer);
     for (const [name, word] of Object.entries(HEADER)) {
@@ -117,6 +130,9 @@ describe('control memory from a peer is refused', () => {
     ['with a larger capacity than fits', { capacity: 32 }, 'contradicts its size'],
     ['with a smaller capacity than fits', { capacity: 8 }, 'contradicts its size'],
     ['with a huge capacity', { capacity: 0x40000000 }, 'contradicts its size'],
+    ['whose receiver parks in a counter', { parkedReceiver: 64 }, 'has no place for a receiver'],
+    ['whose receiver parks in a queue', { parkedReceiver: 1024 }, 'has no place for a receiver'],
+    ['whose receiver parks nowhere', { parkedReceiver: -1 }, 'has no place for a receiver'],
   ])('%s', (_, changed, message) => {
     expectRefusal(forge(changed), message);
   });

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PARKED, WAITS_FOR } from '@pageferry/connection';
+import { PARKED, parkedReceiverWord, WAITS_FOR } from '@pageferry/connection';
 import { EFD_NONBLOCK, O_NONBLOCK } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { Child } from '@pageferry/testkit';
@@ -84,7 +84,7 @@ describe('a sender is not blocked by a receiver', () => {
     using liar = await HostileReceiver.connect(calls, endpoint);
     jam(liar.receiverBell.fd.fd);
     for (let message = 0; message < 3; message++) {
-      Atomics.store(liar.words, PARKED.receiver, 1);
+      Atomics.store(liar.words, parkedReceiverWord(0), 1);
       victim.send('send');
       expect(await victim.message()).toBe('sent');
     }

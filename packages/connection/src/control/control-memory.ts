@@ -16,6 +16,8 @@ import {
   DELIVERY_WORDS,
   FIRST_ENTRY,
   HEADER,
+  PARKED_LINES,
+  parkedReceiverWord,
   RECEIVER,
   RETURN_WORDS,
   RETURNS_PER_DELIVERY,
@@ -39,15 +41,18 @@ export class ControlMemory implements Disposable {
   readonly words: Int32Array;
   /** Entries in the delivery queue. */
   readonly capacity: number;
+  /** Which word says whether the receiver is parked. */
+  readonly parkedReceiver: number;
   /** From the sender: what is under way. */
   readonly deliveries: QueuePlace;
   /** From the receiver: what it is done with. */
   readonly returns: QueuePlace;
 
-  private constructor(mapping: Mapping, capacity: number) {
+  private constructor(mapping: Mapping, capacity: number, parkedReceiver: number) {
     this.#mapping = mapping;
     this.words = new Int32Array(mapping.buffer);
     this.capacity = capacity;
+    this.parkedReceiver = parkedReceiver;
     this.deliveries = {
       counter: SENDER.delivered,
       entries: FIRST_ENTRY,
@@ -65,18 +70,25 @@ export class ControlMemory implements Disposable {
   /**
    * Makes control memory for queues of `capacity` entries, a power of two.
    *
+   * @param index of the receiver, for {@link parkedReceiverWord}.
    * @returns the memory, and the descriptor to pass to the other side. The caller owns both.
    * @throws `SYSTEM_CALL_FAILED`.
    */
-  static create(calls: LinuxCalls, capacity: number): { memory: ControlMemory; fd: OwnedFd } {
+  static create(
+    calls: LinuxCalls,
+    capacity: number,
+    index = 0,
+  ): { memory: ControlMemory; fd: OwnedFd } {
     const byteLength = controlByteLength(capacity);
     const fd = createSealedMemory(calls, 'pageferry-control', byteLength);
     try {
       const mapping = Mapping.shared(calls, fd.fd, byteLength, PROT_READ | PROT_WRITE);
-      const memory = new ControlMemory(mapping, capacity);
+      const parkedReceiver = parkedReceiverWord(index);
+      const memory = new ControlMemory(mapping, capacity, parkedReceiver);
       memory.words[HEADER.version] = PROTOCOL_VERSION;
       memory.words[HEADER.capacity] = capacity;
       memory.words[HEADER.pageSize] = calls.pageSize();
+      memory.words[HEADER.parkedReceiver] = parkedReceiver;
       memory.words[HEADER.magic] = CONTROL_MAGIC;
       return { memory, fd };
     } catch (error) {
@@ -116,7 +128,12 @@ export class ControlMemory implements Disposable {
       if (Atomics.load(header, HEADER.pageSize) !== calls.pageSize()) {
         throw misbehaved('has another page size');
       }
-      return new ControlMemory(mapping, capacity);
+      const parkedReceiver = Atomics.load(header, HEADER.parkedReceiver);
+      const { first, count, words } = PARKED_LINES;
+      if (parkedReceiver < first || parkedReceiver >= first + count * words) {
+        throw misbehaved('has no place for a receiver that parks');
+      }
+      return new ControlMemory(mapping, capacity, parkedReceiver);
     } catch (error) {
       mapping.close();
       throw error;

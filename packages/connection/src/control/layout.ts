@@ -20,6 +20,8 @@ export const HEADER = {
   capacity: 2,
   /** Bytes in a page of memory. */
   pageSize: 3,
+  /** Which word says whether the receiver is parked. */
+  parkedReceiver: 4,
 } as const;
 
 /** Written by the sender. */
@@ -46,13 +48,24 @@ export const RECEIVER = {
   returned: 64,
 } as const;
 
-/** Set by the side that parks, taken back by the side that wakes it. */
+/** Set by the side that parks, taken back by the side that wakes it; see {@link PARKED_LINES} for the receiver's. */
 export const PARKED = {
   /** What the parked sender waits for: bits of {@link WAITS_FOR} and the mechanism's; 0 if it is awake. */
   sender: 96,
-  /** 1 while the receiver is parked, whatever it waits for. */
-  receiver: 128,
 } as const;
+
+/**
+ * Where the word may be that is 1 while the receiver is parked, whatever it waits for: in one of these cache
+ * lines, of 16 words each. A sender with many receivers looks at the words of all of them for each message. They
+ * lie in as many pages; in the same place of each, they would all have to share the few lines that a processor's
+ * nearest cache has for that place.
+ */
+export const PARKED_LINES = { first: 128, count: 56, words: 16 } as const;
+
+/** The word for the receiver with a number: a different line for each, as far as there are lines. */
+export function parkedReceiverWord(index: number): number {
+  return PARKED_LINES.first + (index % PARKED_LINES.count) * PARKED_LINES.words;
+}
 
 /** What a parked sender waits for. The other bits are the mechanism's. */
 export const WAITS_FOR = {

@@ -52,6 +52,8 @@ export abstract class Connection implements Disposable {
   readonly words: Int32Array;
   /** Entries in each queue: as many messages may be under way. */
   readonly capacity: number;
+  /** Which word says whether the receiver is parked. */
+  readonly parkedReceiver: number;
   readonly #parts: ConnectionParts;
   readonly #ownBell: Doorbell;
   readonly #rings: RingCredit;
@@ -69,9 +71,10 @@ export abstract class Connection implements Disposable {
 
   /** @param peerProgress a number that is another one whenever the peer has published something. */
   protected constructor(parts: ConnectionParts, ownBell: Doorbell, peerProgress: () => number) {
-    const { words, capacity } = parts.memory;
+    const { words, capacity, parkedReceiver } = parts.memory;
     this.words = words;
     this.capacity = capacity;
+    this.parkedReceiver = parkedReceiver;
     this.#parts = parts;
     this.#ownBell = ownBell;
     this.#rings = new RingCredit(peerProgress);

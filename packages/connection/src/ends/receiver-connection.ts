@@ -131,7 +131,7 @@ export class ReceiverConnection<Queue extends DeliverySource = QueueConsumer> ex
 
   /** Says that this side parks. Look once more before parking. */
   park(): void {
-    Atomics.store(this.words, PARKED.receiver, 1);
+    Atomics.store(this.words, this.parkedReceiver, 1);
   }
 
   protected override peerLeft(): void {

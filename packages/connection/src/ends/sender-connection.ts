@@ -47,11 +47,11 @@ export class SenderConnection<Queue = QueueProducer> extends Connection {
 
   /** Rings the receiver if it is parked. Costs one load if it is not. */
   wakeReceiver(): void {
-    if (loadInOrder(this.words, PARKED.receiver) !== 0) this.#ringParked();
+    if (loadInOrder(this.words, this.parkedReceiver) !== 0) this.#ringParked();
   }
 
   #ringParked(): void {
-    if (Atomics.exchange(this.words, PARKED.receiver, 0) !== 0) this.ring(this.#receiverBell);
+    if (Atomics.exchange(this.words, this.parkedReceiver, 0) !== 0) this.ring(this.#receiverBell);
   }
 
   /**
@@ -61,6 +61,11 @@ export class SenderConnection<Queue = QueueProducer> extends Connection {
    */
   park(waitsFor: number): void {
     Atomics.store(this.words, PARKED.sender, waitsFor);
+  }
+
+  /** Says that this side is awake again: the receiver need not ring. Look for what has come back afterwards. */
+  unpark(): void {
+    Atomics.store(this.words, PARKED.sender, 0);
   }
 
   /** Publishes that nothing more will be delivered, in good order. */

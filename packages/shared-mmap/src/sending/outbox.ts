@@ -1,4 +1,4 @@
-import { type AdaptiveWaits, loadInOrder, PARKED, type SenderParts } from '@pageferry/connection';
+import { type AdaptiveWaits, loadInOrder, type SenderParts } from '@pageferry/connection';
 import type { AcceptOutcome, Outbox as Contract } from '@pageferry/core';
 import { globalExpeditedBarrier, type LinuxCalls, type OwnedFd } from '@pageferry/linux';
 import type { PayloadPool } from '../memory/payload-pool.js';
@@ -122,7 +122,7 @@ export class Outbox implements Contract<Slot> {
   // Apart from the usual case, which V8 inlines into its callers while it is small; so is all below.
   #allocateCarefully(byteLength: number): Slot | undefined {
     this.#untilLook = CACHED_BYTES;
-    this.#collect();
+    if (this.#subscribers.collectIfNews()) this.#dropBroken();
     let slot = this.#pool.take(byteLength, this.#exhausted);
     while (slot === undefined && this.#relieve()) {
       slot = this.#pool.take(byteLength, this.#exhausted);
@@ -153,7 +153,7 @@ export class Outbox implements Contract<Slot> {
     const { length } = told;
     for (let index = 0; index < length; index++) {
       const subscriber = told[index] as RingSubscriber;
-      if (loadInOrder(subscriber.words, PARKED.receiver) !== 0) subscriber.wake();
+      if (loadInOrder(subscriber.words, subscriber.parkedReceiver) !== 0) subscriber.wake();
     }
     if (this.#hasMore) this.#deliverMore(slot);
     return 'sent';
@@ -283,7 +283,7 @@ export class Outbox implements Contract<Slot> {
    * @throws `SYSTEM_CALL_FAILED`: it may not.
    */
   park(): void {
-    for (const subscriber of this.#subscribers.all) subscriber.park();
+    this.#subscribers.park();
     // They return messages without a barrier of their own: see `RingSubscriber.parkingPays`.
     if (this.#reading.some((subscriber) => subscriber.parkingPays)) {
       globalExpeditedBarrier(this.#calls);
@@ -335,6 +335,7 @@ export class Outbox implements Contract<Slot> {
 
   /** Something has changed on a connection. */
   onRing(): void {
+    this.#subscribers.unpark();
     this.#collect();
     this.#waits.wake();
   }

@@ -13,6 +13,8 @@ export class RingSubscriber extends Subscriber<undefined> {
   readonly #ring: Ring;
   /** The control memory. */
   readonly words: Int32Array;
+  /** Which of its words says whether the receiver is parked. */
+  readonly parkedReceiver: number;
   readonly #entry = createEntry(2);
   /** The number of the first message that the receiver has not come past. */
   #cursor: number;
@@ -35,6 +37,7 @@ export class RingSubscriber extends Subscriber<undefined> {
     this.parkingPays = parkingPays;
     this.#ring = ring;
     this.words = settings.connection.words;
+    this.parkedReceiver = settings.connection.parkedReceiver;
     this.#cursor = ring.next;
     this.#unpassed = [];
   }
@@ -51,6 +54,17 @@ export class RingSubscriber extends Subscriber<undefined> {
   /** The number of the first message that the receiver has not come past. */
   get cursor(): number {
     return this.#cursor;
+  }
+
+  /** True if the receiver has given anything back that was not taken in. */
+  get hasNews(): boolean {
+    const cursor = Atomics.load(this.words, RECEIVER_WORDS.cursor);
+    return cursor !== (this.#cursor | 0) || this.connection.returns.available() !== 0;
+  }
+
+  /** True if the receiver has what can make room: it keeps some, or may have no more under way. */
+  get holdsUp(): boolean {
+    return this.held > 0 || this.room <= 0;
   }
 
   override get idle(): boolean {

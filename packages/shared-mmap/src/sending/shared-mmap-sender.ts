@@ -96,12 +96,14 @@ export class SharedMmapSender extends LinuxSender<Slot, Outbox> {
     credentials: PeerCredentials | undefined,
   ): void {
     const { outbox } = this;
+    const index = outbox.freeIndex();
     const policy = policyOf(hello[HELLO.policy]);
     const queueDepth = queueDepthOf(hello[HELLO.queueDepth]);
-    const admission = { id, credentials, policy, queueDepth };
+    const admission = { id, index, credentials, policy, queueDepth };
     if (policy === 'wait') {
       const parkingPays = hello[HELLO.barrier] === 1 && registerGlobalExpedited(this.calls);
       this.#admit(
+        index,
         socket,
         welcome,
         MUST_NOT_MISS,
@@ -115,7 +117,7 @@ export class SharedMmapSender extends LinuxSender<Slot, Outbox> {
         },
       );
     } else {
-      this.#admit(socket, welcome, MAY_MISS, [outbox.payload], (connection) => {
+      this.#admit(index, socket, welcome, MAY_MISS, [outbox.payload], (connection) => {
         const subscriber = new DroppingSubscriber({ ...this.#settingsFor(admission), connection });
         return { subscriber, earlier: outbox.earlierFor(subscriber), parkingPays: false };
       });
@@ -128,7 +130,6 @@ export class SharedMmapSender extends LinuxSender<Slot, Outbox> {
     const { outbox } = this;
     return {
       ...admission,
-      index: outbox.freeIndex(),
       slot: (slotId) => outbox.slot(slotId),
       onReturn: (slot) => outbox.takeBack(slot),
       onPauseOver: () => outbox.onPauseOver(),
@@ -136,6 +137,7 @@ export class SharedMmapSender extends LinuxSender<Slot, Outbox> {
   }
 
   #admit<Queue>(
+    index: number,
     socket: UnixSocket,
     welcome: WelcomeSender,
     terms: SenderTerms<Queue>,
@@ -143,7 +145,7 @@ export class SharedMmapSender extends LinuxSender<Slot, Outbox> {
     subscribe: (connection: SenderConnection<Queue>) => Subscription,
   ): void {
     const { calls, outbox } = this;
-    const made = establish(calls, socket, QUEUE_CAPACITY, terms);
+    const made = establish(calls, socket, QUEUE_CAPACITY, terms, index);
     const { connection, descriptors, passed, abandon } = made;
     try {
       const { subscriber, earlier, parkingPays } = subscribe(connection);
@@ -176,7 +178,7 @@ interface Subscription {
 /** What is known of a receiver before it is served. */
 type Admission = Pick<
   SubscriberSettings<never>,
-  'id' | 'credentials' | 'policy' | 'queueDepth' | 'connection'
+  'id' | 'index' | 'credentials' | 'policy' | 'queueDepth' | 'connection'
 >;
 
 const MUST_NOT_MISS: SenderTerms<undefined> = {

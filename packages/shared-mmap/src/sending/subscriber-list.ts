@@ -7,6 +7,9 @@ import type { Ring } from './ring.js';
 import { RingSubscriber } from './ring-subscriber.js';
 import type { Subscriber } from './subscriber.js';
 
+/** Every so many looks in vain, all subscribers are looked at. */
+const LOOKS_AT_ALL = 16;
+
 /** What a {@link SubscriberList} needs. */
 export interface SubscriberListSettings {
   readonly calls: LinuxCalls;
@@ -30,6 +33,11 @@ export class SubscriberList {
   #reading: readonly RingSubscriber[] = [];
   #dropping: readonly DroppingSubscriber[] = [];
   #cutOff: readonly Subscriber[] = [];
+  /** The one of those who read the ring that has come least far. */
+  #slowest: RingSubscriber | undefined;
+  /** Those that may ring. */
+  #parked: readonly Subscriber[] = [];
+  #looks = 0;
 
   constructor(settings: SubscriberListSettings) {
     this.#settings = settings;
@@ -87,6 +95,35 @@ export class SubscriberList {
   }
 
   /**
+   * As {@link collect}, where mostly there is nothing: while the slowest reader has not moved, and is the only
+   * kind of subscriber, what the others return makes no room. But for what they have kept, so that each of
+   * them is asked now and then.
+   */
+  collectIfNews(): boolean {
+    const maySkip = this.#dropping.length === 0 && ++this.#looks % LOOKS_AT_ALL !== 0;
+    if (maySkip && this.#slowest !== undefined && !this.#slowest.hasNews) return false;
+    return this.collect();
+  }
+
+  /**
+   * Has those ring who can make room: the readers that have come least far, those that keep something or may
+   * have no more, and all that have queues of their own. Who waits for the others waits for these first.
+   */
+  park(): readonly Subscriber[] {
+    const first = this.#slowest?.cursor;
+    const holdsUp = (reader: RingSubscriber): boolean => reader.cursor === first || reader.holdsUp;
+    this.#parked = [...this.#reading.filter(holdsUp), ...this.#dropping];
+    for (const subscriber of this.#parked) subscriber.park();
+    return this.#parked;
+  }
+
+  /** Nobody need ring. */
+  unpark(): void {
+    for (const subscriber of this.#parked) if (!subscriber.broken) subscriber.unpark();
+    this.#parked = [];
+  }
+
+  /**
    * Gives up subscribers whose receiver is gone or breaks the protocol: closes them, or cuts the receiver off
    * where it may be alive. Returns whether there were any.
    */
@@ -139,9 +176,14 @@ export class SubscriberList {
     const reading = this.#reading;
     const { length } = reading;
     let first = ring.next;
+    let slowest = reading[0];
     for (let index = 0; index < length; index++) {
-      first = Math.min(first, (reading[index] as RingSubscriber).cursor);
+      const reader = reading[index] as RingSubscriber;
+      if (reader.cursor >= first) continue;
+      first = reader.cursor;
+      slowest = reader;
     }
+    this.#slowest = slowest;
     ring.isRead = length > 0;
     ring.settle(first, takeBack);
   }

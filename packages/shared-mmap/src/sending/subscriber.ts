@@ -122,6 +122,11 @@ export abstract class Subscriber<Queue = unknown> {
     this.pause.arm();
   }
 
+  /** This side is awake: takes {@link park} back. */
+  unpark(): void {
+    this.connection.unpark();
+  }
+
   /** Tells the receiver that this was all. */
   finish(): void {
     this.connection.finish();

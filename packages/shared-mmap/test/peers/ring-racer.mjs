@@ -86,7 +86,7 @@ function receive(sleeper) {
 
 process.on('message', () => {
   // What is parked from the start is no sleep.
-  Atomics.store(memory.words, role === 'send' ? PARKED.sender : PARKED.receiver, 0);
+  Atomics.store(memory.words, role === 'send' ? PARKED.sender : memory.parkedReceiver, 0);
   const sleeper = new Sleeper(calls, (role === 'send' ? senderBell : receiverBell).fd.fd);
   const rounds = role === 'send' ? send(sleeper) : receive(sleeper);
   process.send?.({ rounds, slept: sleeper.slept }, () => process.exit(0));
