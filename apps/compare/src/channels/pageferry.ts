@@ -120,11 +120,12 @@ function receivingSide(
         delivery.release();
       }
     },
-    async moveOn(count, { fd, moved }) {
+    async moveOn(count, destination) {
       for (let index = 0; index < count; index++) {
-        const result = await receiver.spliceTo(fd);
+        // The object, not its number: what a number stands for would be looked up for each message.
+        const result = await receiver.spliceTo(destination);
         if (result === undefined) throw new ChannelEnded(count - index);
-        moved(result.byteLength);
+        destination.moved(result.byteLength);
       }
     },
     async answer(count, see, write) {

@@ -41,8 +41,10 @@ async function perform(): Promise<SenderReport> {
 }
 
 async function measure(side: SendingSide): Promise<TrialReport> {
-  // More messages each time: V8 compiles the loop meanwhile, and the last time tells the pace.
-  const { nanoseconds: warm, count: reached } = await reach(side, 1, task.warmUpMilliseconds);
+  // First the memory is written, then V8 compiles the loop; and the last time tells the pace.
+  const { count: begun } = await reach(side, 1, task.warmUpMilliseconds / 10);
+  payload.settle();
+  const { nanoseconds: warm, count: reached } = await reach(side, begun, task.warmUpMilliseconds);
   const fitting = Math.ceil((reached * task.measureMilliseconds) / (warm / 1e6));
   const { count, nanoseconds, usage, times } = await reach(
     side,

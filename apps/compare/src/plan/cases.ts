@@ -27,7 +27,7 @@ const FULL: Extent = {
   sizes: {
     handoff: [64, 4 * KIB, 64 * KIB, MIB, 16 * MIB, 64 * MIB],
     work: [64, 4 * KIB, 64 * KIB, MIB, 16 * MIB, 64 * MIB],
-    discard: [4 * KIB, 64 * KIB, MIB, 16 * MIB],
+    discard: [4 * KIB, 64 * KIB, 256 * KIB, MIB, 16 * MIB],
     rtt: [64, 64 * KIB],
     'fan-out': [64 * KIB],
     'to-file': MOVED,
