@@ -49,9 +49,10 @@ describe('a run', () => {
     const args = ['--quick', '--runs', '1', '--scenario', 'rtt', '--size', '64', '--json'];
     const { stdout } = await compare(...args, '--subject', ...subjects);
     const { results } = checkResults(JSON.parse(stdout));
-    const parked = results.filter(({ knobs }) => knobs['waiting'] === 'parked');
-    expect(parked.map(({ subject }) => subject).sort()).toEqual(subjects);
-    for (const { rttNs } of parked) {
+    const of = (waiting: string) => results.filter(({ knobs }) => knobs['waiting'] === waiting);
+    expect(of('parked').map(({ subject }) => subject)).toEqual(expect.arrayContaining(subjects));
+    expect(of('spinning').map(({ subject }) => subject)).toEqual(['c-shared-memory']);
+    for (const { rttNs } of results) {
       const { p50 = 0, p99 = 0, p999 = 0 } = rttNs ?? {};
       expect(p50).toBeGreaterThan(0);
       expect([p50, p99, p999]).toEqual([p50, p99, p999].sort((a, b) => a - b));

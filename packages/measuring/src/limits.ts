@@ -37,7 +37,7 @@ export interface SharedLimitTrial {
   readonly nanoseconds: number;
   /** Of these, processor time of the process that sends. */
   readonly senderNanoseconds: number;
-  /** Times of one round trip, where they are long enough to be measured one by one. */
+  /** Times of one round trip, of as many more as were asked for, each with a look at the clock in it. */
   readonly roundTrip: Quantiles | undefined;
 }
 

@@ -46,11 +46,12 @@ export async function connect(task: Task): Promise<ReceivingSide> {
 }
 
 function sendingSide(
-  { payloadBytes }: Task,
+  { payloadBytes, waiting }: Task,
   sender: Sender,
   receiver: Receiver | undefined,
   knobs: Knobs,
 ): SendingSide {
+  const looks = looksOf(waiting);
   return {
     get knobs() {
       return { ...knobs, method: sender.stats().method };
@@ -65,7 +66,7 @@ function sendingSide(
         const loan = sender.tryLoan(payloadBytes) ?? (await sender.loan(payloadBytes));
         write(loan.bytes);
         if (loan.trySend() !== 'sent') expectSent(await loan.send());
-        const delivery = answers.tryReceive() ?? (await next(answers, count - index));
+        const delivery = look(answers, looks) ?? (await next(answers, count - index));
         see(delivery.bytes, 0, delivery.byteLength, 0);
         delivery.release();
         answered();
@@ -108,10 +109,11 @@ async function sendTrying(
 }
 
 function receivingSide(
-  { payloadBytes }: Task,
+  { payloadBytes, waiting }: Task,
   receiver: Receiver,
   sender: Sender | undefined,
 ): ReceivingSide {
+  const looks = looksOf(waiting);
   return {
     async receive(count, see) {
       for (let index = 0; index < count; index++) {
@@ -131,7 +133,7 @@ function receivingSide(
     async answer(count, see, write) {
       const answers = sender as Sender;
       for (let index = 0; index < count; index++) {
-        const delivery = receiver.tryReceive() ?? (await next(receiver, count - index));
+        const delivery = look(receiver, looks) ?? (await next(receiver, count - index));
         see(delivery.bytes, 0, delivery.byteLength, 0);
         delivery.release();
         const loan = answers.tryLoan(payloadBytes) ?? (await answers.loan(payloadBytes));
@@ -144,6 +146,19 @@ function receivingSide(
       await receiver.close();
     },
   };
+}
+
+/** Who polls looks as often as the program in C does before it gives the processor away. */
+function looksOf(waiting: Task['waiting']): number {
+  return waiting === 'spinning' ? 1000 : 1;
+}
+
+function look(receiver: Receiver, looks: number): Delivery | undefined {
+  for (let left = looks; left > 0; left--) {
+    const delivery = receiver.tryReceive();
+    if (delivery !== undefined) return delivery;
+  }
+  return undefined;
 }
 
 async function next(receiver: Receiver, missing: number): Promise<Delivery> {

@@ -141,7 +141,7 @@ function latency(measured: readonly Result[]): Figure | undefined {
   const rows = all
     .filter(({ payloadBytes }) => payloadBytes === smallest)
     .flatMap((result): Row[] => {
-      // Round trips that are too short to time one by one have a mean only.
+      // Earlier results have but a mean of what polls in C.
       const mean = result.nsPerMessage?.median ?? 0;
       const { p50, p99, p999 } = result.rttNs ?? { p50: mean, p99: mean, p999: mean };
       const spinning = result.knobs['waiting'] === 'spinning';

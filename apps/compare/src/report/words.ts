@@ -88,9 +88,11 @@ function roundTrips(measured: readonly Result[]): string[] {
   const of = (waiting: string) => fastest(rows.filter(({ knobs }) => knobs['waiting'] === waiting));
   const spinning = of('spinning');
   const parked = of('parked');
-  const time = (row: Result) => formatNanoseconds(row.rttNs?.p50 ?? 0);
+  const time = ({ rttNs }: Result) =>
+    `${formatNanoseconds(rttNs?.p50 ?? 0)} (one in a thousand more than ${formatNanoseconds(rttNs?.p999 ?? 0)})`;
   const parts = [
-    spinning && `${time(spinning)} with **${spinning.subject}** while both sides poll`,
+    spinning &&
+      `${time(spinning)} with **${spinning.subject}** while both sides poll${comparedWith(spinning)}`,
     parked &&
       `${time(parked)} with **${parked.subject}** when both sides sleep until they are woken${comparedWith(parked)}`,
   ].filter((part) => part !== undefined);

@@ -26,9 +26,9 @@ export interface Result {
   readonly runs: number;
   /** Payload that was seen, by all receivers together. */
   readonly gibPerSecond?: Spread;
-  /** Time between two messages of the sender. */
+  /** Time between two messages of the sender, or of a round trip: the mean. */
   readonly nsPerMessage?: Spread;
-  /** Medians over the runs. */
+  /** Medians over the runs, of round trips that were timed one by one: each has a look at the clock in it. */
   readonly rttNs?: Quantiles;
   /** User and system time of both sides. */
   readonly cpuSecondsPerGib?: Spread;

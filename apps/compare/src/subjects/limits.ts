@@ -11,7 +11,7 @@ const PIECE = 256 * 1024;
 const CACHE_LINE = 64;
 const SLOT_BYTES = 1024 * 1024;
 const HANDOFFS_PER_MILLISECOND = 8000;
-const POLLED_PER_MILLISECOND = 5000;
+const POLLED_PER_MILLISECOND = 2000;
 const WOKEN_PER_MILLISECOND = 20;
 
 /** One trial, which takes about so many milliseconds. */
@@ -48,7 +48,7 @@ const sharedHandoff: Measure = async ({ payloadBytes }, milliseconds, { signal }
   return { messages, nanoseconds, knobs: { messages, slots } };
 };
 
-/** `shm_limit pingpong`. Polled round trips are too short to time one by one. */
+/** `shm_limit pingpong`: round trips for the mean, and as many again that are timed one by one. */
 const sharedRoundTrips: Measure = async ({ waiting }, milliseconds, { signal }) => {
   const polls = waiting === 'spinning';
   const messages = milliseconds * (polls ? POLLED_PER_MILLISECOND : WOKEN_PER_MILLISECOND);

@@ -47,7 +47,7 @@ export interface TrialReport {
   readonly nanoseconds: number;
   /** Absent for programs that do not tell. */
   readonly usage?: Usage | undefined;
-  /** Time of one round trip, in nanoseconds. */
+  /** Time of one round trip, in nanoseconds, of others than `messages`: each has a look at the clock in it. */
   readonly roundTrip?: Quantiles | undefined;
   readonly knobs: Knobs;
 }

@@ -1,0 +1,37 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { channelSubject } from '../dist/subjects/channel-subject.js';
+import { isFailure } from '../dist/subjects/subject.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'pageferry-compare-test-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+it('round trips are timed one by one in a pass of their own, and the mean has no clock in it', async () => {
+  const subject = channelSubject({
+    name: 'socket that counts looks at the clock',
+    kind: 'node',
+    description: 'a fixture',
+    channel: {
+      module: new URL('./fixtures/clock-counting-channel.mjs', import.meta.url).href,
+      settings: { over: 'unix' },
+    },
+    takesPart: () => true,
+  });
+  const outcome = await subject.measure(
+    { scenario: 'rtt', payloadBytes: 64, receivers: 1, waiting: 'parked' },
+    { warmUpMilliseconds: 5, measureMilliseconds: 10 },
+    { folder, signal: new AbortController().signal },
+  );
+  if (isFailure(outcome)) throw new Error(outcome.reason);
+  const passes = String(outcome.knobs['looks'])
+    .split(' ')
+    .map((pass) => pass.split(':').map(Number) as [number, number]);
+  const [count, looks] = passes.at(-1) as [number, number];
+  expect(count).toBe(outcome.messages);
+  expect(looks).toBeGreaterThanOrEqual(count);
+  // The one before the last has V8 learn of the clock; the mean is of the one before that.
+  expect(passes.at(-3)).toEqual([outcome.messages, 0]);
+  expect(outcome.roundTrip?.p999).toBeGreaterThanOrEqual(outcome.roundTrip?.p50 ?? Number.NaN);
+});
