@@ -1,3 +1,4 @@
+import { watchMachine } from '@pageferry/measuring/disturbance';
 import { turns } from '@pageferry/measuring/rounds';
 import type { Case } from './plan/cases.js';
 import type { Progress } from './progress.js';
@@ -74,9 +75,15 @@ async function verifyCells(cells: readonly Cell[], around: Surroundings, progres
 }
 
 async function measureCell(cell: Cell, run: number, timing: Timing, around: Surroundings) {
+  const disturbance = watchMachine();
   const outcome = await cell.subject.measure(cell.case, timing, around);
   if (isFailure(outcome)) cell.failure = outcome;
-  else cell.trials.set(run, { ...outcome, knobs: { ...outcome.knobs, ...timing } });
+  else
+    cell.trials.set(run, {
+      ...outcome,
+      disturbance: disturbance(),
+      knobs: { ...outcome.knobs, ...timing },
+    });
 }
 
 function labelOf({ subject, case: { scenario } }: Cell): string {

@@ -1,6 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
+import { processorTimeOfMembers } from './processor-time.js';
 
 const open = new WeakMap<ChildProcess, Promise<unknown>>();
+let endedMilliseconds = 0;
 
 /** Notes when all processes are gone that hold the child's output. Call it at the start. */
 export function watchGroup(child: ChildProcess): void {
@@ -12,10 +14,22 @@ export function watchGroup(child: ChildProcess): void {
  * gone: a pipe that they hold closes with the last one.
  */
 export async function endGroup(child: ChildProcess): Promise<void> {
+  const { pid } = child;
   try {
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    if (pid !== undefined) {
+      endedMilliseconds += processorTimeOfMembers(pid);
+      process.kill(-pid, 'SIGKILL');
+    }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; // Gone already.
   }
   await open.get(child);
+}
+
+/**
+ * Processor time, in milliseconds, of all whom {@link endGroup} has ended but the leaders. Those count as children
+ * of this process; the others are nobody's, because their parents ended before they could wait for them.
+ */
+export function processorTimeOfEndedGroups(): number {
+  return endedMilliseconds;
 }

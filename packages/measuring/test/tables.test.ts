@@ -37,6 +37,17 @@ describe('a table', () => {
     ]);
   });
 
+  test('has one line and two blanks between its columns where room is scarce', () => {
+    const rows = [[{ colSpan: 3, content: 'a heading' }], ['a', '1', '22']];
+    const look = { figuresFrom: 1, narrow: true };
+    expect(renderTable(['name', 'min', 'max'], rows, look).split('\n')).toEqual([
+      'name  min  max',
+      '──────────────',
+      'a heading',
+      'a       1   22',
+    ]);
+  });
+
   test('has colors where it is told so', () => {
     const plain = renderTable(['a'], [['b']]);
     const colored = renderTable(['a'], [['b']], { colors: true });

@@ -28,8 +28,12 @@ export interface Figure {
   readonly draw: (width: PlotWidth) => string;
 }
 
-const RANGE =
-  'The dot is the median of the runs, the bar behind it reaches from the slowest to the fastest.';
+/** What a mark shows: a median and a range, where there was more than one run. */
+function marks(rows: readonly Result[], from = 'the slowest', to = 'the fastest'): string {
+  return rows.some(({ runs }) => runs > 1)
+    ? `The dot is the median of the runs, the bar behind it reaches from ${from} to ${to}.`
+    : 'The dot is a single run.';
+}
 
 /** The figures for which there are results, in the order of the report. */
 export function figuresOf(results: Results): readonly Figure[] {
@@ -49,7 +53,7 @@ export function throughput(measured: readonly Result[]): Figure | undefined {
   return lineFigure(measured, 'work', {
     id: 'throughput',
     title: 'Throughput against message size',
-    caption: `${scenarios.work.work} Both axes are logarithmic; higher is better. ${RANGE}`,
+    caption: `${scenarios.work.work} Both axes are logarithmic; higher is better. ${marks(measured)}`,
     x: ({ payloadBytes }) => payloadBytes,
     y: ({ gibPerSecond }) => gibPerSecond,
     plot: {
@@ -66,7 +70,7 @@ function handoff(measured: readonly Result[]): Figure | undefined {
   return lineFigure(measured, 'handoff', {
     id: 'handoff',
     title: 'What handing a message over costs',
-    caption: `${scenarios.handoff.work} Who copies takes longer for larger messages; who hands over does not. Both axes are logarithmic; lower is better. ${RANGE}`,
+    caption: `${scenarios.handoff.work} Who copies takes longer for larger messages; who hands over does not. Both axes are logarithmic; lower is better. ${marks(measured)}`,
     x: ({ payloadBytes }) => payloadBytes,
     y: ({ nsPerMessage }) => nsPerMessage,
     plot: {
@@ -88,7 +92,7 @@ function fanOut(measured: readonly Result[]): Figure | undefined {
     {
       id: 'fan-out',
       title: 'One sender, several receivers',
-      caption: `${scenarios['fan-out'].work} Messages of ${size}; bytes count once for each receiver that has seen them. Both axes are logarithmic; higher is better. ${RANGE}`,
+      caption: `${scenarios['fan-out'].work} Messages of ${size}; bytes count once for each receiver that has seen them. Both axes are logarithmic; higher is better. ${marks(measured)}`,
       x: ({ knobs }) => Number(knobs['receivers']),
       y: ({ gibPerSecond }) => gibPerSecond,
       plot: {
@@ -173,7 +177,7 @@ function processorTime(measured: readonly Result[]): Figure | undefined {
   return rowFigure(rows, 'seconds for each GiB →', formatNumberTick, {
     id: 'cpu',
     title: 'Processor time for each GiB',
-    caption: `${scenarios.work.work} Messages of ${formatBytes(size ?? 0)}; user and system time of both sides together. The axis is logarithmic; further left is better. ${RANGE.replace('slowest to the fastest', 'least to the most')}`,
+    caption: `${scenarios.work.work} Messages of ${formatBytes(size ?? 0)}; user and system time of both sides together. The axis is logarithmic; further left is better. ${marks(all, 'the least', 'the most')}`,
   });
 }
 
@@ -193,7 +197,7 @@ function destinations(measured: readonly Result[]): Figure | undefined {
   return rowFigure(rows, 'GiB/s →', formatNumberTick, {
     id: 'destinations',
     title: 'How the payload best leaves the receiver',
-    caption: `The receiver moves each message on to a destination. To /dev/null, references to pages move and no byte is read: that figure is what passing pages on costs, not a rate of bytes. The axis is logarithmic; further right is better. ${RANGE}`,
+    caption: `The receiver moves each message on to a destination. To /dev/null, references to pages move and no byte is read: that figure is what passing pages on costs, not a rate of bytes. The axis is logarithmic; further right is better. ${marks(measured)}`,
   });
 }
 

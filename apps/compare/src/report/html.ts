@@ -3,8 +3,10 @@ import { createRequire } from 'node:module';
 import { formatBytes } from '@pageferry/measuring/units';
 import { type ScenarioName, scenarioNames, scenarios } from '../plan/scenarios.js';
 import type { Comparison } from '../results/baseline.js';
+import { doubtsOf } from '../results/doubts.js';
 import type { Machine, Results } from '../results/results.js';
 import { changesInWords } from './changes.js';
+import { DOUBTS } from './doubts-in-words.js';
 import { emphasize, escapeHtml } from './escape.js';
 import { type Figure, figuresOf } from './figures.js';
 import { PAGE_COLORS, PAGE_STYLE } from './page-style.js';
@@ -37,7 +39,7 @@ ${comparison ? section('Since the baseline', changesInWords(comparison)) : ''}
 ${figures.map(renderFigure).join('\n')}
 <section id="all">
 <h2>All results</h2>
-<p>Medians, and from the lowest to the highest run. “To limit” and “to best of Node” say how fast a subject was compared with the fastest program in C and with the fastest way of plain Node, within the run: 1 is as fast, 2 is twice as fast. Rest the pointer on a row for its settings; click a heading to sort.</p>
+<p>${explainFigures(results)} “To limit” and “to best of Node” say how fast a subject was compared with the fastest program in C and with the fastest way of plain Node, within the run: 1 is as fast, 2 is twice as fast. Rest the pointer on a row for its settings; click a heading to sort.</p>
 ${renderFilters(results.results)}
 ${renderTable(results.results, comparison)}
 </section>
@@ -49,6 +51,18 @@ ${FILTER_SCRIPT}</script>
 </body>
 </html>
 `;
+}
+
+/** Medians and ranges, where there are some; and what the doubts mean that some row has. */
+function explainFigures({ results }: Results): string {
+  const ranges = results.some(({ runs }) => runs > 1);
+  const doubts = [...new Set(results.flatMap(doubtsOf))].map(
+    (doubt) => `${doubt}: ${DOUBTS[doubt]}`,
+  );
+  return escapeHtml(
+    (ranges ? 'Medians, and from the lowest to the highest run.' : 'Figures of a single run.') +
+      (doubts.length > 0 ? ` Doubts: ${doubts.join('; ')}.` : ''),
+  );
 }
 
 function styleFor({ results }: Results): string {
@@ -89,7 +103,7 @@ function renderMethod({ machine, results }: Results): string {
     (name: ScenarioName) => `<dt>${name}</dt><dd>${scenarios[name].work}</dd>`,
   );
   return `<section id="method"><h2>Method</h2>
-<p>One trial is a fresh pair of processes. In each run every subject has its turn in every case, so that a slow spell of the machine hits all alike. Both sides warm up before the clock starts; it runs from before the sender writes the first byte until the receiver has seen the last. Processor time, context switches and page faults are those of both sides in between; peak RSS is each process’s largest resident set, added up, so that memory which both map counts twice. Payloads are checked in a pass of their own, with a pattern and SHA-256: who loses or changes a byte has no figures.</p>
+<p>One trial is a fresh pair of processes. In each run every subject has its turn in every case, so that a slow spell of the machine hits all alike. Both sides warm up before the clock starts; it runs from before the sender writes the first byte until the receiver has seen the last. Processor time, context switches and page faults are those of both sides in between; peak RSS is each process’s largest resident set, added up, so that memory which both map counts twice. Round trips are timed one by one in a second pass: each of these times has a look at the clock in it, and the mean has none. While a trial runs, the processors are watched: what other programs took of them, and what the host did. Payloads are checked in a pass of their own, with a pattern and SHA-256: who loses or changes a byte has no figures.</p>
 <p>The plain Node subjects get the benefit of the doubt: messages of a length that both sides know, without frames, seen in the parts in which they come.</p>
 <dl>${terms.join('')}</dl>
 <details><summary>Machine and versions</summary><p>${escapeHtml([describe(machine), machine.compiler ?? 'no C compiler', ...packages].join('; '))}</p></details>

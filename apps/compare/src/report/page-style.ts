@@ -49,6 +49,6 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;font-size:.
 dt{font-weight:600}dd{margin:0;color:var(--soft)}
 @media (max-width:47rem){dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}}
 details summary{cursor:pointer;color:var(--link)}
-.slower{color:var(--bad)}.faster{color:var(--good)}
+.slower,.doubt{color:var(--bad)}.faster{color:var(--good)}
 @media print{.filters,nav{display:none}body{max-width:none}}
 `;

@@ -2,6 +2,7 @@ import type { Spread } from '@pageferry/measuring/statistics';
 import { formatBytes, formatNanoseconds, formatNumber } from '@pageferry/measuring/units';
 import { scenarios } from '../plan/scenarios.js';
 import type { Comparison } from '../results/baseline.js';
+import { doubtsOf } from '../results/doubts.js';
 import { keyOf, type Result } from '../results/results.js';
 import { escapeHtml } from './escape.js';
 
@@ -73,6 +74,13 @@ const COLUMNS: readonly Column[] = [
   single('peak RSS', ({ peakRssBytes }) => peakRssBytes?.median, formatBytes),
   single('to limit', ({ ratioToLimit }) => ratioToLimit, formatNumber),
   single('to best of Node', ({ ratioToBestNode }) => ratioToBestNode, formatNumber),
+  {
+    title: 'doubt',
+    show: (result) => `<span class="doubt">${doubtsOf(result).join(', ')}</span>`,
+    // Those that nothing speaks against come first.
+    sort: (result) => doubtsOf(result).join(', '),
+    left: true,
+  },
 ];
 
 /** Columns that say what a row is about; the others hold figures. */

@@ -7,13 +7,16 @@ import {
 } from '@pageferry/measuring/units';
 import type { ScenarioName } from '../plan/scenarios.js';
 import { scenarios } from '../plan/scenarios.js';
+import { BOUNDS } from '../results/doubts.js';
 import type { Result, Results } from '../results/results.js';
+import { doubtsInWords } from './doubts-in-words.js';
 import { nearest } from './figures.js';
 
 /** Which backend fits which work on this machine: sentences, made from nothing but the results. */
 export function inWords(results: Results): readonly string[] {
   const measured = results.results.filter(({ failure }) => failure === undefined);
   return [
+    ...doubtsInWords(measured),
     ...bySize(measured),
     ...small(measured),
     ...roundTrips(measured),
@@ -197,9 +200,16 @@ function comparedWith({ kind, ratioToBestNode, ratioToLimit }: Result): string {
     kind !== 'node' &&
       ratioToBestNode !== undefined &&
       `${formatTimes(ratioToBestNode)} as fast as the best of plain Node`,
-    ratioToLimit !== undefined && `${formatShare(ratioToLimit)} of what C reaches`,
+    ratioToLimit !== undefined && comparedWithC(ratioToLimit),
   ].filter((part) => part !== false);
   return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
+}
+
+/** Nothing is faster than its limit: then a share of it says nothing. */
+function comparedWithC(ratio: number): string {
+  return ratio > BOUNDS.ratioToLimit
+    ? 'faster than C, which was held up or is no limit here'
+    : `${formatShare(ratio)} of what C reaches`;
 }
 
 function list(parts: readonly string[]): string {

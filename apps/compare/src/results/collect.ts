@@ -1,3 +1,4 @@
+import type { Disturbance } from '@pageferry/measuring/disturbance';
 import { type Quantiles, type Series, spread } from '@pageferry/measuring/statistics';
 import { gibPerSecond } from '@pageferry/measuring/units';
 import type { Case } from '../plan/cases.js';
@@ -56,6 +57,10 @@ function figuresOf({ subject, case: each, trials, failure }: Cell, peers: readon
       : undefined;
   const roundTrips = reports.flatMap(({ roundTrip }) => roundTrip ?? []);
   const quantile = (key: keyof Quantiles) => spread(roundTrips.map((each) => each[key])).median;
+  const disturbed = (key: keyof Disturbance) => {
+    const shares = reports.flatMap(({ disturbance }) => disturbance?.[key] ?? []);
+    return shares.length > 0 ? spread(shares) : undefined;
+  };
   const isRoundTrip = roundTrips.length > 0;
   const comparable = subject.kind !== 'yardstick';
   return withoutUndefined({
@@ -73,6 +78,8 @@ function figuresOf({ subject, case: each, trials, failure }: Cell, peers: readon
     contextSwitchesPerMessage: used((usage, { messages }) => usage.contextSwitches / messages),
     pageFaultsPerMessage: used((usage, { messages }) => usage.pageFaults / messages),
     peakRssBytes: used((usage) => usage.peakRssBytes),
+    othersShare: disturbed('othersShare'),
+    stolenShare: disturbed('stolenShare'),
     ratioToLimit: comparable ? ratio(trials, peers, 'limit') : undefined,
     ratioToBestNode: comparable ? ratio(trials, peers, 'node') : undefined,
   }) as Omit<Result, keyof ReturnType<typeof identityOf>>;

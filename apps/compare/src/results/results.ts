@@ -38,6 +38,10 @@ export interface Result {
   readonly pageFaultsPerMessage?: Spread;
   /** Largest resident set of each process, added up. */
   readonly peakRssBytes?: Spread;
+  /** Share of all processors' time, 0 to 1, that programs took which were no part of the trial. */
+  readonly othersShare?: Spread;
+  /** The same, for the host of a virtual machine. */
+  readonly stolenShare?: Spread;
   /** How fast compared with the fastest program in C: 1 is as fast. Median over the runs. */
   readonly ratioToLimit?: number;
   /** How fast compared with the fastest way of plain Node. Median over the runs. */

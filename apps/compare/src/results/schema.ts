@@ -55,6 +55,8 @@ const result = {
     contextSwitchesPerMessage: spread,
     pageFaultsPerMessage: spread,
     peakRssBytes: spread,
+    othersShare: spread,
+    stolenShare: spread,
     ratioToLimit: number,
     ratioToBestNode: number,
     failure: {

@@ -1,3 +1,4 @@
+import type { Disturbance } from '@pageferry/measuring/disturbance';
 import type { Quantiles } from '@pageferry/measuring/statistics';
 import type { Case } from '../plan/cases.js';
 
@@ -49,5 +50,7 @@ export interface TrialReport {
   readonly usage?: Usage | undefined;
   /** Time of one round trip, in nanoseconds, of others than `messages`: each has a look at the clock in it. */
   readonly roundTrip?: Quantiles | undefined;
+  /** What disturbed the whole of the trial; absent where nobody can tell. */
+  readonly disturbance?: Disturbance | undefined;
   readonly knobs: Knobs;
 }
