@@ -30,7 +30,7 @@ export function optionsFor(subjectNames: readonly string[]): readonly Option[] {
     new Option('--runs <n>', 'trials of every subject (default: 3, or 1 with --quick)').argParser(
       parseRuns,
     ),
-    new Option('--quick', 'fewer cases and shorter trials: less than a minute on two cores'),
+    new Option('--quick', 'fewer cases and subjects, once each: about a minute on two cores'),
     new Option('--json', 'print the results as JSON instead of a table'),
     new Option('--out <folder>', 'where the report and the JSON file go').default('compare-report'),
     new Option('--baseline <file>', 'an earlier results.json to compare with'),

@@ -3,8 +3,7 @@ import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compare } from './comparison.js';
 import type { Options } from './options.js';
-import { planCases } from './plan/cases.js';
-import { scenarioNames } from './plan/scenarios.js';
+import { isQuick, planCases } from './plan/cases.js';
 import { createProgress } from './progress.js';
 import { renderReport } from './report/html.js';
 import { renderMainPlot } from './report/main-plot.js';
@@ -18,8 +17,9 @@ import { checkResults } from './results/schema.js';
 import type { Subject } from './subjects/subject.js';
 
 // V8 compiles for about half a second: docs/decisions/0018-measure-after-compiling.md.
-const FULL = { runs: 3, timing: { warmUpMilliseconds: 500, measureMilliseconds: 150 } };
-const QUICK = { runs: 1, timing: { warmUpMilliseconds: 50, measureMilliseconds: 50 } };
+const TIMING = { warmUpMilliseconds: 500, measureMilliseconds: 150 };
+const FULL_RUNS = 3;
+const QUICK_RUNS = 1;
 
 /**
  * Does what the command line says, and sets the exit status: 0 if everything that was to be measured
@@ -60,16 +60,17 @@ async function measure(
   signal: AbortSignal,
 ): Promise<Results> {
   const quick = options.quick === true;
-  const settings = quick ? QUICK : FULL;
   const cells: Cell[] = [];
   const progress = createProgress();
   const folder = await mkdtemp(join(tmpdir(), 'pageferry-compare-'));
   const plan = {
-    ...settings,
-    cases: planCases(options.scenario ?? scenarioNames, options.size, quick),
-    subjects: subjects.filter(({ name }) => options.subject?.includes(name) ?? true),
+    timing: TIMING,
+    cases: planCases(options.scenario, options.size, quick),
+    subjects: subjects.filter(
+      (each) => options.subject?.includes(each.name) ?? (!quick || isQuick(each)),
+    ),
     askedFor: options.subject !== undefined,
-    runs: options.runs ?? settings.runs,
+    runs: options.runs ?? (quick ? QUICK_RUNS : FULL_RUNS),
   };
   let interrupted = false;
   try {

@@ -1,4 +1,4 @@
-import type { ScenarioName } from './scenarios.js';
+import { type ScenarioName, scenarioNames } from './scenarios.js';
 
 /** How the sides of a round trip wait for each other: by polling, or asleep on the event loop. */
 export type Waiting = 'spinning' | 'parked';
@@ -17,6 +17,8 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 
 interface Extent {
+  /** Scenarios that are measured unless others are named. */
+  readonly scenarios: readonly ScenarioName[];
   readonly sizes: Readonly<Record<ScenarioName, readonly number[]>>;
   readonly receivers: readonly number[];
 }
@@ -24,6 +26,7 @@ interface Extent {
 const MOVED = [MIB];
 
 const FULL: Extent = {
+  scenarios: scenarioNames,
   sizes: {
     handoff: [64, 4 * KIB, 64 * KIB, MIB, 16 * MIB, 64 * MIB],
     work: [64, 4 * KIB, 64 * KIB, MIB, 16 * MIB, 64 * MIB],
@@ -38,23 +41,52 @@ const FULL: Extent = {
   receivers: [1, 2, 4, 8, 16],
 };
 
+/** As wide as the full one, and coarser: what takes less time is fewer cases, never a shorter warm-up. */
 const QUICK: Extent = {
-  sizes: { ...FULL.sizes, handoff: [64, MIB], work: [64 * KIB, MIB], discard: [MIB], rtt: [64] },
+  scenarios: ['handoff', 'work', 'discard', 'rtt'],
+  sizes: {
+    ...FULL.sizes,
+    handoff: [64, 64 * MIB],
+    work: [64, 64 * KIB, MIB, 64 * MIB],
+    discard: [256 * KIB, MIB],
+    rtt: [64],
+  },
   receivers: [4],
 };
 
 /**
+ * Who is left out of a quick run, unless named: what differs little from another subject of the same kind, or is
+ * much slower than that everywhere, or is no way between processes.
+ */
+const NOT_QUICK: readonly string[] = [
+  'shared-mmap-ffi',
+  'vmsplice-ffi',
+  'ipc-json',
+  'tcp',
+  'stdio',
+  'worker-transfer',
+  'zeromq',
+  'memcpy',
+];
+
+/** Whether a subject takes part in a quick run that names no subjects. */
+export function isQuick({ name }: { readonly name: string }): boolean {
+  return !NOT_QUICK.includes(name);
+}
+
+/**
  * The cases of a run.
  *
+ * @param names the scenarios; those of the extent by default.
  * @param sizes instead of each scenario's own sizes.
  */
 export function planCases(
-  names: readonly ScenarioName[],
+  names: readonly ScenarioName[] | undefined,
   sizes: readonly number[] | undefined,
   quick: boolean,
 ): readonly Case[] {
   const extent = quick ? QUICK : FULL;
-  return names.flatMap((scenario) =>
+  return (names ?? extent.scenarios).flatMap((scenario) =>
     (sizes ?? extent.sizes[scenario]).flatMap((payloadBytes): Case[] => {
       if (scenario === 'fan-out') {
         return extent.receivers.map((receivers) => ({ scenario, payloadBytes, receivers }));
