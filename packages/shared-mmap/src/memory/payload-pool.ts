@@ -112,9 +112,7 @@ export class PayloadPool implements Disposable {
     const last = free.length - 1;
     if (byteLength !== this.#lastLength || last < 0) return undefined;
     const slot = free[last] as Slot;
-    // Detached by a program, they have no length.
-    if (slot.bytes.length !== byteLength || !this.#quota.hasRoomFor(slot.byteLength))
-      return undefined;
+    if (!isShown(slot, byteLength) || !this.#quota.hasRoomFor(slot.byteLength)) return undefined;
     free.pop();
     this.#freeBytes -= slot.byteLength;
     this.#quota.add(slot.byteLength);
@@ -137,12 +135,10 @@ export class PayloadPool implements Disposable {
     if (typeof slot === 'string') return slot;
     this.#quota.add(slot.byteLength);
     try {
-      // Detached by a program, they have no length; taken away, they do not tell it.
-      const isShown = !this.#settings.guard && byteLength > 0 && slot.bytes.length === byteLength;
-      if (!isShown) this.#show(slot, byteLength);
-      // What is taken away with the loan, or is empty, does not tell whether it is shown still.
-      const isPlain = !this.#settings.guard && byteLength > 0 && size === this.#lastSize;
-      this.#lastLength = isPlain ? byteLength : -1;
+      // What is taken away with each loan does not tell whether it is shown still.
+      const { guard } = this.#settings;
+      if (guard || !isShown(slot, byteLength)) this.#show(slot, byteLength);
+      this.#lastLength = !guard && size === this.#lastSize ? byteLength : -1;
       return slot;
     } catch (error) {
       this.giveBack(slot);
@@ -299,6 +295,12 @@ export class PayloadPool implements Disposable {
     this.#slots[slot.slotId] = undefined;
     this.#freeTickets.push(slot.slotId);
   }
+}
+
+/** Whether a slot shows so many bytes still: what a program has detached has no length. */
+function isShown(slot: Slot, byteLength: number): boolean {
+  if (slot.bytes.length !== byteLength) return false;
+  return byteLength > 0 || (slot.buffer !== undefined && slot.buffer.byteLength > 0);
 }
 
 /** The error on a kernel that cannot keep receivers from mapping the memory writable. */

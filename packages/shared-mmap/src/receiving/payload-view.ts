@@ -106,8 +106,10 @@ export class PayloadView implements Disposable {
     if (known === undefined || known.place !== place || known.byteLength !== byteLength) {
       return undefined;
     }
-    // A view that the program has detached has no length, and one of nothing does not tell.
-    if (byteLength === 0 || known.bytes.length !== byteLength) return undefined;
+    // A view that the program has detached has no length.
+    if (known.bytes.length !== byteLength || (byteLength === 0 && isDetached(known))) {
+      return undefined;
+    }
     known.held = true;
     return known;
   }

@@ -121,9 +121,14 @@ export class Outbox implements Contract<Slot> {
 
   // Apart from the usual case, which V8 inlines into its callers while it is small; so is all below.
   #allocateCarefully(byteLength: number): Slot | undefined {
-    this.#untilLook = CACHED_BYTES;
-    if (this.#subscribers.collectIfNews()) this.#dropBroken();
+    const isDue = this.#untilLook <= 0;
+    if (isDue) this.#collect();
     let slot = this.#pool.take(byteLength, this.#exhausted);
+    if (slot === undefined && !isDue) {
+      if (this.#subscribers.collectIfNews()) this.#dropBroken();
+      slot = this.#pool.take(byteLength, this.#exhausted);
+    }
+    if (isDue) this.#untilLook = CACHED_BYTES;
     while (slot === undefined && this.#relieve()) {
       slot = this.#pool.take(byteLength, this.#exhausted);
     }
