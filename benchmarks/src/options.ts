@@ -12,6 +12,11 @@ export function collectNumbers(text: string, numbers: number[] = []): number[] {
   return [...numbers, positiveInteger(text)];
 }
 
+/** Reads an option that may be given several times. */
+export function collectWords(text: string, words: string[] = []): string[] {
+  return [...words, text];
+}
+
 /** Reads an option that may be given several times, each one of a few words. */
 export function choiceOf<Word extends string>(
   words: readonly Word[],

@@ -1,11 +1,12 @@
 import { thisMachine } from '@pageferry/measuring/machine';
 import { buildProgram } from '@pageferry/measuring/programs';
 import { Command } from 'commander';
-import { choiceOf, collectNumbers, positiveInteger } from '../options.js';
+import { choiceOf, collectNumbers, collectWords, positiveInteger } from '../options.js';
 import { MANY_UNDER_WAY, measurementsFor, type Question, questions } from './measurements.js';
-import { printEndurance, printShared } from './report.js';
+import { printEndurance, printShared, printVersions } from './report.js';
 import { measureRows } from './rounds.js';
 import { runSampled } from './trials.js';
+import { measureVersions } from './versions.js';
 
 const DEFAULT_TRANSPORT = '@pageferry/shared-mmap#sharedMmap';
 const DEFAULT_SIZES = [64, 4 * 1024, 1024 * 1024, 16 * 1024 * 1024];
@@ -17,6 +18,7 @@ interface Options {
   readonly only?: Question[];
   readonly transport: string;
   readonly endurance?: number;
+  readonly node?: string[];
   readonly json?: true;
 }
 
@@ -34,10 +36,14 @@ export function sharedCommand(log: (line: string) => void): Command {
       'send that many messages instead, and look for growth',
       positiveInteger,
     )
+    .option('--node <program>', 'compare versions of Node instead (repeatable)', collectWords)
     .option('--json', 'print one JSON object instead of tables')
-    .action((options: Options) =>
-      options.endurance === undefined ? measure(options, log) : endure(options, options.endurance),
-    );
+    .action((options: Options) => {
+      if (options.node !== undefined) return compareVersions(options, options.node, log);
+      return options.endurance === undefined
+        ? measure(options, log)
+        : endure(options, options.endurance);
+    });
 }
 
 async function measure(options: Options, log: (line: string) => void): Promise<void> {
@@ -50,6 +56,16 @@ async function measure(options: Options, log: (line: string) => void): Promise<v
     log,
   );
   printShared(thisMachine(), transport, rows, options.json === true);
+}
+
+async function compareVersions(
+  { rounds, count, json }: Options,
+  nodes: readonly string[],
+  log: (line: string) => void,
+): Promise<void> {
+  await buildProgram('shm_limit');
+  const table = await measureVersions(nodes, rounds, count, log);
+  printVersions(thisMachine(), table, json === true);
 }
 
 async function endure({ transport, json }: Options, count: number): Promise<void> {

@@ -1,9 +1,10 @@
 import { type Machine, machineLine } from '@pageferry/measuring/machine';
-import { spread } from '@pageferry/measuring/statistics';
+import { type Spread, spread } from '@pageferry/measuring/statistics';
 import { cellsOf, inWords, printTable } from '../print.js';
 import { type Finding, findingsFrom } from './findings.js';
 import { questions } from './measurements.js';
 import type { Row } from './rounds.js';
+import type { VersionTable } from './versions.js';
 import type { Sample } from './workload.js';
 
 /** Prints tables for people, or one JSON object. */
@@ -48,6 +49,22 @@ function printFindings(findings: readonly Finding[]): void {
   for (const { what, unit, spread } of findings) {
     process.stdout.write(`  ${what}: ${inWords(spread, unit === 'ns' ? 0 : 2)} ${unit}\n`);
   }
+}
+
+/** Prints a table with a column for each version of Node. */
+export function printVersions(machine: Machine, table: VersionTable, json: boolean): void {
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ machine, ...table })}\n`);
+    return;
+  }
+  const head = ['median (minimum to maximum)', ...table.versions];
+  const cellOf = (found: Spread | undefined): string =>
+    found === undefined ? '' : inWords(found, 1);
+  printTable(
+    'versions of Node',
+    head,
+    table.rows.map(({ what, ratios }) => [what, ...ratios.map(cellOf)]),
+  );
 }
 
 /** Prints how large both sides were at the start, in the middle and at the end. */
