@@ -17,6 +17,7 @@ import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadlin
 import { eachSecond } from '../waiting/each-second.js';
 import { type LoopBudget, nextTurn } from '../waiting/loop-budget.js';
 import { withEither } from '../waiting/on-abort.js';
+import { pause } from '../waiting/pause.js';
 import { SerialQueue } from '../waiting/serial-queue.js';
 import { SPINS_AT_ONCE } from '../waiting/spin-policy.js';
 import type { Waits } from '../waiting/waits.js';
@@ -162,7 +163,10 @@ export abstract class BaseReceiver<M extends InboundMessage>
     this.#checkOpen();
     if (this.#receiving.busy) return undefined;
     const message = this.#look();
-    return typeof message === 'object' ? this.#deliver(message) : undefined;
+    if (typeof message === 'object') return this.#deliver(message);
+    // Who asks in a loop does not keep the other side from publishing.
+    if (this.#spins > 0) pause();
+    return undefined;
   }
 
   peek(): MessageInfo | undefined {
@@ -322,6 +326,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
       const message = this.#look();
       if (typeof message === 'object') return this.#deliver(message);
       if (message === 'end') return message;
+      pause();
     }
     return undefined;
   }

@@ -21,6 +21,7 @@ import { PageferryError } from '../errors.js';
 import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { eachSecond } from '../waiting/each-second.js';
 import { type LoopBudget, nextTurn } from '../waiting/loop-budget.js';
+import { pause } from '../waiting/pause.js';
 import { SerialQueue } from '../waiting/serial-queue.js';
 import { SPINS_AT_ONCE } from '../waiting/spin-policy.js';
 import type { Waits } from '../waiting/waits.js';
@@ -156,6 +157,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
       for (let spin = this.#spins; spin >= 0; spin--) {
         const loan = this.tryLoan(byteLength);
         if (loan) return loan;
+        pause();
       }
     }
     return await withDeadline(
