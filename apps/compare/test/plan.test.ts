@@ -40,7 +40,7 @@ describe('a quick run', () => {
       if (each.waiting !== 'spinning') expect(kinds).toContain('node');
     }
     const names = subjects.filter(isQuick).map(({ name }) => name);
-    expect(names).toEqual(expect.arrayContaining(['shared-mmap', 'vmsplice-napi', 'socket']));
+    expect(names).toEqual(expect.arrayContaining(['shared-mmap', 'vmsplice-napi', 'unix-socket']));
     expect(names).not.toContain('ipc-json');
   });
 });

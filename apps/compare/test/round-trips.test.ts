@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { channelSubject } from '../dist/subjects/channel-subject.js';
+import { roundTripsIn } from '../dist/subjects/limits.js';
 import { isFailure } from '../dist/subjects/subject.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'pageferry-compare-test-'));
@@ -34,4 +35,11 @@ it('round trips are timed one by one in a pass of their own, and the mean has no
   // The one before the last has V8 learn of the clock; the mean is of the one before that.
   expect(passes.at(-3)).toEqual([outcome.messages, 0]);
   expect(outcome.roundTrip?.p999).toBeGreaterThanOrEqual(outcome.roundTrip?.p50 ?? Number.NaN);
+});
+
+it('round trips in C are as many as fit into the time, whatever keeps them from being fast', () => {
+  expect(roundTripsIn(100, 200, true)).toBe(500_000); // A quiet machine: 100 ms of them.
+  expect(roundTripsIn(100, 50_000, true)).toBe(2000); // One where the two sides share a processor.
+  expect(roundTripsIn(100, 10_000_000, true)).toBe(1000); // Never so few that there is no tail.
+  expect(roundTripsIn(100, 1, false)).toBe(10_000); // Nor more than there is use for.
 });

@@ -76,7 +76,7 @@ async function reach(side: SendingSide, first: number, milliseconds: number) {
     count = Math.min(most, count);
     const result = await phase(side, count);
     if (result.nanoseconds >= enough || count === most) return { ...result, count };
-    count = Math.ceil(count * Math.min(16, Math.max(2, (1.5 * enough) / result.nanoseconds)));
+    count = Math.ceil(count * Math.min(16, Math.max(2, (1.2 * enough) / result.nanoseconds)));
   }
 }
 

@@ -48,7 +48,7 @@ const QUICK: Extent = {
     ...FULL.sizes,
     handoff: [64, 64 * MIB],
     work: [64, 64 * KIB, MIB, 64 * MIB],
-    discard: [256 * KIB, MIB],
+    discard: [256 * KIB],
     rtt: [64],
   },
   receivers: [4],
@@ -56,11 +56,12 @@ const QUICK: Extent = {
 
 /**
  * Who is left out of a quick run, unless named: what differs little from another subject of the same kind, or is
- * much slower than that everywhere, or is no way between processes.
+ * much slower than that everywhere, or is for other systems, or is no way between processes.
  */
 const NOT_QUICK: readonly string[] = [
   'shared-mmap-ffi',
   'vmsplice-ffi',
+  'socket',
   'ipc-json',
   'tcp',
   'stdio',

@@ -11,8 +11,10 @@ const PIECE = 256 * 1024;
 const CACHE_LINE = 64;
 const SLOT_BYTES = 1024 * 1024;
 const HANDOFFS_PER_MILLISECOND = 8000;
-const POLLED_PER_MILLISECOND = 2000;
-const WOKEN_PER_MILLISECOND = 20;
+const POLLED_PER_MILLISECOND = 5000;
+const WOKEN_PER_MILLISECOND = 100;
+/** So many show the pace. */
+const FIRST_ROUND_TRIPS = 1000;
 
 /** One trial, which takes about so many milliseconds. */
 type Measure = (each: Case, milliseconds: number, around: Surroundings) => Promise<TrialReport>;
@@ -48,14 +50,26 @@ const sharedHandoff: Measure = async ({ payloadBytes }, milliseconds, { signal }
   return { messages, nanoseconds, knobs: { messages, slots } };
 };
 
-/** `shm_limit pingpong`: round trips for the mean, and as many again that are timed one by one. */
+/**
+ * `shm_limit pingpong`: as many round trips as fit into the time for the mean, and as many again that are timed one by
+ * one. A few come first: on a busy machine each may take a thousand times as long as on a quiet one.
+ */
 const sharedRoundTrips: Measure = async ({ waiting }, milliseconds, { signal }) => {
   const polls = waiting === 'spinning';
-  const messages = milliseconds * (polls ? POLLED_PER_MILLISECOND : WOKEN_PER_MILLISECOND);
-  const words = ['pingpong', messages, polls ? 'spin' : 'futex'];
-  const { nanoseconds, roundTrip } = await runSharedLimit(words, signal);
+  const run = (count: number) =>
+    runSharedLimit(['pingpong', count, polls ? 'spin' : 'futex'], signal);
+  const first = await run(FIRST_ROUND_TRIPS);
+  const messages = roundTripsIn(milliseconds, first.nanoseconds / FIRST_ROUND_TRIPS, polls);
+  const { nanoseconds, roundTrip } = await run(messages);
   return { messages, nanoseconds, roundTrip, knobs: { messages, messageBytes: 0 } };
 };
+
+/** How many round trips of this pace fit into the time: enough for a tail, and no more than there is use for. */
+export function roundTripsIn(milliseconds: number, nanoseconds: number, polls: boolean): number {
+  const most = milliseconds * (polls ? POLLED_PER_MILLISECOND : WOKEN_PER_MILLISECOND);
+  const fitting = Math.round((milliseconds * 1e6) / nanoseconds);
+  return Math.max(FIRST_ROUND_TRIPS, Math.min(most, fitting));
+}
 
 /** `pipe_limit splice`, with about as many messages as fit into the time: it wants a number of bytes. */
 const spliceToNothing: Measure = async ({ payloadBytes }, milliseconds, { signal }) => {
