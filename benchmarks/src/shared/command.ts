@@ -3,8 +3,9 @@ import { buildProgram } from '@pageferry/measuring/programs';
 import { Command } from 'commander';
 import { choiceOf, collectNumbers, collectWords, positiveInteger } from '../options.js';
 import { MANY_UNDER_WAY, measurementsFor, type Question, questions } from './measurements.js';
-import { printEndurance, printShared, printVersions } from './report.js';
+import { printEndurance, printShared, printSteps, printVersions } from './report.js';
 import { measureRows } from './rounds.js';
+import { measureSteps, type Step } from './steps.js';
 import { runSampled } from './trials.js';
 import { measureVersions } from './versions.js';
 
@@ -19,6 +20,7 @@ interface Options {
   readonly transport: string;
   readonly endurance?: number;
   readonly node?: string[];
+  readonly steps?: true;
   readonly json?: true;
 }
 
@@ -36,10 +38,12 @@ export function sharedCommand(log: (line: string) => void): Command {
       'send that many messages instead, and look for growth',
       positiveInteger,
     )
+    .option('--steps', 'time each step of a message in one process instead')
     .option('--node <program>', 'compare versions of Node instead (repeatable)', collectWords)
     .option('--json', 'print one JSON object instead of tables')
     .action((options: Options) => {
       if (options.node !== undefined) return compareVersions(options, options.node, log);
+      if (options.steps) return timeSteps(options);
       return options.endurance === undefined
         ? measure(options, log)
         : endure(options, options.endurance);
@@ -56,6 +60,14 @@ async function measure(options: Options, log: (line: string) => void): Promise<v
     log,
   );
   printShared(thisMachine(), transport, rows, options.json === true);
+}
+
+async function timeSteps({ transport, size = DEFAULT_SIZES, json }: Options): Promise<void> {
+  const sizes: { readonly messageBytes: number; readonly steps: readonly Step[] }[] = [];
+  for (const messageBytes of size) {
+    sizes.push({ messageBytes, steps: await measureSteps(transport, messageBytes) });
+  }
+  printSteps(thisMachine(), sizes, json === true);
 }
 
 async function compareVersions(

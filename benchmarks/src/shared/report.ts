@@ -2,8 +2,9 @@ import { type Machine, machineLine } from '@pageferry/measuring/machine';
 import { type Spread, spread } from '@pageferry/measuring/statistics';
 import { cellsOf, inWords, printTable } from '../print.js';
 import { type Finding, findingsFrom } from './findings.js';
-import { questions } from './measurements.js';
+import { questions, sizeName } from './measurements.js';
 import type { Row } from './rounds.js';
+import type { Step } from './steps.js';
 import type { VersionTable } from './versions.js';
 import type { Sample } from './workload.js';
 
@@ -49,6 +50,28 @@ function printFindings(findings: readonly Finding[]): void {
   for (const { what, unit, spread } of findings) {
     process.stdout.write(`  ${what}: ${inWords(spread, unit === 'ns' ? 0 : 2)} ${unit}\n`);
   }
+}
+
+/** Prints what each step of a message takes, for messages of several sizes. */
+export function printSteps(
+  machine: Machine,
+  sizes: readonly { readonly messageBytes: number; readonly steps: readonly Step[] }[],
+  json: boolean,
+): void {
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ machine, sizes })}\n`);
+    return;
+  }
+  const names = sizes[0]?.steps.map(({ name }) => name) ?? [];
+  printTable(
+    'nanoseconds a message, both sides in one process',
+    ['size', ...names, 'all'],
+    sizes.map(({ messageBytes, steps }) => {
+      const all = steps.map(({ nanoseconds }) => nanoseconds);
+      const sum = all.reduce((one, other) => one + other, 0);
+      return [sizeName(messageBytes), ...[...all, sum].map((value) => value.toFixed(0))];
+    }),
+  );
 }
 
 /** Prints a table with a column for each version of Node. */

@@ -1,0 +1,76 @@
+import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { expectNothingLeft } from '@pageferry/testkit';
+import { describe, expect, test } from 'vitest';
+import { HostileReceiver } from './support/hostile-receiver.js';
+import { KIB, LIMIT, openStage, trySend, until } from './support/stage.js';
+
+const calls = loadLinuxCalls();
+
+/** A sender whose pool has room for one message, and receivers that do what they are told. */
+async function open(count: number) {
+  const stage = await openStage({ poolBytes: 8 * KIB, spinMicroseconds: 0 }, []);
+  const receivers: HostileReceiver[] = [];
+  for (let index = 0; index < count; index++) {
+    receivers.push(await HostileReceiver.connect(calls, stage.sender.endpoint));
+  }
+  await stage.sender.waitForReceivers(count, LIMIT);
+  return {
+    sender: stage.sender,
+    receivers: receivers as [HostileReceiver, HostileReceiver, ...HostileReceiver[]],
+    async [Symbol.asyncDispose]() {
+      for (const receiver of receivers) receiver[Symbol.dispose]();
+      await stage[Symbol.asyncDispose]();
+    },
+  };
+}
+
+describe('a sender that sleeps until there is room', () => {
+  expectNothingLeft();
+
+  test('is woken by the receiver that has come least far, and by no other', async () => {
+    await using opened = await open(3);
+    const { sender, receivers } = opened;
+    expect(trySend(sender, 8 * KIB, 1)).toBe('sent');
+    const [quick, slow] = receivers;
+    for (const receiver of receivers) if (receiver !== slow) receiver.goPast(0);
+    const waiting = sender.loan(8 * KIB, LIMIT);
+    await until(() => slow.senderWaits);
+    expect(quick.senderWaits).toBe(false);
+    slow.goPast(0);
+    (await waiting).release();
+    // Nobody rings for what nobody waits for.
+    expect(receivers.some((receiver) => receiver.senderWaits)).toBe(false);
+  });
+
+  test('is woken by one that keeps a message which it has come past', async () => {
+    await using opened = await open(2);
+    const { sender, receivers } = opened;
+    expect(trySend(sender, 8 * KIB, 1)).toBe('sent');
+    const [keeper, other] = receivers;
+    const taken = keeper.take();
+    keeper.keep(taken.sequence);
+    for (const receiver of [keeper, other]) receiver.goPast(taken.sequence);
+    const waiting = sender.loan(8 * KIB, LIMIT);
+    await until(() => keeper.senderWaits);
+    keeper.giveBack(taken);
+    (await waiting).release();
+  });
+
+  test('waits for one after the other where all have to be done', async () => {
+    await using opened = await open(3);
+    const { sender, receivers } = opened;
+    for (let message = 0; message < 4; message++) expect(trySend(sender, 100, 1)).toBe('sent');
+    let flushed = false;
+    const waiting = sender.flush(LIMIT).then(() => {
+      flushed = true;
+    });
+    for (const step of [0, 1, 2, 3]) {
+      for (const receiver of receivers) {
+        await until(() => receiver.senderWaits);
+        expect(flushed).toBe(false);
+        receiver.goPast(step);
+      }
+    }
+    await waiting;
+  });
+});
