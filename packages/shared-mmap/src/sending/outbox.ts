@@ -145,7 +145,7 @@ export class Outbox implements Contract<Slot> {
   }
 
   accept(slot: Slot, byteLength: number, tag: number): AcceptOutcome {
-    if (this.#credit === 0 || slot.own !== undefined) {
+    if (this.#credit <= 0 || slot.own !== undefined) {
       const refusal = this.#refuse(slot);
       if (refusal !== undefined) return refusal;
     }
@@ -242,7 +242,8 @@ export class Outbox implements Contract<Slot> {
   /** False if some have to wait for the memory of a message, or were found to be broken. */
   #passOwn(slot: Slot): boolean {
     const hasRoom = ({ hasRoomForOwn }: RingSubscriber): boolean => hasRoomForOwn;
-    if (!this.#reading.every(hasRoom)) this.#collect();
+    // What was returned tells which memories a receiver has no more to do with.
+    this.#collect();
     const subscribers = this.#reading;
     if (!subscribers.every(hasRoom)) return false;
     slot.own?.seal();

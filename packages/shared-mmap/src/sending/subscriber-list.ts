@@ -114,6 +114,7 @@ export class SubscriberList {
     const holdsUp = (reader: RingSubscriber): boolean => reader.cursor === first || reader.holdsUp;
     this.#parked = [...this.#reading.filter(holdsUp), ...this.#dropping];
     for (const subscriber of this.#parked) subscriber.park();
+    for (const subscriber of this.#all) subscriber.awaitPause();
     return this.#parked;
   }
 

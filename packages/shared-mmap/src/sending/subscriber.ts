@@ -116,9 +116,13 @@ export abstract class Subscriber<Queue = unknown> {
     return slots.slice(first);
   }
 
-  /** Has this side woken when the receiver gives something back, or when a pause is over. */
+  /** Has this side woken when the receiver gives something back. */
   park(): void {
     this.connection.park(WAITS_FOR.returns);
+  }
+
+  /** Has this side woken when memory may be passed that could not be. */
+  awaitPause(): void {
     this.pause.arm();
   }
 
