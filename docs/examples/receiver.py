@@ -179,9 +179,10 @@ class Receiver:
             # Looked at before the counter: what was published before the end is still to be taken.
             finished = self._words[FINISHED] == 1
             gone = self._gone
+            available = self._available()
+            # Looked at after the counter: what comes after the cut is not kept for this receiver.
             if self._words[CUT_OFF] in (1, 2):
                 raise WasCutOff("the sender lives, and has cut this receiver off")
-            available = self._available()
             check(available <= self._capacity, "its queue overflows")
             if available > 0:
                 yield self._take()

@@ -225,6 +225,18 @@ describe('a sender whose receiver lies drops it, and goes on with the others', (
   });
 });
 
+test('a sender whose only receiver lies has sent to nobody', async () => {
+  await using stage = await openStage({ poolBytes: 512 * KIB }, []);
+  using liar = await HostileReceiver.connect(calls, stage.sender.endpoint);
+  await stage.sender.waitForReceivers(1, LIMIT);
+  let sent = 0;
+  while (trySend(stage.sender, 10, 1) === 'sent') sent++;
+  expect(sent).toBe(1024);
+  liar.claimReturned(-1);
+  // The look for room finds out.
+  expect(trySend(stage.sender, 10, 1)).toBe('no-receiver');
+});
+
 describe.each([
   ['drop-oldest', POLICY['drop-oldest']],
   ['drop-newest', POLICY['drop-newest']],

@@ -230,6 +230,8 @@ describe('a receiver refuses a sender that passes', () => {
   const refuse = (lies: Parameters<typeof connectTo>[2]): Promise<void> =>
     expect(connectTo(calls, folder.fresh(), lies)).rejects.toThrow(MISBEHAVED);
 
+  test('a first number that no program can count on from', () => refuse({ first: [0, 2 ** 21] }));
+
   test.each([0, 1, 2, 3])('only %i descriptors', (only) => refuse({ only }));
 
   test('more descriptors than there should be, all of which it closes', async () => {

@@ -12,6 +12,7 @@ import { RING, SENDER_WORDS } from '../dist/layout.js';
 import { RingMemory } from '../dist/memory/ring-memory.js';
 import { PassedMemory } from '../dist/queue/passed-memory.js';
 import { RingConsumer, RingProducer } from '../dist/queue/ring.js';
+import { InboundMessage } from '../dist/receiving/inbound-message.js';
 import { MessageMemories } from '../dist/receiving/message-memories.js';
 import { PayloadView } from '../dist/receiving/payload-view.js';
 import { RingInbox } from '../dist/receiving/ring-inbox.js';
@@ -142,6 +143,31 @@ describe('a ring', () => {
     // It is known to wait; nobody waits for this side to take it any more.
     for (let count = 0; count < CAPACITY; count++) producer.push(5, 1, 7, 12);
     expect(() => inbox.next()).toThrow(withCode('PEER_REJECTED'));
+  });
+
+  test('has a receiver that was cut off take nothing that was published afterwards', () => {
+    using opened = open();
+    const { sender, inbox, producer } = opened;
+    producer.push(5, 1, 7, 10);
+    expect(inbox.next()).toMatchObject({ tag: 10 });
+    sender.cutOff(false);
+    // For the others: what it lies in is not kept for the one that was cut off.
+    producer.push(5, 1, 7, 11);
+    expect(() => inbox.next()).toThrow(withCode('PEER_REJECTED'));
+  });
+
+  test('takes a message back that was held for more messages than 31 bits can count', () => {
+    const first = 2 ** 31 + 10;
+    using opened = open(first);
+    const { sender, inbox, producer } = opened;
+    producer.push(5, 1, 7, 0);
+    const message = inbox.next() as InboundMessage;
+    inbox.giveBack(message);
+    inbox.giveBack(new InboundMessage(5, 5, 7, 0, message.place));
+    const entry = new Int32Array(2);
+    expect(sender.returns.available()).toBe(1);
+    sender.returns.shift(entry);
+    expect([...entry]).toEqual([7, 5]);
   });
 
   test('accuses a sender that writes over what was not taken, and has cut nobody off', () => {

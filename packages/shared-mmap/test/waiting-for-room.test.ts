@@ -1,6 +1,7 @@
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { expectNothingLeft } from '@pageferry/testkit';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { SubscriberList } from '../dist/sending/subscriber-list.js';
 import { HostileReceiver } from './support/hostile-receiver.js';
 import { KIB, LIMIT, openStage, trySend, until } from './support/stage.js';
 
@@ -26,6 +27,7 @@ async function open(count: number) {
 
 describe('a sender that sleeps until there is room', () => {
   expectNothingLeft();
+  afterEach(() => vi.restoreAllMocks());
 
   test('is woken by the receiver that has come least far, and by no other', async () => {
     await using opened = await open(3);
@@ -54,6 +56,56 @@ describe('a sender that sleeps until there is room', () => {
     await until(() => keeper.senderWaits);
     keeper.giveBack(taken);
     (await waiting).release();
+  });
+
+  test.each(['loan', 'flush'] as const)(
+    'is woken by whoever holds up by then, if the slowest returns all just before (%s)',
+    async (what) => {
+      await using opened = await open(2);
+      const { sender, receivers } = opened;
+      const [slow, other] = receivers;
+      for (let message = 0; message < 2; message++) {
+        expect(trySend(sender, 4 * KIB, 1)).toBe('sent');
+      }
+      other.goPast(0);
+      sender.stats();
+      // What another process may do between the last look and the word that says that this one sleeps.
+      const park = vi.spyOn(SubscriberList.prototype, 'park');
+      park.mockImplementationOnce(function (this: SubscriberList) {
+        slow.goPast(1);
+        return this.park();
+      });
+      const waiting = what === 'loan' ? sender.loan(8 * KIB, LIMIT) : sender.flush(LIMIT);
+      await until(() => other.senderWaits);
+      expect(park).toHaveBeenCalled();
+      other.goPast(1);
+      const loan = await waiting;
+      loan?.release();
+    },
+  );
+
+  test('finds what was kept, and returned just before', async () => {
+    for (let looks = 0; looks < 20; looks++) {
+      await using opened = await open(2);
+      const { sender, receivers } = opened;
+      const [slow, keeper] = receivers;
+      expect(trySend(sender, 4 * KIB, 1)).toBe('sent');
+      expect(trySend(sender, 4 * KIB, 1)).toBe('sent');
+      const taken = keeper.take();
+      keeper.keep(taken.sequence);
+      slow.goPast(0);
+      keeper.goPast(1);
+      sender.stats();
+      const park = vi.spyOn(SubscriberList.prototype, 'park');
+      park.mockImplementationOnce(function (this: SubscriberList) {
+        keeper.giveBack(taken);
+        return this.park();
+      });
+      for (let look = 0; look < looks; look++) expect(sender.tryLoan(4 * KIB)).toBeUndefined();
+      (await sender.loan(4 * KIB, LIMIT)).release();
+      expect(park).toHaveBeenCalled();
+      park.mockRestore();
+    }
   });
 
   test('waits for one after the other where all have to be done', async () => {

@@ -1,11 +1,18 @@
 import {
+  CUT_OFF,
   DELIVERY_WORDS,
   type DeliverySource,
   LOADS_ARE_ORDERED,
   loadInOrder,
+  SENDER,
 } from '@pageferry/connection';
 import { DELIVERY, RING, SENDER_WORDS } from '../layout.js';
 import type { RingMemory } from '../memory/ring-memory.js';
+
+function isCutOff(control: Int32Array): boolean {
+  const why = Atomics.load(control, SENDER.cutOff);
+  return why === CUT_OFF.failed || why === CUT_OFF.accused;
+}
 
 /** For {@link keepOrder}: no other thread has it. */
 const fence = new Int32Array(1);
@@ -70,11 +77,13 @@ export class RingProducer {
     this.#isPlain = false;
   }
 
-  /** What was published is seen, and what is published from now on. */
-  uncork(): void {
+  /** What was published is seen, and what is published from now on. Returns whether anything was. */
+  uncork(): boolean {
     this.#isCorked = false;
     this.#isPlain = !this.#hasBarrier;
+    if (this.words[RING.published] === this.#low) return false;
     Atomics.store(this.words, RING.published, this.#low);
+    return true;
   }
 
   /**
@@ -115,7 +124,10 @@ export class RingConsumer implements DeliverySource {
   }
 
   available(): number {
-    this.#seen = this.#stopped ? this.#next : this.#limit(this.#published());
+    const published = this.#published();
+    // Afterwards: a sender says that it has cut this side off before it publishes what it does not keep for it.
+    if (loadInOrder(this.#control, SENDER.cutOff) !== 0 && isCutOff(this.#control)) this.stop();
+    this.#seen = this.#stopped ? this.#next : this.#limit(published);
     return (this.#seen - this.#next) | 0;
   }
 

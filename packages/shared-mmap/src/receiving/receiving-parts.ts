@@ -4,6 +4,7 @@ import {
   openConnection,
   type ReceiverConnection,
   type ReceiverTerms,
+  senderMisbehaved,
   type Welcome,
   wrongDescriptors,
 } from '@pageferry/connection';
@@ -137,9 +138,16 @@ function openMemories(
   return { passed, memories: new MessageMemories({ calls, receiver, payload, passed }) };
 }
 
-/** The number of the first message that will come. */
+/**
+ * The number of the first message that will come.
+ *
+ * @throws `PEER_MISBEHAVED` for one that no program can count on from.
+ */
 function firstSequenceOf(parameters: Uint32Array): number {
   const low = parameters[WELCOME.firstSequenceLow] ?? 0;
   const high = parameters[WELCOME.firstSequenceHigh] ?? 0;
-  return high * 2 ** 32 + low;
+  const first = high * 2 ** 32 + low;
+  if (first > Number.MAX_SAFE_INTEGER)
+    throw senderMisbehaved('its messages have too large numbers');
+  return first;
 }

@@ -33,10 +33,12 @@ export class RingInbox implements Inbox, Corkable {
   readonly #memories: MessageMemories;
   /** The number of the next message. */
   #next: number;
-  /** The lower 32 bits of the number up to which everything was given back, or was said to be kept. */
+  /** The number up to which everything was given back, or was said to be kept. */
   #cursor: number;
   #lost = 0;
   #isCorked = false;
+  /** Whether anything was given back while this is corked. */
+  #hasNews = false;
   /** Whether a full barrier follows the store of the cursor; see `RingProducer.barrier`. */
   readonly #barrier: boolean;
 
@@ -46,7 +48,7 @@ export class RingInbox implements Inbox, Corkable {
     this.#payload = payload;
     this.#memories = memories;
     this.#next = firstSequence;
-    this.#cursor = firstSequence | 0;
+    this.#cursor = firstSequence;
     this.#barrier = !parkingPays;
   }
 
@@ -65,8 +67,9 @@ export class RingInbox implements Inbox, Corkable {
     const tag = words[at + DELIVERY.tag] as number;
     if (!ring.isWhole(at)) throw this.#whyNotWhole();
     // Mostly it lies where, and is as long as, one that was seen before. Numbers that do not fit into 31 bits
-    // cost more than all of this.
-    const view = tag < 0 ? undefined : this.#payload.takeAgain(name, place, byteLength);
+    // cost more than all of this, and memory of its own is no part of the payload memory.
+    const isUsual = (name | tag) >= 0 && name < OWN_MEMORY_FLAG;
+    const view = isUsual ? this.#payload.takeAgain(name, place, byteLength) : undefined;
     if (view === undefined) return this.#nextNew(name, place >>> 0, byteLength >>> 0, tag >>> 0);
     ring.pass();
     return new InboundMessage(this.#next++, byteLength, name, tag, view);
@@ -102,7 +105,10 @@ export class RingInbox implements Inbox, Corkable {
 
   uncork(): void {
     this.#isCorked = false;
-    Atomics.store(this.#connection.words, RECEIVER_WORDS.cursor, this.#cursor);
+    // A ring that brings nothing new would count against this side.
+    if (!this.#hasNews) return;
+    this.#hasNews = false;
+    Atomics.store(this.#connection.words, RECEIVER_WORDS.cursor, this.#cursor | 0);
     this.#connection.wakeSenderThatWaitsFor(WAITS_FOR.returns);
   }
 
@@ -124,26 +130,26 @@ export class RingInbox implements Inbox, Corkable {
 
   #return(sequence: number, name: number): void {
     const connection = this.#connection;
-    const low = sequence | 0;
-    if (low === this.#cursor) {
-      this.#setCursor((low + 1) | 0);
-    } else if (((low - this.#cursor) | 0) < 0) {
-      connection.sayOfMessage(name, low);
+    // Whole numbers: a delivery may be held for more messages than 32 bits can count.
+    if (sequence === this.#cursor) {
+      this.#setCursor(sequence + 1);
+    } else if (sequence < this.#cursor) {
+      connection.sayOfMessage(name, sequence | 0);
     } else {
       // Those before it are kept. That is said first: whoever sees the cursor sees it.
-      for (let kept = this.#cursor; kept !== low; kept = (kept + 1) | 0) {
-        connection.sayOfMessage(KEPT, kept);
-      }
-      this.#setCursor((low + 1) | 0);
+      for (let kept = this.#cursor; kept < sequence; kept++)
+        connection.sayOfMessage(KEPT, kept | 0);
+      this.#setCursor(sequence + 1);
     }
-    if (!this.#isCorked) connection.wakeSenderThatWaitsFor(WAITS_FOR.returns);
+    if (this.#isCorked) this.#hasNews = true;
+    else connection.wakeSenderThatWaitsFor(WAITS_FOR.returns);
   }
 
   #setCursor(cursor: number): void {
     this.#cursor = cursor;
     if (this.#isCorked) return;
     const { words } = this.#connection;
-    if (this.#barrier) Atomics.store(words, RECEIVER_WORDS.cursor, cursor);
-    else words[RECEIVER_WORDS.cursor] = cursor;
+    if (this.#barrier) Atomics.store(words, RECEIVER_WORDS.cursor, cursor | 0);
+    else words[RECEIVER_WORDS.cursor] = cursor | 0;
   }
 }

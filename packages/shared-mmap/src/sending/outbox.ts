@@ -173,7 +173,8 @@ export class Outbox implements Contract<Slot> {
   uncork(): void {
     this.#isCorked = false;
     this.#told = this.#reading;
-    this.#ring.uncork();
+    // A ring that brings nothing new would count against this side.
+    if (!this.#ring.uncork()) return;
     for (const subscriber of this.#reading) subscriber.wake();
   }
 
@@ -213,14 +214,23 @@ export class Outbox implements Contract<Slot> {
    */
   #refuse(slot: Slot): 'full' | 'no-receiver' | undefined {
     this.#dropBroken();
-    if (this.#subscribers.size === 0 && !this.#history.keeps) return 'no-receiver';
     if (this.#someAreBehind) this.#catchUp();
-    this.#credit = this.#someAreBehind ? 0 : this.#look();
-    if (this.#credit <= 0) return this.#refuseOrRetry(slot);
-    if (slot.own === undefined) return undefined;
-    if (!this.#passOwn(slot)) return this.#refuseOrRetry(slot);
-    this.#hasMore = true;
+    const credit = this.#someAreBehind ? 0 : this.#look();
+    // Each look may find that the last receiver has broken the protocol.
+    if (this.#isForNobody) return 'no-receiver';
+    if (credit <= 0) return this.#refuseOrRetry(slot);
+    if (slot.own !== undefined) {
+      if (!this.#passOwn(slot)) return this.#refuseOrRetry(slot);
+      if (this.#isForNobody) return 'no-receiver';
+      this.#hasMore = true;
+    }
+    this.#credit = this.#look();
     return undefined;
+  }
+
+  /** True if nobody is connected, and nothing is kept for those who come later. */
+  get #isForNobody(): boolean {
+    return this.#subscribers.size === 0 && !this.#history.keeps;
   }
 
   /** Of those that did not take a message some may be broken: then the others may. */
@@ -289,10 +299,13 @@ export class Outbox implements Contract<Slot> {
    * @throws `SYSTEM_CALL_FAILED`: it may not.
    */
   park(): void {
-    this.#subscribers.park();
-    // They return messages without a barrier of their own: see `RingSubscriber.parkingPays`.
-    if (this.#reading.some((subscriber) => subscriber.parkingPays)) {
-      globalExpeditedBarrier(this.#calls);
+    // Who holds up may be another one by the time that a receiver sees that it is to ring: then that one is.
+    while (this.#subscribers.park()) {
+      // They return messages without a barrier of their own: see `RingSubscriber.parkingPays`.
+      if (this.#reading.some((subscriber) => subscriber.parkingPays)) {
+        globalExpeditedBarrier(this.#calls);
+      }
+      this.#collect();
     }
   }
 

@@ -174,7 +174,7 @@ export class RingSubscriber extends Subscriber<undefined> {
   /** What the receiver says of single messages: that it keeps one, or that it returns one that it has kept. */
   #takeEntries(available: number): void {
     const { returns, capacity } = this.connection;
-    this.isBroken = available < 0 || available > 2 * capacity;
+    this.isBroken ||= available < 0 || available > 2 * capacity;
     for (let count = 0; count < available && !this.isBroken; count++) {
       returns.shift(this.#entry);
       const name = this.#entry[RETURN.slotId] as number;
@@ -186,7 +186,7 @@ export class RingSubscriber extends Subscriber<undefined> {
   /** False if that breaks the protocol. */
   #keep(low: number): boolean {
     const number = this.#cursor + ((low - this.#cursor) | 0);
-    if (number < this.#cursor || number >= this.#ring.next) return false;
+    if (number < this.#cursor || number >= this.#end) return false;
     const slot = this.#ring.slot(number);
     if (this.holds(slot)) return false;
     this.hold(slot);
@@ -205,7 +205,7 @@ export class RingSubscriber extends Subscriber<undefined> {
 
   #advance(progress: number): void {
     const end = this.#cursor + progress;
-    if (progress < 0 || end > this.#ring.next) {
+    if (progress < 0 || end > this.#end) {
       this.isBroken = true;
       return;
     }
@@ -216,6 +216,11 @@ export class RingSubscriber extends Subscriber<undefined> {
       }
     }
     this.#cursor = end;
+  }
+
+  /** How far the receiver may read: what comes next is not published, or its memory not passed. */
+  get #end(): number {
+    return this.#unpassed[0]?.sequence ?? this.#ring.next;
   }
 
   #noteReturned(slot: Slot): void {

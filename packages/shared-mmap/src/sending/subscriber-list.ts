@@ -36,7 +36,7 @@ export class SubscriberList {
   /** The one of those who read the ring that has come least far. */
   #slowest: RingSubscriber | undefined;
   /** Those that may ring. */
-  #parked: readonly Subscriber[] = [];
+  readonly #parked = new Set<Subscriber>();
   #looks = 0;
 
   constructor(settings: SubscriberListSettings) {
@@ -78,6 +78,7 @@ export class SubscriberList {
   add(subscriber: Subscriber): void {
     if (subscriber instanceof RingSubscriber) this.#settings.ring.hold(subscriber.cursor);
     this.#setAll([...this.#all, subscriber]);
+    this.#settle();
     this.#settings.presence.tell('join', () => subscriber.info());
   }
 
@@ -108,20 +109,27 @@ export class SubscriberList {
   /**
    * Has those ring who can make room: the readers that have come least far, those that keep something or may
    * have no more, and all that have queues of their own. Who waits for the others waits for these first.
+   *
+   * @returns whether there were any that were not to ring already. Then look at all of them once more, and call
+   *   this again: somebody else may hold up by now.
    */
-  park(): readonly Subscriber[] {
+  park(): boolean {
     const first = this.#slowest?.cursor;
     const holdsUp = (reader: RingSubscriber): boolean => reader.cursor === first || reader.holdsUp;
-    this.#parked = [...this.#reading.filter(holdsUp), ...this.#dropping];
-    for (const subscriber of this.#parked) subscriber.park();
+    const ringers = [...this.#reading.filter(holdsUp), ...this.#dropping];
+    const added = ringers.filter((subscriber) => !this.#parked.has(subscriber));
+    for (const subscriber of added) {
+      subscriber.park();
+      this.#parked.add(subscriber);
+    }
     for (const subscriber of this.#all) subscriber.awaitPause();
-    return this.#parked;
+    return added.length > 0;
   }
 
   /** Nobody need ring. */
   unpark(): void {
     for (const subscriber of this.#parked) if (!subscriber.broken) subscriber.unpark();
-    this.#parked = [];
+    this.#parked.clear();
   }
 
   /**

@@ -109,6 +109,30 @@ export function describeBatches(subject: Subject): void {
       receiver.releaseMany([]);
     });
 
+    test('of nothing wake nobody, and are held against nobody, however many there are', async () => {
+      const { sender, receiver } = await pair();
+      const waiting = receiver.receive({ timeout: 10_000 });
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      for (let count = 0; count < 200; count++) {
+        await sender.sendMany([]);
+        if (count % 10 === 0) await new Promise(setImmediate);
+      }
+      await sender.sendMany(await lend(sender, 1));
+      const delivery = (await waiting) as Delivery;
+      expectNumber(delivery, 0);
+      delivery.retain();
+      const flushing = sender.flush({ timeout: 10_000 });
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      for (let count = 0; count < 200; count++) {
+        receiver.releaseMany([]);
+        if (count % 10 === 0) await new Promise(setImmediate);
+      }
+      receiver.releaseMany([delivery]);
+      receiver.releaseMany([delivery]);
+      await flushing;
+      expect(sender.receivers).toHaveLength(1);
+    });
+
     test('stay with the caller where nobody receives', async () => {
       const sender = await stage.sender();
       const loans = await lend(sender, 3);
