@@ -19,26 +19,36 @@ const SMALL = 64;
 const LARGE = sizeName(2 ** 20);
 const run = promisify(execFile);
 
-/** What is measured with each version of Node, and beside what in the same round. */
-const COMPARISONS: readonly {
+/** Two subjects of the same task. */
+interface Comparison {
   readonly what: string;
   readonly question: Question;
   readonly task: string;
   readonly above: string;
   readonly below: string;
-}[] = [
-  ...compare('hand-off', sizeName(SMALL), WAYS.try, LIMIT, 'hand-off of 64 B, to C'),
-  ...compare('round trip', SPINNING, TRANSPORT, LIMIT, 'round trip, both polling, to C'),
-  ...compare('round trip', SPINNING, ONE_BY_ONE, LIMIT, 'the same, one thing after the other'),
-  ...compare('round trip', PARKED, TRANSPORT, LIMIT, 'round trip, both asleep, to C'),
-  ...Object.values(CHANNELS).flatMap((channel) =>
-    compare('copy', LARGE, channel, WAYS.try, `1 MiB copied and read: ${channel} to shared memory`),
-  ),
-];
-
-function compare(question: Question, task: string, above: string, below: string, what: string) {
-  return [{ what, question, task, above, below }];
 }
+
+const POLLED = { question: 'round trip', task: SPINNING, below: LIMIT } as const;
+const COPIED = { question: 'copy', task: LARGE, below: WAYS.try } as const;
+
+/** What is measured with each version of Node, and beside what in the same round. */
+const COMPARISONS: readonly Comparison[] = [
+  {
+    what: 'hand-off of 64 B, to C',
+    question: 'hand-off',
+    task: sizeName(SMALL),
+    above: WAYS.try,
+    below: LIMIT,
+  },
+  { what: 'round trip, both polling, to C', ...POLLED, above: TRANSPORT },
+  { what: 'the same, one thing after the other', ...POLLED, above: ONE_BY_ONE },
+  { what: 'round trip, both asleep, to C', ...POLLED, task: PARKED, above: TRANSPORT },
+  ...Object.values(CHANNELS).map((channel) => ({
+    what: `1 MiB copied and read: ${channel} to shared memory`,
+    ...COPIED,
+    above: channel,
+  })),
+];
 
 /** One line of the table: a ratio for each version of Node. */
 export interface VersionRow {

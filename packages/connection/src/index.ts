@@ -6,8 +6,10 @@
  * @packageDocumentation
  */
 export * from './control/control-memory.js';
+export * from './control/is-cut-off.js';
 export * from './control/layout.js';
 export * from './control/load-in-order.js';
+export * from './control/open-words.js';
 export * from './control/queue.js';
 export type { SideRecord } from './control/side-record.js';
 export type { ConnectionEvents, ConnectionParts, RecordHandler } from './ends/connection.js';

@@ -143,3 +143,21 @@ export function inheritedDescriptor(endpoint: string): number | undefined {
   const [, digits] = /^fd:(\d{1,9})$/.exec(endpoint) ?? [];
   return digits === undefined ? undefined : Number(digits);
 }
+
+/**
+ * Passes an array of which `isOne` holds for every element.
+ *
+ * @throws `INVALID_ARGUMENT` for anything else.
+ */
+export function checkArrayOf<T>(
+  argument: string,
+  value: unknown,
+  expected: string,
+  isOne: (each: unknown) => each is T,
+): readonly T[] {
+  if (!Array.isArray(value)) throw invalidArgument(argument, value, expected);
+  for (const each of value as unknown[]) {
+    if (!isOne(each)) throw invalidArgument(argument, each, expected);
+  }
+  return value as readonly T[];
+}

@@ -1,19 +1,20 @@
-import { ControlMemory, Doorbell } from '@pageferry/connection';
-import { registerGlobalExpedited, UnixSocket } from '@pageferry/linux';
+import { ControlMemory } from '@pageferry/connection';
+import { EINVAL, F_SEAL_FUTURE_WRITE, registerGlobalExpedited } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
-import { Child, expectNothingLeft } from '@pageferry/testkit';
-import { describe, expect, test } from 'vitest';
+import { expectNoLostWakeUp, expectNothingLeft, RACE_LIMIT } from '@pageferry/testkit';
+import { describe, test } from 'vitest';
 import { RingMemory } from '../dist/memory/ring-memory.js';
+import { callsWith } from './support/stage.js';
 
 const calls = loadLinuxCalls();
 const PROGRAM = new URL('./peers/ring-racer.mjs', import.meta.url);
 const CAPACITY = 2;
-const ROUNDS = 3_000_000;
-/** On a machine that is busy otherwise there are fewer rounds. */
-const SECONDS = 8;
-const LEAST = 50_000;
-/** Far more than it takes: both sides sleep for ever once a wake-up is lost. */
-const LIMIT = 120_000;
+
+/** As a kernel before 5.1. */
+const withoutSealOnWriting = callsWith({
+  addSeals: (fd, seals) =>
+    (seals & F_SEAL_FUTURE_WRITE) !== 0 ? -EINVAL : calls.addSeals(fd, seals),
+});
 
 // packages/connection/test/parking-model.test.ts tries every order; this tries the real processor, and V8.
 describe.skipIf(!registerGlobalExpedited(calls))(
@@ -33,38 +34,9 @@ describe.skipIf(!registerGlobalExpedited(calls))(
           true,
         );
         ring.close();
-        const bells = [Doorbell.create(calls), Doorbell.create(calls)];
-        const sockets = UnixSocket.pair(calls);
-        const [sender, receiver] = (['send', 'receive'] as const).map((role, side) => {
-          const owned = [fd, ...bells.map((bell) => bell.fd), sockets[side] as UnixSocket, ringFd];
-          return new Child(
-            PROGRAM,
-            [role, String(ROUNDS), String(SECONDS), String(CAPACITY)],
-            owned.map((descriptor) => descriptor.fd),
-          );
-        }) as [Child, Child];
-        for (const owned of [fd, ringFd, ...bells, ...sockets]) owned.close();
-        await using _sender = sender;
-        await using _receiver = receiver;
-        for (const child of [receiver, sender]) {
-          expect(await child.message()).toBe('ready');
-          child.send('go');
-        }
-        for (const child of [sender, receiver]) {
-          const outcome = (await child.message()) as { rounds: number; slept: number };
-          expect(outcome.rounds).toBeGreaterThanOrEqual(LEAST);
-          // A side that never slept was never woken.
-          expect(outcome.slept).toBeGreaterThan(outcome.rounds / 100);
-          expect(await child.exit).toBe(0);
-        }
+        await expectNoLostWakeUp(calls, PROGRAM, fd, [ringFd], [String(CAPACITY)]);
       },
-      LIMIT,
+      RACE_LIMIT,
     );
   },
 );
-
-/** As a kernel before 5.1. */
-const withoutSealOnWriting = {
-  ...calls,
-  addSeals: (fd: number, seals: number) => (seals & 0x10 ? -22 : calls.addSeals(fd, seals)),
-};

@@ -25,3 +25,4 @@ export {
   countSharedMappings,
   expectNothingLeft,
 } from './process-state.js';
+export { expectNoLostWakeUp, RACE_LIMIT } from './race.js';

@@ -1,14 +1,11 @@
 import { dispose, PageferryError, PROTOCOL_VERSION } from '@pageferry/core';
 import {
-  checkResult,
   createSealedMemory,
   type LinuxCalls,
   Mapping,
   type OwnedFd,
   PROT_READ,
   PROT_WRITE,
-  SIZE_SEALS,
-  STAT_FIELD,
 } from '@pageferry/linux';
 import {
   CONTROL_MAGIC,
@@ -23,10 +20,8 @@ import {
   RETURNS_PER_DELIVERY,
   SENDER,
 } from './layout.js';
+import { openWords } from './open-words.js';
 import type { QueuePlace } from './queue.js';
-
-/** Largest queue that is believed: what a peer claims decides how far indices reach. */
-const MAX_CAPACITY = 1 << 16;
 
 /**
  * The memory that both ends of a connection share: two queues, counters, and who is parked. It
@@ -104,27 +99,14 @@ export class ControlMemory implements Disposable {
    * @throws `PEER_MISBEHAVED` if it is not what it should be, `SYSTEM_CALL_FAILED`.
    */
   static open(calls: LinuxCalls, fd: number): ControlMemory {
-    const status = new BigInt64Array(6);
-    checkResult(calls.fstat(fd, status), 'fstat');
-    const byteLength = Number(status[STAT_FIELD.size]);
-    // Without these seals the peer could shrink the file, and the next access would be a SIGBUS.
-    const seals = calls.getSeals(fd);
-    if (seals < 0 || (seals & SIZE_SEALS) !== SIZE_SEALS) throw misbehaved('is not sealed');
-    if (byteLength < controlByteLength(1) || byteLength > controlByteLength(MAX_CAPACITY)) {
-      throw misbehaved(`has ${byteLength} bytes`);
-    }
-    const mapping = Mapping.shared(calls, fd, byteLength, PROT_READ | PROT_WRITE);
+    const { mapping, capacity } = openWords(calls, fd, {
+      magic: CONTROL_MAGIC,
+      byteLength: controlByteLength,
+      protection: PROT_READ | PROT_WRITE,
+      misbehaved,
+    });
     try {
       const header = new Int32Array(mapping.buffer);
-      const capacity = Atomics.load(header, HEADER.capacity);
-      if (Atomics.load(header, HEADER.magic) !== CONTROL_MAGIC) throw misbehaved('has no magic');
-      if (Atomics.load(header, HEADER.version) !== PROTOCOL_VERSION) {
-        throw misbehaved('has another version');
-      }
-      if (capacity < 1 || (capacity & (capacity - 1)) !== 0) {
-        throw misbehaved(`claims ${capacity} entries`);
-      }
-      if (controlByteLength(capacity) !== byteLength) throw misbehaved('contradicts its size');
       if (Atomics.load(header, HEADER.pageSize) !== calls.pageSize()) {
         throw misbehaved('has another page size');
       }

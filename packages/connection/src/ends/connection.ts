@@ -50,7 +50,7 @@ export type RecordHandler = (record: SideRecord) => boolean;
 export abstract class Connection implements Disposable {
   /** The control memory. */
   readonly words: Int32Array;
-  /** Entries in each queue: as many messages may be under way. */
+  /** Entries in the delivery queue: as many messages may be under way. */
   readonly capacity: number;
   /** Which word says whether the receiver is parked. */
   readonly parkedReceiver: number;

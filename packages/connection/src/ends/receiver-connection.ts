@@ -1,5 +1,6 @@
 import { inheritedDescriptor, senderAt, senderDied } from '@pageferry/core';
 import type { UnixSocket } from '@pageferry/linux';
+import { isCutOff } from '../control/is-cut-off.js';
 import { CUT_OFF, PARKED, SENDER, WAITS_FOR } from '../control/layout.js';
 import { loadInOrder } from '../control/load-in-order.js';
 import {
@@ -124,9 +125,7 @@ export class ReceiverConnection<Queue extends DeliverySource = QueueConsumer> ex
 
   /** True once the sender, which lives, has given this side up. */
   get isCutOff(): boolean {
-    if (this.words[SENDER.cutOff] === 0) return false;
-    const why = Atomics.load(this.words, SENDER.cutOff);
-    return why === CUT_OFF.failed || why === CUT_OFF.accused;
+    return isCutOff(this.words);
   }
 
   /** Says that this side parks. Look once more before parking. */

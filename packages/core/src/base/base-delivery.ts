@@ -1,4 +1,4 @@
-import { invalidArgument } from '../checks.js';
+import { checkArrayOf } from '../checks.js';
 import type { Delivery } from '../contract/receiver.js';
 import { dispose } from '../dispose.js';
 import { PageferryError } from '../errors.js';
@@ -104,12 +104,7 @@ export function checkDeliveries<M extends InboundMessage>(
   deliveries: readonly Delivery[],
   owner: DeliveryOwner<M>,
 ): readonly BaseDelivery<M>[] {
-  const expected = 'an array of deliveries of this receiver';
-  if (!Array.isArray(deliveries)) throw invalidArgument('deliveries', deliveries, expected);
-  return deliveries.map((delivery: unknown) => {
-    if (delivery instanceof BaseDelivery && delivery.isOf(owner)) {
-      return delivery as BaseDelivery<M>;
-    }
-    throw invalidArgument('deliveries', delivery, expected);
-  });
+  const isOwn = (delivery: unknown): delivery is BaseDelivery<M> =>
+    delivery instanceof BaseDelivery && delivery.isOf(owner);
+  return checkArrayOf('deliveries', deliveries, 'an array of deliveries of this receiver', isOwn);
 }

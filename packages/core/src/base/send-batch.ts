@@ -1,4 +1,4 @@
-import { invalidArgument } from '../checks.js';
+import { checkArrayOf } from '../checks.js';
 import type { Loan } from '../contract/sender.js';
 import { PageferryError } from '../errors.js';
 import { BaseLoan, type LoanOwner } from './base-loan.js';
@@ -59,12 +59,10 @@ export function checkLoans<M extends LoanMemory>(
   loans: readonly Loan[],
   owner: LoanOwner<M>,
 ): readonly BaseLoan<M>[] {
-  const expected = 'an array of loans of this sender';
-  if (!Array.isArray(loans)) throw invalidArgument('loans', loans, expected);
-  const own = loans.map((loan: unknown) => {
-    if (loan instanceof BaseLoan && loan.isOf(owner)) return loan as BaseLoan<M>;
-    throw invalidArgument('loans', loan, expected);
-  });
+  const isOwn = (loan: unknown): loan is BaseLoan<M> =>
+    loan instanceof BaseLoan && loan.isOf(owner);
+  // A copy: a program may change its array while this waits.
+  const own = [...checkArrayOf('loans', loans, 'an array of loans of this sender', isOwn)];
   for (const loan of own) loan.checkOwned();
   if (new Set(own).size < own.length) {
     throw new PageferryError('LOAN_NOT_OWNED', 'a loan is there twice: it can be sent once');

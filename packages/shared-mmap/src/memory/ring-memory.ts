@@ -1,4 +1,4 @@
-import { senderMisbehaved } from '@pageferry/connection';
+import { openWords, senderMisbehaved } from '@pageferry/connection';
 import { dispose, PROTOCOL_VERSION } from '@pageferry/core';
 import {
   checkResult,
@@ -12,12 +12,8 @@ import {
   PROT_WRITE,
   Scope,
   SIZE_SEALS,
-  STAT_FIELD,
 } from '@pageferry/linux';
 import { RING, RING_MAGIC, ringByteLength } from '../layout.js';
-
-/** Largest ring that is believed. */
-const MAX_CAPACITY = 1 << 16;
 
 /** Where a sender publishes what all receivers get that must not miss messages. They map it read-only. */
 export class RingMemory implements Disposable {
@@ -75,32 +71,13 @@ export class RingMemory implements Disposable {
    * @throws `PEER_MISBEHAVED` if it is not what it should be, `SYSTEM_CALL_FAILED`.
    */
   static open(calls: LinuxCalls, fd: OwnedFd): RingMemory {
-    const status = new BigInt64Array(6);
-    checkResult(calls.fstat(fd.fd, status), 'fstat');
-    const byteLength = Number(status[STAT_FIELD.size]);
-    // Without these seals the sender could shrink the file, and the next access would be a SIGBUS.
-    const seals = calls.getSeals(fd.fd);
-    if (seals < 0 || (seals & SIZE_SEALS) !== SIZE_SEALS) throw misbehaved('is not sealed');
-    if (byteLength < ringByteLength(1) || byteLength > ringByteLength(MAX_CAPACITY)) {
-      throw misbehaved(`has ${byteLength} bytes`);
-    }
-    const mapping = Mapping.shared(calls, fd.fd, byteLength, PROT_READ);
-    try {
-      const header = new Int32Array(mapping.buffer);
-      const capacity = Atomics.load(header, RING.capacity);
-      if (Atomics.load(header, RING.magic) !== RING_MAGIC) throw misbehaved('has no magic');
-      if (Atomics.load(header, RING.version) !== PROTOCOL_VERSION) {
-        throw misbehaved('has another version');
-      }
-      if (capacity < 1 || (capacity & (capacity - 1)) !== 0) {
-        throw misbehaved(`claims ${capacity} entries`);
-      }
-      if (ringByteLength(capacity) !== byteLength) throw misbehaved('contradicts its size');
-      return new RingMemory(mapping, capacity);
-    } catch (error) {
-      mapping.close();
-      throw error;
-    }
+    const { mapping, capacity } = openWords(calls, fd.fd, {
+      magic: RING_MAGIC,
+      byteLength: ringByteLength,
+      protection: PROT_READ,
+      misbehaved,
+    });
+    return new RingMemory(mapping, capacity);
   }
 
   /** Unmaps it; `words` has length 0 then. Harmless the second time. */

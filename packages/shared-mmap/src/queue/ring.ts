@@ -1,18 +1,12 @@
 import {
-  CUT_OFF,
   DELIVERY_WORDS,
   type DeliverySource,
+  isCutOff,
   LOADS_ARE_ORDERED,
   loadInOrder,
-  SENDER,
 } from '@pageferry/connection';
 import { DELIVERY, RING, SENDER_WORDS } from '../layout.js';
 import type { RingMemory } from '../memory/ring-memory.js';
-
-function isCutOff(control: Int32Array): boolean {
-  const why = Atomics.load(control, SENDER.cutOff);
-  return why === CUT_OFF.failed || why === CUT_OFF.accused;
-}
 
 /** For {@link keepOrder}: no other thread has it. */
 const fence = new Int32Array(1);
@@ -124,9 +118,9 @@ export class RingConsumer implements DeliverySource {
   }
 
   available(): number {
-    const published = this.#published();
+    const published = Atomics.load(this.words, RING.published);
     // Afterwards: a sender says that it has cut this side off before it publishes what it does not keep for it.
-    if (loadInOrder(this.#control, SENDER.cutOff) !== 0 && isCutOff(this.#control)) this.stop();
+    if (isCutOff(this.#control)) this.stop();
     this.#seen = this.#stopped ? this.#next : this.#limit(published);
     return (this.#seen - this.#next) | 0;
   }
@@ -140,11 +134,6 @@ export class RingConsumer implements DeliverySource {
   stop(): void {
     this.#stopped = true;
     this.#seen = this.#next;
-  }
-
-  /** How far the sender has published, or says it has; a number that is another one with each message. */
-  get progress(): number {
-    return this.#published();
   }
 
   /** Where the next entry lies in `words`. */
@@ -170,10 +159,6 @@ export class RingConsumer implements DeliverySource {
   neededSequences(): (sequence: number) => boolean {
     const next = this.#next;
     return (sequence) => ((sequence - next) | 0) >= 0;
-  }
-
-  #published(): number {
-    return Atomics.load(this.words, RING.published);
   }
 
   #limit(published: number): number {

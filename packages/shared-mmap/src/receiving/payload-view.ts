@@ -95,9 +95,7 @@ export class PayloadView implements Disposable {
    * @throws `SYSTEM_CALL_FAILED`.
    */
   take(slotId: number, place: number, byteLength: number): View {
-    const view = this.takeAgain(slotId, place, byteLength) ?? this.#make(slotId, place, byteLength);
-    view.held = true;
-    return view;
+    return this.takeAgain(slotId, place, byteLength) ?? this.#make(slotId, place, byteLength);
   }
 
   /** As {@link take}, if the last message that was seen in the slot was as long; `undefined` otherwise. */

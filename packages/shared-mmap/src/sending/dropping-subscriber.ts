@@ -10,6 +10,7 @@ import { MAX_OWN_MEMORIES, Subscriber, type SubscriberSettings } from './subscri
  * what the receiver has not taken, and it returns messages one by one.
  */
 export class DroppingSubscriber extends Subscriber<ClaimableProducer> {
+  override readonly parkingPays = false;
   readonly #entry = createEntry(2);
   readonly #queue: DroppableQueue;
   readonly #dropsOldest: boolean;
@@ -99,10 +100,8 @@ export class DroppingSubscriber extends Subscriber<ClaimableProducer> {
   /** Passes memory of a message's own. False if it cannot be passed now: a message that may be missed does not wait. */
   #pass({ own, sequence }: Slot): boolean {
     if (own === undefined) return true;
-    if (!this.pause.mayTry()) return false;
     const outcome = this.channel.pass(sequence, own.seal());
     if (outcome === 'gone') this.isBroken = true;
-    if (outcome === 'sent') this.pause.succeeded();
     return outcome !== 'later';
   }
 

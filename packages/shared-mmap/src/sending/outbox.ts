@@ -51,9 +51,7 @@ export class Outbox implements Contract<Slot> {
   #someAreBehind = false;
   /** How many messages may be published before it has to be looked whether a subscriber can take another. */
   #credit = 0;
-  /** Those who read the ring. */
-  #reading: readonly RingSubscriber[] = [];
-  /** Those of them that are told of each message: none while this is corked. */
+  /** Those who read the ring and are told of each message: none while this is corked. */
   #told: readonly RingSubscriber[] = [];
   /** Whether publishing a message in the ring is not all that there is to do. */
   #hasMore = true;
@@ -172,10 +170,10 @@ export class Outbox implements Contract<Slot> {
 
   uncork(): void {
     this.#isCorked = false;
-    this.#told = this.#reading;
+    this.#told = this.#subscribers.reading;
     // A ring that brings nothing new would count against this side.
     if (!this.#ring.uncork()) return;
-    for (const subscriber of this.#reading) subscriber.wake();
+    for (const subscriber of this.#subscribers.reading) subscriber.wake();
   }
 
   /** What a message needs that is not read in the ring alone. */
@@ -193,15 +191,16 @@ export class Outbox implements Contract<Slot> {
   /** True if nobody is to get a message but those who read the ring. */
   get #isRingAlone(): boolean {
     return (
-      this.#reading.length > 0 && this.#subscribers.dropping.length === 0 && !this.#history.keeps
+      this.#subscribers.reading.length > 0 &&
+      this.#subscribers.dropping.length === 0 &&
+      !this.#history.keeps
     );
   }
 
   /** To be called when the subscribers are others than before. */
   #noteSubscribers(): void {
-    this.#reading = this.#subscribers.reading;
-    if (!this.#isCorked) this.#told = this.#reading;
-    this.#ring.barrier = !this.#reading.every((subscriber) => subscriber.parkingPays);
+    if (!this.#isCorked) this.#told = this.#subscribers.reading;
+    this.#ring.barrier = !this.#subscribers.reading.every((subscriber) => subscriber.parkingPays);
     this.#hasMore = !this.#isRingAlone;
     this.#credit = 0;
   }
@@ -242,7 +241,7 @@ export class Outbox implements Contract<Slot> {
   /** How many messages everybody has room for who must not miss them. */
   #look(): number {
     const roomOf = ({ broken, room }: RingSubscriber): number => (broken ? 0 : room);
-    const look = (): number => Math.min(QUEUE_CAPACITY, ...this.#reading.map(roomOf));
+    const look = (): number => Math.min(QUEUE_CAPACITY, ...this.#subscribers.reading.map(roomOf));
     const credit = look();
     if (credit > 0) return credit;
     this.#collect();
@@ -254,7 +253,7 @@ export class Outbox implements Contract<Slot> {
     const hasRoom = ({ hasRoomForOwn }: RingSubscriber): boolean => hasRoomForOwn;
     // What was returned tells which memories a receiver has no more to do with.
     this.#collect();
-    const subscribers = this.#reading;
+    const subscribers = this.#subscribers.reading;
     if (!subscribers.every(hasRoom)) return false;
     slot.own?.seal();
     if (!this.#passing.passToAll(slot, this.#ring.next, subscribers)) return false;
@@ -302,7 +301,7 @@ export class Outbox implements Contract<Slot> {
     // Who holds up may be another one by the time that a receiver sees that it is to ring: then that one is.
     while (this.#subscribers.park()) {
       // They return messages without a barrier of their own: see `RingSubscriber.parkingPays`.
-      if (this.#reading.some((subscriber) => subscriber.parkingPays)) {
+      if (this.#subscribers.reading.some((subscriber) => subscriber.parkingPays)) {
         globalExpeditedBarrier(this.#calls);
       }
       this.#collect();

@@ -24,12 +24,7 @@ export class RingSubscriber extends Subscriber<undefined> {
   #memories: PassedMemories | undefined;
   /** Messages of the history whose memory is still to be passed: the receiver may not come past them. */
   #unpassed: readonly Slot[];
-
-  /**
-   * Whether both sides issue a barrier for both before they sleep (membarrier(2)): then neither needs one for each
-   * message.
-   */
-  readonly parkingPays: boolean;
+  override readonly parkingPays: boolean;
 
   /** @param parkingPays see {@link RingSubscriber.parkingPays}. */
   constructor(settings: SubscriberSettings<undefined>, ring: Ring, parkingPays: boolean) {
@@ -173,8 +168,8 @@ export class RingSubscriber extends Subscriber<undefined> {
 
   /** What the receiver says of single messages: that it keeps one, or that it returns one that it has kept. */
   #takeEntries(available: number): void {
-    const { returns, capacity } = this.connection;
-    this.isBroken ||= available < 0 || available > 2 * capacity;
+    const { returns } = this.connection;
+    this.isBroken ||= available < 0 || available > returns.capacity;
     for (let count = 0; count < available && !this.isBroken; count++) {
       returns.shift(this.#entry);
       const name = this.#entry[RETURN.slotId] as number;

@@ -113,13 +113,13 @@ export class SharedMmapSender extends LinuxSender<Slot, Outbox> {
           const subscriber = new RingSubscriber(settings, outbox.ring, parkingPays);
           const earlier = outbox.earlierFor(subscriber);
           subscriber.beginWith(earlier);
-          return { subscriber, earlier, parkingPays };
+          return { subscriber, earlier };
         },
       );
     } else {
       this.#admit(index, socket, welcome, MAY_MISS, [outbox.payload], (connection) => {
         const subscriber = new DroppingSubscriber({ ...this.#settingsFor(admission), connection });
-        return { subscriber, earlier: outbox.earlierFor(subscriber), parkingPays: false };
+        return { subscriber, earlier: outbox.earlierFor(subscriber) };
       });
     }
   }
@@ -148,12 +148,12 @@ export class SharedMmapSender extends LinuxSender<Slot, Outbox> {
     const made = establish(calls, socket, QUEUE_CAPACITY, terms, index);
     const { connection, descriptors, passed, abandon } = made;
     try {
-      const { subscriber, earlier, parkingPays } = subscribe(connection);
+      const { subscriber, earlier } = subscribe(connection);
       const onRing = (): void => outbox.onRing();
       connection.watch(calls, { onRing, onHangUp: onRing });
       connection.watchProcess(calls, subscriber.pid);
       const first = earlier[0]?.sequence ?? outbox.ring.next;
-      const words = [first % 2 ** 32, Math.floor(first / 2 ** 32), Number(parkingPays)];
+      const words = [first % 2 ** 32, Math.floor(first / 2 ** 32), Number(subscriber.parkingPays)];
       if (!welcome([...descriptors, ...memories], words)) {
         throw new PageferryError('PEER_DIED', 'the receiver left during the handshake');
       }
@@ -171,8 +171,6 @@ export class SharedMmapSender extends LinuxSender<Slot, Outbox> {
 interface Subscription {
   readonly subscriber: RingSubscriber | DroppingSubscriber;
   readonly earlier: readonly Slot[];
-  /** See {@link RingSubscriber.parkingPays}. */
-  readonly parkingPays: boolean;
 }
 
 /** What is known of a receiver before it is served. */

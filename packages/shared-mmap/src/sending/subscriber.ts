@@ -60,6 +60,11 @@ export abstract class Subscriber<Queue = unknown> {
   protected abstract get behind(): { readonly messages: number; readonly bytes: number };
   /** Messages that were dropped for the receiver. */
   protected abstract get dropped(): number;
+  /**
+   * Whether both sides issue a barrier for both before they sleep (membarrier(2)): then neither needs one for each
+   * message.
+   */
+  abstract readonly parkingPays: boolean;
   /** Takes in what the receiver has given back. */
   abstract collect(): void;
   /** True once the receiver has given everything back. */
