@@ -46,6 +46,14 @@ export type ErrorCode =
   | 'PEER_DIED'
   /** The other process broke the protocol; its connection was dropped. */
   | 'PEER_MISBEHAVED'
+  /** The other side of a channel has answered a request with an error, which is the `cause`. */
+  | 'REQUEST_FAILED'
+  /** The other side of a channel has released a request without an answer: it does not answer such. */
+  | 'REQUEST_UNANSWERED'
+  /** This message asks for no answer. Nothing was done. */
+  | 'NOT_A_REQUEST'
+  /** This request was answered before. Nothing was done. */
+  | 'ALREADY_ANSWERED'
   /** A system call failed; `syscall`, `errno` and `errnoName` say which and why. */
   | 'SYSTEM_CALL_FAILED'
   /** The native addon or FFI library of a binding could not be loaded; `cause` says why. */

@@ -37,11 +37,35 @@ export {
   checkCommonSenderOptions,
 } from './base/settings.js';
 export { SubscriberSet, type SubscriberState } from './base/subscriber-set.js';
-export { counted, inBytes, noSenderAt, senderAt } from './base/words.js';
+export { counted, inBytes, nobodyListensAt, noSenderAt, senderAt } from './base/words.js';
 export { writeToDescriptor } from './base/write-to-descriptor.js';
+export type { Lender } from './channel/any-outbox.js';
+export { BaseChannel, type BaseChannelSettings, isPeerError } from './channel/base-channel.js';
+export { BaseListener, type BaseListenerSettings } from './channel/base-listener.js';
+export { ChannelSender, type ChannelSenderSettings } from './channel/channel-sender.js';
+export {
+  EXCHANGE,
+  exchangeKind,
+  exchangeNumber,
+  exchangeWord,
+  isAnswer,
+} from './channel/exchange.js';
+export { noChannels } from './channel/no-channels.js';
+export {
+  type ChannelSideSettings,
+  checkConnectOptions,
+  checkListenOptions,
+  type ListenSettings,
+} from './channel/settings.js';
 export { checkDescriptor, type DescriptorAdvice } from './check-descriptor.js';
 export * from './checks.js';
+export type {
+  AnyChannel,
+  AnyChannelOptions,
+  AnyRequestOptions,
+} from './contract/any-channel.js';
 export type * from './contract/capabilities.js';
+export type * from './contract/channel.js';
 export type * from './contract/pipe-reader.js';
 export type * from './contract/pipe-writer.js';
 export type * from './contract/piped-program.js';

@@ -8,6 +8,7 @@
  * @packageDocumentation
  */
 import {
+  noChannels,
   noSenderAt,
   type ReceiverOptions,
   type SenderOptions,
@@ -35,6 +36,7 @@ export * from '@pageferry/core/contract';
  * - `spinMicroseconds` only bounds for how long the event loop is held: there is nothing to poll.
  */
 export const socketTransport: Transport<SenderOptions, ReceiverOptions> = {
+  ...noChannels,
   name: NAME,
   capabilities,
   async createSender(options) {

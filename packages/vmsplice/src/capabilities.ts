@@ -8,6 +8,7 @@ export const capabilities: Capabilities = {
   zeroCopySplice: true,
   tee: true,
   maxReceivers: 64,
+  maxChannels: 0,
   maxMessageBytes: MAX_MESSAGE_BYTES,
   sameProcess: true,
   inheritedEndpoint: true,

@@ -1,4 +1,4 @@
-import { noSenderAt, type Transport, withDeadline } from '@pageferry/core';
+import { noChannels, noSenderAt, type Transport, withDeadline } from '@pageferry/core';
 import type { LinuxCalls } from '@pageferry/linux';
 import { capabilities } from './capabilities.js';
 import {
@@ -22,6 +22,7 @@ export function createVmspliceTransport(
   load: () => LinuxCalls,
 ): Transport<VmspliceSenderOptions, VmspliceReceiverOptions> {
   return {
+    ...noChannels,
     name,
     capabilities,
     async createSender(options) {

@@ -44,7 +44,7 @@ export class BaseDelivery<M extends InboundMessage> implements Delivery {
   }
 
   get bytes(): Uint8Array<ArrayBuffer> {
-    this.#checkHeld();
+    this.checkHeld();
     const { bytes } = this.message;
     if (bytes.length !== this.byteLength) throw bytesDetached('delivery');
     return bytes;
@@ -71,7 +71,7 @@ export class BaseDelivery<M extends InboundMessage> implements Delivery {
   }
 
   retain(): this {
-    this.#checkHeld();
+    this.checkHeld();
     this.#holds++;
     return this;
   }
@@ -86,7 +86,8 @@ export class BaseDelivery<M extends InboundMessage> implements Delivery {
     this.release();
   }
 
-  #checkHeld(): void {
+  /** @throws `DELIVERY_RELEASED`. */
+  protected checkHeld(): void {
     if (!this.released) return;
     throw new PageferryError(
       'DELIVERY_RELEASED',

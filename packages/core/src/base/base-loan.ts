@@ -26,7 +26,9 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
   #byteLength: number;
   #owned = true;
   #tag = 0;
-  readonly #batch: Batch;
+  #batch: Batch;
+  /** Which request or answer of a channel it is going to be; see `exchange.ts`. For `BaseChannel` only. */
+  exchange = 0;
   /** The backend's memory behind the loan. For `BaseSender` and backends only. */
   readonly memory: M;
 
@@ -103,6 +105,14 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
   disown(): void {
     this.#owned = false;
     this.#batch.giveBack(this.#byteLength);
+  }
+
+  /** It is the caller's again, though it was sent. For `BaseSender` only. */
+  lendAgain(batch: Batch): void {
+    this.#owned = true;
+    this.#batch = batch;
+    // Those that were shown before may have been taken away.
+    if (this.#bytes.length !== this.#byteLength) this.#bytes = this.memory.bytes;
   }
 
   /**

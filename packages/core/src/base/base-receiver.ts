@@ -1,3 +1,4 @@
+import { EXCHANGE, exchangeKind, exchangeNumber, isAnswer } from '../channel/exchange.js';
 import { checkDescriptor } from '../check-descriptor.js';
 import { checkInteger } from '../checks.js';
 import type { Capabilities } from '../contract/capabilities.js';
@@ -21,6 +22,7 @@ import { pause } from '../waiting/pause.js';
 import { SerialQueue } from '../waiting/serial-queue.js';
 import { SPINS_AT_ONCE } from '../waiting/spin-policy.js';
 import type { Waits } from '../waiting/waits.js';
+import { BaseChannelDelivery, type DeliveryChannel } from './base-channel-delivery.js';
 import { BaseDelivery, checkDeliveries } from './base-delivery.js';
 import type { ByteQuota } from './byte-quota.js';
 import { checkIsOpen } from './check-is-open.js';
@@ -78,6 +80,14 @@ export abstract class BaseReceiver<M extends InboundMessage>
   readonly #receiving = new SerialQueue();
   /** Ends whatever waits for a destination. */
   readonly #ending = new AbortController();
+  /** The channel that this is one half of. */
+  #channel: DeliveryChannel | undefined;
+  /** Messages that came before an answer, which were taken early for its sake; whole. They count as held. */
+  readonly #early: M[] = [];
+  /** The newest message of a channel, if it was taken for the sake of an answer and is not here whole. */
+  #arriving: M | undefined;
+  /** True while {@link move} is at work on the current message. */
+  #isMoving = false;
   /** The message that comes next, if it was looked at and could not be handed over or moved on whole. */
   #current: M | undefined;
   #moving: Promise<unknown> | undefined;
@@ -290,9 +300,51 @@ export abstract class BaseReceiver<M extends InboundMessage>
     return {
       messagesReceived: this.#messagesReceived,
       bytesReceived: this.#bytesReceived,
-      deliveriesHeld: this.closed ? 0 : this.#quota.count,
-      bytesHeld: this.closed ? 0 : this.#quota.bytes,
+      deliveriesHeld: this.closed ? 0 : this.#quota.count - this.#early.length,
+      bytesHeld: this.closed ? 0 : this.#quota.bytes - this.#earlyBytes(),
     };
+  }
+
+  /** What the peer did wrong, or that it has died: nothing more comes. For `BaseChannel` only. */
+  get peerFailure(): PageferryError | undefined {
+    return this.#failure;
+  }
+
+  /** Has what is delivered from now on belong to a channel. For `BaseChannel` only. */
+  joinChannel(channel: DeliveryChannel): void {
+    this.#channel = channel;
+  }
+
+  /** Looks a few times whether the answer to a question has come. For `BaseChannel` only. @throws as `receive`. */
+  seekAtOnce(request: { readonly isSettled: boolean }): void {
+    const channel = this.#channel as DeliveryChannel;
+    for (let spin = this.#spins; spin >= 0 && !request.isSettled && !this.closed; spin--) {
+      if (this.#failure !== undefined || this.#seekAnswers(channel) === 'end') return;
+      if (!request.isSettled) pause();
+    }
+  }
+
+  /**
+   * Takes in answers until `ready`: also while other calls wait for messages. For `BaseChannel` only.
+   *
+   * @returns `'end'` if no answer can come any more.
+   * @throws as `receive`.
+   */
+  async seekAnswers(
+    ready: () => boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<'end' | undefined> {
+    const channel = this.#channel as DeliveryChannel;
+    let end: 'end' | undefined;
+    const seek = (): boolean => {
+      if (ready()) return true;
+      if (this.#failure !== undefined) throw this.#failure;
+      end = this.#seekAnswers(channel);
+      return end !== undefined || ready();
+    };
+    if (this.#budget.exhausted()) await nextTurn();
+    await this.#waits.until(seek, signal);
+    return end;
   }
 
   /** For `BaseDelivery` only. */
@@ -340,8 +392,12 @@ export abstract class BaseReceiver<M extends InboundMessage>
 
   /** The message that comes next, be it whole or not. */
   #head(): M | 'end' | undefined {
+    if (this.#channel !== undefined) return this.#headOfChannel(this.#channel);
     if (this.#failure !== undefined) throw this.#failure;
-    if (this.#current !== undefined) return this.#current;
+    return this.#current ?? this.#nextNew();
+  }
+
+  #nextNew(): M | 'end' | undefined {
     try {
       const found = this.next();
       // `typeof` first: V8 calls a function to compare an object with a string.
@@ -355,10 +411,11 @@ export abstract class BaseReceiver<M extends InboundMessage>
   /** The next message if it is here, whole, and the caller may hold it. */
   #look(): M | 'end' | undefined {
     // Nothing is taken that may not be held: the sender may still replace it by something newer.
-    if (this.#quota.isFull) return undefined;
-    const isNew = this.#current === undefined;
+    if (this.#quota.isFull && this.#early.length === 0) return undefined;
+    const wasNone = this.#current === undefined;
     const message = this.#head();
     if (typeof message !== 'object') return message;
+    const isNew = wasNone && this.#current === undefined;
     let isWhole = false;
     try {
       const mayHold = this.#quota.hasRoomFor(message.byteLength - message.offset);
@@ -371,6 +428,92 @@ export abstract class BaseReceiver<M extends InboundMessage>
     if (!isWhole) this.#current = message;
     else if (!isNew) this.#current = undefined;
     return isWhole ? message : undefined;
+  }
+
+  /** As {@link #head}: answers that are before it go to whoever has asked. */
+  #headOfChannel(channel: DeliveryChannel): M | 'end' | undefined {
+    for (;;) {
+      this.#current ??= this.#nextEarly();
+      if (this.#current !== undefined) return this.#current;
+      // What had arrived is delivered before what went wrong afterwards is told.
+      if (this.#failure !== undefined) throw this.#failure;
+      const arriving = this.#arriving;
+      const message = arriving ?? this.#nextNew();
+      if (typeof message !== 'object') return message;
+      if (!isAnswer(message.exchange)) {
+        this.#arriving = undefined;
+        this.#current = arriving;
+        return message;
+      }
+      if (!this.#takeAnswer(message, channel)) return undefined;
+    }
+  }
+
+  /**
+   * Takes in answers. Messages that came before them are taken early, and wait for their own call, as far as the
+   * caller may hold them.
+   *
+   * @returns `'end'` if none can come any more.
+   */
+  #seekAnswers(channel: DeliveryChannel): 'end' | undefined {
+    if (this.#isMoving) return undefined;
+    // Only the newest of all can be here in part.
+    const isNewest = this.#arriving === undefined && this.#early.length === 0;
+    if (this.#current && isNewest && !this.#gatherWhole(this.#current, false)) return undefined;
+    for (;;) {
+      const message = this.#arriving ?? this.#nextNew();
+      if (typeof message !== 'object') return message;
+      if (isAnswer(message.exchange)) {
+        if (!this.#takeAnswer(message, channel)) return undefined;
+      } else if (!this.#takeEarly(message)) {
+        return undefined;
+      }
+    }
+  }
+
+  /** Hands an answer over. False if it is not here whole, or may not be held. */
+  #takeAnswer(message: M, channel: DeliveryChannel): boolean {
+    if (!this.#hasArrived(message)) return false;
+    channel.takeAnswer(this.#deliver(message));
+    return true;
+  }
+
+  /** Keeps a message for its own call. False if it is not here whole, or may not be held. */
+  #takeEarly(message: M): boolean {
+    if (!this.#hasArrived(message)) return false;
+    this.#early.push(message);
+    this.#quota.add(message.byteLength - message.offset);
+    return true;
+  }
+
+  #earlyBytes(): number {
+    return this.#early.reduce((sum, { byteLength, offset }) => sum + byteLength - offset, 0);
+  }
+
+  /** The oldest of the messages that were taken early. */
+  #nextEarly(): M | undefined {
+    const message = this.#early.shift();
+    if (message !== undefined) this.#quota.remove(message.byteLength - message.offset);
+    return message;
+  }
+
+  /** Brings the newest message here, as far as that goes at once. */
+  #hasArrived(message: M): boolean {
+    const isNew = this.#arriving === undefined;
+    this.#arriving = message;
+    if (!this.#gatherWhole(message, isNew)) return false;
+    this.#arriving = undefined;
+    return true;
+  }
+
+  #gatherWhole(message: M, isNew: boolean): boolean {
+    if (this.#quota.isFull) return false;
+    if (!this.#quota.hasRoomFor(message.byteLength - message.offset)) return false;
+    try {
+      return this.gather(message, isNew);
+    } catch (error) {
+      throw this.#remember(error);
+    }
   }
 
   #remember(error: unknown): unknown {
@@ -486,6 +629,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
     start: number,
     signal: AbortSignal | undefined,
   ): Promise<SpliceMethod> {
+    this.#isMoving = true;
     try {
       // There will be nothing to write, which would tell.
       if (message.byteLength === 0) checkIsOpen(target.fd);
@@ -494,6 +638,8 @@ export abstract class BaseReceiver<M extends InboundMessage>
       );
     } catch (error) {
       throw this.#remember(withBytesTransferred(error, message.offset - start));
+    } finally {
+      this.#isMoving = false;
     }
   }
 
@@ -511,7 +657,10 @@ export abstract class BaseReceiver<M extends InboundMessage>
     this.#messagesReceived++;
     this.#bytesReceived += byteLength;
     this.giveBack(message);
-    const { sequence, tag } = message;
+    const { sequence, tag, exchange = 0 } = message;
+    if (exchangeKind(exchange) === EXCHANGE.request) {
+      this.#channel?.acknowledge(exchangeNumber(exchange));
+    }
     return { byteLength, sequence, tag, method, userSpaceCopies: USER_SPACE_COPIES[method] };
   }
 
@@ -537,7 +686,10 @@ export abstract class BaseReceiver<M extends InboundMessage>
     this.#messagesReceived++;
     this.#bytesReceived += byteLength;
     this.#quota.add(byteLength);
-    return new BaseDelivery(this, message, byteLength, this.#drops.add(byteLength));
+    const batch = this.#drops.add(byteLength);
+    return this.#channel === undefined
+      ? new BaseDelivery(this, message, byteLength, batch)
+      : new BaseChannelDelivery(this.#channel, this, message, byteLength, batch);
   }
 
   #checkOpen(): void {

@@ -1,3 +1,4 @@
+import { noteUnsent } from '../channel/unsent.js';
 import {
   checkBytes,
   checkInteger,
@@ -167,9 +168,23 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     );
   }
 
-  async send(
+  send(
+    bytes: ArrayBufferView | readonly ArrayBufferView[],
+    options?: SendOptions,
+  ): Promise<SendOutcome> {
+    return this.sendWith(bytes, options);
+  }
+
+  /**
+   * As {@link send}. For `BaseChannel` only.
+   *
+   * @param prepare gets the loan, before it is sent.
+   * @throws what `isUnsent` knows if nothing was sent.
+   */
+  async sendWith(
     bytes: ArrayBufferView | readonly ArrayBufferView[],
     options: SendOptions = NOTHING,
+    prepare?: (loan: BaseLoan<M>) => void,
   ): Promise<SendOutcome> {
     const pieces = checkBytes('bytes', bytes);
     const { tag = 0 } = checkWaitOptions(options, SEND_OPTIONS);
@@ -177,12 +192,14 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     let byteLength = 0;
     for (const { length } of pieces) byteLength += length;
     let lent: BaseLoan<M> | undefined;
+    let isSent = false;
     const sendCopy = async (signal: AbortSignal | undefined): Promise<SendOutcome> => {
       const atOnce = this.#budget.exhausted() ? undefined : this.tryLoan(byteLength);
       const loan = (atOnce ?? (await this.#borrowInTurn(byteLength, signal))) as BaseLoan<M>;
       lent = loan;
       try {
         loan.tag = tag;
+        prepare?.(loan);
         if (this.#sending.busy || this.#budget.exhausted() || !copyAtOnce(loan, pieces)) {
           // Whoever comes while this one copies must not overtake it.
           return await this.#sending.run(() => this.#copyAndSend(loan, pieces, signal), signal);
@@ -190,13 +207,50 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
         const offered = this.#offerAtOnce(loan);
         return offered === 'left' ? 'sent' : await this.#sendInTurn(loan, offered, signal);
       } finally {
+        isSent = !loan.held;
         loan.release();
       }
     };
-    // One limit for all of it: the wait for memory, the copy, and the way out.
-    return await withDeadline(options, sendCopy, () =>
-      lent === undefined ? this.#whyNoRoom(byteLength) : this.#whyNotSent(lent),
-    );
+    try {
+      // One limit for all of it: the wait for memory, the copy, and the way out.
+      return await withDeadline(options, sendCopy, () =>
+        lent === undefined ? this.#whyNoRoom(byteLength) : this.#whyNotSent(lent),
+      );
+    } catch (error) {
+      throw isSent ? error : noteUnsent(error);
+    }
+  }
+
+  /**
+   * Passes a loan of this sender that is owned. For `BaseChannel` only.
+   *
+   * @throws `INVALID_ARGUMENT` for one of another sender, `LOAN_NOT_OWNED`, `CLOSED`, `BYTES_DETACHED`.
+   */
+  checkOwnLoan(loan: BaseLoan<LoanMemory>): void {
+    if (!loan.isOf(this)) throw invalidArgument('loan', loan, 'a loan of this side of the channel');
+    loan.checkOwned();
+  }
+
+  /** A loan that was sent is the caller's again. For `BaseAnyChannel` only. */
+  lendAgain(loan: BaseLoan<M>): void {
+    this.#loansHeld++;
+    loan.lendAgain(this.#drops.add(loan.byteLength));
+  }
+
+  /** Sends memory that another sender has lent, out of the same pool. For `BaseChannel` only. */
+  acceptMemory(memory: M, byteLength: number, tag: number, exchange: number): AcceptOutcome {
+    if (this.closed) return 'no-receiver';
+    const outcome = this.#outbox.accept(memory, byteLength, tag, exchange);
+    if (outcome === 'sent') {
+      this.#messagesSent++;
+      this.#bytesSent += byteLength;
+    }
+    return outcome;
+  }
+
+  /** Whether everything that was accepted has left, after a look. For `BaseChannel` only. */
+  get hasLeft(): boolean {
+    return this.closed || this.#hasLeft();
   }
 
   async sendMany(loans: readonly Loan[], options: WaitOptions = NOTHING): Promise<SendOutcome> {
@@ -281,6 +335,30 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
       ...(failures.count === 0 ? {} : { connectionFailure: failures.last }),
       ...this.#method,
     };
+  }
+
+  /** True while a call may not be answered at once: the event loop is due for a turn. For `BaseChannel` only. */
+  get mustWait(): boolean {
+    return this.#budget.exhausted();
+  }
+
+  /**
+   * Sends a loan if it can be accepted at once; `left` says that it is gone already. For `BaseChannel` only.
+   *
+   * @throws as `Loan.trySend`.
+   */
+  offerAtOnce(loan: BaseLoan<M>): AcceptOutcome | 'left' {
+    return this.#offerAtOnce(loan);
+  }
+
+  /** Waits until everything that was accepted has left. For `BaseChannel` only. */
+  async whenLeft(): Promise<SendOutcome> {
+    await withDeadline(
+      NOTHING,
+      () => this.#waits.until(() => this.#hasLeft()),
+      () => this.#whyNotLeft(),
+    );
+    return 'sent';
   }
 
   /** For `BaseLoan` only. */
@@ -406,7 +484,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
 
   #offer(loan: BaseLoan<M>): AcceptOutcome {
     const byteLength = loan.byteLength;
-    const outcome = this.#outbox.accept(loan.memory, byteLength, loan.tag);
+    const outcome = this.#outbox.accept(loan.memory, byteLength, loan.tag, loan.exchange);
     if (outcome === 'sent') {
       loan.disown();
       this.#loansHeld--;

@@ -22,6 +22,8 @@ export interface InboundMessage {
   readonly sequence: number;
   /** The sender's number for it. */
   readonly tag: number;
+  /** Which request or answer of a channel it is; see `exchange.ts`. 0 or nothing for any other message. */
+  readonly exchange?: number;
   /** Bytes that `spliceTo` has moved on. */
   readonly offset: number;
   /** What is left of it, once it was gathered: to be handed over. */
@@ -64,8 +66,9 @@ export interface Outbox<M extends LoanMemory> extends Partial<Corkable> {
    *
    * @param byteLength how much of `memory.bytes` to send.
    * @param tag the caller's number, to travel beside the bytes.
+   * @param exchange which request or answer of a channel it is, to travel there, too; 0 for any other message.
    */
-  accept(memory: M, byteLength: number, tag: number): AcceptOutcome;
+  accept(memory: M, byteLength: number, tag: number, exchange: number): AcceptOutcome;
   /** Pushes on what was accepted, as far as it goes, and takes in what has come back. Must not throw. */
   settle(): void;
   /** Bytes in the caller's hands or not yet given back. */

@@ -27,7 +27,8 @@ const RECEIVER_OPTIONS = [
   'signal',
   'timeout',
 ] as const;
-const DEFAULT_BYTES = 64 * 1024 * 1024;
+/** What a pool may have out, and a receiver may hold, unless told otherwise. */
+export const DEFAULT_BYTES: number = 64 * 1024 * 1024;
 const DEFAULT_SPIN = 100;
 const LONGEST_SPIN = 1_000_000;
 
@@ -48,7 +49,7 @@ export function checkCommonSenderOptions<T extends SenderOptions>(
   const most = capabilities.maxReceivers;
   return {
     endpoint: checkEndpointFor(endpoint, capabilities),
-    poolBytes: checkOptionalInteger('poolBytes', poolBytes, DEFAULT_BYTES, 1),
+    poolBytes: checkPoolBytes(poolBytes),
     maxReceivers: checkOptionalInteger('maxReceivers', maxReceivers, most, 1, most),
     spinMicroseconds: checkSpin(spinMicroseconds),
   };
@@ -69,7 +70,8 @@ export function checkCommonReceiverOptions<T extends ReceiverOptions>(
   };
 }
 
-function checkEndpointFor(value: unknown, capabilities: Capabilities): string {
+/** Passes an endpoint that the transport can have. @throws as {@link checkCommonSenderOptions}. */
+export function checkEndpointFor(value: unknown, capabilities: Capabilities): string {
   const endpoint = checkEndpoint(value);
   if (!capabilities.inheritedEndpoint && inheritedDescriptor(endpoint) !== undefined) {
     throw new PageferryError(
@@ -81,6 +83,12 @@ function checkEndpointFor(value: unknown, capabilities: Capabilities): string {
   return endpoint;
 }
 
-function checkSpin(value: unknown): number {
+/** Passes `poolBytes`. @throws `INVALID_ARGUMENT`. */
+export function checkPoolBytes(value: unknown): number {
+  return checkOptionalInteger('poolBytes', value, DEFAULT_BYTES, 1);
+}
+
+/** Passes `spinMicroseconds`. @throws `INVALID_ARGUMENT`. */
+export function checkSpin(value: unknown): number {
   return checkOptionalInteger('spinMicroseconds', value, DEFAULT_SPIN, 0, LONGEST_SPIN);
 }

@@ -29,6 +29,13 @@ export function noSenderAt(endpoint: string): string {
     : `the process at the other end of ${endpoint} has not answered`;
 }
 
+/** What a channel that is to be opened waits for, in words. */
+export function nobodyListensAt(endpoint: string): string {
+  return inheritedDescriptor(endpoint) === undefined
+    ? `nobody listens at ${endpoint}`
+    : `the process at the other end of ${endpoint} has not answered`;
+}
+
 /** Who has not given back how much: `receiver 0 (pid 71): 16 messages, 1 MiB`. Empty if nobody. */
 export function whoIsBehind(receivers: readonly ReceiverInfo[]): string {
   return receivers

@@ -16,6 +16,8 @@ export interface Capabilities {
   readonly tee: boolean;
   /** How many receivers one sender can serve at the same time. Each of them gets every message. */
   readonly maxReceivers: number;
+  /** How many channels one listener can have open at the same time; 0 if the transport has none. */
+  readonly maxChannels: number;
   /** The largest message in bytes. */
   readonly maxMessageBytes: number;
   /** True if the peers may be threads of one process as well as two processes. */

@@ -4,7 +4,13 @@
  * @packageDocumentation
  */
 export { type ErrorCode, isPageferryError, PageferryError } from '../errors.js';
+export type {
+  AnyChannel,
+  AnyChannelOptions,
+  AnyRequestOptions,
+} from './any-channel.js';
 export type * from './capabilities.js';
+export type * from './channel.js';
 export type * from './receiver.js';
 export type * from './sender.js';
 export type * from './transport.js';

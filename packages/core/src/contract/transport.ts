@@ -1,4 +1,5 @@
 import type { Capabilities } from './capabilities.js';
+import type { Channel, Listener } from './channel.js';
 import type { Receiver } from './receiver.js';
 import type { Sender } from './sender.js';
 
@@ -71,6 +72,33 @@ export interface ReceiverOptions extends WaitOptions {
   readonly spinMicroseconds?: number | undefined;
 }
 
+/** What both sides of a channel take. Backends add options of their own. */
+export interface ChannelSideOptions {
+  /**
+   * How many bytes of this side's messages may be out at the same time: of a listener, those of all its channels
+   * together. See {@link SenderOptions.poolBytes}. Default: 64 MiB.
+   */
+  readonly poolBytes?: number | undefined;
+  /** How many bytes of unreleased deliveries may be held, of each channel. See {@link ReceiverOptions}. Default: 64 MiB. */
+  readonly maxBorrowedBytes?: number | undefined;
+  /** See {@link SenderOptions.spinMicroseconds}. */
+  readonly spinMicroseconds?: number | undefined;
+}
+
+/** What every transport's `listen` takes. */
+export interface ListenOptions extends ChannelSideOptions {
+  /** See {@link SenderOptions.endpoint}. With `fd:N` there is one channel. */
+  readonly endpoint: string;
+  /** How many channels may be open at once. Default: the transport's `maxChannels`. */
+  readonly maxChannels?: number | undefined;
+}
+
+/** What every transport's `connect` takes. */
+export interface ConnectOptions extends ChannelSideOptions, WaitOptions {
+  /** See {@link ReceiverOptions.endpoint}. It need not exist yet. */
+  readonly endpoint: string;
+}
+
 /**
  * A way to move messages from one process to another. A backend package exports one of these.
  *
@@ -80,6 +108,8 @@ export interface ReceiverOptions extends WaitOptions {
 export interface Transport<
   S extends SenderOptions = SenderOptions,
   R extends ReceiverOptions = ReceiverOptions,
+  L extends ListenOptions = ListenOptions,
+  C extends ConnectOptions = ConnectOptions,
 > {
   /** The backend's name, as users type it: `vmsplice-napi`, `shared-mmap`, `socket`. */
   readonly name: string;
@@ -100,4 +130,16 @@ export interface Transport<
    *   `TIMEOUT`, `SYSTEM_CALL_FAILED`, `BINDING_UNAVAILABLE`.
    */
   createReceiver(options: R): Promise<Receiver>;
+  /**
+   * Binds the endpoint, and owns the memory that messages to all its channels are written into.
+   *
+   * @throws as {@link createSender}, and `NOT_SUPPORTED` where `capabilities.maxChannels` is 0.
+   */
+  listen(options: L): Promise<Listener>;
+  /**
+   * Opens a channel to whoever listens at the endpoint. Waits for it to appear, so the two may start in either order.
+   *
+   * @throws as {@link createReceiver}, and `NOT_SUPPORTED` where `capabilities.maxChannels` is 0.
+   */
+  connect(options: C): Promise<Channel>;
 }

@@ -40,7 +40,14 @@ export function checkWaitOptions<T extends WaitOptions>(
  */
 export function checkMayWait(options: WaitOptions): void {
   const { signal } = checkWaitOptions(options);
-  if (signal?.aborted) throw abortedError(signal.reason);
+  if (signal?.aborted) throw whyAborted(signal);
+}
+
+/** Signals that {@link withDeadline} has made. Their reasons are the errors to throw, also by calls within others. */
+const own = new WeakSet<AbortSignal>();
+
+function whyAborted(signal: AbortSignal, why?: string): unknown {
+  return own.has(signal) ? signal.reason : abortedError(signal.reason, why);
 }
 
 function checkLimits<T extends WaitOptions>(options: T): T {
@@ -68,7 +75,7 @@ export async function withDeadline<T>(
   why: () => string,
 ): Promise<T> {
   const { signal, timeout } = checkLimits(checkOptions(options));
-  if (signal?.aborted) throw abortedError(signal.reason);
+  if (signal?.aborted) throw whyAborted(signal);
   if (signal === undefined && timeout === undefined) {
     try {
       return await run(undefined);
@@ -79,8 +86,9 @@ export async function withDeadline<T>(
 
   const caller = new Caller(withDeadline);
   const controller = new AbortController();
+  own.add(controller.signal);
   const forget = onAbort(signal, () => {
-    controller.abort(abortedError(signal?.reason, inWords(why)));
+    controller.abort(signal && whyAborted(signal, inWords(why)));
   });
   const timer =
     timeout === undefined

@@ -15,6 +15,7 @@ export const capabilities: Capabilities = {
   zeroCopySplice: false,
   tee: false,
   maxReceivers: 3,
+  maxChannels: 0,
   maxMessageBytes: 1000,
   sameProcess: true,
   inheritedEndpoint: false,

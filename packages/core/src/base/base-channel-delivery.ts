@@ -1,0 +1,92 @@
+import { EXCHANGE, exchangeKind, exchangeNumber } from '../channel/exchange.js';
+import { isUnsent } from '../channel/unsent.js';
+import type { Channel, ChannelDelivery, Payload } from '../contract/channel.js';
+import type { SendOptions, SendOutcome } from '../contract/sender.js';
+import type { WaitOptions } from '../contract/transport.js';
+import { PageferryError } from '../errors.js';
+import { BaseDelivery, type DeliveryOwner } from './base-delivery.js';
+import type { Batch } from './drop-reports.js';
+import type { InboundMessage } from './hooks.js';
+
+/** What a delivery asks of the channel it came over. Implemented by `BaseChannel`. */
+export interface DeliveryChannel extends Channel {
+  /** An answer to a question of this side, or why there is none, has come: the channel owns it. */
+  takeAnswer(delivery: BaseDelivery<InboundMessage>): void;
+  /** Sends the answer to the question with a number, as `Loan.send`. */
+  sendAnswer(number: number, answer: Payload, options?: SendOptions): Promise<SendOutcome>;
+  /** Sends the error that answers a question. */
+  sendFailure(number: number, error: unknown, options?: WaitOptions): Promise<SendOutcome>;
+  /** The question was moved on to a descriptor, which is its answer. Must not throw. */
+  acknowledge(number: number): void;
+  /** The question was released, and is not answered. Must not throw. */
+  leaveUnanswered(number: number): void;
+}
+
+/** The one implementation of {@link ChannelDelivery}. */
+export class BaseChannelDelivery<M extends InboundMessage>
+  extends BaseDelivery<M>
+  implements ChannelDelivery
+{
+  readonly channel: DeliveryChannel;
+  /** The number of the question; 0 if it is none, or was answered. */
+  #number: number;
+  readonly isRequest: boolean;
+
+  constructor(
+    channel: DeliveryChannel,
+    owner: DeliveryOwner<M>,
+    message: M,
+    byteLength: number,
+    batch: Batch,
+  ) {
+    super(owner, message, byteLength, batch);
+    const { exchange = 0 } = message;
+    this.channel = channel;
+    this.isRequest = exchangeKind(exchange) === EXCHANGE.request;
+    this.#number = this.isRequest ? exchangeNumber(exchange) : 0;
+  }
+
+  respond(answer: Payload, options?: SendOptions): Promise<SendOutcome> {
+    return this.#answer((number) => this.channel.sendAnswer(number, answer, options));
+  }
+
+  reject(error: unknown, options?: WaitOptions): Promise<SendOutcome> {
+    return this.#answer((number) => this.channel.sendFailure(number, error, options));
+  }
+
+  override release(): void {
+    super.release();
+    if (this.held || this.#number === 0) return;
+    const number = this.#number;
+    this.#number = 0;
+    this.channel.leaveUnanswered(number);
+  }
+
+  async #answer(send: (number: number) => Promise<SendOutcome>): Promise<SendOutcome> {
+    const number = this.#takeNumber();
+    try {
+      return await send(number);
+    } catch (error) {
+      // Only what is known not to have gone out may be answered again.
+      if (isUnsent(error)) {
+        if (this.held) this.#number = number;
+        else this.channel.leaveUnanswered(number);
+      }
+      throw error;
+    }
+  }
+
+  /** Nobody else answers from now on: a second answer must not go out while the first one waits for room. */
+  #takeNumber(): number {
+    this.checkHeld();
+    if (!this.isRequest) {
+      throw new PageferryError('NOT_A_REQUEST', 'this message asks for no answer');
+    }
+    const number = this.#number;
+    if (number === 0) {
+      throw new PageferryError('ALREADY_ANSWERED', 'this request was answered before');
+    }
+    this.#number = 0;
+    return number;
+  }
+}

@@ -1,0 +1,393 @@
+import type { DeliveryChannel } from '../base/base-channel-delivery.js';
+import type { BaseDelivery } from '../base/base-delivery.js';
+import { BaseLoan } from '../base/base-loan.js';
+import type { BaseReceiver } from '../base/base-receiver.js';
+import type { BaseSender } from '../base/base-sender.js';
+import type { AcceptOutcome, InboundMessage, LoanMemory } from '../base/hooks.js';
+import { LoopHolder } from '../base/loop-holder.js';
+import { checkTag } from '../checks.js';
+import type { ChannelDelivery, ChannelStats, Payload } from '../contract/channel.js';
+import type {
+  Delivery,
+  MessageInfo,
+  SpliceDestination,
+  SpliceOptions,
+  SpliceResult,
+} from '../contract/receiver.js';
+import type { Loan, SendOptions, SendOutcome } from '../contract/sender.js';
+import type { PeerCredentials, WaitOptions } from '../contract/transport.js';
+import { isPageferryError, PageferryError } from '../errors.js';
+import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
+import { EXCHANGE, exchangeWord } from './exchange.js';
+import { type OpenRequest, OpenRequests } from './open-requests.js';
+import { encodeError } from './remote-error.js';
+import { isUnsent, noteUnsent } from './unsent.js';
+
+/** What a mechanism hands {@link BaseChannel}: the two halves of a connection. It takes them over. */
+export interface BaseChannelSettings {
+  readonly sender: BaseSender<LoanMemory>;
+  readonly receiver: BaseReceiver<InboundMessage>;
+  readonly peer: PeerCredentials | undefined;
+  /** Has the connection keep the event loop alive, or stop it. */
+  readonly keepAlive: (on: boolean) => void;
+  /** Called once, when the channel is closed by whatever call. */
+  readonly onClose?: (channel: BaseChannel) => void;
+}
+
+const NOTHING = {};
+const SEND_OPTIONS = ['signal', 'timeout', 'tag'] as const;
+const SENT: Promise<SendOutcome> = Promise.resolve('sent');
+const NO_WORDS = (): string => '';
+const NO_BYTES = new Uint8Array(0);
+
+/** Both halves of a connection, and the questions that are open on it. It knows nothing of mechanisms. */
+export class BaseChannel extends LoopHolder implements DeliveryChannel {
+  readonly peer: PeerCredentials | undefined;
+  readonly #sender: BaseSender<LoanMemory>;
+  readonly #receiver: BaseReceiver<InboundMessage>;
+  readonly #onClose: ((channel: BaseChannel) => void) | undefined;
+  readonly #requests = new OpenRequests();
+  #closing: Promise<void> | undefined;
+  #isDraining = false;
+
+  constructor({ sender, receiver, peer, keepAlive, onClose }: BaseChannelSettings) {
+    super('pageferry:Channel', keepAlive);
+    this.peer = peer;
+    this.#sender = sender;
+    this.#receiver = receiver;
+    this.#onClose = onClose;
+    receiver.joinChannel(this);
+  }
+
+  get closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  get ended(): boolean {
+    return this.#receiver.ended;
+  }
+
+  get finished(): boolean {
+    return this.#sender.closed;
+  }
+
+  loan(byteLength: number, options?: WaitOptions): Promise<Loan> {
+    return this.#sender.loan(byteLength, options);
+  }
+
+  tryLoan(byteLength: number): Loan | undefined {
+    return this.#sender.tryLoan(byteLength);
+  }
+
+  send(
+    bytes: ArrayBufferView | readonly ArrayBufferView[],
+    options?: SendOptions,
+  ): Promise<SendOutcome> {
+    return this.#sender.send(bytes, options);
+  }
+
+  sendMany(loans: readonly Loan[], options?: WaitOptions): Promise<SendOutcome> {
+    return this.#sender.sendMany(loans, options);
+  }
+
+  flush(options?: WaitOptions): Promise<void> {
+    return this.#sender.flush(options);
+  }
+
+  finish(options?: WaitOptions): Promise<void> {
+    return this.#sender.close(options);
+  }
+
+  async request(question: Payload, options: SendOptions = NOTHING): Promise<Delivery> {
+    this.#checkOpen();
+    if (options === NOTHING && question instanceof BaseLoan && !this.#sender.mustWait) {
+      // The usual case without a detour: the question leaves at once, and the answer comes while this looks.
+      const request = this.#requests.begin();
+      if (isAccepted(this.#sendAtOnce(question, exchangeWord(EXCHANGE.request, request.number)))) {
+        // Who asks several things in one turn has asked all of them by then.
+        await null;
+        this.#receiver.seekAtOnce(request);
+        if (request.answer !== undefined) return request.answer;
+        return await withDeadline(NOTHING, () => this.answerTo(request, undefined), NO_WORDS);
+      }
+      this.#requests.forget(request);
+    }
+    return await this.#requestInTurn(question, options);
+  }
+
+  async #requestInTurn(question: Payload, options: SendOptions): Promise<Delivery> {
+    const { tag } = checkWaitOptions(options, SEND_OPTIONS);
+    const request = this.#requests.begin();
+    const ask = async (signal: AbortSignal | undefined): Promise<Delivery> => {
+      try {
+        await this.#ask(request, question, tag, signal);
+        return await this.answerTo(request, signal);
+      } catch (error) {
+        if (isUnsent(error)) this.#requests.forget(request);
+        else this.#abandon(request);
+        throw error;
+      }
+    };
+    return await withDeadline(options, ask, () => this.#whyNoAnswer());
+  }
+
+  receive(options?: WaitOptions): Promise<ChannelDelivery | undefined> {
+    return this.#receiver.receive(options) as Promise<ChannelDelivery | undefined>;
+  }
+
+  tryReceive(): ChannelDelivery | undefined {
+    return this.#receiver.tryReceive() as ChannelDelivery | undefined;
+  }
+
+  peek(): MessageInfo | undefined {
+    return this.#receiver.peek();
+  }
+
+  receiveMany(max: number, options?: WaitOptions): Promise<readonly ChannelDelivery[]> {
+    return this.#receiver.receiveMany(max, options) as Promise<readonly ChannelDelivery[]>;
+  }
+
+  releaseMany(deliveries: readonly Delivery[]): void {
+    this.#receiver.releaseMany(deliveries);
+  }
+
+  spliceTo(
+    destination: SpliceDestination,
+    options?: SpliceOptions,
+  ): Promise<SpliceResult | undefined> {
+    return this.#receiver.spliceTo(destination, options);
+  }
+
+  close(options: WaitOptions = NOTHING): Promise<void> {
+    if (this.#closing === undefined) {
+      try {
+        checkMayWait(options);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+      this.#closing = this.#closeBoth(() => this.#sender.close(options));
+    }
+    return this.#closing;
+  }
+
+  async destroy(): Promise<void> {
+    this.#closing ??= this.#closeBoth(() => this.#sender.destroy());
+    // An orderly end that is under way waits no longer.
+    await this.#sender.destroy();
+    await this.#closing.catch(() => undefined);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<ChannelDelivery, undefined> {
+    return this.#receiver[Symbol.asyncIterator]() as AsyncIterator<ChannelDelivery, undefined>;
+  }
+
+  stats(): ChannelStats {
+    const { connectionsFailed, connectionFailure, ...sender } = this.#sender.stats();
+    return { ...sender, ...this.#receiver.stats(), requestsOpen: this.#requests.count };
+  }
+
+  takeAnswer(delivery: BaseDelivery<InboundMessage>): void {
+    this.#requests.settle(delivery);
+  }
+
+  sendAnswer(number: number, answer: Payload, options?: SendOptions): Promise<SendOutcome> {
+    const isUsual = options === undefined && answer instanceof BaseLoan && !this.#sender.mustWait;
+    try {
+      const word = exchangeWord(EXCHANGE.answer, number);
+      const outcome = isUsual ? this.#sendAtOnce(answer, word) : 'full';
+      if (outcome === 'left') return SENT;
+      if (outcome === 'sent') return this.#sender.whenLeft();
+    } catch (error) {
+      return Promise.reject(noteUnsent(error));
+    }
+    return this.#sendExchange(exchangeWord(EXCHANGE.answer, number), answer, options);
+  }
+
+  async sendFailure(number: number, error: unknown, options?: WaitOptions): Promise<SendOutcome> {
+    return this.#sendExchange(exchangeWord(EXCHANGE.failure, number), encodeError(error), options);
+  }
+
+  acknowledge(number: number): void {
+    this.#sendInBackground(exchangeWord(EXCHANGE.answer, number));
+  }
+
+  leaveUnanswered(number: number): void {
+    this.#sendInBackground(exchangeWord(EXCHANGE.failure, number));
+  }
+
+  /** The receiver of this channel, for `BaseListener`: it has its own way to wait. */
+  get receiver(): BaseReceiver<InboundMessage> {
+    return this.#receiver;
+  }
+
+  /**
+   * How many messages the other side has not given back, or questions that it has not answered, whichever are
+   * more. For `BaseAnyChannel` only, as are those below.
+   */
+  get underWay(): number {
+    const behind = this.#sender.receivers[0]?.messagesBehind ?? 0;
+    return Math.max(behind, this.#requests.count);
+  }
+
+  get hasLeft(): boolean {
+    return this.#sender.hasLeft;
+  }
+
+  settleSending(): void {
+    void this.#sender.hasLeft;
+  }
+
+  acceptMemory(
+    memory: LoanMemory,
+    byteLength: number,
+    tag: number,
+    exchange: number,
+  ): AcceptOutcome {
+    return this.#sender.acceptMemory(memory, byteLength, tag, exchange);
+  }
+
+  beginRequest(): OpenRequest {
+    return this.#requests.begin();
+  }
+
+  forgetRequest(request: OpenRequest): void {
+    this.#requests.forget(request);
+  }
+
+  abandonRequest(request: OpenRequest): void {
+    this.#abandon(request);
+  }
+
+  async #ask(
+    request: OpenRequest,
+    question: Payload,
+    tag: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const word = exchangeWord(EXCHANGE.request, request.number);
+    const outcome = await this.#sendExchange(word, question, { tag, signal });
+    if (outcome === 'sent') return;
+    throw noteUnsent(
+      new PageferryError('PEER_DIED', 'the request was not sent: the other side is gone'),
+    );
+  }
+
+  /** Waits for the answer to a question that was sent. For `BaseAnyChannel`, and for this. */
+  async answerTo(request: OpenRequest, signal: AbortSignal | undefined): Promise<Delivery> {
+    const end = request.isSettled ? undefined : await this.#seekAnswer(request, signal);
+    if (request.answer !== undefined) return request.answer;
+    if (request.failure !== undefined) throw request.failure;
+    throw end === 'end'
+      ? new PageferryError(
+          'REQUEST_UNANSWERED',
+          'the other side has ended without an answer to this request',
+        )
+      : new PageferryError('CLOSED', 'this channel is closed');
+  }
+
+  async #seekAnswer(
+    request: OpenRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<'end' | undefined> {
+    try {
+      return await this.#receiver.seekAnswers(() => request.isSettled, signal);
+    } catch (error) {
+      // Who closes a channel because its peer is gone tells those who wait why.
+      throw isPageferryError(error, 'CLOSED') ? (this.#receiver.peerFailure ?? error) : error;
+    }
+  }
+
+  /** Sends a message that asks or answers. A loan that is not accepted stays the caller's, and is an ordinary one. */
+  async #sendExchange(
+    word: number,
+    payload: Payload,
+    options: SendOptions = NOTHING,
+  ): Promise<SendOutcome> {
+    if (payload instanceof BaseLoan) return this.#sendLoan(payload, word, options);
+    const { tag } = options;
+    return this.#sender.sendWith(payload as ArrayBufferView, options, (loan) => {
+      loan.exchange = word;
+      if (tag !== undefined) loan.tag = tag;
+    });
+  }
+
+  /** Sends no bytes. Nobody waits for that, and who is gone need not be told. */
+  #sendInBackground(word: number): void {
+    if (!this.finished) this.#sendExchange(word, NO_BYTES).catch(() => undefined);
+  }
+
+  /** Sends a loan if it can be accepted at once. Otherwise it is as before. @throws as `Loan.trySend`. */
+  #sendAtOnce(loan: BaseLoan<LoanMemory>, word: number): AcceptOutcome | 'left' {
+    this.#sender.checkOwnLoan(loan);
+    loan.exchange = word;
+    const outcome = this.#sender.offerAtOnce(loan);
+    if (!isAccepted(outcome)) loan.exchange = 0;
+    return outcome;
+  }
+
+  async #sendLoan(
+    loan: BaseLoan<LoanMemory>,
+    word: number,
+    { tag, ...wait }: SendOptions,
+  ): Promise<SendOutcome> {
+    this.#sender.checkOwnLoan(loan);
+    if (tag !== undefined) loan.tag = checkTag(tag);
+    loan.exchange = word;
+    try {
+      return await loan.send(wait);
+    } catch (error) {
+      throw loan.owned ? noteUnsent(error) : error;
+    } finally {
+      if (loan.owned) loan.exchange = 0;
+    }
+  }
+
+  /** Nobody waits for an answer any more. What was asked is answered all the same, some time: that is released. */
+  #abandon(request: OpenRequest): void {
+    request.isAbandoned = true;
+    request.answer?.release();
+    if (request.isSettled) return;
+    if (this.closed) this.#requests.forget(request);
+    else this.#drainAnswers();
+  }
+
+  /** Takes in answers that nobody waits for, so that they hold up nobody. */
+  #drainAnswers(): void {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    this.#receiver
+      .seekAnswers(() => this.#requests.count === 0, undefined)
+      .catch(() => undefined)
+      .finally(() => {
+        this.#isDraining = false;
+      });
+  }
+
+  #whyNoAnswer(): string {
+    return `no answer has come; ${this.#requests.count} are waited for`;
+  }
+
+  async #closeBoth(endSending: () => Promise<void>): Promise<void> {
+    await null; // From here on `closed` is true.
+    this.doneWaiting();
+    try {
+      await endSending();
+    } finally {
+      await this.#receiver.close();
+      this.#onClose?.(this);
+    }
+  }
+
+  #checkOpen(): void {
+    if (this.closed) throw new PageferryError('CLOSED', 'this channel is closed');
+  }
+}
+
+function isAccepted(outcome: AcceptOutcome | 'left'): boolean {
+  return outcome === 'left' || outcome === 'sent';
+}
+
+/** Whether an error of a channel says that the peer is gone, or broke the protocol. */
+export function isPeerError(error: unknown): boolean {
+  return isPageferryError(error) && error.code.startsWith('PEER_');
+}

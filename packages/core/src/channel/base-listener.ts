@@ -1,0 +1,366 @@
+import { EventEmitter } from 'node:events';
+import type { LoanMemory } from '../base/hooks.js';
+import { LoopHolder } from '../base/loop-holder.js';
+import { counted } from '../base/words.js';
+import { checkInteger, checkOptionalInteger, invalidArgument } from '../checks.js';
+import type { AnyChannel, AnyChannelOptions } from '../contract/any-channel.js';
+import type { Capabilities } from '../contract/capabilities.js';
+import type { Channel, ChannelDelivery, ChannelEvent, Listener } from '../contract/channel.js';
+import type { WaitOptions } from '../contract/transport.js';
+import { PageferryError } from '../errors.js';
+import { checkOptions } from '../options.js';
+import { clock } from '../waiting/clock.js';
+import { checkMayWait, withDeadline } from '../waiting/deadline.js';
+import { type LoopBudget, nextTurn } from '../waiting/loop-budget.js';
+import type { Waits } from '../waiting/waits.js';
+import { AnyOutbox, type Lender } from './any-outbox.js';
+import { BaseAnyChannel } from './base-any-channel.js';
+import type { BaseChannel } from './base-channel.js';
+import { ChannelSender } from './channel-sender.js';
+
+/** What every backend tells {@link BaseListener}, and the parts that it hands in. */
+export interface BaseListenerSettings {
+  readonly endpoint: string;
+  /** Watches how long this listener holds the event loop. */
+  readonly budget: LoopBudget;
+  /** Where calls wait for channels, and for messages of any of them. */
+  readonly waits: Waits;
+  /**
+   * Asked while there is no channel. By default somebody may always come.
+   *
+   * @throws `PEER_DIED` if nobody can come any more.
+   */
+  readonly checkMayCome?: () => void;
+  /** Lends memory that any channel can send. */
+  readonly lender: Lender<LoanMemory>;
+  readonly capabilities: Capabilities;
+  /** What the pool may have out, in bytes. */
+  readonly poolBytes: number;
+  /** Has the endpoint keep the event loop alive, or stop it. */
+  readonly keepAlive: (on: boolean) => void;
+}
+
+const NOTHING: WaitOptions = {};
+const MAX_UNDER_WAY = 16;
+const END: IteratorReturnResult<undefined> = { value: undefined, done: true };
+
+/** What of a channel a {@link BaseListener} has to know. */
+interface Member {
+  readonly channel: BaseChannel;
+  /** True once somebody has it who will close it. */
+  isAccepted: boolean;
+  /** True once its peer has hung up. */
+  isPeerGone: boolean;
+  /** True once nothing more comes from it. */
+  isDrained: boolean;
+  hasLeft: boolean;
+}
+
+/**
+ * The listening half of every backend: its channels, who has joined and left, and the next message of any of them. A
+ * backend admits channels, says when a peer is gone, and wakes the waits when anything has come.
+ */
+export abstract class BaseListener extends LoopHolder implements Listener {
+  readonly endpoint: string;
+  readonly #settings: BaseListenerSettings;
+  readonly #budget: LoopBudget;
+  readonly #waits: Waits;
+  readonly #checkMayCome: (() => void) | undefined;
+  /** The senders behind {@link anyChannel}. */
+  readonly #shares = new Set<ChannelSender<LoanMemory>>();
+  readonly #events = new EventEmitter();
+  /** In the order in which they came. */
+  readonly #members = new Map<Channel, Member>();
+  readonly #unaccepted: Member[] = [];
+  /** Who is asked for a message first: everybody before it was asked later. */
+  #turn: readonly Member[] = [];
+  #keepsAlive = true;
+  #closing: Promise<void> | undefined;
+
+  protected constructor(settings: BaseListenerSettings) {
+    super('pageferry:Listener', (on) => {
+      this.#keepsAlive = on;
+      settings.keepAlive(on);
+      for (const channel of this.#members.keys()) on ? channel.ref() : channel.unref();
+    });
+    this.#settings = settings;
+    this.endpoint = settings.endpoint;
+    this.#budget = settings.budget;
+    this.#waits = settings.waits;
+    this.#checkMayCome = settings.checkMayCome;
+  }
+
+  /** Takes no more peers, and gives the endpoint back. Channels may go on until {@link freePool}. */
+  protected abstract stopListening(): void;
+  /** Frees what the channels shared, when all of them are closed. */
+  protected abstract freePool(): void;
+
+  get closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  get channels(): readonly Channel[] {
+    return [...this.#members.keys()];
+  }
+
+  async accept(options: WaitOptions = NOTHING): Promise<Channel> {
+    this.#checkOpen();
+    checkMayWait(options);
+    let accepted: BaseChannel | undefined;
+    const take = (): boolean => {
+      accepted = this.#nextUnaccepted();
+      if (accepted === undefined) this.#checkMayCome?.();
+      return accepted !== undefined;
+    };
+    await withDeadline(
+      options,
+      (signal) => this.#waits.until(take, signal),
+      () => `nobody has connected to ${this.endpoint}`,
+    );
+    return accepted as BaseChannel;
+  }
+
+  async waitForChannels(count = 1, options: WaitOptions = NOTHING): Promise<void> {
+    this.#checkOpen();
+    checkInteger('count', count, 0);
+    checkMayWait(options);
+    const areThere = (): boolean => {
+      if (this.#members.size >= count) return true;
+      this.#checkMayCome?.();
+      return false;
+    };
+    await withDeadline(
+      options,
+      (signal) => this.#waits.until(areThere, signal),
+      () => `${this.#members.size} of ${counted(count, 'channel')} at ${this.endpoint}`,
+    );
+  }
+
+  tryReceive(): ChannelDelivery | undefined {
+    this.#checkOpen();
+    return this.#take();
+  }
+
+  async receive(options: WaitOptions = NOTHING): Promise<ChannelDelivery | undefined> {
+    this.#checkOpen();
+    if (options !== NOTHING) checkMayWait(options);
+    if (!this.#budget.exhausted()) {
+      const found = this.#take();
+      if (found !== undefined) return found;
+    }
+    let found: ChannelDelivery | undefined;
+    const take = (): boolean => {
+      found = this.#take();
+      return found !== undefined || this.#isOver;
+    };
+    const wait = async (signal: AbortSignal | undefined): Promise<void> => {
+      if (this.#budget.exhausted()) await nextTurn();
+      await this.#waits.until(take, signal);
+    };
+    await withDeadline(
+      options,
+      wait,
+      () => `no message has come on any of ${this.#members.size} channels of ${this.endpoint}`,
+    );
+    return found;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<ChannelDelivery, undefined> {
+    let ended = false;
+    return {
+      next: async () => {
+        const value = ended ? undefined : await this.receive();
+        ended = value === undefined;
+        return value === undefined ? END : { value, done: false };
+      },
+      return: () => {
+        ended = true;
+        return Promise.resolve(END);
+      },
+    };
+  }
+
+  anyChannel(options: AnyChannelOptions = {}): AnyChannel {
+    this.#checkOpen();
+    const { maxUnderWay } = checkOptions(options, ['maxUnderWay']);
+    const { lender, capabilities, poolBytes, endpoint, budget, waits } = this.#settings;
+    const outbox = new AnyOutbox({
+      lender,
+      channels: () => [...this.#members.keys()] as BaseChannel[],
+      maxUnderWay: checkOptionalInteger('maxUnderWay', maxUnderWay, MAX_UNDER_WAY, 1),
+    });
+    const sender = new ChannelSender({
+      endpoint,
+      capabilities,
+      poolBytes,
+      budget,
+      waits,
+      outbox,
+      method: { method: 'any channel' },
+      end: () => undefined,
+    });
+    this.#shares.add(sender);
+    return new BaseAnyChannel({ sender, outbox, lender, budget });
+  }
+
+  on(event: ChannelEvent, listener: (channel: Channel, reason?: unknown) => void): this {
+    if (typeof listener !== 'function') throw invalidArgument('listener', listener, 'a function');
+    this.#events.on(checkChannelEvent(event), listener);
+    return this;
+  }
+
+  off(event: ChannelEvent, listener: (channel: Channel, reason?: unknown) => void): this {
+    this.#events.off(checkChannelEvent(event), listener);
+    return this;
+  }
+
+  close(options: WaitOptions = NOTHING): Promise<void> {
+    if (this.#closing === undefined) {
+      try {
+        checkMayWait(options);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+      this.#closing = this.#end((channel) => channel.close(options));
+    }
+    return this.#closing;
+  }
+
+  async destroy(): Promise<void> {
+    this.#closing ??= this.#end((channel) => channel.destroy());
+    // An orderly end that is under way waits no longer.
+    await Promise.all(this.channels.map((channel) => channel.destroy()));
+    await this.#closing.catch(() => undefined);
+  }
+
+  /** A channel has been set up. */
+  protected admit(channel: BaseChannel): void {
+    const member = {
+      channel,
+      isAccepted: false,
+      isPeerGone: false,
+      isDrained: false,
+      hasLeft: false,
+    };
+    this.#members.set(channel, member);
+    this.#turn = [...this.#turn, member];
+    this.#unaccepted.push(member);
+    if (!this.#keepsAlive) channel.unref();
+    this.#tell('join', channel);
+    this.#waits.wake();
+  }
+
+  /** The peer of a channel has hung up. */
+  protected peerHungUp(channel: BaseChannel): void {
+    const member = this.#members.get(channel);
+    if (member === undefined) return;
+    member.isPeerGone = true;
+    this.#leaveIfDrained(member);
+    this.#waits.wake();
+  }
+
+  /** A channel was closed on this side. */
+  protected channelClosed(channel: BaseChannel): void {
+    const member = this.#members.get(channel);
+    if (member !== undefined) this.#leave(member, undefined);
+    this.#waits.wake();
+  }
+
+  get #isOver(): boolean {
+    if (this.#members.size > 0 || this.#checkMayCome === undefined) return false;
+    try {
+      this.#checkMayCome();
+      return false;
+    } catch {
+      return true;
+    }
+  }
+
+  #nextUnaccepted(): BaseChannel | undefined {
+    const member = this.#unaccepted.shift();
+    if (member !== undefined) member.isAccepted = true;
+    return member?.channel;
+  }
+
+  /** The next message of the channel whose turn it is, or of the next one that has one. */
+  #take(): ChannelDelivery | undefined {
+    const members = this.#turn;
+    for (let index = 0; index < members.length; index++) {
+      const member = members[index] as Member;
+      const delivery = this.#takeFrom(member);
+      if (delivery === undefined) continue;
+      // Everybody who was passed over had nothing.
+      this.#turn = [...members.slice(index + 1), ...members.slice(0, index), member];
+      this.#turn = this.#turn.filter(({ hasLeft }) => !hasLeft);
+      return delivery;
+    }
+    return undefined;
+  }
+
+  #takeFrom(member: Member): ChannelDelivery | undefined {
+    const { channel } = member;
+    if (channel.closed || member.isDrained) return undefined;
+    try {
+      const delivery = channel.tryReceive();
+      if (delivery !== undefined || !channel.ended) return delivery;
+      member.isDrained = true;
+      // It may still want answers, as long as it is there.
+      if (member.isPeerGone) this.#leave(member, undefined);
+    } catch (error) {
+      member.isDrained = true;
+      this.#leave(member, error);
+    }
+    return undefined;
+  }
+
+  /** Nobody may ever ask for a message of a channel whose peer is gone: then it is to leave all the same. */
+  #leaveIfDrained(member: Member): void {
+    if (member.channel.closed) return;
+    try {
+      member.isDrained ||= member.channel.peek() === undefined && member.channel.ended;
+      if (member.isDrained) this.#leave(member, undefined);
+    } catch (error) {
+      member.isDrained = true;
+      this.#leave(member, error);
+    }
+  }
+
+  #leave(member: Member, reason: unknown): void {
+    if (member.hasLeft) return;
+    member.hasLeft = true;
+    const { channel } = member;
+    this.#members.delete(channel);
+    this.#turn = this.#turn.filter((other) => other !== member);
+    const index = this.#unaccepted.indexOf(member);
+    if (index >= 0) this.#unaccepted.splice(index, 1);
+    // Whoever has accepted it has still to learn of its end, and closes it.
+    if (!channel.closed && !member.isAccepted) channel.destroy().catch(() => undefined);
+    this.#tell('leave', channel, reason);
+  }
+
+  #tell(event: ChannelEvent, channel: Channel, reason?: unknown): void {
+    if (this.#events.listenerCount(event) === 0) return;
+    clock.nextTick(() => this.#events.emit(event, channel, reason));
+  }
+
+  async #end(endChannel: (channel: Channel) => Promise<void>): Promise<void> {
+    await null; // From here on `closed` is true.
+    this.doneWaiting();
+    this.#waits.fail(new PageferryError('CLOSED', 'this listener is closed'));
+    this.stopListening();
+    for (const share of this.#shares) await share.destroy();
+    const ended = await Promise.allSettled(this.channels.map(endChannel));
+    this.freePool();
+    const failed = ended.find((each) => each.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  #checkOpen(): void {
+    if (this.closed) throw new PageferryError('CLOSED', 'this listener is closed');
+  }
+}
+
+function checkChannelEvent(event: unknown): ChannelEvent {
+  if (event === 'join' || event === 'leave') return event;
+  throw invalidArgument('event', event, "'join' or 'leave'");
+}

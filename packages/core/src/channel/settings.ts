@@ -1,0 +1,69 @@
+import { checkEndpointFor, checkPoolBytes, checkSpin, DEFAULT_BYTES } from '../base/settings.js';
+import { checkOptionalInteger } from '../checks.js';
+import type { Capabilities } from '../contract/capabilities.js';
+import type { ChannelSideOptions, ConnectOptions, ListenOptions } from '../contract/transport.js';
+import { PageferryError } from '../errors.js';
+import { checkOptions } from '../options.js';
+
+/** {@link ChannelSideOptions} with every default filled in. */
+export interface ChannelSideSettings {
+  readonly endpoint: string;
+  readonly poolBytes: number;
+  readonly maxBorrowedBytes: number;
+  readonly spinMicroseconds: number;
+}
+
+/** {@link ListenOptions} with every default filled in. */
+export interface ListenSettings extends ChannelSideSettings {
+  readonly maxChannels: number;
+}
+
+const SIDE_OPTIONS = ['endpoint', 'poolBytes', 'maxBorrowedBytes', 'spinMicroseconds'] as const;
+
+/**
+ * Passes what every transport's `listen` takes.
+ *
+ * @param more the names of the options that this transport has besides.
+ * @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`, `NOT_SUPPORTED` where there are no channels.
+ */
+export function checkListenOptions<T extends ListenOptions>(
+  options: T,
+  capabilities: Capabilities,
+  more: readonly Exclude<keyof T & string, keyof ListenOptions>[] = [],
+): ListenSettings {
+  const known = [...SIDE_OPTIONS, 'maxChannels' as const, ...more];
+  const { maxChannels } = checkOptions(options, known);
+  const side = checkSide(options, capabilities);
+  const most = capabilities.maxChannels;
+  return { ...side, maxChannels: checkOptionalInteger('maxChannels', maxChannels, most, 1, most) };
+}
+
+/** Passes what every transport's `connect` takes. @throws as {@link checkListenOptions}. */
+export function checkConnectOptions<T extends ConnectOptions>(
+  options: T,
+  capabilities: Capabilities,
+  more: readonly Exclude<keyof T & string, keyof ConnectOptions>[] = [],
+): ChannelSideSettings {
+  checkOptions(options, [...SIDE_OPTIONS, 'signal', 'timeout', ...more]);
+  return checkSide(options, capabilities);
+}
+
+function checkSide(
+  {
+    endpoint,
+    poolBytes,
+    maxBorrowedBytes,
+    spinMicroseconds,
+  }: ChannelSideOptions & { endpoint: string },
+  capabilities: Capabilities,
+): ChannelSideSettings {
+  if (capabilities.maxChannels === 0) {
+    throw new PageferryError('NOT_SUPPORTED', 'this transport has no channels');
+  }
+  return {
+    endpoint: checkEndpointFor(endpoint, capabilities),
+    poolBytes: checkPoolBytes(poolBytes),
+    maxBorrowedBytes: checkOptionalInteger('maxBorrowedBytes', maxBorrowedBytes, DEFAULT_BYTES, 1),
+    spinMicroseconds: checkSpin(spinMicroseconds),
+  };
+}
