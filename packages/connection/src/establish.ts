@@ -2,6 +2,7 @@ import { dispose, PageferryError } from '@pageferry/core';
 import { type LinuxCalls, type OwnedFd, Scope, type UnixSocket } from '@pageferry/linux';
 import { ControlMemory } from './control/control-memory.js';
 import type { DeliverySource } from './control/queue.js';
+import { Link } from './ends/link.js';
 import { ReceiverConnection, type ReceiverTerms } from './ends/receiver-connection.js';
 import { SenderConnection, type SenderTerms } from './ends/sender-connection.js';
 import { Doorbell } from './waiting/doorbell.js';
@@ -94,4 +95,101 @@ export function wrongDescriptors(): PageferryError {
     'PEER_MISBEHAVED',
     'the sender passed other descriptors than it should',
   );
+}
+
+/** Both ends that one side of a channel has, over one link. */
+export interface ChannelConnection<Outgoing, Incoming extends DeliverySource> {
+  /** What this side sends. */
+  readonly outgoing: SenderConnection<Outgoing>;
+  /** What comes from the peer. */
+  readonly incoming: ReceiverConnection<Incoming>;
+  readonly link: Link;
+}
+
+/** The listening side's end of a channel that is being set up. */
+export interface NewChannel<Outgoing, Incoming extends DeliverySource>
+  extends ChannelConnection<Outgoing, Incoming>,
+    Omit<NewConnection<Outgoing>, 'connection' | 'descriptors'> {
+  /** What to pass first with the welcome: control memory, the listener's bell, the peer's bell. */
+  readonly descriptors: readonly OwnedFd[];
+}
+
+/** What a mechanism needs at either side of a channel. */
+export interface ChannelTerms<Outgoing, Incoming extends DeliverySource> {
+  readonly outgoing: SenderTerms<Outgoing>;
+  readonly incoming: ReceiverTerms<Incoming>;
+}
+
+/** As {@link establish}, for a channel: both directions have queues of `capacity` entries. */
+export function establishChannel<Outgoing, Incoming extends DeliverySource>(
+  calls: LinuxCalls,
+  socket: UnixSocket,
+  capacity: number,
+  terms: ChannelTerms<Outgoing, Incoming>,
+): NewChannel<Outgoing, Incoming> {
+  const { fromListener, toListener, fd } = ControlMemory.createPair(calls, capacity);
+  const opened = new Scope();
+  opened.own(fromListener);
+  opened.own(toListener);
+  opened.own(fd);
+  try {
+    const ownBell = opened.own(Doorbell.create(calls));
+    const peerBell = opened.own(Doorbell.create(calls));
+    const link = new Link(socket, ownBell, peerBell);
+    return {
+      ...bothEnds(link, fromListener, toListener, terms),
+      descriptors: [fd, ownBell.fd, peerBell.fd],
+      passed: () => fd.close(),
+      abandon: () => {
+        link.unwatch();
+        opened[dispose]();
+      },
+    };
+  } catch (error) {
+    opened[dispose]();
+    throw error;
+  }
+}
+
+/** As {@link openConnection}, for a channel. */
+export function openChannel<Outgoing, Incoming extends DeliverySource>(
+  calls: LinuxCalls,
+  socket: UnixSocket,
+  descriptors: readonly OwnedFd[],
+  count: number,
+  terms: ChannelTerms<Outgoing, Incoming>,
+): ChannelConnection<Outgoing, Incoming> {
+  const [control, peerFd, ownFd] = descriptors;
+  if (!control || !peerFd || !ownFd || descriptors.length !== count) throw wrongDescriptors();
+  const { fromListener, toListener } = ControlMemory.openPair(calls, control.fd);
+  try {
+    const peerBell = Doorbell.fromPeer(calls, peerFd);
+    const ownBell = Doorbell.fromPeer(calls, ownFd);
+    const link = new Link(socket, ownBell, peerBell);
+    const ends = bothEnds(link, toListener, fromListener, terms);
+    control.close();
+    return ends;
+  } catch (error) {
+    fromListener.close();
+    toListener.close();
+    throw error;
+  }
+}
+
+function bothEnds<Outgoing, Incoming extends DeliverySource>(
+  link: Link,
+  outward: ControlMemory,
+  inward: ControlMemory,
+  terms: ChannelTerms<Outgoing, Incoming>,
+): ChannelConnection<Outgoing, Incoming> {
+  const { socket, ownBell, peerBell } = link;
+  const outgoing = new SenderConnection(
+    { socket, link, memory: outward, senderBell: ownBell, receiverBell: peerBell },
+    terms.outgoing,
+  );
+  const incoming = new ReceiverConnection(
+    { socket, link, memory: inward, senderBell: peerBell, receiverBell: ownBell },
+    terms.incoming,
+  );
+  return { outgoing, incoming, link };
 }

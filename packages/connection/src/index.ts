@@ -12,7 +12,8 @@ export * from './control/load-in-order.js';
 export * from './control/open-words.js';
 export * from './control/queue.js';
 export type { SideRecord } from './control/side-record.js';
-export type { ConnectionEvents, ConnectionParts, RecordHandler } from './ends/connection.js';
+export type { ConnectionParts } from './ends/connection.js';
+export { type ConnectionEvents, Link, type RecordHandler } from './ends/link.js';
 export * from './ends/linux-sender.js';
 export {
   PLAIN_RECEIVER,
@@ -22,6 +23,7 @@ export {
 export { PLAIN_SENDER, SenderConnection, type SenderTerms } from './ends/sender-connection.js';
 export * from './establish.js';
 export { checkPoolFits } from './pool-room.js';
+export { type ChannelPair, channelPairOver } from './rendezvous/channel-pair.js';
 export { connect, type Welcome } from './rendezvous/connect.js';
 export { Endpoint } from './rendezvous/endpoint.js';
 export { openSocketPair, type SocketPair } from './rendezvous/inherited.js';

@@ -23,12 +23,32 @@ import {
 import { openWords } from './open-words.js';
 import type { QueuePlace } from './queue.js';
 
+/** A mapping that is closed with the last of those who use it. */
+class SharedMapping {
+  readonly #mapping: Mapping;
+  #users: number;
+
+  constructor(mapping: Mapping, users: number) {
+    this.#mapping = mapping;
+    this.#users = users;
+  }
+
+  get buffer(): ArrayBuffer {
+    return this.#mapping.buffer;
+  }
+
+  release(): void {
+    if (--this.#users === 0) this.#mapping.close();
+  }
+}
+
 /**
  * The memory that both ends of a connection share: two queues, counters, and who is parked. It
  * carries no payload.
  */
 export class ControlMemory implements Disposable {
-  readonly #mapping: Mapping;
+  readonly #mapping: SharedMapping;
+  #closed = false;
   /**
    * All of the memory as 32-bit words; see `layout.ts`. What is waited or competed for needs `Atomics`; the
    * words of an entry are plain (`docs/decisions/0011-entries-are-plain-counters-are-atomic.md`).
@@ -43,9 +63,15 @@ export class ControlMemory implements Disposable {
   /** From the receiver: what it is done with. */
   readonly returns: QueuePlace;
 
-  private constructor(mapping: Mapping, capacity: number, parkedReceiver: number) {
+  private constructor(
+    mapping: SharedMapping,
+    part: number,
+    capacity: number,
+    parkedReceiver: number,
+  ) {
     this.#mapping = mapping;
-    this.words = new Int32Array(mapping.buffer);
+    const byteLength = controlByteLength(capacity);
+    this.words = new Int32Array(mapping.buffer, part * byteLength, byteLength / 4);
     this.capacity = capacity;
     this.parkedReceiver = parkedReceiver;
     this.deliveries = {
@@ -74,22 +100,21 @@ export class ControlMemory implements Disposable {
     capacity: number,
     index = 0,
   ): { memory: ControlMemory; fd: OwnedFd } {
-    const byteLength = controlByteLength(capacity);
-    const fd = createSealedMemory(calls, 'pageferry-control', byteLength);
-    try {
-      const mapping = Mapping.shared(calls, fd.fd, byteLength, PROT_READ | PROT_WRITE);
-      const parkedReceiver = parkedReceiverWord(index);
-      const memory = new ControlMemory(mapping, capacity, parkedReceiver);
-      memory.words[HEADER.version] = PROTOCOL_VERSION;
-      memory.words[HEADER.capacity] = capacity;
-      memory.words[HEADER.pageSize] = calls.pageSize();
-      memory.words[HEADER.parkedReceiver] = parkedReceiver;
-      memory.words[HEADER.magic] = CONTROL_MAGIC;
-      return { memory, fd };
-    } catch (error) {
-      fd.close();
-      throw error;
-    }
+    const { memories, fd } = createParts(calls, capacity, index, 1);
+    return { memory: memories[0] as ControlMemory, fd };
+  }
+
+  /**
+   * Makes control memory for both directions of a channel, one behind the other in one memfd: first that of what the
+   * listening side sends. See {@link create}. Each is closed on its own.
+   */
+  static createPair(
+    calls: LinuxCalls,
+    capacity: number,
+  ): { fromListener: ControlMemory; toListener: ControlMemory; fd: OwnedFd } {
+    const { memories, fd } = createParts(calls, capacity, 0, 2);
+    const [fromListener, toListener] = memories as [ControlMemory, ControlMemory];
+    return { fromListener, toListener, fd };
   }
 
   /**
@@ -99,37 +124,110 @@ export class ControlMemory implements Disposable {
    * @throws `PEER_MISBEHAVED` if it is not what it should be, `SYSTEM_CALL_FAILED`.
    */
   static open(calls: LinuxCalls, fd: number): ControlMemory {
-    const { mapping, capacity } = openWords(calls, fd, {
-      magic: CONTROL_MAGIC,
-      byteLength: controlByteLength,
-      protection: PROT_READ | PROT_WRITE,
-      misbehaved,
-    });
-    try {
-      const header = new Int32Array(mapping.buffer);
-      if (Atomics.load(header, HEADER.pageSize) !== calls.pageSize()) {
-        throw misbehaved('has another page size');
-      }
-      const parkedReceiver = Atomics.load(header, HEADER.parkedReceiver);
-      const { first, count, words } = PARKED_LINES;
-      if (parkedReceiver < first || parkedReceiver >= first + count * words) {
-        throw misbehaved('has no place for a receiver that parks');
-      }
-      return new ControlMemory(mapping, capacity, parkedReceiver);
-    } catch (error) {
-      mapping.close();
-      throw error;
-    }
+    return openParts(calls, fd, 1)[0] as ControlMemory;
   }
 
-  /** Unmaps the memory; `words` has length 0 then. Harmless the second time. */
+  /** As {@link open}, for what {@link createPair} has made. */
+  static openPair(
+    calls: LinuxCalls,
+    fd: number,
+  ): { fromListener: ControlMemory; toListener: ControlMemory } {
+    const [fromListener, toListener] = openParts(calls, fd, 2) as [ControlMemory, ControlMemory];
+    return { fromListener, toListener };
+  }
+
+  /** For this file: the part of a memory for one direction. */
+  static part(
+    mapping: SharedMapping,
+    part: number,
+    capacity: number,
+    parkedReceiver: number,
+  ): ControlMemory {
+    return new ControlMemory(mapping, part, capacity, parkedReceiver);
+  }
+
+  /**
+   * Unmaps the memory, unless the other direction of a channel still uses it; `words` has length 0 then. Harmless the
+   * second time.
+   */
   close(): void {
-    this.#mapping.close();
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#mapping.release();
   }
 
   [dispose](): void {
     this.close();
   }
+}
+
+function createParts(
+  calls: LinuxCalls,
+  capacity: number,
+  index: number,
+  count: number,
+): { readonly memories: readonly ControlMemory[]; readonly fd: OwnedFd } {
+  const byteLength = count * controlByteLength(capacity);
+  const fd = createSealedMemory(calls, 'pageferry-control', byteLength);
+  try {
+    const mapping = Mapping.shared(calls, fd.fd, byteLength, PROT_READ | PROT_WRITE);
+    const shared = new SharedMapping(mapping, count);
+    const parkedReceiver = parkedReceiverWord(index);
+    const memories = Array.from({ length: count }, (_, part) => {
+      const memory = ControlMemory.part(shared, part, capacity, parkedReceiver);
+      memory.words[HEADER.version] = PROTOCOL_VERSION;
+      memory.words[HEADER.capacity] = capacity;
+      memory.words[HEADER.pageSize] = calls.pageSize();
+      memory.words[HEADER.parkedReceiver] = parkedReceiver;
+      memory.words[HEADER.magic] = CONTROL_MAGIC;
+      return memory;
+    });
+    return { memories, fd };
+  } catch (error) {
+    fd.close();
+    throw error;
+  }
+}
+
+function openParts(calls: LinuxCalls, fd: number, count: number): readonly ControlMemory[] {
+  const { mapping, capacity } = openWords(calls, fd, {
+    magic: CONTROL_MAGIC,
+    byteLength: (entries) => count * controlByteLength(entries),
+    protection: PROT_READ | PROT_WRITE,
+    misbehaved,
+  });
+  try {
+    const shared = new SharedMapping(mapping, count);
+    return Array.from({ length: count }, (_, part) => openPart(calls, shared, part, capacity));
+  } catch (error) {
+    mapping.close();
+    throw error;
+  }
+}
+
+function openPart(
+  calls: LinuxCalls,
+  mapping: SharedMapping,
+  part: number,
+  capacity: number,
+): ControlMemory {
+  const header = new Int32Array(mapping.buffer, part * controlByteLength(capacity));
+  if (
+    Atomics.load(header, HEADER.magic) !== CONTROL_MAGIC ||
+    Atomics.load(header, HEADER.version) !== PROTOCOL_VERSION ||
+    Atomics.load(header, HEADER.capacity) !== capacity
+  ) {
+    throw misbehaved('begins differently for each direction');
+  }
+  if (Atomics.load(header, HEADER.pageSize) !== calls.pageSize()) {
+    throw misbehaved('has another page size');
+  }
+  const parkedReceiver = Atomics.load(header, HEADER.parkedReceiver);
+  const { first, count, words } = PARKED_LINES;
+  if (parkedReceiver < first || parkedReceiver >= first + count * words) {
+    throw misbehaved('has no place for a receiver that parks');
+  }
+  return ControlMemory.part(mapping, part, capacity, parkedReceiver);
 }
 
 function misbehaved(what: string): PageferryError {

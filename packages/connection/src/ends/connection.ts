@@ -1,27 +1,10 @@
-import { clock, dispose } from '@pageferry/core';
-import {
-  type DescriptorWatcher,
-  type LinuxCalls,
-  POLLIN,
-  type SocketMessage,
-  systemCallError,
-  type UnixSocket,
-} from '@pageferry/linux';
+import { dispose } from '@pageferry/core';
+import type { LinuxCalls, UnixSocket } from '@pageferry/linux';
 import type { ControlMemory } from '../control/control-memory.js';
-import {
-  decodeSideRecord,
-  encodeSideRecord,
-  SIDE_RECORD_ROOM,
-  type SideRecord,
-} from '../control/side-record.js';
 import type { Doorbell } from '../waiting/doorbell.js';
-import { ProcessWatch } from './process-watch.js';
-import { RingCredit } from './ring-credit.js';
+import { type ConnectionEvents, Link, type RecordHandler } from './link.js';
 
-/** How many messages of the peer to take before others have their turn of the event loop. */
-const MESSAGES_AT_ONCE = 16;
-
-/** The parts of a connection. The connection takes them over. */
+/** The parts of an end of a connection. It takes them over. */
 export interface ConnectionParts {
   /** Carries side records, and tells of the peer's death. */
   readonly socket: UnixSocket;
@@ -30,23 +13,11 @@ export interface ConnectionParts {
   readonly senderBell: Doorbell;
   /** Wakes the receiver. */
   readonly receiverBell: Doorbell;
+  /** Socket and bells, watched, where another end shares them: the other direction of a channel. */
+  readonly link?: Link;
 }
 
-/** What happens on a connection, on the event loop. */
-export interface ConnectionEvents {
-  /** The peer has rung: something may have changed. */
-  readonly onRing: () => void;
-  /** The peer has hung up or died, or the connection has failed. Called once. */
-  readonly onHangUp: () => void;
-}
-
-/**
- * Takes a record of the peer, and owns its descriptor. False if the peer should not have sent it: it
- * breaks the protocol, and is cut off.
- */
-export type RecordHandler = (record: SideRecord) => boolean;
-
-/** What both ends of a connection have in common: they watch the socket and their own bell. */
+/** What both ends of a connection have in common: a control memory, and a link to the peer. */
 export abstract class Connection implements Disposable {
   /** The control memory. */
   readonly words: Int32Array;
@@ -54,188 +25,98 @@ export abstract class Connection implements Disposable {
   readonly capacity: number;
   /** Which word says whether the receiver is parked. */
   readonly parkedReceiver: number;
-  readonly #parts: ConnectionParts;
-  readonly #ownBell: Doorbell;
-  readonly #rings: RingCredit;
-  #takesRecord: RecordHandler = refuse;
-  #socketWatcher: DescriptorWatcher | undefined;
-  #process: ProcessWatch | undefined;
-  #onHangUp: (() => void) | undefined;
-  #peerGone = false;
-  #peerEnded = false;
-  /** True if the peer was cut off because it rang and rang, and had changed nothing. */
-  protected ringsInVain = false;
-  #failure: unknown;
-  /** Called when the peer's process has ended, where that is watched, whatever was given up before. */
-  protected onProcessEnd: (() => void) | undefined;
+  protected readonly link: Link;
+  readonly #memory: ControlMemory;
+  #closed = false;
 
   /** @param peerProgress a number that is another one whenever the peer has published something. */
-  protected constructor(parts: ConnectionParts, ownBell: Doorbell, peerProgress: () => number) {
-    const { words, capacity, parkedReceiver } = parts.memory;
+  protected constructor(
+    { memory, socket, link }: ConnectionParts,
+    ownBell: Doorbell,
+    peerBell: Doorbell,
+    peerProgress: () => number,
+  ) {
+    const { words, capacity, parkedReceiver } = memory;
     this.words = words;
     this.capacity = capacity;
     this.parkedReceiver = parkedReceiver;
-    this.#parts = parts;
-    this.#ownBell = ownBell;
-    this.#rings = new RingCredit(peerProgress);
+    this.#memory = memory;
+    this.link = link ?? new Link(socket, ownBell, peerBell);
+    this.link.use({ peerProgress, onPeerLeft: () => this.peerLeft() });
   }
 
-  /** True once the peer has hung up or died, or the connection has failed on this side. */
+  /** See {@link Link.peerGone}. */
   get peerGone(): boolean {
-    return this.#peerGone;
+    return this.link.peerGone;
   }
 
-  /**
-   * True once the peer's end of the socket was seen to have closed: it is gone for certain, where
-   * {@link peerGone} may also say that this side has given it up.
-   */
+  /** See {@link Link.peerEnded}. */
   get peerEnded(): boolean {
-    return this.#peerEnded;
+    return this.link.peerEnded;
   }
 
-  /** What failed on this side, mostly `SYSTEM_CALL_FAILED`; `undefined` if nothing did. */
+  /** See {@link Link.failure}. */
   get failure(): unknown {
-    return this.#failure;
+    return this.link.failure;
   }
 
-  /**
-   * Ends the connection, as far as this side is concerned, because of what failed here: where nobody
-   * would catch it, as in a callback of the event loop, or once a message was announced. The first
-   * failure counts.
-   */
+  /** See {@link Link.fail}. */
   fail(error: unknown): void {
-    this.#failure ??= error;
-    this.#giveUp();
-    this.#unwatchSocket();
-    // Not here: it may be in the middle of what its owner does.
-    clock.setImmediate(() => this.#hangUp());
+    this.link.fail(error);
   }
 
-  /**
-   * Starts to watch for rings and for the peer's end. The events must not throw: nobody is there to
-   * catch it.
-   *
-   * @throws `SYSTEM_CALL_FAILED`.
-   */
+  /** See {@link Link.watch}. */
   watch(calls: LinuxCalls, events: ConnectionEvents): void {
-    this.#ownBell.listen(
-      () => {
-        if (this.believeRing()) events.onRing();
-        else this.#hangUp();
-      },
-      (error) => this.fail(error),
-    );
-    const watcher = calls.watch(this.#parts.socket.fd, POLLIN, (error) => {
-      try {
-        if (error < 0) throw systemCallError('epoll_wait', error);
-        if (this.#takeAll() === 'gone') this.#hangUp();
-      } catch (failure) {
-        this.fail(failure);
-      }
-    });
-    if (typeof watcher === 'number') throw systemCallError('epoll_ctl', watcher);
-    this.#socketWatcher = watcher;
-    this.#onHangUp = events.onHangUp;
+    this.link.watch(calls, events);
   }
 
-  /**
-   * Takes the end of the peer's process for the peer's end: a child that it has forked (without a program of
-   * its own) has the socket, too, and would hold it open for as long as it lives. Where there is nothing to
-   * watch the socket alone tells. Only after {@link watch}.
-   *
-   * @param pid of the peer, as the kernel has named it.
-   */
+  /** See {@link Link.watchProcess}. */
   watchProcess(calls: LinuxCalls, pid: number | undefined): void {
-    this.#process = ProcessWatch.open(calls, pid, () => {
-      this.#peerEnded = true;
-      this.#hangUp();
-      this.onProcessEnd?.();
-    });
+    this.link.watchProcess(calls, pid);
   }
 
-  /** Stops watching for the peer's end. */
+  /** See {@link Link.unwatch}. */
   unwatch(): void {
-    this.#unwatchSocket();
-    this.#process?.close();
-    this.#process = undefined;
+    this.link.unwatch();
   }
 
-  /** Whether the watchers keep the event loop alive. They do until this is called. */
+  /** See {@link Link.keepAlive}. */
   keepAlive(on: boolean): void {
-    this.#ownBell.keepAlive(on);
-    if (on) this.#socketWatcher?.ref();
-    else this.#socketWatcher?.unref();
+    this.link.keepAlive(on);
   }
 
-  /**
-   * True once the peer has hung up or died, also where the event loop had no turn to notice it. What is
-   * behind more messages than an honest peer has under way is seen at the next call.
-   */
+  /** See {@link Link.checkPeer}. */
   checkPeer(): boolean {
-    if (this.#peerGone) return true;
-    try {
-      if (this.#takeAll() === 'gone') this.#giveUp();
-    } catch (error) {
-      this.fail(error);
-    }
-    return this.#peerGone;
+    return this.link.checkPeer();
   }
 
-  /** Whether to look what is new, after a ring. A peer that rings and rings in vain is cut off. */
+  /** See {@link Link.believeRing}. */
   believeRing(): boolean {
-    if (this.#rings.isGood()) return true;
-    this.#ownBell.ignore();
-    this.#unwatchSocket();
-    this.ringsInVain = !this.#peerGone;
-    this.#giveUp();
-    return false;
+    return this.link.believeRing();
   }
 
-  /** Has `handler` take the peer's records from now on. Before that, a record breaks the protocol. */
+  /** See {@link Link.takeRecords}. */
   takeRecords(handler: RecordHandler): void {
-    this.#takesRecord = handler;
+    this.link.takeRecords(handler);
   }
 
-  /**
-   * Takes one record off the socket without waiting for the event loop.
-   *
-   * @returns false if there is none, or it was refused.
-   * @throws `SYSTEM_CALL_FAILED`.
-   */
+  /** See {@link Link.takeRecordNow}. */
   takeRecordNow(): boolean {
-    const message = this.#parts.socket.receive(SIDE_RECORD_ROOM);
-    // The end is noticed, and told, by whoever watches the socket.
-    if (message === undefined || message === 'end') return false;
-    return this.#handle(message);
+    return this.link.takeRecordNow();
   }
 
-  /**
-   * Sends the peer a record with a descriptor, which stays the caller's.
-   *
-   * @returns `'later'` if it cannot be passed now, be it that the peer has not taken what was passed before,
-   *   or that too many descriptors are under way; `'gone'` if the peer is.
-   * @throws `SYSTEM_CALL_FAILED`.
-   */
+  /** See {@link Link.sendRecord}. */
   sendRecord(
     kind: number,
     word: number,
     descriptor: { readonly fd: number },
   ): 'sent' | 'later' | 'gone' {
-    return this.#parts.socket.sendNowOrLater(encodeSideRecord(kind, word), [descriptor]);
+    return this.link.sendRecord(kind, word, descriptor);
   }
 
   /** The descriptors to wait for where the event loop is not: the own bell, and the socket. */
   get waitable(): { readonly bell: Doorbell; readonly socket: UnixSocket } {
-    return { bell: this.#ownBell, socket: this.#parts.socket };
-  }
-
-  /** Rings the other side. A bell that does not ring is the end: the other side would sleep on. */
-  protected ring(bell: Doorbell): void {
-    try {
-      bell.ring();
-    } catch (error) {
-      this.fail(error);
-    }
+    return { bell: this.link.ownBell, socket: this.link.socket };
   }
 
   /** Called when the peer is gone, or was given up. */
@@ -243,66 +124,15 @@ export abstract class Connection implements Disposable {
     // Nothing to do here.
   }
 
-  /** Nothing that happens on this connection is told any more, but the end of the peer's process. */
-  protected silence(): void {
-    this.#unwatchSocket();
-    this.#ownBell.ignore();
-    this.#onHangUp = undefined;
-  }
-
-  /** Gives back everything. Harmless the second time. */
+  /** Gives back everything that no other end uses. Harmless the second time. */
   close(): void {
-    this.unwatch();
-    this.#onHangUp = undefined;
-    this.#parts.senderBell.close();
-    this.#parts.receiverBell.close();
-    this.#parts.socket.close();
-    this.#parts.memory.close();
+    if (this.#closed) return;
+    this.#closed = true;
+    this.link.release();
+    this.#memory.close();
   }
 
   [dispose](): void {
     this.close();
   }
-
-  /** Takes what came on the socket: `'gone'` at its end, and for what should not have come. */
-  #takeAll(): 'gone' | undefined {
-    const { socket } = this.#parts;
-    for (let count = 0; count < MESSAGES_AT_ONCE; count++) {
-      const message = socket.receive(SIDE_RECORD_ROOM);
-      if (message === undefined) return undefined;
-      if (message === 'end') this.#peerEnded = true;
-      if (message === 'end' || !this.#handle(message)) return 'gone';
-    }
-    return undefined;
-  }
-
-  #handle(message: SocketMessage): boolean {
-    const record = decodeSideRecord(message);
-    return record !== undefined && this.#takesRecord(record);
-  }
-
-  #unwatchSocket(): void {
-    this.#socketWatcher?.close();
-    this.#socketWatcher = undefined;
-  }
-
-  #giveUp(): void {
-    this.#peerGone = true;
-    this.peerLeft();
-  }
-
-  #hangUp(): void {
-    if (!this.#peerGone) this.#giveUp();
-    this.#unwatchSocket();
-    // Nobody is left who could ring: an idle receiver must not keep its process alive for that.
-    this.#ownBell.ignore();
-    const onHangUp = this.#onHangUp;
-    this.#onHangUp = undefined;
-    onHangUp?.();
-  }
-}
-
-function refuse({ descriptor }: SideRecord): boolean {
-  if (typeof descriptor === 'object') descriptor.close();
-  return false;
 }

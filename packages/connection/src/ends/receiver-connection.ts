@@ -1,5 +1,4 @@
 import { inheritedDescriptor, senderAt, senderDied } from '@pageferry/core';
-import type { UnixSocket } from '@pageferry/linux';
 import { isCutOff } from '../control/is-cut-off.js';
 import { CUT_OFF, PARKED, SENDER, WAITS_FOR } from '../control/layout.js';
 import { loadInOrder } from '../control/load-in-order.js';
@@ -11,7 +10,6 @@ import {
 } from '../control/queue.js';
 import { sumOf } from '../control/sum-of.js';
 import { cutOffBySender, senderMisbehaved } from '../sender-errors.js';
-import type { Doorbell } from '../waiting/doorbell.js';
 import { Connection, type ConnectionParts } from './connection.js';
 
 /** What a mechanism needs at the receiver's end. */
@@ -34,8 +32,6 @@ export class ReceiverConnection<Queue extends DeliverySource = QueueConsumer> ex
   /** What comes from the sender. Unchecked: it may lie. */
   readonly deliveries: Queue;
   readonly #returns: QueueProducer;
-  readonly #socket: UnixSocket;
-  readonly #senderBell: Doorbell;
   #sender = 'the sender';
 
   constructor(parts: ConnectionParts, terms: ReceiverTerms<Queue>) {
@@ -44,19 +40,18 @@ export class ReceiverConnection<Queue extends DeliverySource = QueueConsumer> ex
     super(
       parts,
       parts.receiverBell,
+      parts.senderBell,
       () => (sumOf(parts.memory.words, counters) + senderProgress()) | 0,
     );
     const { deliveries, returns } = parts.memory;
     this.deliveries = openQueue(this.words, deliveries);
     this.#returns = new QueueProducer(this.words, returns);
-    this.#socket = parts.socket;
-    this.#senderBell = parts.senderBell;
   }
 
   /** Names the sender for errors. Who has made a pair of sockets need not be who uses it. */
   nameSender(endpoint: string): string {
     const inherited = inheritedDescriptor(endpoint) !== undefined;
-    this.#sender = senderAt(endpoint, inherited ? undefined : this.#socket.peerCredentials());
+    this.#sender = senderAt(endpoint, inherited ? undefined : this.link.socket.peerCredentials());
     return this.#sender;
   }
 
@@ -88,7 +83,8 @@ export class ReceiverConnection<Queue extends DeliverySource = QueueConsumer> ex
     if (this.failure !== undefined) return this.failure;
     const cutOff = Atomics.load(this.words, SENDER.cutOff);
     if (this.isCutOff) return cutOffBySender(cutOff === CUT_OFF.accused);
-    return this.ringsInVain
+    if (this.link.isAccused) return senderMisbehaved('it gave back what it did not have');
+    return this.link.ringsInVain
       ? senderMisbehaved('its doorbell rings and rings, and there is nothing new')
       : senderDied(this.#sender, when);
   }
@@ -110,7 +106,7 @@ export class ReceiverConnection<Queue extends DeliverySource = QueueConsumer> ex
   }
 
   #ringParked(): void {
-    if (Atomics.exchange(this.words, PARKED.sender, 0) !== 0) this.ring(this.#senderBell);
+    if (Atomics.exchange(this.words, PARKED.sender, 0) !== 0) this.link.ring();
   }
 
   /**

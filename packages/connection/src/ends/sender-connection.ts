@@ -1,14 +1,8 @@
-import {
-  type DescriptorWatcher,
-  type LinuxCalls,
-  POLLRDHUP,
-  type UnixSocket,
-} from '@pageferry/linux';
+import { type DescriptorWatcher, type LinuxCalls, POLLRDHUP } from '@pageferry/linux';
 import { CUT_OFF, PARKED, RECEIVER, SENDER } from '../control/layout.js';
 import { loadInOrder } from '../control/load-in-order.js';
 import { QueueConsumer, type QueuePlace, QueueProducer } from '../control/queue.js';
 import { sumOf } from '../control/sum-of.js';
-import type { Doorbell } from '../waiting/doorbell.js';
 import { Connection, type ConnectionParts } from './connection.js';
 
 /** What a mechanism needs at the sender's end. */
@@ -30,19 +24,15 @@ export class SenderConnection<Queue = QueueProducer> extends Connection {
   readonly deliveries: Queue;
   /** What the receiver gives back. Unchecked: it may lie. */
   readonly returns: QueueConsumer;
-  readonly #receiverBell: Doorbell;
-  readonly #socket: UnixSocket;
   #endWatcher: DescriptorWatcher | undefined;
 
   constructor(parts: ConnectionParts, terms: SenderTerms<Queue>) {
     const { openQueue, receiverCounters = [] } = terms;
     const counters = [RECEIVER.returned, ...receiverCounters];
-    super(parts, parts.senderBell, () => sumOf(parts.memory.words, counters));
+    super(parts, parts.senderBell, parts.receiverBell, () => sumOf(parts.memory.words, counters));
     const { deliveries, returns } = parts.memory;
     this.deliveries = openQueue(this.words, deliveries);
     this.returns = new QueueConsumer(this.words, returns);
-    this.#socket = parts.socket;
-    this.#receiverBell = parts.receiverBell;
   }
 
   /** Rings the receiver if it is parked. Costs one load if it is not. */
@@ -51,7 +41,7 @@ export class SenderConnection<Queue = QueueProducer> extends Connection {
   }
 
   #ringParked(): void {
-    if (Atomics.exchange(this.words, this.parkedReceiver, 0) !== 0) this.ring(this.#receiverBell);
+    if (Atomics.exchange(this.words, this.parkedReceiver, 0) !== 0) this.link.ring();
   }
 
   /**
@@ -81,16 +71,21 @@ export class SenderConnection<Queue = QueueProducer> extends Connection {
    * @param isAccused whether that is because of what the receiver did, and not of what failed here.
    */
   cutOff(isAccused: boolean): void {
-    this.silence();
+    this.link.cutOff(isAccused);
     const { accused, failed } = CUT_OFF;
     Atomics.store(this.words, SENDER.cutOff, isAccused ? accused : failed);
     this.wakeReceiver();
-    try {
-      // Only this direction: otherwise nobody could tell when the other one ends.
-      this.#socket.endSending();
-    } catch {
-      // It is told by the word alone, then.
-    }
+    this.#endSending();
+  }
+
+  /**
+   * Leaves a receiver that has not given back everything: it may go on to read what it was given until it
+   * {@link receiverHasEnded}. It sees the end, or that this side has died if that was not {@link finish}ed.
+   */
+  leave(): void {
+    this.link.cutOff(false);
+    this.wakeReceiver();
+    this.#endSending();
   }
 
   /**
@@ -98,8 +93,8 @@ export class SenderConnection<Queue = QueueProducer> extends Connection {
    * else that it does wakes this side. Where that cannot be watched, {@link receiverHasEnded} tells.
    */
   awaitEnd(calls: LinuxCalls, onEnd: () => void): void {
-    this.onProcessEnd = onEnd;
-    const watcher = calls.watch(this.#socket.fd, POLLRDHUP, () => {
+    this.link.onProcessEnd = onEnd;
+    const watcher = calls.watch(this.link.socket.fd, POLLRDHUP, () => {
       this.#endWatcher?.close();
       this.#endWatcher = undefined;
       onEnd();
@@ -113,9 +108,18 @@ export class SenderConnection<Queue = QueueProducer> extends Connection {
   /** True once the receiver's end of the socket has closed: nobody reads any more what it was given. */
   receiverHasEnded(): boolean {
     try {
-      return this.peerEnded || this.#socket.peerHasEnded();
+      return this.peerEnded || this.link.socket.peerHasEnded();
     } catch {
       return false;
+    }
+  }
+
+  /** Only this direction: otherwise nobody could tell when the other one ends. */
+  #endSending(): void {
+    try {
+      this.link.socket.endSending();
+    } catch {
+      // It is told by a word alone, then.
     }
   }
 

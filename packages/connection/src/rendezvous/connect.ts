@@ -45,6 +45,7 @@ interface Journey {
   readonly path: string;
   readonly mechanism: string;
   readonly hello: Uint8Array;
+  readonly passed: readonly { readonly fd: number }[];
   readonly signal: AbortSignal | undefined;
 }
 
@@ -55,6 +56,7 @@ interface Journey {
  * @param path of the endpoint, or `fd:N` for a connected socket that this takes over.
  * @param mechanism both sides must name the same.
  * @param parameters what the mechanism has to tell the sender, as 32-bit words.
+ * @param passed descriptors to pass with that; they stay the caller's.
  * @throws as `Transport.createReceiver`.
  */
 export async function connect(
@@ -63,10 +65,11 @@ export async function connect(
   mechanism: string,
   signal: AbortSignal | undefined,
   parameters: readonly number[] = [],
+  passed: readonly { readonly fd: number }[] = [],
 ): Promise<Welcome> {
   checkEndpoint(path);
   const hello = encodeHello(HELLO_KIND.hello, mechanism, 0, parameters);
-  const journey: Journey = { calls, path, mechanism, hello, signal };
+  const journey: Journey = { calls, path, mechanism, hello, passed, signal };
   const inherited = inheritedDescriptor(path);
   if (inherited !== undefined) return connectInherited(journey, inherited);
   const place = new EndpointPath(path);
@@ -79,7 +82,7 @@ async function connectInherited(journey: Journey, descriptor: number): Promise<W
   const socket = adoptSocket(calls, descriptor);
   // Whoever has inherited a descriptor may use it, whoever has made it.
   const welcome = await shakeHands(journey, socket, () => {
-    const isSent = socket.send(journey.hello);
+    const isSent = socket.send(journey.hello, journey.passed);
     // The hello tells who has sent it; nothing that comes later has to.
     if (isSent) socket.passCredentials(false);
     return isSent;
@@ -101,7 +104,7 @@ async function connectByPath(
   if (result === 0) {
     const welcome = await shakeHands(journey, socket, () => {
       checkSender(socket, place, search);
-      return socket.send(journey.hello);
+      return socket.send(journey.hello, journey.passed);
     });
     if (welcome === undefined) search.failed('ECONNRESET');
     return welcome;

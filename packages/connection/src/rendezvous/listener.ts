@@ -18,7 +18,9 @@ import {
 import {
   type DescriptorWatcher,
   type LinuxCalls,
+  type OwnedFd,
   POLLIN,
+  type SocketMessage,
   systemCallError,
   type UnixSocket,
 } from '@pageferry/linux';
@@ -44,12 +46,15 @@ export interface ListenerSettings {
    * `parameters` are what the receiver's mechanism said. Unchecked.
    *
    * `credentials` are the receiver's, where they can be had.
+   *
+   * `descriptors` came with the hello. They are the caller's: what is not closed when this returns is closed then.
    */
   readonly admit: (
     socket: UnixSocket,
     welcome: WelcomeSender,
     parameters: Uint32Array,
     credentials: PeerCredentials | undefined,
+    descriptors: readonly OwnedFd[],
   ) => void;
   /** An inherited endpoint has no receiver, and will have none. Called at most once. */
   readonly onOver?: () => void;
@@ -252,10 +257,17 @@ export class Listener implements Disposable {
 
   /** Shakes hands with one receiver. Returns why it is refused. */
   async #greet(socket: UnixSocket, handshake: OpenHandshake): Promise<Refusal | undefined> {
-    const { inherited, owner } = this.#endpoint;
     const message = await receiveHello(this.#calls, socket, handshake.signal, handshake.watchedBy);
     this.#handshakes.end(handshake);
-    for (const descriptor of message?.descriptors ?? []) descriptor.close();
+    try {
+      return this.#answer(socket, message);
+    } finally {
+      for (const descriptor of message?.descriptors ?? []) descriptor.close();
+    }
+  }
+
+  #answer(socket: UnixSocket, message: SocketMessage | undefined): Refusal | undefined {
+    const { inherited, owner } = this.#endpoint;
     const hello = message && decodeHello(message.bytes);
     if (hello?.kind !== HELLO_KIND.hello) {
       socket.close();
@@ -275,7 +287,7 @@ export class Listener implements Disposable {
     try {
       const welcome: WelcomeSender = (descriptors, parameters = []) =>
         socket.send(encodeHello(HELLO_KIND.welcome, mechanism, 0, parameters), descriptors);
-      admit(socket, welcome, hello.parameters, credentials);
+      admit(socket, welcome, hello.parameters, credentials, message?.descriptors ?? []);
       return undefined;
     } catch (error) {
       const errno = isPageferryError(error, 'SYSTEM_CALL_FAILED') ? error.errno : undefined;
