@@ -16,6 +16,7 @@ export const capabilities: Capabilities = {
   zeroCopySplice: false,
   tee: false,
   maxReceivers: MAX_RECEIVERS,
+  maxChannels: MAX_RECEIVERS,
   maxMessageBytes: MAX_MESSAGE_BYTES,
   sameProcess: true,
   inheritedEndpoint: true,

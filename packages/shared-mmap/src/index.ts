@@ -7,6 +7,7 @@
  */
 export * from '@pageferry/core/contract';
 export type { Binding } from './binding.js';
+export type { SharedMmapConnectOptions, SharedMmapListenOptions } from './channel/options.js';
 export type {
   Access,
   SharedMmapReceiverOptions,
@@ -16,6 +17,7 @@ export type { BehindPolicy } from './protocol.js';
 export type { SharedMmapReceiver, SharedMmapReceiverStats } from './receiving/receiver.js';
 export type { SharedMmapReceiverInfo } from './sending/receiver-info.js';
 export {
+  channelPair,
   openSocketPair,
   type SharedMmapSender,
   type SharedMmapTransport,

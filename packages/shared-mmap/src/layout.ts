@@ -53,6 +53,8 @@ export const DELIVERY = {
   sequenceHigh: 5,
   /** The program's number for the message; 0 if it has none. */
   tag: 6,
+  /** Which question of a channel it asks or answers (`exchange.ts` of `@pageferry/core`); 0 for other messages. */
+  exchange: 7,
 } as const;
 
 /** Words to read of a delivery entry. */

@@ -159,7 +159,8 @@ function checkOneOf<T extends string>(argument: string, value: unknown, values: 
   return value as T;
 }
 
-function checkFlag(argument: string, value: unknown): boolean {
+/** Passes true or false; false for `undefined`. @throws `INVALID_ARGUMENT`. */
+export function checkFlag(argument: string, value: unknown): boolean {
   if (value !== undefined && typeof value !== 'boolean') {
     throw invalidArgument(argument, value, 'true or false');
   }

@@ -1,7 +1,26 @@
-import { openSocketPair as openPair, type SocketPair } from '@pageferry/connection';
-import { noSenderAt, type Sender, type Transport, withDeadline } from '@pageferry/core';
+import {
+  type ChannelPair,
+  channelPairOver,
+  openSocketPair as openPair,
+  type SocketPair,
+} from '@pageferry/connection';
+import {
+  nobodyListensAt,
+  noSenderAt,
+  type Sender,
+  type Transport,
+  withDeadline,
+} from '@pageferry/core';
 import { type Binding, loadBinding } from './binding.js';
 import { capabilities } from './capabilities.js';
+import { connectChannel } from './channel/connect.js';
+import { SharedMmapListener } from './channel/listener.js';
+import {
+  checkConnect,
+  checkListen,
+  type SharedMmapConnectOptions,
+  type SharedMmapListenOptions,
+} from './channel/options.js';
 import {
   checkReceiverOptions,
   checkSenderOptions,
@@ -20,7 +39,12 @@ export interface SharedMmapSender extends Sender {
 
 /** The shared-memory transport, and what it has beyond the common contract. */
 export interface SharedMmapTransport
-  extends Transport<SharedMmapSenderOptions, SharedMmapReceiverOptions> {
+  extends Transport<
+    SharedMmapSenderOptions,
+    SharedMmapReceiverOptions,
+    SharedMmapListenOptions,
+    SharedMmapConnectOptions
+  > {
   createSender(options: SharedMmapSenderOptions): Promise<SharedMmapSender>;
   createReceiver(options: SharedMmapReceiverOptions): Promise<Receiver>;
 }
@@ -42,6 +66,18 @@ export const sharedMmap: SharedMmapTransport = {
       () => noSenderAt(settings.endpoint),
     );
   },
+  async listen(options) {
+    const settings = checkListen(options);
+    return SharedMmapListener.create(await loadBinding(options.binding), settings);
+  },
+  async connect(options) {
+    const settings = checkConnect(options);
+    return await withDeadline(
+      options,
+      async (signal) => connectChannel(await loadBinding(options.binding), settings, signal),
+      () => nobodyListensAt(settings.endpoint),
+    );
+  },
 };
 
 /**
@@ -53,4 +89,22 @@ export const sharedMmap: SharedMmapTransport = {
  */
 export async function openSocketPair(binding?: Binding): Promise<SocketPair> {
   return openPair(await loadBinding(binding));
+}
+
+/**
+ * A channel to a child that this process is about to start, without an endpoint path. The pool of this side is the
+ * pair's: everything is given back when the channel is closed.
+ *
+ * @throws as `Transport.listen`.
+ * @example
+ * const pair = await channelPair();
+ * const child = spawn(process.execPath, ['child.js'], { stdio: [0, 1, 2, pair.childs.fd] });
+ * pair.childs.close();
+ * const channel = await pair.accept(); // In the child: sharedMmap.connect({ endpoint: 'fd:3' })
+ */
+export async function channelPair(
+  options: Omit<SharedMmapListenOptions, 'endpoint' | 'maxChannels'> = {},
+): Promise<ChannelPair> {
+  const pair = await openSocketPair(options.binding);
+  return channelPairOver(pair, (endpoint) => sharedMmap.listen({ ...options, endpoint }));
 }

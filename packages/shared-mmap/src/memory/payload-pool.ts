@@ -159,6 +159,12 @@ export class PayloadPool implements Disposable {
     this.#freeOf(slot.byteLength).push(slot);
   }
 
+  /** A slot that was sent is lent again, with what is in it: it shows as many bytes. */
+  lendAgain(slot: Slot, byteLength: number): void {
+    slot.sequence = -1;
+    if (this.#settings.guard || !isShown(slot, byteLength)) this.#show(slot, byteLength);
+  }
+
   /** The caller has the slot no more. With `guard`: detaches every view of it that was kept. */
   endLoan(slot: Slot): void {
     if (slot.own !== undefined) slot.own.endLoan();

@@ -29,6 +29,8 @@ export class Slot implements LoanMemory {
   messageLength = 0;
   /** The program's number for the message. */
   tag = 0;
+  /** Which question of a channel it asks or answers. */
+  exchange = 0;
   /** Number of the message; -1 while there is none. */
   sequence = -1;
   /** True while somebody who reads the ring has not come past the message. */
@@ -42,6 +44,8 @@ export class Slot implements LoanMemory {
   holdersHigh = 0;
   /** True while the history keeps the message. */
   inHistory = false;
+  /** True while the message may have to be sent again, though everybody may have given it back. */
+  isKept = false;
 
   constructor(slotId: number, offset: number, byteLength: number, own?: OwnMemory) {
     this.slotId = slotId;
@@ -59,7 +63,7 @@ export class Slot implements LoanMemory {
 
   /** True once nobody needs the message any more. */
   get free(): boolean {
-    return !this.isHeld && !this.inHistory;
+    return !this.isHeld && !this.inHistory && !this.isKept;
   }
 
   /** True while any receiver needs the message. */

@@ -45,7 +45,7 @@ export class RingProducer {
   }
 
   /** Publishes the next message. Whatever was stored before is seen before. */
-  push(byteLength: number, place: number, slotId: number, tag: number): void {
+  push(byteLength: number, place: number, slotId: number, tag: number, exchange = 0): void {
     const { words } = this;
     const low = this.#low;
     // Kept to 32 bits step by step: otherwise V8 checks each sum.
@@ -58,6 +58,7 @@ export class RingProducer {
     words[(at + DELIVERY.slotId) | 0] = slotId;
     words[(at + DELIVERY.sequenceHigh) | 0] = this.#high;
     words[(at + DELIVERY.tag) | 0] = tag;
+    words[(at + DELIVERY.exchange) | 0] = exchange;
     const next = (low + 1) | 0;
     this.#low = next;
     if (next === 0) this.#high++;

@@ -12,6 +12,7 @@ export class InboundMessage implements Contract {
   /** What names its slot to the sender. */
   readonly name: number;
   readonly tag: number;
+  readonly exchange: number;
   /** In the payload memory, or in memory of the message's own. */
   readonly place: View | OwnMemoryView;
   /** All of them; what is left of them once it is handed over. A program can detach what it was shown. */
@@ -25,11 +26,13 @@ export class InboundMessage implements Contract {
     name: number,
     tag: number,
     place: View | OwnMemoryView,
+    exchange = 0,
   ) {
     this.sequence = sequence;
     this.byteLength = byteLength;
     this.name = name;
     this.tag = tag;
+    this.exchange = exchange;
     this.place = place;
     this.bytes = place.bytes;
   }

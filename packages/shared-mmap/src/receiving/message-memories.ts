@@ -9,7 +9,7 @@ import type { PayloadView } from './payload-view.js';
 /** What {@link MessageMemories} needs. It takes the payload memory and what was passed over. */
 export interface MessageMemoriesSettings {
   readonly calls: LinuxCalls;
-  readonly receiver: ReceiverSettings;
+  readonly receiver: Pick<ReceiverSettings, 'access' | 'guard'>;
   readonly payload: PayloadView;
   readonly passed: PassedMemory;
 }

@@ -21,6 +21,12 @@ export interface RingInboxSettings {
   readonly parkingPays: boolean;
 }
 
+/** What else an entry says of a message. */
+interface Numbers {
+  readonly tag: number;
+  readonly exchange: number;
+}
+
 /**
  * Takes messages out of the ring, and believes nothing in it that was not checked. Messages that are given back
  * in the order in which they came cost one word; of others it is said one by one that they are kept for longer.
@@ -65,25 +71,32 @@ export class RingInbox implements Inbox, Corkable {
     const place = words[at + DELIVERY.place] as number;
     const name = words[at + DELIVERY.slotId] as number;
     const tag = words[at + DELIVERY.tag] as number;
+    const exchange = words[at + DELIVERY.exchange] as number;
     if (!ring.isWhole(at)) throw this.#whyNotWhole();
     // Mostly it lies where, and is as long as, one that was seen before. Numbers that do not fit into 31 bits
     // cost more than all of this, and memory of its own is no part of the payload memory.
-    const isUsual = (name | tag) >= 0 && name < OWN_MEMORY_FLAG;
+    const isUsual = (name | tag | exchange) >= 0 && name < OWN_MEMORY_FLAG;
     const view = isUsual ? this.#payload.takeAgain(name, place, byteLength) : undefined;
-    if (view === undefined) return this.#nextNew(name, place >>> 0, byteLength >>> 0, tag >>> 0);
+    if (view === undefined) {
+      return this.#nextNew(name, place >>> 0, byteLength >>> 0, {
+        tag: tag >>> 0,
+        exchange: exchange >>> 0,
+      });
+    }
     ring.pass();
-    return new InboundMessage(this.#next++, byteLength, name, tag, view);
+    return new InboundMessage(this.#next++, byteLength, name, tag, view, exchange);
   }
 
-  #nextNew(name: number, place: number, byteLength: number, tag: number): InboundMessage {
+  #nextNew(name: number, place: number, byteLength: number, numbers: Numbers): InboundMessage {
     if (name < 0) throw nameless();
-    if ((name & OWN_MEMORY_FLAG) !== 0) return this.#nextOwn(name, byteLength, tag);
+    if ((name & OWN_MEMORY_FLAG) !== 0) return this.#nextOwn(name, byteLength, numbers);
     if (place * PLACE_UNIT + byteLength > this.#payload.byteLength) {
       throw strayMessage(byteLength, place);
     }
     const view = this.#payload.take(name, place, byteLength);
     this.#ring.pass();
-    return new InboundMessage(this.#next++, byteLength, name, tag, view);
+    const { tag, exchange } = numbers;
+    return new InboundMessage(this.#next++, byteLength, name, tag, view, exchange);
   }
 
   giveBack(message: InboundMessage): void {
@@ -113,11 +126,13 @@ export class RingInbox implements Inbox, Corkable {
   }
 
   /** Its memory is mapped before it is taken: what has failed for want of memory or descriptors may be tried again. */
-  #nextOwn(name: number, byteLength: number, tag: number): InboundMessage {
+  #nextOwn(name: number, byteLength: number, { tag, exchange }: Numbers): InboundMessage {
     const own = this.#memories.openOwn(this.#next, byteLength);
     const sequence = this.#next++;
     this.#ring.pass();
-    if (typeof own === 'object') return new InboundMessage(sequence, byteLength, name, tag, own);
+    if (typeof own === 'object') {
+      return new InboundMessage(sequence, byteLength, name, tag, own, exchange);
+    }
     this.#lost++;
     this.#return(sequence, name);
     throw lostMemory(sequence);

@@ -44,8 +44,11 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
   readonly #ring: RingMemory | undefined;
   readonly #park: () => void;
   readonly #writing: WriterSettings;
+  /** Has calls that wait look again: something may have come. */
+  readonly wake: () => void;
 
-  private constructor(calls: LinuxCalls, settings: ReceiverSettings, parts: ReceivingParts) {
+  /** Takes the parts over. It does not {@link watch} the connection yet. */
+  constructor(calls: LinuxCalls, settings: ReceiverSettings, parts: ReceivingParts) {
     const { spinMicroseconds, maxBorrowedBytes, maxBorrowed } = settings;
     const { connection, inbox, memories, ring, park } = parts;
     const budget = new LoopBudget(spinMicroseconds);
@@ -68,8 +71,7 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
     this.#ring = ring;
     this.#park = park;
     this.#writing = { calls, budget, spinMicroseconds };
-    const wake = (): void => waits.wake();
-    connection.watch(calls, { onRing: wake, onHangUp: wake });
+    this.wake = () => waits.wake();
   }
 
   /**
@@ -90,7 +92,11 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
     hello[HELLO.barrier] = Number(whenBehind === 'wait' && registerGlobalExpedited(calls));
     const welcome = await connect(calls, settings.endpoint, MECHANISM, signal, hello);
     try {
-      return new SharedMmapReceiver(calls, settings, openParts(calls, settings, welcome));
+      const parts = openParts(calls, settings, welcome);
+      const receiver = new SharedMmapReceiver(calls, settings, parts);
+      const { wake } = receiver;
+      parts.connection.watch(calls, { onRing: wake, onHangUp: wake });
+      return receiver;
     } catch (error) {
       welcome.socket.close();
       for (const descriptor of welcome.descriptors) descriptor.close();

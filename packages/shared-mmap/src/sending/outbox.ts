@@ -1,5 +1,5 @@
 import { type AdaptiveWaits, loadInOrder, type SenderParts } from '@pageferry/connection';
-import type { AcceptOutcome, Outbox as Contract } from '@pageferry/core';
+import type { AcceptOutcome, Outbox as Contract, Lender } from '@pageferry/core';
 import { globalExpeditedBarrier, type LinuxCalls, type OwnedFd } from '@pageferry/linux';
 import type { PayloadPool } from '../memory/payload-pool.js';
 import type { Slot } from '../memory/slot.js';
@@ -10,6 +10,7 @@ import { MemoryPassing } from './memory-passing.js';
 import type { SharedMmapReceiverInfo } from './receiver-info.js';
 import type { Ring } from './ring.js';
 import type { RingSubscriber } from './ring-subscriber.js';
+import type { SharedPool, Sharer } from './shared-pool.js';
 import type { Subscriber } from './subscriber.js';
 import { SubscriberList } from './subscriber-list.js';
 
@@ -31,13 +32,17 @@ export interface OutboxSettings extends SenderParts {
   readonly history: number;
   /** Whether each loan has an `ArrayBuffer` that is taken away from it. */
   readonly guard: boolean;
+  /** Set if others lend from the pool, too: then it stays theirs. */
+  readonly sharing?: SharedPool | undefined;
+  /** Which bit in a slot is the only subscriber's, where others lend from the pool. Negative if there is none. */
+  readonly index?: number;
 }
 
 /**
  * A pool of memory and the connections that it serves: lends, delivers to all of them, and takes back what
  * they return.
  */
-export class Outbox implements Contract<Slot> {
+export class Outbox implements Contract<Slot>, Sharer, Lender<Slot> {
   readonly #pool: PayloadPool;
   readonly #ring: Ring;
   readonly #waits: AdaptiveWaits;
@@ -47,6 +52,8 @@ export class Outbox implements Contract<Slot> {
   readonly #exhausted: () => boolean;
   #keepsAlive = true;
   #isCorked = false;
+  /** True once it is closed, and some receivers may have something still. */
+  #isOver = false;
   /** True if messages of the history wait for their memory to be passed. */
   #someAreBehind = false;
   /** How many messages may be published before it has to be looked whether a subscriber can take another. */
@@ -61,6 +68,8 @@ export class Outbox implements Contract<Slot> {
   #untilLook = CACHED_BYTES;
 
   readonly #calls: LinuxCalls;
+  readonly #sharing: SharedPool | undefined;
+  readonly index: number;
 
   constructor({
     calls,
@@ -74,6 +83,8 @@ export class Outbox implements Contract<Slot> {
   }: OutboxSettings) {
     const takeBack = (slot: Slot): void => this.takeBack(slot);
     this.#calls = calls;
+    this.#sharing = settings.sharing;
+    this.index = settings.index ?? 0;
     this.#pool = pool;
     this.#waits = waits;
     this.#endsLoans = settings.guard;
@@ -87,10 +98,11 @@ export class Outbox implements Contract<Slot> {
       presence,
       onFailure: (error) => failures.add(error),
       onEnd: () => {
-        this.#subscribers.closeEnded(pool.slots());
-        waits.wake();
+        if (this.#subscribers.closeEnded(pool.slots())) this.#forgetIfOver();
+        this.#wakeAll();
       },
     });
+    this.#sharing?.add(this);
   }
 
   /** The descriptor of the payload memory, to pass to a receiver. */
@@ -139,10 +151,28 @@ export class Outbox implements Contract<Slot> {
   free(slot: Slot): void {
     this.#passing.forget(slot);
     this.#pool.endLoan(slot);
-    this.#pool.giveBack(slot);
+    slot.isKept = false;
+    // One that was lent again may be read still by whoever got it first.
+    if (!slot.isHeld) this.#pool.giveBack(slot);
+    this.#sharing?.wakeOthers(this);
   }
 
-  accept(slot: Slot, byteLength: number, tag: number): AcceptOutcome {
+  keep(slot: Slot): void {
+    slot.isKept = true;
+  }
+
+  letGo(slot: Slot): void {
+    slot.isKept = false;
+    // What is in the caller's hands has no number.
+    if (slot.sequence >= 0) this.takeBack(slot);
+    this.#sharing?.wakeOthers(this);
+  }
+
+  lendAgain(slot: Slot, byteLength: number): void {
+    this.#pool.lendAgain(slot, byteLength);
+  }
+
+  accept(slot: Slot, byteLength: number, tag: number, exchange: number): AcceptOutcome {
     if (this.#credit <= 0 || slot.own !== undefined) {
       const refusal = this.#refuse(slot);
       if (refusal !== undefined) return refusal;
@@ -151,6 +181,7 @@ export class Outbox implements Contract<Slot> {
     if (this.#endsLoans) this.#pool.endLoan(slot);
     slot.messageLength = byteLength;
     slot.tag = tag;
+    slot.exchange = exchange;
     this.#ring.publish(slot);
     const told = this.#told;
     const { length } = told;
@@ -355,7 +386,25 @@ export class Outbox implements Contract<Slot> {
   onRing(): void {
     this.#subscribers.unpark();
     this.#collect();
+    this.#wakeAll();
+  }
+
+  collect(): void {
+    if (this.#isOver) this.#forgetIfOver();
+    else this.#collect();
+  }
+
+  parkForOthers(): void {
+    if (!this.#isOver) this.park();
+  }
+
+  wake(): void {
     this.#waits.wake();
+  }
+
+  abandon(): void {
+    this.#subscribers.closeAll(this.#pool.slots());
+    this.#ring.close();
   }
 
   /** Memory that could not be passed may be passed by now. */
@@ -370,9 +419,28 @@ export class Outbox implements Contract<Slot> {
   }
 
   close(): void {
-    this.#subscribers.closeAll(this.#pool.slots());
-    this.#pool.close();
-    this.#ring.close();
+    if (this.#sharing === undefined) {
+      this.abandon();
+      this.#pool.close();
+      return;
+    }
+    this.#isOver = true;
+    this.#subscribers.leaveAll(this.#pool.slots());
+    this.#forgetIfOver();
+    this.#wakeAll();
+  }
+
+  /** Whoever waits for room looks again: there may be some by now, also for the others that lend from the pool. */
+  #wakeAll(): void {
+    this.#waits.wake();
+    this.#sharing?.wakeOthers(this);
+  }
+
+  /** Once closed: the last receivers that had something may have returned it. */
+  #forgetIfOver(): void {
+    if (!this.#isOver) return;
+    this.#subscribers.closeEnded(this.#pool.slots());
+    if (this.#subscribers.taken === 0) this.#sharing?.delete(this);
   }
 
   #catchUp(): void {
@@ -398,6 +466,7 @@ export class Outbox implements Contract<Slot> {
   #relieve(): boolean {
     if (this.#subscribers.closeEnded(this.#pool.slots())) return true;
     if (this.#history.forgetUnheld()) return true;
+    if (this.#sharing?.collect()) return true;
     let relieved = false;
     for (const subscriber of this.#subscribers.dropping) if (subscriber.dropOne()) relieved = true;
     return relieved;

@@ -9,12 +9,10 @@ import { RingProducer } from '../queue/ring.js';
  * return: which slot each of the last messages lies in.
  */
 export class Ring extends RingProducer implements Disposable {
-  readonly #memory: RingMemory;
+  readonly #made: { readonly memory: RingMemory; readonly fd: OwnedFd } | undefined;
   readonly #slots: (Slot | undefined)[];
   /** How many messages the ring has room for. */
   readonly capacity: number;
-  /** The descriptor to pass to receivers. Owned by the ring. */
-  readonly fd: OwnedFd;
   /** The number of the next message. */
   next = 0;
   /** Whether there is anybody who must not miss messages. */
@@ -23,16 +21,33 @@ export class Ring extends RingProducer implements Disposable {
   #settled = 0;
 
   /**
+   * @param place of the ring: a memory of its own, or the control memory of a channel, where there is one reader.
+   * @param made what the ring is to close.
+   */
+  constructor(
+    place: Pick<RingMemory, 'words' | 'capacity'>,
+    made?: { readonly memory: RingMemory; readonly fd: OwnedFd },
+  ) {
+    super(place);
+    this.#made = made;
+    this.#slots = new Array(place.capacity).fill(undefined);
+    this.capacity = place.capacity;
+  }
+
+  /**
+   * Makes a ring that any number of receivers can map.
+   *
    * @param writable see `RingMemory.create`.
    * @throws `SYSTEM_CALL_FAILED`.
    */
-  constructor(calls: LinuxCalls, capacity: number, writable: boolean) {
-    const { memory, fd } = RingMemory.create(calls, capacity, writable);
-    super(memory);
-    this.#memory = memory;
-    this.fd = fd;
-    this.#slots = new Array(capacity).fill(undefined);
-    this.capacity = capacity;
+  static create(calls: LinuxCalls, capacity: number, writable: boolean): Ring {
+    const made = RingMemory.create(calls, capacity, writable);
+    return new Ring(made.memory, made);
+  }
+
+  /** The descriptor to pass to receivers, where it has a memory of its own. Owned by the ring. */
+  get descriptors(): readonly OwnedFd[] {
+    return this.#made === undefined ? [] : [this.#made.fd];
   }
 
   /**
@@ -40,7 +55,7 @@ export class Ring extends RingProducer implements Disposable {
    * `capacity` messages are not {@link settle}d.
    */
   publish(slot: Slot): void {
-    this.push(slot.messageLength | 0, slot.place, slot.name, slot.tag | 0);
+    this.push(slot.messageLength | 0, slot.place, slot.name, slot.tag | 0, slot.exchange | 0);
     const number = this.next;
     this.next = number + 1;
     slot.sequence = number;
@@ -77,8 +92,8 @@ export class Ring extends RingProducer implements Disposable {
   }
 
   close(): void {
-    this.#memory.close();
-    this.fd.close();
+    this.#made?.memory.close();
+    this.#made?.fd.close();
   }
 
   [dispose](): void {

@@ -74,7 +74,7 @@ export class SharedMmapSender extends LinuxSender<Slot, Outbox> {
     const opened = new Scope();
     try {
       const pool = opened.own(new PayloadPool({ calls, poolBytes, guard, writable }));
-      const ring = opened.own(new Ring(calls, QUEUE_CAPACITY, writable));
+      const ring = opened.own(Ring.create(calls, QUEUE_CAPACITY, writable));
       while (!pool.grow(preallocateBytes, () => budget.exhausted())) await nextTurn();
       const endpoint = opened.own(await Endpoint.bind(calls, settings.endpoint));
       return new SharedMmapSender(calls, settings, endpoint, pool, ring);
@@ -107,7 +107,7 @@ export class SharedMmapSender extends LinuxSender<Slot, Outbox> {
         socket,
         welcome,
         MUST_NOT_MISS,
-        [outbox.payload, outbox.ring.fd],
+        [outbox.payload, ...outbox.ring.descriptors],
         (connection) => {
           const settings = { ...this.#settingsFor(admission), connection };
           const subscriber = new RingSubscriber(settings, outbox.ring, parkingPays);

@@ -33,6 +33,8 @@ export class SubscriberList {
   #reading: readonly RingSubscriber[] = [];
   #dropping: readonly DroppingSubscriber[] = [];
   #cutOff: readonly Subscriber[] = [];
+  /** Those that were left, and have still to return something. */
+  readonly #left = new Set<Subscriber>();
   /** The one of those who read the ring that has come least far. */
   #slowest: RingSubscriber | undefined;
   /** Those that may ring. */
@@ -65,12 +67,14 @@ export class SubscriberList {
 
   /** How many numbers are taken: also by receivers that were cut off. */
   get taken(): number {
-    return this.#all.length + this.#cutOff.length;
+    return this.#all.length + this.#cutOff.length + this.#left.size;
   }
 
   /** The lowest index that no subscriber has. Only while there are fewer than the most there can be. */
   freeIndex(): number {
-    const taken = new Set([...this.#all, ...this.#cutOff].map((subscriber) => subscriber.index));
+    const taken = new Set(
+      [...this.#all, ...this.#cutOff, ...this.#left].map((subscriber) => subscriber.index),
+    );
     for (let index = 0; index < MAX_RECEIVERS; index++) if (!taken.has(index)) return index;
     throw new RangeError('every subscriber is taken');
   }
@@ -159,18 +163,53 @@ export class SubscriberList {
   /** Closes the subscribers of receivers that were cut off and have ended. Returns whether there were any. */
   closeEnded(slots: readonly (Slot | undefined)[]): boolean {
     // Asked at every look of a sender that waits for room.
-    if (this.#cutOff.length === 0) return false;
-    const ended = this.#cutOff.filter((subscriber) => subscriber.receiverHasEnded);
-    if (ended.length === 0) return false;
+    if (this.#cutOff.length === 0 && this.#left.size === 0) return false;
+    const isOver = (subscriber: Subscriber): boolean => {
+      if (subscriber.receiverHasEnded) return true;
+      if (!this.#left.has(subscriber)) return false;
+      subscriber.collect();
+      return subscriber.idle;
+    };
+    const ended = [...this.#cutOff, ...this.#left].filter(isOver);
     this.#cutOff = this.#cutOff.filter((subscriber) => !ended.includes(subscriber));
-    for (const subscriber of ended) subscriber.close(slots);
-    return true;
+    for (const subscriber of ended) {
+      this.#left.delete(subscriber);
+      subscriber.close(slots);
+    }
+    this.#settle();
+    return ended.length > 0;
+  }
+
+  /**
+   * Leaves all receivers, whose memory lives on: those that have not returned everything may read on, and keep what
+   * they have until then. Returns whether there are any, of which `onEnd` may tell.
+   */
+  leaveAll(slots: readonly (Slot | undefined)[]): boolean {
+    for (const subscriber of this.#all) {
+      subscriber.collect();
+      if (subscriber.idle || subscriber.receiverHasEnded) {
+        subscriber.close(slots);
+      } else if (subscriber.broken) {
+        subscriber.cutOff(this.#settings.calls, this.#settings.onEnd);
+        this.#cutOff = [...this.#cutOff, subscriber];
+      } else {
+        subscriber.leave(this.#settings.calls, this.#settings.onEnd);
+        this.#left.add(subscriber);
+      }
+    }
+    // What those that were left have still to return is counted by their cursors: see `#settle`.
+    this.#setAll([]);
+    this.#settle();
+    return this.#cutOff.length + this.#left.size > 0;
   }
 
   closeAll(slots: readonly (Slot | undefined)[]): void {
-    for (const subscriber of [...this.#all, ...this.#cutOff]) subscriber.close(slots);
+    for (const subscriber of [...this.#all, ...this.#cutOff, ...this.#left])
+      subscriber.close(slots);
     this.#setAll([]);
     this.#cutOff = [];
+    this.#left.clear();
+    this.#settle();
   }
 
   #setAll(subscribers: readonly Subscriber[]): void {
@@ -191,6 +230,11 @@ export class SubscriberList {
       if (reader.cursor >= first) continue;
       first = reader.cursor;
       slowest = reader;
+    }
+    if (this.#left.size > 0) {
+      for (const subscriber of this.#left) {
+        if (subscriber instanceof RingSubscriber) first = Math.min(first, subscriber.cursor);
+      }
     }
     this.#slowest = slowest;
     ring.isRead = length > 0;

@@ -156,6 +156,18 @@ export abstract class Subscriber<Queue = unknown> {
     this.connection.awaitEnd(calls, onEnd);
   }
 
+  /**
+   * Ends the connection with a receiver that may go on to read what it has, and to return it: until it has ended,
+   * and the subscriber is closed.
+   *
+   * @param onEnd called when the receiver has ended.
+   */
+  leave(calls: LinuxCalls, onEnd: () => void): void {
+    this.pause.close();
+    this.connection.leave();
+    this.connection.awaitEnd(calls, onEnd);
+  }
+
   /** Closes the connection; the receiver holds nothing any more. Only once nobody reads from it. */
   close(slots: readonly (Slot | undefined)[]): void {
     if (!this.isBroken) this.collect();

@@ -1,0 +1,217 @@
+import {
+  type ChannelConnection,
+  type ChannelTerms,
+  createSenderParts,
+  FIRST_ENTRY,
+  type ReceiverConnection,
+  type SenderConnection,
+} from '@pageferry/connection';
+import { BaseChannel, ChannelSender, type PeerCredentials, type Presence } from '@pageferry/core';
+import { globalExpeditedBarrier, type LinuxCalls, type OwnedFd } from '@pageferry/linux';
+import { capabilities } from '../capabilities.js';
+import { RECEIVER_WORDS, SENDER_WORDS } from '../layout.js';
+import type { Slot } from '../memory/slot.js';
+import { PassedMemory } from '../queue/passed-memory.js';
+import { RingConsumer } from '../queue/ring.js';
+import { MessageMemories } from '../receiving/message-memories.js';
+import { PayloadView } from '../receiving/payload-view.js';
+import type { ReceivingParts } from '../receiving/receiving-parts.js';
+import { RingInbox } from '../receiving/ring-inbox.js';
+import { SharedMmapReceiver } from '../receiving/shared-mmap-receiver.js';
+import { Outbox } from '../sending/outbox.js';
+import { Ring } from '../sending/ring.js';
+import { RingSubscriber } from '../sending/ring-subscriber.js';
+import type { SharedPool } from '../sending/shared-pool.js';
+import type { SideSettings } from './options.js';
+import { CHANNEL_CAPACITY } from './protocol.js';
+
+/** Both ends that a side has: what it sends lies in a ring in the control memory, and so does what comes. */
+export type Ends = ChannelConnection<undefined, RingConsumer>;
+
+/** What both sides of a channel ask of the connection. */
+export const CHANNEL_TERMS: ChannelTerms<undefined, RingConsumer> = {
+  outgoing: {
+    openQueue: () => undefined,
+    receiverCounters: [RECEIVER_WORDS.memoriesTaken, RECEIVER_WORDS.cursor],
+  },
+  incoming: {
+    openQueue: (words, { capacity }) => new RingConsumer({ words, capacity }, words, 0),
+    senderCounters: [
+      SENDER_WORDS.memoriesPassed,
+      SENDER_WORDS.ringIsLimited,
+      SENDER_WORDS.ringLimit,
+    ],
+  },
+};
+
+/** What a channel is made of. It takes over the ends, and the payload memory of the peer. */
+export interface ChannelPartsSettings {
+  readonly calls: LinuxCalls;
+  readonly settings: SideSettings;
+  readonly ends: Ends;
+  /** The pool, which this side's channels share. */
+  readonly sharing: SharedPool;
+  /** Which of the bits in a slot is this channel's. */
+  readonly index: number;
+  readonly peer: PeerCredentials | undefined;
+  readonly parkingPays: boolean;
+  /** The payload memory of the peer, mapped. */
+  readonly payload: PayloadView;
+  /** Called when messages may have come, or room. */
+  readonly onNews?: () => void;
+  /** Called when the peer has hung up. */
+  readonly onHangUp?: (channel: BaseChannel) => void;
+  /** Called once the channel is closed. */
+  readonly onClose?: (channel: BaseChannel) => void;
+}
+
+/** A channel, and how to have its peer ring when it sends something. */
+export interface ChannelParts {
+  readonly channel: BaseChannel;
+  readonly parkReceiving: () => void;
+}
+
+/** Maps the payload memory that the peer has passed. Its descriptor stays the caller's. */
+export function openPayload(
+  calls: LinuxCalls,
+  fd: OwnedFd,
+  { guard }: SideSettings,
+  incoming: ReceiverConnection<RingConsumer>,
+): PayloadView {
+  const entries = { words: incoming.words, first: FIRST_ENTRY, count: incoming.capacity };
+  return PayloadView.open(fd, { calls, access: 'read-only', guard }, entries);
+}
+
+/**
+ * Puts a channel together, and starts to watch its connection.
+ *
+ * @throws `SYSTEM_CALL_FAILED`; then the ends and the payload stay the caller's.
+ */
+export function makeChannel(parts: ChannelPartsSettings): ChannelParts {
+  const { calls, settings, ends, peer } = parts;
+  const { outbox, sender, presence } = makeSender(parts);
+  const receiving = receivingParts(parts);
+  const receiver = new SharedMmapReceiver(
+    calls,
+    {
+      ...settings,
+      maxBorrowed: CHANNEL_CAPACITY,
+      whenBehind: 'wait',
+      queueDepth: CHANNEL_CAPACITY,
+      access: 'read-only',
+    },
+    receiving,
+  );
+  // Who is cut off for what it gave back sends nothing more, either: who waits for a message learns of it.
+  presence.on('leave', receiver.wake);
+  const { link } = ends;
+  const channel = new BaseChannel({
+    sender,
+    receiver,
+    peer,
+    keepAlive: (on) => link.keepAlive(on),
+    ...(parts.onClose === undefined ? {} : { onClose: parts.onClose }),
+  });
+  const onRing = (): void => {
+    outbox.onRing();
+    receiver.wake();
+    parts.onNews?.();
+  };
+  const onHangUp = (): void => {
+    onRing();
+    parts.onHangUp?.(channel);
+  };
+  try {
+    link.watch(calls, { onRing, onHangUp });
+    link.watchProcess(calls, peer?.pid);
+  } catch (error) {
+    parts.sharing.delete(outbox);
+    throw error;
+  }
+  return { channel, parkReceiving: receiving.park };
+}
+
+interface SendingHalf {
+  readonly outbox: Outbox;
+  readonly sender: ChannelSender<Slot>;
+  readonly presence: Presence;
+}
+
+function makeSender({
+  calls,
+  settings,
+  ends,
+  sharing,
+  index,
+  peer,
+  parkingPays,
+}: ChannelPartsSettings): SendingHalf {
+  const { spinMicroseconds, guard, poolBytes, endpoint } = settings;
+  const { outgoing } = ends;
+  const common = createSenderParts(calls, spinMicroseconds, () => sharing.park());
+  const { pool } = sharing;
+  const ring = new Ring(outgoing);
+  const outbox = new Outbox({ ...common, calls, pool, sharing, index, ring, history: 0, guard });
+  outbox.add(subscribe(outgoing, outbox, index, peer, parkingPays), []);
+  const sender = new ChannelSender({
+    ...common,
+    endpoint,
+    capabilities,
+    poolBytes,
+    maxReceivers: 1,
+    outbox,
+    method: { method: 'shared-memory' },
+    spins: spinMicroseconds > 0,
+    end: (inOrder) => {
+      if (inOrder) outbox.finish();
+      outbox.close();
+    },
+  });
+  return { outbox, sender, presence: common.presence };
+}
+
+function subscribe(
+  connection: SenderConnection<undefined>,
+  outbox: Outbox,
+  index: number,
+  credentials: PeerCredentials | undefined,
+  parkingPays: boolean,
+): RingSubscriber {
+  const subscriber = new RingSubscriber(
+    {
+      id: 0,
+      index,
+      credentials,
+      connection,
+      policy: 'wait',
+      queueDepth: CHANNEL_CAPACITY,
+      slot: (slotId) => outbox.slot(slotId),
+      onReturn: (slot) => outbox.takeBack(slot),
+      onPauseOver: () => outbox.onPauseOver(),
+    },
+    outbox.ring,
+    parkingPays,
+  );
+  subscriber.beginWith([]);
+  return subscriber;
+}
+
+function receivingParts({
+  calls,
+  settings,
+  ends,
+  payload,
+  parkingPays,
+}: ChannelPartsSettings): ReceivingParts {
+  const connection = ends.incoming;
+  const passed = new PassedMemory(connection);
+  const receiver = { access: 'read-only', guard: settings.guard } as const;
+  const memories = new MessageMemories({ calls, receiver, payload, passed });
+  const inbox = new RingInbox({ connection, payload, memories, firstSequence: 0, parkingPays });
+  const park = (): void => {
+    connection.park();
+    // The peer publishes without a barrier of its own.
+    if (parkingPays) globalExpeditedBarrier(calls);
+  };
+  return { connection, inbox, memories, ring: undefined, park };
+}

@@ -1,0 +1,89 @@
+import { connect, openChannel, type Welcome, wrongDescriptors } from '@pageferry/connection';
+import { type Channel, dispose, LoopBudget, nextTurn } from '@pageferry/core';
+import { type LinuxCalls, registerGlobalExpedited, Scope } from '@pageferry/linux';
+import { PayloadPool } from '../memory/payload-pool.js';
+import { SharedPool } from '../sending/shared-pool.js';
+import { CHANNEL_TERMS, makeChannel, openPayload } from './channel-parts.js';
+import type { SideSettings } from './options.js';
+import {
+  CHANNEL_DESCRIPTOR,
+  CHANNEL_DESCRIPTOR_COUNT,
+  CHANNEL_HELLO,
+  CHANNEL_MECHANISM,
+  CHANNEL_WELCOME,
+} from './protocol.js';
+
+/**
+ * Allocates the first part of a pool.
+ *
+ * @returns the pool, which the caller owns.
+ * @throws `SYSTEM_CALL_FAILED`, `NOT_SUPPORTED`.
+ */
+export async function createPool(calls: LinuxCalls, settings: SideSettings): Promise<PayloadPool> {
+  const { poolBytes, guard, preallocateBytes, spinMicroseconds } = settings;
+  const budget = new LoopBudget(spinMicroseconds);
+  const pool = new PayloadPool({ calls, poolBytes, guard, writable: false });
+  try {
+    while (!pool.grow(preallocateBytes, () => budget.exhausted())) await nextTurn();
+    return pool;
+  } catch (error) {
+    pool.close();
+    throw error;
+  }
+}
+
+/**
+ * Opens a channel to whoever listens.
+ *
+ * @throws as `Transport.connect`.
+ */
+export async function connectChannel(
+  calls: LinuxCalls,
+  settings: SideSettings,
+  signal: AbortSignal | undefined,
+): Promise<Channel> {
+  const opened = new Scope();
+  try {
+    const pool = opened.own(await createPool(calls, settings));
+    const hello: number[] = [];
+    hello[CHANNEL_HELLO.barrier] = Number(registerGlobalExpedited(calls));
+    const { endpoint } = settings;
+    const passed = [pool.fd];
+    const welcome = await connect(calls, endpoint, CHANNEL_MECHANISM, signal, hello, passed);
+    opened.own(welcome.socket);
+    for (const descriptor of welcome.descriptors) opened.own(descriptor);
+    return open(calls, settings, welcome, pool, opened);
+  } catch (error) {
+    opened[dispose]();
+    throw error;
+  }
+}
+
+function open(
+  calls: LinuxCalls,
+  settings: SideSettings,
+  { socket, descriptors, parameters }: Welcome,
+  pool: PayloadPool,
+  opened: Scope,
+): Channel {
+  const payloadFd = descriptors[CHANNEL_DESCRIPTOR.payload];
+  if (payloadFd === undefined) throw wrongDescriptors();
+  const ends = openChannel(calls, socket, descriptors, CHANNEL_DESCRIPTOR_COUNT, CHANNEL_TERMS);
+  opened.own(ends.incoming);
+  opened.own(ends.outgoing);
+  const payload = opened.own(openPayload(calls, payloadFd, settings, ends.incoming));
+  payloadFd.close();
+  const sharing = new SharedPool(pool);
+  const { channel } = makeChannel({
+    calls,
+    settings,
+    ends,
+    sharing,
+    index: 0,
+    peer: socket.peerCredentials(),
+    parkingPays: parameters[CHANNEL_WELCOME.barrier] === 1,
+    payload,
+    onClose: () => sharing.close(),
+  });
+  return channel;
+}
