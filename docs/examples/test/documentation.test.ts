@@ -26,6 +26,7 @@ const TOGETHER = [
   ['shared-mmap/sender', 'shared-mmap/worker'],
   ['shared-mmap/sender', 'shared-mmap/main'],
   ['shared-mmap/sender', 'shared-mmap/save'],
+  ['shared-mmap/answering', 'shared-mmap/asking'],
   ['vmsplice-napi/sender', 'vmsplice-napi/receiver'],
   ['vmsplice-napi/sender', 'vmsplice-napi/save'],
   ['vmsplice-ffi/sender', 'vmsplice-ffi/receiver'],
