@@ -12,6 +12,8 @@ import type { InboundMessage } from './hooks.js';
 export interface DeliveryChannel extends Channel {
   /** An answer to a question of this side, or why there is none, has come: the channel owns it. */
   takeAnswer(delivery: BaseDelivery<InboundMessage>): void;
+  /** As {@link sendAnswer}, if the answer is accepted at once; `undefined` if not. @throws as `Loan.trySend`. */
+  answerAtOnce(number: number, answer: Payload): Promise<SendOutcome> | undefined;
   /** Sends the answer to the question with a number, as `Loan.send`. */
   sendAnswer(number: number, answer: Payload, options?: SendOptions): Promise<SendOutcome>;
   /** Sends the error that answers a question. */
@@ -47,6 +49,18 @@ export class BaseChannelDelivery<M extends InboundMessage>
   }
 
   respond(answer: Payload, options?: SendOptions): Promise<SendOutcome> {
+    if (options === undefined && this.#number !== 0 && this.held) {
+      // The usual case without a detour. What throws here was not sent.
+      try {
+        const outcome = this.channel.answerAtOnce(this.#number, answer);
+        if (outcome !== undefined) {
+          this.#number = 0;
+          return outcome;
+        }
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    }
     return this.#answer((number) => this.channel.sendAnswer(number, answer, options));
   }
 

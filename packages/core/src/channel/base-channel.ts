@@ -190,16 +190,14 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
     this.#requests.settle(delivery);
   }
 
-  sendAnswer(number: number, answer: Payload, options?: SendOptions): Promise<SendOutcome> {
-    const isUsual = options === undefined && answer instanceof BaseLoan && !this.#sender.mustWait;
-    try {
-      const word = exchangeWord(EXCHANGE.answer, number);
-      const outcome = isUsual ? this.#sendAtOnce(answer, word) : 'full';
-      if (outcome === 'left') return SENT;
-      if (outcome === 'sent') return this.#sender.whenLeft();
-    } catch (error) {
-      return Promise.reject(noteUnsent(error));
-    }
+  answerAtOnce(number: number, answer: Payload): Promise<SendOutcome> | undefined {
+    if (!(answer instanceof BaseLoan) || this.#sender.mustWait) return undefined;
+    const outcome = this.#sendAtOnce(answer, exchangeWord(EXCHANGE.answer, number));
+    if (outcome === 'left') return SENT;
+    return outcome === 'sent' ? this.#sender.whenLeft() : undefined;
+  }
+
+  async sendAnswer(number: number, answer: Payload, options?: SendOptions): Promise<SendOutcome> {
     return this.#sendExchange(exchangeWord(EXCHANGE.answer, number), answer, options);
   }
 
