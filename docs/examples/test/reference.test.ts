@@ -29,6 +29,10 @@ test.for([
   { file: 'sender.ts', name: 'Loan', heading: 'of a loan' },
   { file: 'receiver.ts', name: 'Receiver', heading: 'of a receiver' },
   { file: 'receiver.ts', name: 'Delivery', heading: 'of a delivery' },
+  { file: 'channel.ts', name: 'Channel', heading: 'of a channel' },
+  { file: 'channel.ts', name: 'ChannelDelivery', heading: "of a channel's delivery" },
+  { file: 'channel.ts', name: 'Listener', heading: 'of a listener' },
+  { file: 'any-channel.ts', name: 'AnyChannel', heading: 'of any channel' },
 ])('the transfer contract names every member of $name, and no other', ({ file, name, heading }) => {
   const members = membersOf(file, name);
   expect(members.length).toBeGreaterThan(3);
