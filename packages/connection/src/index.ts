@@ -5,6 +5,18 @@
  *
  * @packageDocumentation
  */
+export {
+  type ChannelEvents,
+  type ChannelHalves,
+  joinHalves,
+} from './channels/join-halves.js';
+export {
+  LinuxListener,
+  type LinuxListenerSettings,
+  type Newcomer,
+  type OpenedChannel,
+} from './channels/linux-listener.js';
+export { type PoolSharer, type SharablePool, SharedPool } from './channels/shared-pool.js';
 export * from './control/control-memory.js';
 export * from './control/is-cut-off.js';
 export * from './control/layout.js';

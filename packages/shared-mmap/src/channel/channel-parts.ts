@@ -1,12 +1,15 @@
 import {
   type ChannelConnection,
+  type ChannelEvents,
   type ChannelTerms,
   createSenderParts,
   FIRST_ENTRY,
+  joinHalves,
+  type OpenedChannel,
   type ReceiverConnection,
   type SenderConnection,
 } from '@pageferry/connection';
-import { BaseChannel, ChannelSender, type PeerCredentials, type Presence } from '@pageferry/core';
+import { ChannelSender, type PeerCredentials, type Presence } from '@pageferry/core';
 import { globalExpeditedBarrier, type LinuxCalls, type OwnedFd } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
 import { RECEIVER_WORDS, SENDER_WORDS } from '../layout.js';
@@ -21,7 +24,7 @@ import { SharedMmapReceiver } from '../receiving/shared-mmap-receiver.js';
 import { Outbox } from '../sending/outbox.js';
 import { Ring } from '../sending/ring.js';
 import { RingSubscriber } from '../sending/ring-subscriber.js';
-import type { SharedPool } from '../sending/shared-pool.js';
+import type { SharedPayloadPool } from '../sending/shared-pool.js';
 import type { SideSettings } from './options.js';
 import { CHANNEL_CAPACITY } from './protocol.js';
 
@@ -50,25 +53,14 @@ export interface ChannelPartsSettings {
   readonly settings: SideSettings;
   readonly ends: Ends;
   /** The pool, which this side's channels share. */
-  readonly sharing: SharedPool;
+  readonly sharing: SharedPayloadPool;
   /** Which of the bits in a slot is this channel's. */
   readonly index: number;
   readonly peer: PeerCredentials | undefined;
   readonly parkingPays: boolean;
   /** The payload memory of the peer, mapped. */
   readonly payload: PayloadView;
-  /** Called when messages may have come, or room. */
-  readonly onNews?: () => void;
-  /** Called when the peer has hung up. */
-  readonly onHangUp?: (channel: BaseChannel) => void;
-  /** Called once the channel is closed. */
-  readonly onClose?: (channel: BaseChannel) => void;
-}
-
-/** A channel, and how to have its peer ring when it sends something. */
-export interface ChannelParts {
-  readonly channel: BaseChannel;
-  readonly parkReceiving: () => void;
+  readonly events: ChannelEvents;
 }
 
 /** Maps the payload memory that the peer has passed. Its descriptor stays the caller's. */
@@ -87,7 +79,7 @@ export function openPayload(
  *
  * @throws `SYSTEM_CALL_FAILED`; then the ends and the payload stay the caller's.
  */
-export function makeChannel(parts: ChannelPartsSettings): ChannelParts {
+export function makeChannel(parts: ChannelPartsSettings): OpenedChannel {
   const { calls, settings, ends, peer } = parts;
   const { outbox, sender, presence } = makeSender(parts);
   const receiving = receivingParts(parts);
@@ -104,31 +96,15 @@ export function makeChannel(parts: ChannelPartsSettings): ChannelParts {
   );
   // Who is cut off for what it gave back sends nothing more, either: who waits for a message learns of it.
   presence.on('leave', receiver.wake);
-  const { link } = ends;
-  const channel = new BaseChannel({
-    sender,
-    receiver,
-    peer,
-    keepAlive: (on) => link.keepAlive(on),
-    ...(parts.onClose === undefined ? {} : { onClose: parts.onClose }),
-  });
-  const onRing = (): void => {
-    outbox.onRing();
-    receiver.wake();
-    parts.onNews?.();
-  };
-  const onHangUp = (): void => {
-    onRing();
-    parts.onHangUp?.(channel);
-  };
+  const { wake } = receiver;
+  const halves = { sender, receiver, wakeSender: () => outbox.onRing(), wakeReceiver: wake };
   try {
-    link.watch(calls, { onRing, onHangUp });
-    link.watchProcess(calls, peer?.pid);
+    const channel = joinHalves(calls, ends.link, peer, halves, parts.events);
+    return { channel, parkReceiving: receiving.park };
   } catch (error) {
     parts.sharing.delete(outbox);
     throw error;
   }
-  return { channel, parkReceiving: receiving.park };
 }
 
 interface SendingHalf {

@@ -2,7 +2,7 @@ import { connect, openChannel, type Welcome, wrongDescriptors } from '@pageferry
 import { type Channel, dispose, LoopBudget, nextTurn } from '@pageferry/core';
 import { type LinuxCalls, registerGlobalExpedited, Scope } from '@pageferry/linux';
 import { PayloadPool } from '../memory/payload-pool.js';
-import { SharedPool } from '../sending/shared-pool.js';
+import { SharedPayloadPool } from '../sending/shared-pool.js';
 import { CHANNEL_TERMS, makeChannel, openPayload } from './channel-parts.js';
 import type { SideSettings } from './options.js';
 import {
@@ -73,7 +73,7 @@ function open(
   opened.own(ends.outgoing);
   const payload = opened.own(openPayload(calls, payloadFd, settings, ends.incoming));
   payloadFd.close();
-  const sharing = new SharedPool(pool);
+  const sharing = new SharedPayloadPool(pool);
   const { channel } = makeChannel({
     calls,
     settings,
@@ -83,7 +83,7 @@ function open(
     peer: socket.peerCredentials(),
     parkingPays: parameters[CHANNEL_WELCOME.barrier] === 1,
     payload,
-    onClose: () => sharing.close(),
+    events: { onClose: () => sharing.close() },
   });
   return channel;
 }

@@ -1,36 +1,26 @@
 import {
-  type AdaptiveWaits,
-  createSenderParts,
+  DELIVERY_WORDS,
   Endpoint,
-  establishChannel,
-  Listener as Rendezvous,
+  LinuxListener,
+  type Newcomer,
+  type OpenedChannel,
   type SenderParts,
-  type WelcomeSender,
 } from '@pageferry/connection';
-import {
-  type BaseChannel,
-  BaseListener,
-  dispose,
-  type Lender,
-  PageferryError,
-  type PeerCredentials,
-} from '@pageferry/core';
+import { dispose, type Lender, type LoanMemory } from '@pageferry/core';
 import {
   EMFILE,
   type LinuxCalls,
-  type OwnedFd,
   registerGlobalExpedited,
   Scope,
   systemCallError,
-  type UnixSocket,
 } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
 import { RING } from '../layout.js';
-import type { Slot } from '../memory/slot.js';
+import type { RingConsumer } from '../queue/ring.js';
 import { Outbox } from '../sending/outbox.js';
 import { Ring } from '../sending/ring.js';
-import { SharedPool } from '../sending/shared-pool.js';
-import { CHANNEL_TERMS, type ChannelParts, makeChannel, openPayload } from './channel-parts.js';
+import { SharedPayloadPool } from '../sending/shared-pool.js';
+import { CHANNEL_TERMS, makeChannel, openPayload } from './channel-parts.js';
 import { createPool } from './connect.js';
 import type { checkListen } from './options.js';
 import { CHANNEL_CAPACITY, CHANNEL_HELLO, CHANNEL_MECHANISM } from './protocol.js';
@@ -38,45 +28,30 @@ import { CHANNEL_CAPACITY, CHANNEL_HELLO, CHANNEL_MECHANISM } from './protocol.j
 type Settings = ReturnType<typeof checkListen>;
 
 /** The listening side of channels over shared memory. */
-export class SharedMmapListener extends BaseListener {
-  readonly #calls: LinuxCalls;
+export class SharedMmapListener extends LinuxListener<undefined, RingConsumer> {
   readonly #settings: Settings;
-  readonly #sharing: SharedPool;
-  readonly #bound: Endpoint;
-  readonly #rendezvous: Rendezvous;
-  readonly #waits: AdaptiveWaits;
-  readonly #channels = new Map<BaseChannel, ChannelParts>();
+  readonly #sharing: SharedPayloadPool;
 
-  private constructor(calls: LinuxCalls, settings: Settings, bound: Endpoint, sharing: SharedPool) {
-    const { spinMicroseconds, endpoint } = settings;
-    const common = createSenderParts(calls, spinMicroseconds, () => {
-      sharing.park();
-      for (const { parkReceiving } of this.#channels.values()) parkReceiving();
-    });
-    const { budget, waits } = common;
-    let rendezvous: Rendezvous | undefined;
+  private constructor(
+    calls: LinuxCalls,
+    settings: Settings,
+    bound: Endpoint,
+    sharing: SharedPayloadPool,
+  ) {
     super({
-      endpoint,
-      budget,
-      waits,
-      lender: createLender(calls, common, sharing, settings.guard),
+      ...settings,
+      calls,
+      bound,
+      mechanism: CHANNEL_MECHANISM,
+      terms: CHANNEL_TERMS,
+      capacity: CHANNEL_CAPACITY,
       capabilities,
-      poolBytes: settings.poolBytes,
-      checkMayCome: () => rendezvous?.checkMayCome(),
-      keepAlive: (on) => rendezvous?.keepAlive(on),
+      createLender: (parts) => createLender(calls, parts, sharing, settings.guard),
+      parkSending: () => sharing.park(),
+      hasRoom: () => sharing.hasRoom,
     });
-    this.#calls = calls;
     this.#settings = settings;
     this.#sharing = sharing;
-    this.#bound = bound;
-    this.#waits = waits;
-    rendezvous = new Rendezvous(calls, bound, {
-      mechanism: CHANNEL_MECHANISM,
-      hasRoom: () => !this.closed && sharing.hasRoom && this.#channels.size < settings.maxChannels,
-      admit: (...peer) => this.#admit(...peer),
-      onOver: () => waits.wake(),
-    });
-    this.#rendezvous = rendezvous;
   }
 
   /**
@@ -89,66 +64,47 @@ export class SharedMmapListener extends BaseListener {
     try {
       const pool = opened.own(await createPool(calls, settings));
       const endpoint = opened.own(await Endpoint.bind(calls, settings.endpoint));
-      return new SharedMmapListener(calls, settings, endpoint, new SharedPool(pool));
+      return new SharedMmapListener(calls, settings, endpoint, new SharedPayloadPool(pool));
     } catch (error) {
       opened[dispose]();
       throw error;
     }
   }
 
-  protected override stopListening(): void {
-    this.#rendezvous.close();
-    this.#bound.close();
-  }
-
   protected override freePool(): void {
     this.#sharing.close();
   }
 
-  #admit(
-    socket: UnixSocket,
-    welcome: WelcomeSender,
-    hello: Uint32Array,
-    peer: PeerCredentials | undefined,
-    [payloadFd]: readonly OwnedFd[],
-  ): void {
+  protected override open({
+    ends,
+    parameters,
+    credentials,
+    descriptors: [payloadFd],
+    welcome,
+    events,
+  }: Newcomer<undefined, RingConsumer>): OpenedChannel {
     // The kernel throws away what this process has no descriptors left for.
     if (payloadFd === undefined) throw systemCallError('recvmsg', -EMFILE);
-    const calls = this.#calls;
-    const made = establishChannel(calls, socket, CHANNEL_CAPACITY, CHANNEL_TERMS);
-    const opened = new Scope();
+    const { calls } = this;
+    const payload = openPayload(calls, payloadFd, this.#settings, ends.incoming);
     try {
-      const payload = opened.own(openPayload(calls, payloadFd, this.#settings, made.incoming));
-      const parkingPays = hello[CHANNEL_HELLO.barrier] === 1 && registerGlobalExpedited(calls);
+      const parkingPays = parameters[CHANNEL_HELLO.barrier] === 1 && registerGlobalExpedited(calls);
       const index = this.#sharing.freeIndex();
-      const descriptors = [...made.descriptors, this.#sharing.pool.fd];
-      if (!welcome(descriptors, [Number(parkingPays)])) {
-        throw new PageferryError('PEER_DIED', 'the other side left during the handshake');
-      }
-      const parts = makeChannel({
+      welcome([this.#sharing.pool.fd], [Number(parkingPays)]);
+      return makeChannel({
         calls,
         settings: this.#settings,
-        ends: made,
+        ends,
         sharing: this.#sharing,
         index,
-        peer,
+        peer: credentials,
         parkingPays,
         payload,
-        onNews: () => this.#waits.wake(),
-        onHangUp: (channel) => this.peerHungUp(channel),
-        onClose: (channel) => {
-          this.#channels.delete(channel);
-          this.channelClosed(channel);
-        },
+        events,
       });
-      this.#channels.set(parts.channel, parts);
-      this.admit(parts.channel);
     } catch (error) {
-      opened[dispose]();
-      made.abandon();
+      payload.close();
       throw error;
-    } finally {
-      made.passed();
     }
   }
 }
@@ -157,19 +113,11 @@ export class SharedMmapListener extends BaseListener {
 function createLender(
   calls: LinuxCalls,
   parts: SenderParts,
-  sharing: SharedPool,
+  sharing: SharedPayloadPool,
   guard: boolean,
-): Lender<Slot> {
+): Lender<LoanMemory> {
   const { pool } = sharing;
-  const nowhere = new Ring({ words: new Int32Array(RING.entries + 8), capacity: 1 });
-  return new Outbox({
-    ...parts,
-    calls,
-    pool,
-    sharing,
-    index: -1,
-    ring: nowhere,
-    history: 0,
-    guard,
-  });
+  const ring = new Ring({ words: new Int32Array(RING.entries + DELIVERY_WORDS), capacity: 1 });
+  const outbox = new Outbox({ ...parts, calls, pool, sharing, index: -1, ring, history: 0, guard });
+  return outbox as Lender<never> as Lender<LoanMemory>;
 }

@@ -10,7 +10,7 @@ import { MemoryPassing } from './memory-passing.js';
 import type { SharedMmapReceiverInfo } from './receiver-info.js';
 import type { Ring } from './ring.js';
 import type { RingSubscriber } from './ring-subscriber.js';
-import type { SharedPool, Sharer } from './shared-pool.js';
+import type { SharedPayloadPool, Sharer } from './shared-pool.js';
 import type { Subscriber } from './subscriber.js';
 import { SubscriberList } from './subscriber-list.js';
 
@@ -33,7 +33,7 @@ export interface OutboxSettings extends SenderParts {
   /** Whether each loan has an `ArrayBuffer` that is taken away from it. */
   readonly guard: boolean;
   /** Set if others lend from the pool, too: then it stays theirs. */
-  readonly sharing?: SharedPool | undefined;
+  readonly sharing?: SharedPayloadPool | undefined;
   /** Which bit in a slot is the only subscriber's, where others lend from the pool. Negative if there is none. */
   readonly index?: number;
 }
@@ -68,7 +68,7 @@ export class Outbox implements Contract<Slot>, Sharer, Lender<Slot> {
   #untilLook = CACHED_BYTES;
 
   readonly #calls: LinuxCalls;
-  readonly #sharing: SharedPool | undefined;
+  readonly #sharing: SharedPayloadPool | undefined;
   readonly index: number;
 
   constructor({

@@ -1,0 +1,74 @@
+import { clock } from '@pageferry/core';
+
+/** What a {@link SharedPool} has to know of a pool of memory. */
+export interface SharablePool {
+  /** Bytes that are lent or held by somebody. */
+  readonly bytesOut: number;
+  close(): void;
+}
+
+/** One of several outboxes that lend from one pool. */
+export interface PoolSharer {
+  /** Takes in what has come back. */
+  collect(): void;
+  /** Has its receivers ring when they give something back. */
+  parkForOthers(): void;
+  /** There may be room: has its calls that wait for it look again. */
+  wake(): void;
+}
+
+/**
+ * The pool that the channels of one listener share. What comes back on one of them makes room for all: who waits for
+ * room has all of them ring, and is woken by any.
+ */
+export class SharedPool<P extends SharablePool, S extends PoolSharer = PoolSharer> {
+  readonly pool: P;
+  protected readonly sharers = new Set<S>();
+  #wakesSoon = false;
+
+  /** Takes the pool over. */
+  constructor(pool: P) {
+    this.pool = pool;
+  }
+
+  add(sharer: S): void {
+    this.sharers.add(sharer);
+  }
+
+  delete(sharer: S): void {
+    this.sharers.delete(sharer);
+  }
+
+  /** Takes in what has come back on any channel. True if that has made room. */
+  collect(): boolean {
+    const before = this.pool.bytesOut;
+    for (const sharer of this.sharers) sharer.collect();
+    return this.pool.bytesOut < before;
+  }
+
+  /** Has all receivers ring when they give something back. */
+  park(): void {
+    for (const sharer of this.sharers) sharer.parkForOthers();
+  }
+
+  /** There may be room: has whoever waits look again, on every channel but the one that says so. */
+  wakeOthers(except: S): void {
+    for (const sharer of this.sharers) if (sharer !== except) sharer.wake();
+  }
+
+  /** As {@link wakeOthers}, on every channel and soon: for who may be in the middle of a look of theirs. */
+  wakeSoon(): void {
+    if (this.#wakesSoon) return;
+    this.#wakesSoon = true;
+    clock.setImmediate(() => {
+      this.#wakesSoon = false;
+      for (const sharer of this.sharers) sharer.wake();
+    });
+  }
+
+  /** Closes the pool: once nobody lends from it any more. */
+  close(): void {
+    this.sharers.clear();
+    this.pool.close();
+  }
+}
