@@ -1,4 +1,4 @@
-import type { ReceiverOptions, SenderOptions } from '@pageferry/core';
+import type { ListenOptions, ReceiverOptions, SenderOptions } from '@pageferry/core';
 import { describe } from 'vitest';
 import { describeAborts } from './cases/aborts.js';
 import { describeAbortsLoseNothing } from './cases/aborts-lose-nothing.js';
@@ -8,6 +8,8 @@ import { describeBatches } from './cases/batches.js';
 import { describeBesideTheBytes } from './cases/beside-the-bytes.js';
 import { describeBorrowedMemory } from './cases/borrowed-memory.js';
 import { describeCapabilities } from './cases/capabilities.js';
+import { describeChannelBothWays } from './cases/channel-both-ways.js';
+import { describeChannelMeeting } from './cases/channel-meeting.js';
 import { describeDeaths } from './cases/deaths.js';
 import { describeEndings } from './cases/endings.js';
 import { describeEndpoint } from './cases/endpoint.js';
@@ -20,6 +22,7 @@ import { describeOwnership } from './cases/ownership.js';
 import { describeRealms } from './cases/realms.js';
 import { describeReceiverLifecycle } from './cases/receiver-lifecycle.js';
 import { describeReceivers } from './cases/receivers.js';
+import { describeRequests } from './cases/requests.js';
 import { describeSenderLifecycle } from './cases/sender-lifecycle.js';
 import { describeShortages } from './cases/shortages.js';
 import { describeSizes } from './cases/sizes.js';
@@ -59,6 +62,9 @@ const TOPICS = {
   realms: describeRealms,
   lasting: describeLasting,
   leftovers: describeLeftovers,
+  channelMeeting: describeChannelMeeting,
+  channelBothWays: describeChannelBothWays,
+  requests: describeRequests,
 };
 
 /** What a group of cases is about. */
@@ -78,8 +84,12 @@ export type Topic = keyof typeof TOPICS;
  *   exportName: 'socketTransport',
  * });
  */
-export function describeTransport<S extends SenderOptions, R extends ReceiverOptions>(
-  registration: TransportRegistration<S, R>,
+export function describeTransport<
+  S extends SenderOptions,
+  R extends ReceiverOptions,
+  L extends ListenOptions,
+>(
+  registration: TransportRegistration<S, R, L>,
   topics = Object.keys(TOPICS) as readonly Topic[],
 ): void {
   const subject = toSubject(registration);

@@ -1,11 +1,12 @@
-import type { ReceiverOptions, SenderOptions, Transport } from '@pageferry/core';
+import type { ListenOptions, ReceiverOptions, SenderOptions, Transport } from '@pageferry/core';
 
 /** What a backend says about itself to run the suite. */
 export interface TransportRegistration<
   S extends SenderOptions = SenderOptions,
   R extends ReceiverOptions = ReceiverOptions,
+  L extends ListenOptions = ListenOptions,
 > {
-  readonly transport: Transport<S, R>;
+  readonly transport: Transport<S, R, L>;
   /**
    * URL of the built module that exports the transport: the peers, which are processes and threads
    * of their own, import it. For example `new URL('../dist/index.js', import.meta.url).href`.
@@ -17,6 +18,8 @@ export interface TransportRegistration<
   readonly senderOptions?: Partial<Omit<S, 'endpoint'>> | undefined;
   /** Options for every receiver of the suite, on both sides. Plain data. */
   readonly receiverOptions?: Partial<Omit<R, 'endpoint'>> | undefined;
+  /** Options for every listener and every channel of the suite, on both sides. Plain data. */
+  readonly channelOptions?: Partial<Omit<L, 'endpoint' | 'maxChannels'>> | undefined;
   /** Capacity around which messages are tried one byte smaller and larger. Default: 1 MiB. */
   readonly pipeBytes?: number | undefined;
   /**
@@ -35,15 +38,18 @@ export interface Subject {
   readonly exportName: string;
   readonly senderOptions: object;
   readonly receiverOptions: object;
+  readonly channelOptions: object;
   readonly pipeBytes: number;
   readonly processes: boolean;
   readonly testTimeout: number;
 }
 
 /** Fills in the defaults. */
-export function toSubject<S extends SenderOptions, R extends ReceiverOptions>(
-  registration: TransportRegistration<S, R>,
-): Subject {
+export function toSubject<
+  S extends SenderOptions,
+  R extends ReceiverOptions,
+  L extends ListenOptions,
+>(registration: TransportRegistration<S, R, L>): Subject {
   return {
     // The suite passes the options that the registration itself asks for, and the common ones.
     transport: registration.transport as unknown as Transport,
@@ -51,6 +57,7 @@ export function toSubject<S extends SenderOptions, R extends ReceiverOptions>(
     exportName: registration.exportName,
     senderOptions: registration.senderOptions ?? {},
     receiverOptions: registration.receiverOptions ?? {},
+    channelOptions: registration.channelOptions ?? {},
     pipeBytes: registration.pipeBytes ?? 1024 * 1024,
     processes: registration.processes ?? true,
     testTimeout: registration.testTimeout ?? 30_000,

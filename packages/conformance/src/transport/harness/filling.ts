@@ -12,7 +12,7 @@ const TOO_MANY = 100_000;
  * @returns how many were sent, and the loan that was refused, filled for the next message.
  */
 export function fillUp(
-  sender: Sender,
+  sender: Pick<Sender, 'tryLoan'>,
   byteLength: number,
   first = 0,
 ): { readonly messages: number; readonly refused: Loan | undefined } {
@@ -20,6 +20,7 @@ export function fillUp(
     const loan = sender.tryLoan(byteLength);
     if (loan === undefined) return { messages, refused: undefined };
     fillPattern(loan.bytes, first + messages);
+    loan.tag = first + messages;
     const outcome = loan.trySend();
     if (outcome === 'no-receiver') throw new Error('there is no receiver to fill up');
     if (outcome === 'full') return { messages, refused: loan };
@@ -31,7 +32,7 @@ export function fillUp(
  * As {@link fillUp} with messages of one byte: there is memory for more of them than a connection may
  * have under way, so that it is the connection that is full.
  */
-export function fillWithSmall(sender: Sender): {
+export function fillWithSmall(sender: Pick<Sender, 'tryLoan'>): {
   readonly messages: number;
   readonly refused: Loan;
 } {

@@ -3,6 +3,7 @@ import { expect } from 'vitest';
 import type { ReceiveReport } from '../peers/api.js';
 import { MessageCheck } from '../peers/message-check.js';
 import { fillPattern, findMismatch } from '../peers/pattern.js';
+import { receiveEach } from '../peers/pattern-stream.js';
 
 /** Lends memory and fills it with the pattern of message `sequence`. */
 export async function filledLoan(
@@ -25,25 +26,21 @@ export async function sendPatterned(
 }
 
 /** Receives, checks and releases `count` messages, or all until the end. */
-export async function receiveChecked(
+export function receiveChecked(
   receiver: Receiver,
   count = Number.POSITIVE_INFINITY,
 ): Promise<ReceiveReport> {
   const check = new MessageCheck();
-  for (let received = 0; received < count; received++) {
-    const delivery = await receiver.receive();
-    if (delivery === undefined) {
-      check.ended = true;
-      break;
-    }
+  return receiveEach(receiver, count, check, (delivery) => {
     check.add(delivery);
     delivery.release();
-  }
-  return check.report();
+  });
 }
 
 /** Receives the next message, which must come, and leaves it with the caller. */
-export async function receiveOne(receiver: Receiver): Promise<Delivery> {
+export async function receiveOne<D extends Delivery>(receiver: {
+  receive(): Promise<D | undefined>;
+}): Promise<D> {
   const delivery = await receiver.receive();
   if (delivery === undefined) throw new Error('the end came instead of a message');
   return delivery;

@@ -158,7 +158,11 @@ export class Stage {
 
 /** A stage for the tests of the `describe` block around the call. */
 export function useStage(subject: Subject): Stage {
-  const stage = new Stage(subject);
+  return registerStage(new Stage(subject));
+}
+
+/** Has a stage cleared after each test of the `describe` block around the call, and closed after all of them. */
+export function registerStage<S extends Stage>(stage: S): S {
   afterEach(() => stage.clear());
   afterAll(() => stage.close());
   return stage;

@@ -1,5 +1,7 @@
 import type {
   Capabilities,
+  ConnectOptions,
+  ListenOptions,
   ReceiverInfo,
   ReceiverOptions,
   ReceiverStats,
@@ -7,6 +9,7 @@ import type {
   SenderStats,
   SendOutcome,
 } from '@pageferry/core';
+import type { ChannelAction, ListenerAction } from './channel-actions.js';
 
 /** What a peer received, added up, so that thousands of messages fit into one answer. */
 export interface ReceiveReport {
@@ -50,7 +53,7 @@ export interface SpliceReport {
 }
 
 /**
- * What a test may ask of a peer. Senders, receivers and threads are named by the number that the call
+ * What a test may ask of a peer. Senders, receivers, listeners, channels and threads are named by the number that the call
  * which made them returned. Messages carry the pattern of their sequence number.
  */
 export interface PeerApi {
@@ -78,6 +81,15 @@ export interface PeerApi {
   spliceTo(receiver: number, target: SpliceTarget, count: number): Promise<SpliceReport>;
   receiverStats(receiver: number): Promise<ReceiverStats>;
   closeReceiver(receiver: number): Promise<void>;
+
+  listen(options: ListenOptions): Promise<number>;
+  /** Waits for a channel that was not accepted yet. */
+  accept(listener: number): Promise<number>;
+  connect(options: ConnectOptions): Promise<number>;
+  /** Does one of the {@link ListenerActions}. */
+  useListener(listener: number, action: ListenerAction): Promise<unknown>;
+  /** Does one of the {@link ChannelActions}. */
+  useChannel(channel: number, action: ChannelAction, args: readonly unknown[]): Promise<unknown>;
 
   /** Starts a worker thread of the peer, which is a peer of its own. */
   startThread(): Promise<number>;

@@ -15,24 +15,28 @@ export class MessageCheck {
   /** Set it when the sender's orderly end was seen. */
   ended = false;
 
-  /** Checks every byte of a delivery, and that it follows the one before. */
-  add(delivery: Delivery): void {
-    const { sequence, byteLength, offset } = delivery;
-    const mismatch = findMismatch(delivery.bytes, sequence, offset);
+  /**
+   * Checks every byte of a delivery, and that it follows the one before.
+   *
+   * @param number of the message: that by which its sender counts.
+   */
+  add(delivery: Delivery, number: number = delivery.sequence): void {
+    const { byteLength, offset } = delivery;
+    const mismatch = findMismatch(delivery.bytes, number, offset);
     if (mismatch >= 0) {
       const value = delivery.bytes[mismatch];
       this.problem(
-        `message ${sequence} of ${byteLength} bytes has a wrong byte ${value} at ${mismatch}`,
+        `message ${number} of ${byteLength} bytes has a wrong byte ${value} at ${mismatch}`,
       );
     }
     if (delivery.bytes.length !== byteLength) {
-      this.problem(`message ${sequence} says ${byteLength} bytes, has ${delivery.bytes.length}`);
+      this.problem(`message ${number} says ${byteLength} bytes, has ${delivery.bytes.length}`);
     }
-    if (this.#messages > 0 && sequence !== this.#last + 1) {
-      this.problem(`message ${sequence} came after ${this.#last}`);
+    if (this.#messages > 0 && number !== this.#last + 1) {
+      this.problem(`message ${number} came after ${this.#last}`);
     }
-    if (this.#messages === 0) this.#first = sequence;
-    this.#last = sequence;
+    if (this.#messages === 0) this.#first = number;
+    this.#last = number;
     this.#messages++;
     this.#bytes += byteLength;
   }

@@ -1,8 +1,17 @@
-import type { ReceiverOptions, SenderOptions, Transport } from '@pageferry/core';
+import type {
+  ConnectOptions,
+  ListenOptions,
+  ReceiverOptions,
+  SenderOptions,
+  Transport,
+} from '@pageferry/core';
 import type { PeerApi, PeerCommand, SpliceTarget } from './api.js';
+import type { ChannelAction, ListenerAction } from './channel-actions.js';
+import { ChannelCommands } from './channel-commands.js';
+import { repeat } from './pattern-stream.js';
 import { ReceiverCommands } from './receiver-commands.js';
 import { Registry } from './registry.js';
-import { repeat, SenderCommands } from './sender-commands.js';
+import { SenderCommands } from './sender-commands.js';
 import { stopClock } from './stopped-clock.js';
 import { measureUsage } from './usage.js';
 
@@ -17,6 +26,7 @@ export class PeerProgram implements PeerApi {
   readonly #transport: Transport;
   readonly #senders: SenderCommands;
   readonly #receivers: ReceiverCommands;
+  readonly #channels: ChannelCommands;
   readonly #threads = new Registry<PeerThread>('thread');
   readonly #newThread: () => Promise<PeerThread>;
 
@@ -25,6 +35,7 @@ export class PeerProgram implements PeerApi {
     this.#transport = transport;
     this.#senders = new SenderCommands(transport);
     this.#receivers = new ReceiverCommands(transport);
+    this.#channels = new ChannelCommands(transport);
     this.#newThread = newThread;
   }
 
@@ -51,6 +62,14 @@ export class PeerProgram implements PeerApi {
   receiverStats = async (receiver: number) => this.#receivers.get(receiver).stats();
   closeReceiver = (receiver: number) => this.#receivers.get(receiver).close();
 
+  listen = (options: ListenOptions) => this.#channels.listen(options);
+  accept = (listener: number) => this.#channels.accept(listener);
+  connect = (options: ConnectOptions) => this.#channels.connect(options);
+  useListener = (listener: number, action: ListenerAction) =>
+    this.#channels.useListener(listener, action);
+  useChannel = (channel: number, action: ChannelAction, args: readonly unknown[]) =>
+    this.#channels.useChannel(channel, action, args);
+
   startThread = async () => this.#threads.add(await this.#newThread());
   callThread = (thread: number, command: PeerCommand, args: readonly unknown[]) =>
     this.#threads.get(thread).call(command, args);
@@ -64,7 +83,11 @@ export class PeerProgram implements PeerApi {
   stopClock = async () => stopClock();
 
   reset = async () => {
-    await Promise.all([this.#senders.destroyAll(), this.#receivers.closeAll()]);
+    await Promise.all([
+      this.#senders.destroyAll(),
+      this.#receivers.closeAll(),
+      this.#channels.destroyAll(),
+    ]);
     await Promise.all(this.#threads.takeAll().map((thread) => thread.end()));
   };
 }

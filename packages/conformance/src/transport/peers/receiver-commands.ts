@@ -2,6 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import type { Delivery, Receiver, ReceiverOptions, Transport } from '@pageferry/core';
 import type { ReceiveReport, SpliceReport, SpliceTarget } from './api.js';
 import { MessageCheck } from './message-check.js';
+import { receiveEach } from './pattern-stream.js';
 import { Registry } from './registry.js';
 
 interface HoldingReceiver {
@@ -27,20 +28,14 @@ export class ReceiverCommands {
     return this.#receivers.get(id).receiver;
   }
 
-  async receive(id: number, count: number, hold: boolean): Promise<ReceiveReport> {
+  receive(id: number, count: number, hold: boolean): Promise<ReceiveReport> {
     const { receiver, held } = this.#receivers.get(id);
     const check = new MessageCheck();
-    for (let received = 0; received < count; received++) {
-      const delivery = await receiver.receive();
-      if (delivery === undefined) {
-        check.ended = true;
-        break;
-      }
+    return receiveEach(receiver, count, check, (delivery) => {
       check.add(delivery);
       if (hold) held.push(delivery);
       else delivery.release();
-    }
-    return check.report();
+    });
   }
 
   checkHeld(id: number): ReceiveReport {

@@ -1,12 +1,10 @@
-import type { Sender, SenderOptions, SendOutcome, Transport } from '@pageferry/core';
+import type { Sender, SenderOptions, Transport } from '@pageferry/core';
 import type { SendReport } from './api.js';
-import { fillPattern } from './pattern.js';
+import { type PatternSource, sendPatterns } from './pattern-stream.js';
 import { Registry } from './registry.js';
 
-interface PatternSender {
+interface PatternSender extends PatternSource {
   readonly sender: Sender;
-  /** Number of the next message, as the sender counts them. */
-  next: number;
 }
 
 /** The senders of a peer, and what can be asked of them. */
@@ -26,30 +24,11 @@ export class SenderCommands {
     return this.#senders.get(id).sender;
   }
 
-  async send(id: number, lengths: Iterable<number>, blank = false): Promise<SendReport> {
-    const entry = this.#senders.get(id);
-    const outcomes: Record<SendOutcome, number> = { sent: 0, full: 0, 'no-receiver': 0 };
-    for (const byteLength of lengths) {
-      const loan = await entry.sender.loan(byteLength);
-      if (!blank) fillPattern(loan.bytes, entry.next);
-      // Counted before the wait: a message under way has its number, whatever becomes of the wait.
-      const number = entry.next++;
-      const outcome = await loan.send();
-      if (outcome !== 'sent') {
-        entry.next = number;
-        loan.release();
-      }
-      outcomes[outcome]++;
-    }
-    return { outcomes };
+  send(id: number, lengths: Iterable<number>, blank = false): Promise<SendReport> {
+    return sendPatterns(this.#senders.get(id), lengths, blank);
   }
 
   async destroyAll(): Promise<void> {
     await Promise.all(this.#senders.takeAll().map(({ sender }) => sender.destroy()));
   }
-}
-
-/** `count` times the same length. */
-export function* repeat(count: number, byteLength: number): Iterable<number> {
-  for (let index = 0; index < count; index++) yield byteLength;
 }
