@@ -18,6 +18,11 @@ export interface ChannelHalves extends Pick<BaseChannelSettings, 'sender' | 'rec
   readonly wakeSender: () => void;
   /** Has the calls of the receiving half look again. */
   readonly wakeReceiver: () => void;
+  /**
+   * Frees what the sending half has. Not at its end, which may be a half-close: until the channel is closed the peer
+   * returns what it has over a connection that still brings messages.
+   */
+  readonly freeSender: () => void;
 }
 
 /**
@@ -29,7 +34,7 @@ export function joinHalves(
   calls: LinuxCalls,
   link: Link,
   peer: PeerCredentials | undefined,
-  { sender, receiver, wakeSender, wakeReceiver }: ChannelHalves,
+  { sender, receiver, wakeSender, wakeReceiver, freeSender }: ChannelHalves,
   { onNews, onHangUp, onClose }: ChannelEvents,
 ): BaseChannel {
   const channel = new BaseChannel({
@@ -37,7 +42,10 @@ export function joinHalves(
     receiver,
     peer,
     keepAlive: (on) => link.keepAlive(on),
-    ...(onClose === undefined ? {} : { onClose }),
+    onClose: (closed) => {
+      freeSender();
+      onClose?.(closed);
+    },
   });
   const onRing = (): void => {
     wakeSender();

@@ -97,7 +97,13 @@ export function makeChannel(parts: ChannelPartsSettings): OpenedChannel {
   // Who is cut off for what it gave back sends nothing more, either: who waits for a message learns of it.
   presence.on('leave', receiver.wake);
   const { wake } = receiver;
-  const halves = { sender, receiver, wakeSender: () => outbox.onRing(), wakeReceiver: wake };
+  const halves = {
+    sender,
+    receiver,
+    wakeSender: () => outbox.onRing(),
+    wakeReceiver: wake,
+    freeSender: () => outbox.close(),
+  };
   try {
     const channel = joinHalves(calls, ends.link, peer, halves, parts.events);
     return { channel, parkReceiving: receiving.park };
@@ -140,7 +146,6 @@ function makeSender({
     spins: spinMicroseconds > 0,
     end: (inOrder) => {
       if (inOrder) outbox.finish();
-      outbox.close();
     },
   });
   return { outbox, sender, presence: common.presence };
