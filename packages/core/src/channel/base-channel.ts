@@ -17,7 +17,7 @@ import type {
 import type { Loan, SendOptions, SendOutcome } from '../contract/sender.js';
 import type { PeerCredentials, WaitOptions } from '../contract/transport.js';
 import { isPageferryError, PageferryError } from '../errors.js';
-import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
+import { checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { EXCHANGE, exchangeWord } from './exchange.js';
 import { type OpenRequest, OpenRequests } from './open-requests.js';
 import { encodeError } from './remote-error.js';
@@ -94,8 +94,15 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
     return this.#sender.flush(options);
   }
 
-  finish(options?: WaitOptions): Promise<void> {
-    return this.#sender.close(options);
+  async finish(options: WaitOptions = NOTHING): Promise<void> {
+    checkWaitOptions(options);
+    try {
+      await this.#sender.close(options);
+    } catch (error) {
+      // Half of a channel does not end out of order: the other side could not tell.
+      await this.destroy();
+      throw error;
+    }
   }
 
   async request(question: Payload, options: SendOptions = NOTHING): Promise<Delivery> {
@@ -161,7 +168,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
   close(options: WaitOptions = NOTHING): Promise<void> {
     if (this.#closing === undefined) {
       try {
-        checkMayWait(options);
+        checkWaitOptions(options);
       } catch (error) {
         return Promise.reject(error);
       }

@@ -10,7 +10,7 @@ import type { WaitOptions } from '../contract/transport.js';
 import { PageferryError } from '../errors.js';
 import { checkOptions } from '../options.js';
 import { clock } from '../waiting/clock.js';
-import { checkMayWait, withDeadline } from '../waiting/deadline.js';
+import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { type LoopBudget, nextTurn } from '../waiting/loop-budget.js';
 import type { Waits } from '../waiting/waits.js';
 import { AnyOutbox, type Lender } from './any-outbox.js';
@@ -217,7 +217,7 @@ export abstract class BaseListener extends LoopHolder implements Listener {
   close(options: WaitOptions = NOTHING): Promise<void> {
     if (this.#closing === undefined) {
       try {
-        checkMayWait(options);
+        checkWaitOptions(options);
       } catch (error) {
         return Promise.reject(error);
       }
