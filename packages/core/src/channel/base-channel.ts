@@ -110,12 +110,18 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
     if (options === NOTHING && question instanceof BaseLoan && !this.#sender.mustWait) {
       // The usual case without a detour: the question leaves at once, and the answer comes while this looks.
       const request = this.#requests.begin();
-      if (isAccepted(this.#sendAtOnce(question, exchangeWord(EXCHANGE.request, request.number)))) {
-        // Who asks several things in one turn has asked all of them by then.
-        await null;
-        this.#receiver.seekAtOnce(request);
-        if (request.answer !== undefined) return request.answer;
-        return await withDeadline(NOTHING, () => this.answerTo(request, undefined), NO_WORDS);
+      try {
+        const word = exchangeWord(EXCHANGE.request, request.number);
+        if (isAccepted(this.#sendAtOnce(question, word))) {
+          // Who asks several things in one turn has asked all of them by then.
+          await null;
+          this.#receiver.seekAtOnce(request);
+          if (request.answer !== undefined) return request.answer;
+          return await withDeadline(NOTHING, () => this.answerTo(request, undefined), NO_WORDS);
+        }
+      } catch (error) {
+        this.#requests.forget(request);
+        throw error;
       }
       this.#requests.forget(request);
     }
@@ -125,17 +131,21 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
   async #requestInTurn(question: Payload, options: SendOptions): Promise<Delivery> {
     const { tag } = checkWaitOptions(options, SEND_OPTIONS);
     const request = this.#requests.begin();
+    let isAsked = false;
     const ask = async (signal: AbortSignal | undefined): Promise<Delivery> => {
       try {
         await this.#ask(request, question, tag, signal);
+        isAsked = true;
         return await this.answerTo(request, signal);
       } catch (error) {
-        if (isUnsent(error)) this.#requests.forget(request);
+        if (isUnsent(error) || isPeerError(error)) this.#requests.forget(request);
         else this.#abandon(request);
         throw error;
       }
     };
-    return await withDeadline(options, ask, () => this.#whyNoAnswer());
+    return await withDeadline(options, ask, () =>
+      isAsked ? this.#whyNoAnswer() : 'the request was not accepted',
+    );
   }
 
   receive(options?: WaitOptions): Promise<ChannelDelivery | undefined> {
@@ -282,6 +292,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
     const end = request.isSettled ? undefined : await this.#seekAnswer(request, signal);
     if (request.answer !== undefined) return request.answer;
     if (request.failure !== undefined) throw request.failure;
+    this.#requests.forget(request);
     throw end === 'end'
       ? new PageferryError(
           'REQUEST_UNANSWERED',
@@ -335,8 +346,12 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
     word: number,
     { tag, ...wait }: SendOptions,
   ): Promise<SendOutcome> {
-    this.#sender.checkOwnLoan(loan);
-    if (tag !== undefined) loan.tag = checkTag(tag);
+    try {
+      this.#sender.checkOwnLoan(loan);
+      if (tag !== undefined) loan.tag = checkTag(tag);
+    } catch (error) {
+      throw noteUnsent(error);
+    }
     loan.exchange = word;
     try {
       return await loan.send(wait);
@@ -351,7 +366,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
   #abandon(request: OpenRequest): void {
     request.isAbandoned = true;
     request.answer?.release();
-    if (request.isSettled) return;
+    if (!this.#requests.has(request)) return;
     if (this.closed) this.#requests.forget(request);
     else this.#drainAnswers();
   }
@@ -365,6 +380,8 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
       .catch(() => undefined)
       .finally(() => {
         this.#isDraining = false;
+        // Either they were answered, or no answer can come.
+        this.#requests.forgetAbandoned();
       });
   }
 

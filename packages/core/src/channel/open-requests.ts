@@ -47,6 +47,16 @@ export class OpenRequests {
     this.#open.delete(request.number);
   }
 
+  /** True until it is answered, or forgotten. */
+  has(request: OpenRequest): boolean {
+    return this.#open.get(request.number) === request;
+  }
+
+  /** Forgets all that nobody waits for. Should an answer come all the same, it is released. */
+  forgetAbandoned(): void {
+    for (const request of this.#open.values()) if (request.isAbandoned) this.forget(request);
+  }
+
   /** Gives an answer to who has asked. One that nobody waits for is released. */
   settle(delivery: BaseDelivery<InboundMessage>): void {
     const { exchange = 0 } = delivery.message;
