@@ -38,6 +38,10 @@ const NOTHING = {};
 const SEND_OPTIONS = ['signal', 'timeout', 'tag'] as const;
 const SENT: Promise<SendOutcome> = Promise.resolve('sent');
 const NO_WORDS = (): string => '';
+
+/** How many answers without bytes may wait to be taken: more than an honest peer has questions under way. */
+const MAX_NOTICES = 16 * 1024;
+
 const NO_BYTES = new Uint8Array(0);
 
 /** Both halves of a connection, and the questions that are open on it. It knows nothing of mechanisms. */
@@ -49,6 +53,8 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
   readonly #requests = new OpenRequests();
   #closing: Promise<void> | undefined;
   #isDraining = false;
+  /** How many messages wait that {@link #sendInBackground} sends. */
+  #noticesWaiting = 0;
 
   constructor({ sender, receiver, peer, keepAlive, onClose }: BaseChannelSettings) {
     super('pageferry:Channel', keepAlive);
@@ -329,7 +335,18 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
 
   /** Sends no bytes. Nobody waits for that, and who is gone need not be told. */
   #sendInBackground(word: number): void {
-    if (!this.finished) this.#sendExchange(word, NO_BYTES).catch(() => undefined);
+    if (this.finished) return;
+    if (this.#noticesWaiting >= MAX_NOTICES) {
+      // Who asks on and on, and takes no answer, would have this side remember all of it.
+      this.destroy().catch(() => undefined);
+      return;
+    }
+    this.#noticesWaiting++;
+    this.#sendExchange(word, NO_BYTES)
+      .catch(() => undefined)
+      .finally(() => {
+        this.#noticesWaiting--;
+      });
   }
 
   /** Sends a loan if it can be accepted at once. Otherwise it is as before. @throws as `Loan.trySend`. */
