@@ -117,3 +117,21 @@ test('a failure ends every wait, and every later one', async () => {
   expect(() => list.throwIfOver()).toThrow('over');
   expect(list.parked).toBe(0);
 });
+
+test('a condition that wakes the list while it is looked at is looked at anew afterwards, not within', async () => {
+  const list = new WaitList();
+  const stock: number[] = [];
+  let taken: number | undefined;
+  const waiting = list.until(() => {
+    const next = stock.shift();
+    // Something is given back on the way, for which somebody may wait.
+    if (next === 0) list.wake();
+    taken = next === 0 ? undefined : next;
+    return taken !== undefined;
+  });
+  stock.push(0, 7, 8);
+  list.wake();
+  await waiting;
+  expect(taken).toBe(7);
+  expect(stock).toEqual([8]);
+});

@@ -14,7 +14,7 @@ import type { LinuxCalls } from '@pageferry/linux';
 type AnyCalls = Record<string, (...words: unknown[]) => unknown>;
 
 /** System calls of which one fails. */
-interface FailingCalls {
+export interface FailingCalls {
   readonly calls: LinuxCalls;
   /** From now on it counts. */
   arm(): void;
@@ -31,13 +31,14 @@ const NO_CALLS = new Set(['binding', 'pageSize', 'addressOf', 'schedYield']);
 const ON_THREAD = new Set(['writeOnThread', 'spliceOnThread']);
 
 /** What ends a wait that has lost its counterpart, in milliseconds. Nothing is decided by it. */
-const LIMIT = { timeout: 50 };
+export const LIMIT = { timeout: 50 } as const;
 const LENGTHS = [100, 0, 5000, 100_000, 100, 700_000, 100];
 
 let where = '';
 let problems = 0;
 
-function problem(what: string): void {
+/** Something is wrong, whatever call has failed. */
+export function problem(what: string): void {
   if (problems++ < 20) console.error(`${where}: ${what}`);
 }
 
@@ -100,7 +101,7 @@ function countDescriptors(): number {
 }
 
 /** A failed call is a typed error, and nothing else. */
-async function attempt<T>(call: () => T | Promise<T>): Promise<T | undefined> {
+export async function attempt<T>(call: () => T | Promise<T>): Promise<T | undefined> {
   try {
     return await call();
   } catch (error) {
@@ -110,11 +111,13 @@ async function attempt<T>(call: () => T | Promise<T>): Promise<T | undefined> {
   }
 }
 
-function fill(bytes: Uint8Array, number: number): void {
+/** Writes message `number` into `bytes`. */
+export function fill(bytes: Uint8Array, number: number): void {
   bytes.fill(1 + (number % 255));
 }
 
-function check(bytes: Uint8Array, number: number, when: string): void {
+/** Looks whether `bytes` are those of message `number`. */
+export function check(bytes: Uint8Array, number: number, when: string): void {
   const expected = 1 + (number % 255);
   const wrong = bytes.findIndex((byte) => byte !== expected);
   if (wrong >= 0) problem(`${when}: message ${number} has ${bytes[wrong]} at ${wrong}`);
@@ -170,8 +173,23 @@ async function sendAll(sender: Sender): Promise<void> {
   await attempt(() => sender.close(LIMIT));
 }
 
-/** One connection of a sender with two receivers, from the beginning to the end. */
-async function scenario(
+/** Where a {@link Scenario} is played. */
+export interface Scene {
+  readonly transport: Transport;
+  readonly endpoint: string;
+  /** Of what is opened at the endpoint. */
+  readonly options: object;
+  /** From now on calls may fail; does nothing if they may already. */
+  readonly arm: () => void;
+  /** An open file, to write into. */
+  readonly file: number;
+}
+
+/** Opens something, uses it, and closes it. Whatever rejects goes through {@link attempt}. */
+export type Scenario = (scene: Scene) => Promise<void>;
+
+async function play(
+  scenario: Scenario,
   transportOf: (calls: LinuxCalls) => Transport,
   options: object,
   state: FailingCalls,
@@ -182,6 +200,13 @@ async function scenario(
   const file = openSync(join(folder, 'file'), 'w');
   const transport = transportOf(state.calls);
   if (armsFirst) state.arm();
+  await scenario({ transport, endpoint, options, arm: () => state.arm(), file });
+  closeSync(file);
+  rmSync(folder, { recursive: true });
+}
+
+/** One connection of a sender with two receivers, from the beginning to the end. */
+async function publish({ transport, endpoint, options, arm, file }: Scene): Promise<void> {
   const sender = await attempt(() => transport.createSender({ ...options, endpoint }));
   const receivers: Receiver[] = [];
   for (let index = 0; sender !== undefined && index < 2; index++) {
@@ -190,7 +215,7 @@ async function scenario(
   }
   if (sender !== undefined) {
     await attempt(() => sender.waitForReceivers(receivers.length, LIMIT));
-    state.arm();
+    arm();
     await Promise.all([
       sendAll(sender),
       ...receivers.map((receiver) => receiveAll(receiver, file)),
@@ -199,8 +224,6 @@ async function scenario(
   for (const receiver of receivers) await attempt(() => receiver.close());
   await attempt(() => sender?.close(LIMIT));
   await attempt(() => sender?.destroy());
-  closeSync(file);
-  rmSync(folder, { recursive: true });
 }
 
 /**
@@ -208,15 +231,17 @@ async function scenario(
  *
  * @param real the system calls, which none of this changes.
  * @param transportOf makes a transport over given system calls.
- * @param options for its sender.
+ * @param options for its sender, or whatever `scenario` opens.
+ * @param scenario what is done with it; by default a sender publishes to two receivers.
  */
 export async function runWithFailures(
   real: LinuxCalls,
   transportOf: (calls: LinuxCalls) => Transport,
   options: object,
+  scenario: Scenario = publish,
 ): Promise<void> {
   const never = failing(real, 'poll', 0, Number.POSITIVE_INFINITY, 0);
-  await scenario(transportOf, options, never, false); // What stays open for good is open.
+  await play(scenario, transportOf, options, never, false); // What stays open for good is open.
   const names = Object.keys(real).filter((name) => !NO_CALLS.has(name));
   let scenarios = 0;
   for (const name of [...names, 'watcher.update', 'watcher.callback']) {
@@ -227,7 +252,7 @@ export async function runWithFailures(
           where = `${name} ${errnoName}, call ${first}${count === 1 ? '' : ' and later'}, ${armsFirst ? 'opening' : 'open'}`;
           const before = countDescriptors();
           const state = failing(real, name, errno, first, count);
-          await scenario(transportOf, options, state, armsFirst);
+          await play(scenario, transportOf, options, state, armsFirst);
           for (let turn = 0; turn < 400 && countDescriptors() > before; turn++) {
             await new Promise((resolve) => setTimeout(resolve, 5));
           }

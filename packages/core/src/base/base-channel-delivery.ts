@@ -18,6 +18,8 @@ export interface DeliveryChannel extends Channel {
   sendAnswer(number: number, answer: Payload, options?: SendOptions): Promise<SendOutcome>;
   /** Sends the error that answers a question. */
   sendFailure(number: number, error: unknown, options?: WaitOptions): Promise<SendOutcome>;
+  /** Nobody holds a delivery any more. Must not throw. */
+  deliveryReleased(): void;
   /** The question was moved on to a descriptor, which is its answer. Must not throw. */
   acknowledge(number: number): void;
   /** The question was released, and is not answered. Must not throw. */
@@ -69,11 +71,13 @@ export class BaseChannelDelivery<M extends InboundMessage>
   }
 
   override release(): void {
+    if (!this.held) return;
     super.release();
-    if (this.held || this.#number === 0) return;
+    if (this.held) return;
     const number = this.#number;
     this.#number = 0;
-    this.channel.leaveUnanswered(number);
+    if (number !== 0) this.channel.leaveUnanswered(number);
+    this.channel.deliveryReleased();
   }
 
   async #answer(send: (number: number) => Promise<SendOutcome>): Promise<SendOutcome> {

@@ -393,6 +393,12 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     this.#outbox.free(loan.memory);
     // Another call may wait for this room.
     if (this.#borrowing.busy) this.#waits.wake();
+    this.loanReleased();
+  }
+
+  /** A loan was released unsent. */
+  protected loanReleased(): void {
+    // Nobody is to know.
   }
 
   /**

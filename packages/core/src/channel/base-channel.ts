@@ -2,7 +2,6 @@ import type { DeliveryChannel } from '../base/base-channel-delivery.js';
 import type { BaseDelivery } from '../base/base-delivery.js';
 import { BaseLoan } from '../base/base-loan.js';
 import type { BaseReceiver } from '../base/base-receiver.js';
-import type { BaseSender } from '../base/base-sender.js';
 import type { AcceptOutcome, InboundMessage, LoanMemory } from '../base/hooks.js';
 import { LoopHolder } from '../base/loop-holder.js';
 import { checkTag } from '../checks.js';
@@ -17,7 +16,9 @@ import type {
 import type { Loan, SendOptions, SendOutcome } from '../contract/sender.js';
 import type { PeerCredentials, WaitOptions } from '../contract/transport.js';
 import { isPageferryError, PageferryError } from '../errors.js';
+import { clock } from '../waiting/clock.js';
 import { checkWaitOptions, withDeadline } from '../waiting/deadline.js';
+import type { ChannelSender } from './channel-sender.js';
 import { EXCHANGE, exchangeWord } from './exchange.js';
 import { type OpenRequest, OpenRequests } from './open-requests.js';
 import { encodeError } from './remote-error.js';
@@ -25,7 +26,7 @@ import { isUnsent, noteUnsent } from './unsent.js';
 
 /** What a mechanism hands {@link BaseChannel}: the two halves of a connection. It takes them over. */
 export interface BaseChannelSettings {
-  readonly sender: BaseSender<LoanMemory>;
+  readonly sender: ChannelSender<LoanMemory>;
   readonly receiver: BaseReceiver<InboundMessage>;
   readonly peer: PeerCredentials | undefined;
   /** Has the connection keep the event loop alive, or stop it. */
@@ -47,12 +48,14 @@ const NO_BYTES = new Uint8Array(0);
 /** Both halves of a connection, and the questions that are open on it. It knows nothing of mechanisms. */
 export class BaseChannel extends LoopHolder implements DeliveryChannel {
   readonly peer: PeerCredentials | undefined;
-  readonly #sender: BaseSender<LoanMemory>;
+  readonly #sender: ChannelSender<LoanMemory>;
   readonly #receiver: BaseReceiver<InboundMessage>;
   readonly #onClose: ((channel: BaseChannel) => void) | undefined;
   readonly #requests = new OpenRequests();
   #closing: Promise<void> | undefined;
   #isDraining = false;
+  /** True once it is to be closed as soon as nothing of it is held. */
+  #isUnused = false;
   /** How many messages wait that {@link #sendInBackground} sends. */
   #noticesWaiting = 0;
 
@@ -63,6 +66,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
     this.#receiver = receiver;
     this.#onClose = onClose;
     receiver.joinChannel(this);
+    sender.onLoanReleased = () => this.#closeIfUnused();
   }
 
   get closed(): boolean {
@@ -226,6 +230,29 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
 
   async sendFailure(number: number, error: unknown, options?: WaitOptions): Promise<SendOutcome> {
     return this.#sendExchange(exchangeWord(EXCHANGE.failure, number), encodeError(error), options);
+  }
+
+  /**
+   * Closes the channel, whose peer is gone, once the program holds nothing of it: deliveries and loans outlive the one
+   * at the other end. For `BaseListener` only.
+   */
+  closeWhenUnused(): void {
+    this.#isUnused = true;
+    this.#closeIfUnused();
+  }
+
+  deliveryReleased(): void {
+    this.#closeIfUnused();
+  }
+
+  #closeIfUnused(): void {
+    if (!this.#isUnused) return;
+    // Soon: what was taken just now may not be in the program's hands yet.
+    clock.setImmediate(() => {
+      if (this.closed) return;
+      const { loansHeld, deliveriesHeld } = this.stats();
+      if (loansHeld === 0 && deliveriesHeld === 0) this.destroy().catch(() => undefined);
+    });
   }
 
   acknowledge(number: number): void {

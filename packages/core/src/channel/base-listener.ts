@@ -72,6 +72,8 @@ export abstract class BaseListener extends LoopHolder implements Listener {
   /** In the order in which they came. */
   readonly #members = new Map<Channel, Member>();
   readonly #unaccepted: Member[] = [];
+  /** Those that have left, of which the program holds something. */
+  readonly #departed = new Set<BaseChannel>();
   /** Who is asked for a message first: everybody before it was asked later. */
   #turn: readonly Member[] = [];
   #keepsAlive = true;
@@ -261,6 +263,7 @@ export abstract class BaseListener extends LoopHolder implements Listener {
 
   /** A channel was closed on this side. */
   protected channelClosed(channel: BaseChannel): void {
+    this.#departed.delete(channel);
     const member = this.#members.get(channel);
     if (member !== undefined) this.#leave(member, undefined);
     this.#waits.wake();
@@ -334,7 +337,10 @@ export abstract class BaseListener extends LoopHolder implements Listener {
     const index = this.#unaccepted.indexOf(member);
     if (index >= 0) this.#unaccepted.splice(index, 1);
     // Whoever has accepted it has still to learn of its end, and closes it.
-    if (!channel.closed && !member.isAccepted) channel.destroy().catch(() => undefined);
+    if (!channel.closed && !member.isAccepted) {
+      this.#departed.add(channel);
+      channel.closeWhenUnused();
+    }
     this.#tell('leave', channel, reason);
   }
 
@@ -349,7 +355,8 @@ export abstract class BaseListener extends LoopHolder implements Listener {
     this.#waits.fail(new PageferryError('CLOSED', 'this listener is closed'));
     this.stopListening();
     for (const share of this.#shares) await share.destroy();
-    const ended = await Promise.allSettled(this.channels.map(endChannel));
+    const open = [...this.channels, ...this.#departed];
+    const ended = await Promise.allSettled(open.map(endChannel));
     this.freePool();
     const failed = ended.find((each) => each.status === 'rejected');
     if (failed !== undefined) throw failed.reason;

@@ -5,6 +5,8 @@ interface Waiter {
   readonly ready: () => boolean;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
+  /** Set while its condition is looked at: whether somebody has woken the list meanwhile. */
+  wokenWithin: boolean | undefined;
 }
 
 /**
@@ -50,6 +52,7 @@ export class WaitList implements Waits {
           settle();
           reject(error);
         },
+        wokenWithin: undefined,
       };
       const forget = onAbort(signal, () => waiter.reject(signal?.reason));
       this.#waiters.add(waiter);
@@ -86,10 +89,21 @@ export class WaitList implements Waits {
   }
 
   #check(waiter: Waiter): void {
+    if (waiter.wokenWithin !== undefined) {
+      // A look that gives memory back wakes whoever waits for it. Within itself it must not begin anew: it would take
+      // what comes next, and forget that when it goes on.
+      waiter.wokenWithin = true;
+      return;
+    }
     try {
-      if (waiter.ready()) waiter.resolve();
+      do {
+        waiter.wokenWithin = false;
+        if (waiter.ready()) waiter.resolve();
+      } while (waiter.wokenWithin && this.#waiters.has(waiter));
     } catch (error) {
       waiter.reject(error);
+    } finally {
+      waiter.wokenWithin = undefined;
     }
   }
 }
