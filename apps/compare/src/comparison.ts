@@ -9,8 +9,6 @@ import { isFailure, type Subject, type Surroundings, type Timing } from './subje
 export interface Comparison {
   readonly cases: readonly Case[];
   readonly subjects: readonly Subject[];
-  /** True if the subjects were named, so that none of them may be left out silently. */
-  readonly askedFor: boolean;
   /** Trials of every subject in every case. */
   readonly runs: number;
   readonly timing: Timing;
@@ -32,7 +30,7 @@ export async function compare(
   around: Surroundings,
   progress: Progress,
 ): Promise<void> {
-  cells.push(...(await prepareCells(plan, around)));
+  cells.push(...(await prepareCells(plan)));
   const fit = cells.filter(({ failure }) => failure === undefined);
   progress.start({ checks: fit.length, trials: fit.length * plan.runs });
   await Promise.all(
@@ -52,17 +50,19 @@ export async function compare(
   }
 }
 
-async function prepareCells(plan: Comparison, around: Surroundings): Promise<Cell[]> {
-  const prepared = await Promise.all(
-    plan.subjects.map(async (subject) => ({ subject, failure: await subject.prepare(around) })),
+/** Who takes part in which case; also those who are not there, with the reason. */
+function prepareCells({ cases, subjects }: Comparison): Promise<Cell[]> {
+  const pairs = cases.flatMap((each) =>
+    subjects
+      .filter((subject) => subject.takesPart(each))
+      .map((subject) => ({ subject, case: each })),
   );
-  const present = prepared.filter(
-    ({ subject, failure }) => failure === undefined || !subject.optional || plan.askedFor,
-  );
-  return plan.cases.flatMap((each) =>
-    present
-      .filter(({ subject }) => subject.takesPart(each))
-      .map(({ subject, failure }) => ({ subject, case: each, trials: new Map(), failure })),
+  return Promise.all(
+    pairs.map(async (pair) => ({
+      ...pair,
+      trials: new Map(),
+      failure: await pair.subject.prepare(pair.case),
+    })),
   );
 }
 

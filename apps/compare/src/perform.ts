@@ -69,7 +69,6 @@ async function measure(
     subjects: subjects.filter(
       (each) => options.subject?.includes(each.name) ?? (!quick || isQuick(each)),
     ),
-    askedFor: options.subject !== undefined,
     runs: options.runs ?? (quick ? QUICK_RUNS : FULL_RUNS),
   };
   let interrupted = false;

@@ -61,6 +61,26 @@ describe('a run', () => {
     }
   });
 
+  it('has requests with one and with several under way, with quantiles in their order', async () => {
+    const subjects = ['shared-mmap', 'unix-socket', 'worker-copy'];
+    const args = ['--quick', '--scenario', 'request', '--json', '--subject', ...subjects];
+    const { code, stdout } = await compare(...args);
+    const { results } = checkResults(JSON.parse(stdout));
+    expect(results.map(({ subject, knobs }) => `${knobs['underWay']} ${subject}`)).toEqual(
+      [1, 16].flatMap((underWay) => subjects.map((subject) => `${underWay} ${subject}`)),
+    );
+    for (const { subject, failure, runs, rttNs, nsPerMessage, gibPerSecond } of results) {
+      expect(failure, subject).toBeUndefined();
+      expect(runs).toBe(1);
+      const { p50 = 0, p99 = 0, p999 = 0 } = rttNs ?? {};
+      expect(p50).toBeGreaterThan(0);
+      expect([p50, p99, p999]).toEqual([p50, p99, p999].sort((a, b) => a - b));
+      expect(nsPerMessage?.median).toBeGreaterThan(0);
+      expect(gibPerSecond).toBeUndefined();
+    }
+    expect(code).toBe(0);
+  });
+
   it('prints a table and words without --json, and no colors where no terminal is', async () => {
     const { code, stdout } = await compare(...SMALL, '--subject', 'unix-socket', '--out', 'here');
     expect(code).toBe(0);
@@ -165,6 +185,7 @@ describe('a command line that makes no sense', () => {
     for (const option of ['--scenario', '--subject', '--size', '--runs', '--quick', '--baseline']) {
       expect(stdout).toContain(option);
     }
+    for (const choice of ['"request"', '"worker-copy"']) expect(stdout).toContain(choice);
   });
 });
 

@@ -93,8 +93,17 @@ describe('the table', () => {
     expect(renderTerminal(sampleResults(['rtt']))).toMatch(/mean +50 % +99 % +99\.9 %/);
   });
 
+  it('has the time between two answers, and how long each took, of requests', () => {
+    const text = renderTerminal(sampleResults(['request']));
+    expect(text).toMatch(/^subject +a +50 % +99 % +99\.9 %/m);
+    expect(text).toMatch(/^64 B, 1 under way$/m);
+    expect(text).toMatch(/^64 B, 16 under way\nvmsplice-napi +508 ns +8\.13 µs/m);
+  });
+
   it('fits into 80 columns, whatever is in it', () => {
-    const scenarios = ['handoff', 'work', 'discard', 'rtt', 'fan-out', 'to-file'] as const;
+    const scenarios = [
+      ...(['handoff', 'work', 'discard', 'rtt', 'request', 'fan-out', 'to-file'] as const),
+    ];
     const results = withEach(
       {
         subject: 'shared-mmap-ffi',

@@ -24,7 +24,7 @@ describe('a quick run', () => {
 
   it('leaves out destinations and several receivers, unless they are named', () => {
     const names = planCases(undefined, undefined, true).map(({ scenario }) => scenario);
-    expect([...new Set(names)]).toEqual(['handoff', 'work', 'discard', 'rtt']);
+    expect([...new Set(names)]).toEqual(['handoff', 'work', 'discard', 'rtt', 'request']);
     expect(planCases(['to-file', 'fan-out'], undefined, true)).toEqual([
       { scenario: 'to-file', payloadBytes: MIB, receivers: 1 },
       { scenario: 'fan-out', payloadBytes: 65536, receivers: 4 },
@@ -35,7 +35,8 @@ describe('a quick run', () => {
     for (const each of planCases(undefined, undefined, true)) {
       const there = subjects.filter((subject) => isQuick(subject) && subject.takesPart(each));
       const kinds = new Set(there.map(({ kind }) => kind));
-      expect(kinds).toContain('limit');
+      // No program in C has several round trips under way.
+      if ((each.underWay ?? 1) === 1) expect(kinds).toContain('limit');
       expect(kinds).toContain('pageferry');
       if (each.waiting !== 'spinning') expect(kinds).toContain('node');
     }
@@ -48,7 +49,19 @@ describe('a quick run', () => {
 describe('the full run', () => {
   it('has every scenario', () => {
     const names = planCases(undefined, undefined, false).map(({ scenario }) => scenario);
-    expect(new Set(names).size).toBe(9);
+    expect(new Set(names).size).toBe(10);
+  });
+
+  it('has requests with one and with several under way, as the quick one', () => {
+    const sizes = { full: [64, 65536], quick: [64] };
+    for (const [extent, each] of Object.entries(sizes)) {
+      const scenario = 'request' as const;
+      expect(planCases([scenario], undefined, extent === 'quick')).toEqual(
+        each.flatMap((payloadBytes) =>
+          [1, 16].map((underWay) => ({ scenario, payloadBytes, receivers: 1, underWay })),
+        ),
+      );
+    }
   });
 
   it('moves messages on at the sizes of the benchmark', () => {

@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
+import type { ScenarioName } from '../dist/plan/scenarios.js';
 import { renderReport } from '../dist/report/html.js';
 import { renderMainPlot } from '../dist/report/main-plot.js';
 import { inWords } from '../dist/report/words.js';
 import { compareWithBaseline } from '../dist/results/baseline.js';
-import type { Results } from '../dist/results/results.js';
+import type { Result, Results } from '../dist/results/results.js';
 import { sampleResults } from './sample-results.js';
 
-const SCENARIOS = ['handoff', 'work', 'discard', 'rtt', 'to-file', 'to-unix'] as const;
+const SCENARIOS = [
+  ...['handoff', 'work', 'discard', 'rtt', 'request', 'to-file', 'to-unix'],
+] as const satisfies readonly ScenarioName[];
 
 /** Sample results in which one row is something else. */
 function withFirst(change: object): Results {
@@ -33,13 +36,14 @@ describe('the report', () => {
       'throughput',
       'handoff',
       'latency',
+      'requests',
       'cpu',
       'destinations',
       'all',
       'method',
     ]);
     const plots = html.match(/<svg role="img" aria-label="[^"]+/g);
-    expect(plots).toHaveLength(10); // Five, for screens and for phones.
+    expect(plots).toHaveLength(12); // Six, for screens and for phones.
     expect(html.replace(/<script>.*/s, '').match(/NaN|undefined|Infinity/)).toBeNull();
   });
 
@@ -78,6 +82,55 @@ describe('the report', () => {
     expect(svg).toMatch(/^<svg xmlns="http:\/\/www.w3.org\/2000\/svg"/);
     expect(svg).toContain('prefers-color-scheme:dark');
     expect(svg).toContain('<title>Throughput against message size</title>');
+  });
+});
+
+describe('requests', () => {
+  it('are shown for each number that is under way', () => {
+    const html = renderReport(sampleResults(['request']));
+    const [, plot = ''] = /<section id="requests">(.*?)<\/section>/s.exec(html) ?? [];
+    const groups = [...plot.matchAll(/>(\d+ under way)</g)].map(([, group]) => group);
+    expect([...new Set(groups)]).toEqual(['1 under way', '16 under way']);
+    expect(html).toMatch(/<td data-sort="16 under way" class="left">16 under way<\/td>/);
+  });
+
+  it('are compared with a baseline by how many are under way', () => {
+    const withPace = (nanoseconds: number): Results => {
+      const results = sampleResults(['request']);
+      const pace = { min: nanoseconds, median: nanoseconds, max: nanoseconds };
+      const change = (row: Result) =>
+        row.knobs['underWay'] === 16 ? { ...row, nsPerMessage: pace } : row;
+      return { ...results, results: results.results.map(change) };
+    };
+    const { changes } = compareWithBaseline(withPace(2), withPace(4));
+    expect(changes).toHaveLength(24);
+    for (const { verdict, result } of changes) {
+      expect(verdict).toBe(result.knobs['underWay'] === 16 ? 'faster' : 'same');
+    }
+    const html = renderReport(withPace(2), { changes, differences: [] });
+    expect(html).toContain('in request at 64 B, 16 under way: 2.00 times as fast');
+  });
+
+  it('are told in words: how long one takes, and how often one is answered', () => {
+    expect(inWords(sampleResults(['request']))).toEqual([
+      'A request of 64 B is answered in 508 ns (one in a thousand more than 4.57 µs) with ' +
+        '**vmsplice-napi** while it is the only one (3.0 times as fast as the best of plain Node, ' +
+        '30 % of what C reaches), and in 8.13 µs (one in a thousand more than 73.2 µs), an answer ' +
+        'every 508 ns, with **vmsplice-napi** while 16 are under way (3.0 times as fast as the best ' +
+        'of plain Node, 30 % of what C reaches).',
+    ]);
+  });
+
+  it('of threads are no way between processes', () => {
+    const { machine, schema, results } = sampleResults(['request']);
+    const renamed = results.map((row) =>
+      row.subject === 'vmsplice-napi'
+        ? { ...row, subject: 'worker-copy', kind: 'other' as const }
+        : row,
+    );
+    const words = inWords({ machine, schema, results: renamed }).join();
+    expect(words).toContain('with **unix-socket** while 16 are under way');
+    expect(words).not.toContain('worker-copy');
   });
 });
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { compare } from '../dist/comparison.js';
+import type { Case } from '../dist/plan/cases.js';
 import { type Cell, collect } from '../dist/results/collect.js';
 import { channelSubject } from '../dist/subjects/channel-subject.js';
 import { subjects } from '../dist/subjects/subjects.js';
@@ -24,16 +25,16 @@ function spoiling(fault: string) {
       module: new URL('./fixtures/spoiling-channel.mjs', import.meta.url).href,
       settings: { over: 'unix', fault },
     },
+    requests: new URL('./fixtures/spoiling-requests.mjs', import.meta.url).href,
     takesPart: () => true,
   });
 }
 
-async function resultsOf(fault: string, scenario: 'work' | 'fan-out' = 'work') {
+async function resultsOf(fault: string, change: Partial<Case> = {}) {
   const cells: Cell[] = [];
   const plan = {
-    cases: [{ ...CASE, scenario, receivers: scenario === 'work' ? 1 : 2 }],
+    cases: [{ ...CASE, ...change }],
     subjects: [spoiling(fault), ...HONEST],
-    askedFor: true,
     runs: 1,
     timing: { warmUpMilliseconds: 5, measureMilliseconds: 10 },
   };
@@ -63,7 +64,7 @@ describe('a subject cannot win', () => {
   });
 
   it('if one of its receivers dies', async () => {
-    const [failed, honest] = await resultsOf('dies', 'fan-out');
+    const [failed, honest] = await resultsOf('dies', { scenario: 'fan-out', receivers: 2 });
     expect(failed?.failure).toMatchObject({ kind: 'failed' });
     // Whichever is noticed first: its end, or its socket's.
     expect(failed?.failure?.reason).toMatch(/ended with 3|ECONNRESET|EPIPE|early/);
@@ -71,27 +72,54 @@ describe('a subject cannot win', () => {
   });
 });
 
+describe('who answers requests cannot win', () => {
+  it.each([
+    ['changes a byte of an answer', 1],
+    ['changes a byte of an answer', 16],
+    ['answers other questions', 16],
+  ])('if it %s, with %i under way', async (fault, underWay) => {
+    const [spoiled, honest] = await resultsOf(fault, { scenario: 'request', underWay });
+    expect(spoiled).toMatchObject({
+      runs: 0,
+      failure: { kind: 'spoiled', reason: 'an answer is not what its message was' },
+    });
+    expect(spoiled?.rttNs).toBeUndefined();
+    expect(honest).toMatchObject({ runs: 1, ratioToBestNode: 1, knobs: { underWay } });
+    expect(honest?.rttNs?.p50).toBeGreaterThan(0);
+  });
+
+  it('if it changes a byte of a question', async () => {
+    const [spoiled] = await resultsOf('changes a question', { scenario: 'request', underWay: 16 });
+    expect(spoiled?.failure).toEqual({
+      kind: 'spoiled',
+      reason: 'what arrived is not what was sent',
+    });
+  });
+});
+
 describe.concurrent('every channel', () => {
-  const scenarios = ['handoff', 'rtt', 'to-file', 'to-tcp'] as const;
+  const cases: readonly Pick<Case, 'scenario' | 'waiting' | 'underWay'>[] = [
+    { scenario: 'handoff' },
+    { scenario: 'rtt', waiting: 'parked' },
+    { scenario: 'request', underWay: 1 },
+    { scenario: 'request', underWay: 16 },
+    { scenario: 'to-file' },
+    { scenario: 'to-tcp' },
+  ];
   const pairs = subjects
     .filter(({ kind }) => kind === 'pageferry' || kind === 'node' || kind === 'other')
     .flatMap((subject) =>
-      scenarios.map((scenario) => ({
+      cases.map((change) => ({
         subject,
-        name: subject.name,
-        each: {
-          scenario,
-          payloadBytes: 70_001,
-          receivers: 1,
-          waiting: scenario === 'rtt' ? ('parked' as const) : undefined,
-        },
+        name: [subject.name, ...Object.values(change)].join(', '),
+        each: { payloadBytes: 70_001, receivers: 1, ...change },
       })),
     )
     .filter(({ subject, each }) => subject.takesPart(each));
 
-  it.for(pairs)('brings every byte: $name, $each.scenario', async ({ subject, each }, { skip }) => {
+  it.for(pairs)('brings every byte: $name', async ({ subject, each }, { skip }) => {
     const around = { folder, signal: new AbortController().signal };
-    const unfit = await subject.prepare(around);
+    const unfit = await subject.prepare(each);
     if (unfit !== undefined) skip(`${unfit.kind}: ${unfit.reason}`);
     expect(await subject.verify(each, around)).toBeUndefined();
   });

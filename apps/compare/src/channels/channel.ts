@@ -24,7 +24,7 @@ export interface SendingSide {
   readonly knobs: Knobs;
   /** Sends `count` messages to every receiver, each written by `write`. */
   send(count: number, write: Write): Promise<void>;
-  /** Sends a message and sees its answer, `count` times; calls `answered` after each. */
+  /** Sends a message and sees its answer, `count` times, one after the other; calls `answered` after each. */
   exchange(count: number, write: Write, see: See, answered: () => void): Promise<void>;
   /** Lets everything that was sent leave, and ends. */
   close(): Promise<void>;
@@ -41,23 +41,32 @@ export interface ReceivingSide {
   close(): Promise<void>;
 }
 
+/** The asking side of a channel for requests. Several `exchange` may go on at the same time. */
+export type AskingSide = Pick<SendingSide, 'knobs' | 'exchange' | 'close'>;
+
+/** The answering side: whatever comes while it answers is a question. */
+export type AnsweringSide = Pick<ReceivingSide, 'answer' | 'close'>;
+
 /** A sending side that waits for its receivers. */
-export interface Listening {
+export interface Listening<Sending = SendingSide> {
   /** What the receivers have to know, such as a port. */
   readonly address?: string | number | undefined;
   /** Resolves when all of them are connected. */
-  connected(): Promise<SendingSide>;
+  connected(): Promise<Sending>;
 }
 
 /** What the module of a channel exports. */
-export interface ChannelModule {
+export interface ChannelModule<Sending = SendingSide, Receiving = ReceivingSide> {
   /** How receivers are started: in a process, with these options, or in a thread of the sender. */
   readonly receivers?: 'threads' | Pick<ForkOptions, 'serialization' | 'stdio'>;
   /** In the sending process. */
-  listen(task: Task, receivers: readonly ReceiverHandle[]): Promise<Listening>;
+  listen(task: Task, receivers: readonly ReceiverHandle[]): Promise<Listening<Sending>>;
   /** In each receiving process or thread; `index` counts them from 0. */
-  connect(task: Task, address: string | number | undefined, index: number): Promise<ReceivingSide>;
+  connect(task: Task, address: string | number | undefined, index: number): Promise<Receiving>;
 }
+
+/** What the module of a subject's requests exports. */
+export type RequestModule = ChannelModule<AskingSide, AnsweringSide>;
 
 /** The channel has ended before everything was there. */
 export class ChannelEnded extends Error {

@@ -5,7 +5,7 @@ import type { Codec } from './ipc-codec.js';
 import { MessageQueue } from './message-queue.js';
 
 /** Something with Node's IPC channel: a child, or this process as a child. */
-interface Port {
+export interface Port {
   send(message: Serializable, done: (error: Error | null) => void): boolean;
   on(event: 'message', listener: (message: unknown) => void): unknown;
   on(event: 'disconnect', listener: () => void): unknown;
@@ -70,7 +70,8 @@ function ipcReceiver({ payloadBytes }: Task, port: Port, codec: Codec): Receivin
   };
 }
 
-function queueOf(port: Port, codec: Codec): MessageQueue {
+/** What comes from the other side, as bytes. */
+export function queueOf(port: Port, codec: Codec): MessageQueue {
   const queue = new MessageQueue();
   port.on('message', (message) => {
     const bytes = codec.decode(message);
@@ -81,7 +82,7 @@ function queueOf(port: Port, codec: Codec): MessageQueue {
 }
 
 /** Sends. The result is a promise where the channel asks for patience, and `undefined` otherwise. */
-function post(port: Port, message: Serializable): Promise<void> | undefined {
+export function post(port: Port, message: Serializable): Promise<void> | undefined {
   let settle: ((error: Error | null) => void) | undefined;
   const more = port.send(message, (error) => settle?.(error));
   if (more) return undefined;

@@ -1,7 +1,13 @@
-import { join } from 'node:path';
-import type { Delivery, Receiver, Sender, SendOutcome, Transport } from '@pageferry/core';
-import { type Backend, type BackendName, backends } from '../subjects/backends.js';
+import type { Delivery, Receiver, Sender } from '@pageferry/core';
 import type { Knobs, Task } from '../trials/task.js';
+import {
+  backendOf,
+  endpoints,
+  expectSent,
+  knobsOf,
+  loadTransport,
+  receiverOptions,
+} from './backend.js';
 import {
   ChannelEnded,
   type Listening,
@@ -11,13 +17,10 @@ import {
 } from './channel.js';
 
 const KIBIBYTE = 1024;
-const MEBIBYTE = 1024 * KIBIBYTE;
-/** The longest that a transport takes, in microseconds: a wait that polls to the end. */
-const FOR_EVER = 1_000_000;
 
 /** Messages through a Pageferry backend. */
 export async function listen(task: Task): Promise<Listening> {
-  const transport = await load(task);
+  const transport = await loadTransport(task);
   const knobs = knobsOf(task);
   const { endpoint, answers } = endpoints(task);
   const sender = await transport.createSender({ endpoint, ...knobs });
@@ -34,7 +37,7 @@ export async function listen(task: Task): Promise<Listening> {
 
 /** The other side of {@link listen}. */
 export async function connect(task: Task): Promise<ReceivingSide> {
-  const transport = await load(task);
+  const transport = await loadTransport(task);
   const { endpoint, answers } = endpoints(task);
   const sender =
     task.scenario === 'rtt'
@@ -167,39 +170,7 @@ async function next(receiver: Receiver, missing: number): Promise<Delivery> {
   return delivery;
 }
 
-function expectSent(outcome: SendOutcome): void {
-  if (outcome !== 'sent') throw new Error(`a message was not sent: ${outcome}`);
-}
-
-function load(task: Task): Promise<Transport> {
-  return backendOf(task).load();
-}
-
-function backendOf({ channel }: Task): Backend {
-  return backends[channel.settings['backend'] as BackendName];
-}
-
-function endpoints({ folder }: Task) {
-  return { endpoint: join(folder, 'there'), answers: join(folder, 'back') };
-}
-
-function knobsOf(task: Task) {
-  const { throughKernel } = backendOf(task);
-  // What both sides map had better stay in the cache: no more of it than keeps both busy.
-  const least = throughKernel ? 64 * MEBIBYTE : 2 * MEBIBYTE;
-  return { poolBytes: Math.max(least, 2 * task.payloadBytes), ...receiverOptions(task) };
-}
-
 /** Messages that go through the kernel had better leave one by one, unless they are small. */
 function sendingOf(task: Task): 'wait' | 'try' {
   return backendOf(task).throughKernel && task.payloadBytes >= 16 * KIBIBYTE ? 'wait' : 'try';
-}
-
-function receiverOptions(task: Task) {
-  return { spinMicroseconds: spinOf(task) };
-}
-
-function spinOf({ waiting }: Task): number {
-  if (waiting === undefined) return 100; // The default.
-  return waiting === 'parked' ? 0 : FOR_EVER;
 }

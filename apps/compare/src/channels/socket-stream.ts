@@ -7,7 +7,29 @@ import { streamReceiver, streamSender } from './streams.js';
 
 /** Plain `node:net`: a Unix socket, or TCP on loopback, by the setting `over`. */
 export async function listen(task: Task): Promise<Listening> {
-  const tcp = task.channel.settings['over'] === 'tcp';
+  const { address, connected } = await listenAtSocket(task);
+  return {
+    address,
+    async connected() {
+      const sockets = await connected();
+      const answers = task.scenario === 'rtt' ? sockets[0] : undefined;
+      return streamSender(task, sockets, answers, isTcp(task) ? { noDelay: true } : {});
+    },
+  };
+}
+
+/** The other side of {@link listen}. */
+export async function connect(
+  task: Task,
+  address: string | number | undefined,
+): Promise<ReceivingSide> {
+  const socket = await connectToSocket(address);
+  return streamReceiver(task, socket, socket);
+}
+
+/** Waits for as many sockets as there are receivers. */
+export async function listenAtSocket(task: Task): Promise<Listening<readonly Socket[]>> {
+  const tcp = isTcp(task);
   const sockets: Socket[] = [];
   const server = createServer({ noDelay: true }, (socket) => sockets.push(socket));
   server.listen(tcp ? { port: 0, host: '127.0.0.1' } : { path: join(task.folder, 'socket') });
@@ -18,21 +40,21 @@ export async function listen(task: Task): Promise<Listening> {
     async connected() {
       while (sockets.length < task.receivers) await once(server, 'connection');
       server.close();
-      const answers = task.scenario === 'rtt' ? sockets[0] : undefined;
-      return streamSender(task, sockets, answers, tcp ? { noDelay: true } : {});
+      return sockets;
     },
   };
 }
 
-/** The other side of {@link listen}. */
-export async function connect(
-  task: Task,
-  address: string | number | undefined,
-): Promise<ReceivingSide> {
+/** The other side of {@link listenAtSocket}. */
+export async function connectToSocket(address: string | number | undefined): Promise<Socket> {
   const socket =
     typeof address === 'number'
       ? connectSocket({ port: address, host: '127.0.0.1', noDelay: true })
       : connectSocket({ path: String(address) });
   await once(socket, 'connect');
-  return streamReceiver(task, socket, socket);
+  return socket;
+}
+
+function isTcp({ channel }: Task): boolean {
+  return channel.settings['over'] === 'tcp';
 }

@@ -53,14 +53,14 @@ function workerSender({ payloadBytes }: Task, worker: Worker): SendingSide {
   };
 }
 
-/** The other side of {@link listen}. */
-export async function connect(): Promise<ReceivingSide> {
+/** The other side of {@link listen}. Without the setting `transfer` what it gives back is copied. */
+export async function connect({ channel }: Task): Promise<ReceivingSide> {
   const port = parentPort as MessagePort;
   const queue = new MessageQueue();
   port.on('message', (message) => {
     if (message instanceof Uint8Array) queue.push(message);
   });
-  const giveBack = (bytes: Uint8Array) => port.postMessage(bytes, [bytes.buffer as ArrayBuffer]);
+  const giveBack = (bytes: Uint8Array) => port.postMessage(bytes, transferList(channel, bytes));
   return {
     receive: (count, see) =>
       queue.see(count, (bytes, ...part) => {
@@ -82,4 +82,9 @@ export async function connect(): Promise<ReceivingSide> {
       queue.end();
     },
   };
+}
+
+/** What of a message is transferred: its memory, or nothing. */
+export function transferList({ settings }: Task['channel'], { buffer }: Uint8Array): ArrayBuffer[] {
+  return settings['transfer'] ? [buffer as ArrayBuffer] : [];
 }

@@ -3,9 +3,11 @@ import type { Task } from '../trials/task.js';
 import { ChannelEnded, type Listening, type ReceivingSide, type SendingSide } from './channel.js';
 
 /** What is used of the package `zeromq`, which is optional: only if it is installed. */
-interface Zeromq {
+export interface Zeromq {
   readonly Push: new (options: object) => Outgoing;
   readonly Pull: new (options: object) => Incoming;
+  readonly Dealer: new (options: object) => Dealer;
+  readonly Router: new (options: object) => Router;
 }
 interface Outgoing {
   bind(address: string): Promise<void>;
@@ -17,6 +19,12 @@ interface Incoming {
   connect(address: string): void;
   receive(): Promise<readonly Buffer[]>;
   close(): void;
+}
+/** A socket that asks, and iterates over the answers. */
+export interface Dealer extends Outgoing, AsyncIterable<readonly Buffer[]> {}
+interface Router extends Incoming {
+  /** The first part says to whom. */
+  send(parts: readonly Uint8Array[]): Promise<void>;
 }
 
 const BYTES_UNDER_WAY = 4 * 1024 * 1024;
@@ -121,11 +129,13 @@ export async function connect(
   };
 }
 
-async function load(): Promise<Zeromq> {
+/** @throws where it is not installed. */
+export async function load(): Promise<Zeromq> {
   return (await import(PACKAGE)) as Zeromq;
 }
 
-function address({ folder }: Task, name: string): string {
+/** Where two sockets meet. */
+export function address({ folder }: Task, name: string): string {
   return `ipc://${join(folder, name)}`;
 }
 

@@ -20,6 +20,18 @@ export interface Payload {
   readonly written: () => string;
   /** SHA-256 of everything seen, likewise. */
   readonly seen: () => string;
+  /** For messages and their answers: what several do at the same time. */
+  readonly lane: () => Lane;
+  /** How many answers were not what their message was. Only in verification. */
+  readonly astray: () => number;
+}
+
+/** Does its work to one message and its answer after the other. */
+export interface Lane {
+  readonly write: Write;
+  readonly see: See;
+  /** All of an answer was seen. */
+  readonly answered: () => void;
 }
 
 /** The work of a scenario, done to each message. */
@@ -33,8 +45,7 @@ function oneByte(): Payload {
   let turn = 0;
   let sum = 0;
   let met: WeakSet<Uint8Array> | undefined = new WeakSet();
-  return {
-    ...NO_DIGEST,
+  return unchecked({
     settle() {
       met = undefined;
     },
@@ -49,19 +60,25 @@ function oneByte(): Payload {
     see(bytes, start, _end, offset) {
       if (offset === 0) sum = (sum + (bytes[start] as number)) | 0;
     },
-  };
+  });
 }
 
 /** Writes every byte; scans every byte, in native code on both sides. */
 function everyByte(): Payload {
-  return {
-    ...NO_DIGEST,
+  return unchecked({
+    settle() {},
     write: (bytes) => void bytes.fill(FILL),
     see(bytes, start, end) {
       const part = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
       if (part.indexOf(ABSENT) !== -1) throw new Error('a byte is there that nobody sent');
     },
-  };
+  });
+}
+
+/** The same work for whoever does it, and nobody looks at what has come. */
+function unchecked(work: Pick<Payload, 'write' | 'see' | 'settle'>): Payload {
+  const lane = { ...work, answered() {} };
+  return { ...work, written: () => '', seen: () => '', lane: () => lane, astray: () => 0 };
 }
 
 /** Writes a pattern that differs from message to message, and digests what was written and seen. */
@@ -69,15 +86,40 @@ function verified(): Payload {
   const written = createHash('sha256');
   const seen = createHash('sha256');
   let turn = 0;
+  let astray = 0;
+  const write: Write = (bytes) => {
+    fillWithPattern(bytes, turn++);
+    written.update(bytes);
+  };
   return {
     settle() {},
-    write(bytes) {
-      fillWithPattern(bytes, turn++);
-      written.update(bytes);
-    },
+    write,
     see: (bytes, start, end) => void seen.update(bytes.subarray(start, end)),
     written: () => written.digest('hex'),
     seen: () => seen.digest('hex'),
+    // The other side writes the same pattern into its answers, message by message.
+    lane: () =>
+      comparing(write, (isSame) => {
+        if (!isSame) astray++;
+      }),
+    astray: () => astray,
+  };
+}
+
+/** Says of each answer whether it is what its message was. */
+function comparing(write: Write, tell: (isSame: boolean) => void): Lane {
+  let message = '';
+  let answer = createHash('sha256');
+  return {
+    write(bytes) {
+      write(bytes);
+      message = createHash('sha256').update(bytes).digest('hex');
+    },
+    see: (bytes, start, end) => void answer.update(bytes.subarray(start, end)),
+    answered() {
+      tell(answer.digest('hex') === message);
+      answer = createHash('sha256');
+    },
   };
 }
 
@@ -101,5 +143,3 @@ function fillWithPattern(bytes: Uint8Array, turn: number): void {
     bytes[at + 2] = at >>> 20;
   }
 }
-
-const NO_DIGEST = { settle() {}, written: () => '', seen: () => '' };

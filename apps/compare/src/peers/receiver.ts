@@ -1,6 +1,13 @@
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import { ChannelEnded, type ChannelModule, type ReceivingSide } from '../channels/channel.js';
+import {
+  type AnsweringSide,
+  ChannelEnded,
+  type ChannelModule,
+  type ReceivingSide,
+  type RequestModule,
+} from '../channels/channel.js';
 import { type Destination, openDestination } from '../channels/destinations.js';
+import { isAnswered } from '../plan/scenarios.js';
 import { payloadOf } from './payload.js';
 import { isOrder, type Order, type ReceiverStart, type Report, reasonOf } from './protocol.js';
 import { usageOfProcess } from './usage.js';
@@ -10,7 +17,8 @@ const { task, index } = (
   isMainThread ? JSON.parse(process.argv[2] ?? '') : workerData
 ) as ReceiverStart;
 const payload = payloadOf(task);
-let side: ReceivingSide;
+/** In requests it does nothing but answer. */
+let side: ReceivingSide | AnsweringSide;
 let destination: Destination | undefined;
 
 const port = isMainThread ? process : parentPort;
@@ -24,7 +32,7 @@ if (isMainThread) process.once('disconnect', () => process.exit());
 
 async function obey(order: Order): Promise<void> {
   if (order.order === 'connect') {
-    const channel = (await import(task.channel.module)) as ChannelModule;
+    const channel = (await import(task.channel.module)) as ChannelModule | RequestModule;
     destination = await openDestination(task);
     side = await channel.connect(task, order.address, index);
     tell({ report: 'ready', usage: usageOfProcess() });
@@ -40,9 +48,10 @@ async function obey(order: Order): Promise<void> {
 }
 
 function takeAll(count: number): Promise<void> {
-  if (task.scenario === 'rtt') return side.answer(count, payload.see, payload.write);
-  if (destination !== undefined) return side.moveOn(count, destination);
-  return side.receive(count, payload.see);
+  if (isAnswered(task.scenario)) return side.answer(count, payload.see, payload.write);
+  const receiving = side as ReceivingSide;
+  if (destination !== undefined) return receiving.moveOn(count, destination);
+  return receiving.receive(count, payload.see);
 }
 
 function tell(report: Report): void {

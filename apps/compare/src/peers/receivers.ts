@@ -22,7 +22,10 @@ export interface RemoteReceiver extends ReceiverHandle {
 }
 
 /** Starts the receivers of a trial. */
-export function startReceivers(task: Task, { receivers }: ChannelModule): RemoteReceiver[] {
+export function startReceivers(
+  task: Task,
+  { receivers }: Pick<ChannelModule, 'receivers'>,
+): RemoteReceiver[] {
   return Array.from({ length: task.receivers }, (_, index) => {
     const start: ReceiverStart = { task, index };
     if (receivers === 'threads') {

@@ -1,7 +1,9 @@
 import { isMainThread } from 'node:worker_threads';
 import { type Quantiles, quantilesOf } from '@pageferry/measuring/statistics';
-import type { ChannelModule, SendingSide } from '../channels/channel.js';
+import type { AskingSide, ChannelModule, RequestModule, SendingSide } from '../channels/channel.js';
+import { isAnswered } from '../plan/scenarios.js';
 import type { Task, TrialReport, Usage } from '../trials/task.js';
+import { exchangeAll } from './exchanges.js';
 import { payloadOf } from './payload.js';
 import { ReceiverFailed, reasonOf } from './protocol.js';
 import { type RemoteReceiver, startReceivers } from './receivers.js';
@@ -21,8 +23,12 @@ const MOST_ROUND_TRIPS = 1_000_000;
 /** In milliseconds; see {@link afterPatience}. */
 const PATIENCE = 5000;
 
+/** In requests there is nothing but answers to wait for. */
+type Side = SendingSide | AskingSide;
+
 const task = JSON.parse(process.argv[2] ?? '') as Task;
 const payload = payloadOf(task);
+const answered = isAnswered(task.scenario);
 let receivers: readonly RemoteReceiver[] = [];
 
 if (!isMainThread) throw new Error('the sending side is a process');
@@ -31,7 +37,7 @@ process.once('disconnect', () => process.kill(-process.pid, 'SIGKILL'));
 perform().then(tell, (error) => tell({ kind: 'failed', reason: reasonOf(error) }));
 
 async function perform(): Promise<SenderReport> {
-  const channel = (await import(task.channel.module)) as ChannelModule;
+  const channel = (await import(task.channel.module)) as ChannelModule | RequestModule;
   receivers = startReceivers(task, channel);
   const listening = await channel.listen(task, receivers);
   for (const each of receivers) each.tell({ order: 'connect', address: listening.address });
@@ -40,7 +46,7 @@ async function perform(): Promise<SenderReport> {
   return task.verify ? verify(side) : { kind: 'measured', trial: await measure(side) };
 }
 
-async function measure(side: SendingSide): Promise<TrialReport> {
+async function measure(side: Side): Promise<TrialReport> {
   // First the memory is written, then V8 compiles the loop; and the last time tells the pace.
   const { count: begun } = await reach(side, 1, task.warmUpMilliseconds / 10);
   payload.settle();
@@ -51,7 +57,7 @@ async function measure(side: SendingSide): Promise<TrialReport> {
     messages: count,
     nanoseconds,
     usage,
-    roundTrip: task.scenario === 'rtt' ? await timeOneByOne(side, count) : undefined,
+    roundTrip: answered ? await timeOneByOne(side, count) : undefined,
     knobs: { ...side.knobs, messages: count },
   };
 }
@@ -60,7 +66,7 @@ async function measure(side: SendingSide): Promise<TrialReport> {
  * Times of single round trips, in a pass of their own: a look at the clock takes a good part of a round trip in
  * which both sides poll, and would be part of the mean.
  */
-async function timeOneByOne(side: SendingSide, count: number): Promise<Quantiles> {
+async function timeOneByOne(side: Side, count: number): Promise<Quantiles> {
   const times = new Float64Array(count);
   // V8 has to learn first that there is a clock now.
   await phase(side, Math.ceil(count / 4), times);
@@ -69,10 +75,10 @@ async function timeOneByOne(side: SendingSide, count: number): Promise<Quantiles
 }
 
 /** Sends messages, and again with more of them until that takes so long. Resolves to the last time. */
-async function reach(side: SendingSide, first: number, milliseconds: number) {
+async function reach(side: Side, first: number, milliseconds: number) {
   const enough = milliseconds * 1e6;
   for (let count = first; ; ) {
-    const most = task.scenario === 'rtt' ? MOST_ROUND_TRIPS : Number.POSITIVE_INFINITY;
+    const most = answered ? MOST_ROUND_TRIPS : Number.POSITIVE_INFINITY;
     count = Math.min(most, count);
     const result = await phase(side, count);
     if (result.nanoseconds >= enough || count === most) return { ...result, count };
@@ -82,7 +88,7 @@ async function reach(side: SendingSide, first: number, milliseconds: number) {
 
 /** Sends a number of messages, from before the first is written until the last is seen. */
 async function phase(
-  side: SendingSide,
+  side: Side,
   count: number,
   times?: Float64Array,
 ): Promise<{ nanoseconds: number; usage: Usage }> {
@@ -106,22 +112,13 @@ async function expectMessages(count: number): Promise<readonly Usage[]> {
   return (await ready).map(({ usage }) => usage);
 }
 
-function transfer(side: SendingSide, count: number, times?: Float64Array): Promise<void> {
-  return task.scenario === 'rtt' ? exchange(side, count, times) : side.send(count, payload.write);
+function transfer(side: Side, count: number, times?: Float64Array): Promise<void> {
+  return answered
+    ? exchangeAll(side, count, task.underWay ?? 1, payload, times)
+    : (side as SendingSide).send(count, payload.write);
 }
 
-function exchange(side: SendingSide, count: number, times?: Float64Array): Promise<void> {
-  if (times === undefined) return side.exchange(count, payload.write, payload.see, () => {});
-  let before = performance.now();
-  let index = 0;
-  return side.exchange(count, payload.write, payload.see, () => {
-    const now = performance.now();
-    times[index++] = (now - before) * 1e6;
-    before = now;
-  });
-}
-
-async function verify(side: SendingSide): Promise<SenderReport> {
+async function verify(side: Side): Promise<SenderReport> {
   const fitting = Math.floor(VERIFIED_BYTES / task.payloadBytes);
   const count = Math.min(VERIFIED_MESSAGES, Math.max(2, fitting));
   await expectMessages(count);
@@ -138,9 +135,10 @@ async function verify(side: SendingSide): Promise<SenderReport> {
   }
   const finished = await Promise.all(receivers.map((each) => each.next('finished')));
   const arrived = finished.map(({ digest }) => digest);
-  // The answers carry the same pattern as the messages.
-  if (task.scenario === 'rtt') arrived.push(payload.seen());
   const sent = payload.written();
+  if (payload.astray() > 0) {
+    return { kind: 'spoiled', reason: 'an answer is not what its message was' };
+  }
   const looked = task.scenario !== 'discard'; // Nobody can look at what went to /dev/null.
   if (looked && arrived.some((digest) => digest !== sent)) {
     return { kind: 'spoiled', reason: 'what arrived is not what was sent' };

@@ -11,6 +11,8 @@ export interface Case {
   readonly receivers: number;
   /** Only in `rtt`. */
   readonly waiting?: Waiting | undefined;
+  /** Only in `request`: how many questions wait for their answer at the same time. */
+  readonly underWay?: number | undefined;
 }
 
 const KIB = 1024;
@@ -24,6 +26,8 @@ interface Extent {
 }
 
 const MOVED = [MIB];
+const WAITING: readonly Waiting[] = ['spinning', 'parked'];
+const UNDER_WAY = [1, 16];
 
 const FULL: Extent = {
   scenarios: scenarioNames,
@@ -32,6 +36,7 @@ const FULL: Extent = {
     work: [64, 4 * KIB, 64 * KIB, MIB, 16 * MIB, 64 * MIB],
     discard: [4 * KIB, 64 * KIB, 256 * KIB, MIB, 16 * MIB],
     rtt: [64, 64 * KIB],
+    request: [64, 64 * KIB],
     'fan-out': [64 * KIB],
     'to-file': MOVED,
     'to-o-direct': MOVED,
@@ -43,13 +48,14 @@ const FULL: Extent = {
 
 /** As wide as the full one, and coarser: what takes less time is fewer cases, never a shorter warm-up. */
 const QUICK: Extent = {
-  scenarios: ['handoff', 'work', 'discard', 'rtt'],
+  scenarios: ['handoff', 'work', 'discard', 'rtt', 'request'],
   sizes: {
     ...FULL.sizes,
     handoff: [64, 64 * MIB],
     work: [64, 64 * KIB, MIB, 64 * MIB],
     discard: [256 * KIB],
     rtt: [64],
+    request: [64],
   },
   receivers: [4],
 };
@@ -66,6 +72,7 @@ const NOT_QUICK: readonly string[] = [
   'tcp',
   'stdio',
   'worker-transfer',
+  'worker-copy',
   'zeromq',
   'memcpy',
 ];
@@ -93,11 +100,9 @@ export function planCases(
         return extent.receivers.map((receivers) => ({ scenario, payloadBytes, receivers }));
       }
       const one = { scenario, payloadBytes, receivers: 1 };
-      if (scenario !== 'rtt') return [one];
-      return [
-        { ...one, waiting: 'spinning' },
-        { ...one, waiting: 'parked' },
-      ];
+      if (scenario === 'rtt') return WAITING.map((waiting) => ({ ...one, waiting }));
+      if (scenario === 'request') return UNDER_WAY.map((underWay) => ({ ...one, underWay }));
+      return [one];
     }),
   );
 }

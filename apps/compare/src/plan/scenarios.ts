@@ -24,6 +24,10 @@ export const scenarios = {
     title: 'Round trips',
     work: 'One message there and one of the same size back, one after the other; each side touches one byte.',
   },
+  request: {
+    title: 'Requests',
+    work: 'A question there and an answer of the same size back, with one or several under way; each side touches one byte.',
+  },
   'fan-out': {
     title: 'Several receivers',
     work: 'The sender writes every byte of each message, and every receiver scans every byte once.',
@@ -54,6 +58,11 @@ export const scenarioNames = Object.keys(scenarios) as readonly ScenarioName[];
 
 /** Scenarios in which the receiver moves messages on without looking at them. */
 const MOVING: readonly ScenarioName[] = ['discard', 'to-file', 'to-o-direct', 'to-tcp', 'to-unix'];
+
+/** True if the receiver answers each message with one of the same size. */
+export function isAnswered(scenario: ScenarioName): boolean {
+  return scenario === 'rtt' || scenario === 'request';
+}
 
 /** True if the receiver moves messages on to a descriptor. */
 export function movesOn(scenario: ScenarioName): boolean {

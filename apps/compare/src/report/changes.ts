@@ -1,5 +1,6 @@
 import { formatBytes, formatNumber } from '@pageferry/measuring/units';
 import type { Change, Comparison } from '../results/baseline.js';
+import { caseOf } from './result-table.js';
 
 /** What has changed since the baseline, in sentences. */
 export function changesInWords({ changes, differences }: Comparison): readonly string[] {
@@ -30,11 +31,7 @@ function describe(word: string, changes: readonly Change[]): string[] {
 
 function rowOf({ result, ratio }: Change): string {
   const { scenario, subject, payloadBytes, knobs } = result;
-  const more =
-    scenario === 'fan-out'
-      ? `, ${knobs['receivers']} receivers`
-      : knobs['waiting']
-        ? `, ${knobs['waiting']}`
-        : '';
-  return `**${subject}** in ${scenario} at ${formatBytes(payloadBytes)}${more}: ${formatNumber(ratio)} times as fast`;
+  const more = caseOf({ scenario, knobs });
+  const at = [formatBytes(payloadBytes), ...(more === '' ? [] : [more])].join(', ');
+  return `**${subject}** in ${scenario} at ${at}: ${formatNumber(ratio)} times as fast`;
 }

@@ -42,6 +42,7 @@ export function figuresOf(results: Results): readonly Figure[] {
     throughput(measured),
     handoff(measured),
     latency(measured),
+    requests(measured),
     processorTime(measured),
     fanOut(measured),
     destinations(measured),
@@ -140,27 +141,57 @@ function lineFigure(
 }
 
 function latency(measured: readonly Result[]): Figure | undefined {
-  const all = measured.filter(({ scenario }) => scenario === 'rtt');
+  return roundTripFigure(measured, 'rtt', {
+    id: 'latency',
+    title: 'Round trips',
+    xLabel: 'time of a round trip →',
+    rankOf: ({ knobs }) => (knobs['waiting'] === 'spinning' ? 0 : 1),
+    groupOf: (rank) => (rank === 0 ? 'Both sides poll' : 'Both sides sleep until they are woken'),
+  });
+}
+
+function requests(measured: readonly Result[]): Figure | undefined {
+  return roundTripFigure(measured, 'request', {
+    id: 'requests',
+    title: 'Requests',
+    xLabel: 'time from a question to its answer →',
+    rankOf: ({ knobs }) => Number(knobs['underWay']),
+    groupOf: (underWay) => `${underWay} under way`,
+  });
+}
+
+interface RoundTripFigure extends Pick<Figure, 'id' | 'title'> {
+  readonly xLabel: string;
+  /** Rows of one rank are compared with each other; the lowest one stands first. */
+  readonly rankOf: (result: Result) => number;
+  /** The heading of a rank. */
+  readonly groupOf: (rank: number) => string;
+}
+
+/** Quantiles of the smallest messages. */
+function roundTripFigure(
+  measured: readonly Result[],
+  scenario: 'rtt' | 'request',
+  { rankOf, groupOf, xLabel, ...about }: RoundTripFigure,
+): Figure | undefined {
+  const all = measured.filter((result) => result.scenario === scenario);
   const smallest = Math.min(...all.map(({ payloadBytes }) => payloadBytes));
   const rows = all
     .filter(({ payloadBytes }) => payloadBytes === smallest)
-    .flatMap((result): Row[] => {
+    .map((result): Row & { readonly rank: number } => {
       // Earlier results have but a mean of what polls in C.
       const mean = result.nsPerMessage?.median ?? 0;
       const { p50, p99, p999 } = result.rttNs ?? { p50: mean, p99: mean, p999: mean };
-      const spinning = result.knobs['waiting'] === 'spinning';
-      const group = spinning ? 'Both sides poll' : 'Both sides sleep until they are woken';
+      const rank = rankOf(result);
       const times = [p50, p99, p999].map(formatNanoseconds).join(', ');
       const title = `${result.subject}: ${times} at 50, 99 and 99.9 %`;
-      const name = result.subject;
-      return [{ result, name, group, value: p50, low: p50, middle: p99, high: p999, title }];
+      const row = { result, name: result.subject, group: groupOf(rank), title, rank };
+      return { ...row, value: p50, low: p50, middle: p99, high: p999 };
     })
-    .sort((a, b) => b.group.localeCompare(a.group) || a.value - b.value)
-    .sort((a, b) => Number(b.group.includes('poll')) - Number(a.group.includes('poll')));
-  return rowFigure(rows, 'time of a round trip →', formatNanosecondsTick, {
-    id: 'latency',
-    title: 'Round trips',
-    caption: `${scenarios.rtt.work} Messages of ${formatBytes(smallest)}. The dot is the median round trip, the tick is the time that 99 % stay below, the bar ends where 99.9 % do. The axis is logarithmic; further left is better.`,
+    .sort((a, b) => a.rank - b.rank || a.value - b.value);
+  return rowFigure(rows, xLabel, formatNanosecondsTick, {
+    ...about,
+    caption: `${scenarios[scenario].work} Messages of ${formatBytes(smallest)}. The dot is the median round trip, the tick is the time that 99 % stay below, the bar ends where 99.9 % do. The axis is logarithmic; further left is better.`,
   });
 }
 

@@ -104,7 +104,7 @@ function renderMethod({ machine, results }: Results): string {
   );
   return `<section id="method"><h2>Method</h2>
 <p>One trial is a fresh pair of processes. In each run every subject has its turn in every case, so that a slow spell of the machine hits all alike. Both sides warm up before the clock starts; it runs from before the sender writes the first byte until the receiver has seen the last. Processor time, context switches and page faults are those of both sides in between; peak RSS is each process’s largest resident set, added up, so that memory which both map counts twice. Round trips are timed one by one in a second pass: each of these times has a look at the clock in it, and the mean has none. While a trial runs, the processors are watched: what other programs took of them, and what the host did. Payloads are checked in a pass of their own, with a pattern and SHA-256: who loses or changes a byte has no figures.</p>
-<p>The plain Node subjects get the benefit of the doubt: messages of a length that both sides know, without frames, seen in the parts in which they come.</p>
+<p>The plain Node subjects get the benefit of the doubt: messages of a length that both sides know, without frames (requests have some), seen in the parts in which they come. Their answers come in the order of the questions, so that nothing has to say which is whose.</p>
 <dl>${terms.join('')}</dl>
 <details><summary>Machine and versions</summary><p>${escapeHtml([describe(machine), machine.compiler ?? 'no C compiler', ...packages].join('; '))}</p></details>
 </section>`;

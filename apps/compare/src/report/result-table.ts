@@ -126,8 +126,10 @@ function sortKey(value: string | number | undefined): string {
   return typeof value === 'number' ? String(Number(value.toPrecision(6))) : (value ?? '');
 }
 
-function caseOf({ scenario, knobs }: Result): string {
+/** What tells a case from others of the same scenario and size; empty where nothing does. */
+export function caseOf({ scenario, knobs }: Pick<Result, 'scenario' | 'knobs'>): string {
   if (scenario === 'fan-out') return `${knobs['receivers']} receivers`;
+  if (scenario === 'request') return `${knobs['underWay']} under way`;
   return String(knobs['waiting'] ?? '');
 }
 

@@ -27,6 +27,7 @@ const STYLES: Readonly<Record<string, SubjectStyle>> = {
   'ipc-advanced': { light: '#57606a', dark: '#9aa5b1', symbol: 'cross' },
   'ipc-json': { light: '#57606a', dark: '#9aa5b1', symbol: 'times', dash: '2 3' },
   'worker-transfer': { light: '#0a7e8c', dark: '#39c5cf', symbol: 'star' },
+  'worker-copy': { light: '#0a7e8c', dark: '#39c5cf', symbol: 'square', dash: '5 3' },
   zeromq: { light: '#a3163a', dark: '#ff7b92', symbol: 'star' },
 };
 

@@ -1,5 +1,6 @@
 import { renderTable } from '@pageferry/measuring/tables';
 import { formatBytes, formatNanoseconds, formatNumber } from '@pageferry/measuring/units';
+import type { ScenarioName } from '../plan/scenarios.js';
 import { doubtsOf, rangeOf } from '../results/doubts.js';
 import { caseKeyOf, type Result } from '../results/results.js';
 
@@ -23,8 +24,10 @@ const RATE: readonly Column[] = [
   { title: 'CPU s\nper GiB', show: (row) => number(row.cpuSecondsPerGib?.median) },
 ];
 const MESSAGE: Column = { title: 'a\nmessage', show: (row) => time(row.nsPerMessage?.median) };
+const MEAN: Column = { title: 'mean', show: (row) => time(row.nsPerMessage?.median) };
+/** With several under way: the time between two answers, which is less than what each of them took. */
+const REQUEST: Column = { title: 'a\nrequest', show: (row) => time(row.nsPerMessage?.median) };
 const ROUND_TRIP: readonly Column[] = [
-  { title: 'mean', show: (row) => time(row.nsPerMessage?.median) },
   { title: '50 %', show: (row) => time(row.rttNs?.p50) },
   { title: '99 %', show: (row) => time(row.rttNs?.p99) },
   { title: '99.9 %', show: (row) => time(row.rttNs?.p999) },
@@ -54,11 +57,14 @@ export function renderRows(rows: readonly Result[], paint: Paint, colors: boolea
 
 /** What says something about these rows: what handing over costs is no rate, and one run has no range. */
 function columnsFor(rows: readonly Result[]): readonly Column[] {
-  const [{ scenario } = { scenario: 'work' }] = rows;
-  const figures =
-    scenario === 'rtt' ? ROUND_TRIP : scenario === 'handoff' ? [MESSAGE] : [...RATE, MESSAGE];
+  const [{ scenario } = { scenario: 'work' as const }] = rows;
+  const figures: Partial<Record<ScenarioName, readonly Column[]>> = {
+    rtt: [MEAN, ...ROUND_TRIP],
+    request: [REQUEST, ...ROUND_TRIP],
+    handoff: [MESSAGE],
+  };
   return [
-    ...figures,
+    ...(figures[scenario] ?? [...RATE, MESSAGE]),
     ...(rows.some(({ runs }) => runs > 1) ? [RANGE] : []),
     ...RATIOS,
     ...(rows.some((row) => doubtsOf(row).length > 0) ? [DOUBT] : []),
@@ -87,5 +93,6 @@ const WAITING: Readonly<Record<string, string>> = {
 function caseOf({ scenario, payloadBytes, knobs }: Result): string {
   const size = formatBytes(payloadBytes);
   if (scenario === 'fan-out') return `${size}, ${knobs['receivers']} receivers`;
+  if (scenario === 'request') return `${size}, ${knobs['underWay']} under way`;
   return `${size}${WAITING[String(knobs['waiting'])] ?? ''}`;
 }

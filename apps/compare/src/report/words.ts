@@ -20,6 +20,7 @@ export function inWords(results: Results): readonly string[] {
     ...bySize(measured),
     ...small(measured),
     ...roundTrips(measured),
+    ...requests(measured),
     ...processorTime(measured),
     ...fanOut(measured),
     ...destinations(measured),
@@ -91,16 +92,38 @@ function roundTrips(measured: readonly Result[]): string[] {
   const of = (waiting: string) => fastest(rows.filter(({ knobs }) => knobs['waiting'] === waiting));
   const spinning = of('spinning');
   const parked = of('parked');
-  const time = ({ rttNs }: Result) =>
-    `${formatNanoseconds(rttNs?.p50 ?? 0)} (one in a thousand more than ${formatNanoseconds(rttNs?.p999 ?? 0)})`;
   const parts = [
     spinning &&
-      `${time(spinning)} with **${spinning.subject}** while both sides poll${comparedWith(spinning)}`,
+      `${roundTripOf(spinning)} with **${spinning.subject}** while both sides poll${comparedWith(spinning)}`,
     parked &&
-      `${time(parked)} with **${parked.subject}** when both sides sleep until they are woken${comparedWith(parked)}`,
+      `${roundTripOf(parked)} with **${parked.subject}** when both sides sleep until they are woken${comparedWith(parked)}`,
   ].filter((part) => part !== undefined);
   if (parts.length === 0) return [];
   return [`A round trip of ${formatBytes(size)} takes ${parts.join(', and ')}.`];
+}
+
+function roundTripOf({ rttNs }: Result): string {
+  return `${formatNanoseconds(rttNs?.p50 ?? 0)} (one in a thousand more than ${formatNanoseconds(rttNs?.p999 ?? 0)})`;
+}
+
+function requests(measured: readonly Result[]): string[] {
+  const all = betweenProcesses(measured.filter(({ scenario }) => scenario === 'request'));
+  const size = Math.min(...all.map(({ payloadBytes }) => payloadBytes));
+  const rows = all.filter(({ payloadBytes }) => payloadBytes === size);
+  const counts = [...new Set(rows.map(({ knobs }) => Number(knobs['underWay'])))];
+  const parts = counts
+    .sort((a, b) => a - b)
+    .flatMap((count) => {
+      const best = fastest(rows.filter(({ knobs }) => knobs['underWay'] === count));
+      if (best === undefined) return [];
+      const pace = `, an answer every ${formatNanoseconds(best.nsPerMessage?.median ?? 0)},`;
+      return [
+        `${roundTripOf(best)}${count > 1 ? pace : ''} with **${best.subject}** while ` +
+          `${count === 1 ? 'it is the only one' : `${count} are under way`}${comparedWith(best)}`,
+      ];
+    });
+  if (parts.length === 0) return [];
+  return [`A request of ${formatBytes(size)} is answered in ${parts.join(', and in ')}.`];
 }
 
 function processorTime(measured: readonly Result[]): string[] {
@@ -173,13 +196,16 @@ function failures(results: readonly Result[]): string[] {
     : [`Without figures, in some cases or in all: ${list([...reasons.values()])}.`];
 }
 
+/** Those that bring bytes to a thread of the same process. */
+const TO_THREADS: readonly string[] = ['worker-transfer', 'worker-copy'];
+
 /** Those that bring bytes from one process to another: what one would choose from. */
 function betweenProcesses(rows: readonly Result[]): Result[] {
   return rows.filter(
     ({ kind, subject }) =>
       kind === 'pageferry' ||
       kind === 'node' ||
-      (kind === 'other' && subject !== 'worker-transfer'),
+      (kind === 'other' && !TO_THREADS.includes(subject)),
   );
 }
 

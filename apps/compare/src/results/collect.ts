@@ -36,6 +36,7 @@ function identityOf({ subject, case: each, trials }: Cell) {
     knobs: withoutUndefined({
       receivers: each.receivers,
       waiting: each.waiting,
+      underWay: each.underWay,
       ...subject.settings,
       ...knobs,
     }) as Knobs,

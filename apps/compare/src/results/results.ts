@@ -20,15 +20,18 @@ export interface Result {
   readonly subject: string;
   readonly kind: SubjectKind;
   readonly payloadBytes: number;
-  /** Every setting that the figures depend on. `receivers` and `waiting` are part of the case. */
+  /** Every setting that the figures depend on. `receivers`, `waiting` and `underWay` are part of the case. */
   readonly knobs: Knobs;
   /** Trials that were measured. */
   readonly runs: number;
   /** Payload that was seen, by all receivers together. */
   readonly gibPerSecond?: Spread;
-  /** Time between two messages of the sender, or of a round trip: the mean. */
+  /** Time between two messages of the sender, or between two answers to it: the mean. */
   readonly nsPerMessage?: Spread;
-  /** Medians over the runs, of round trips that were timed one by one: each has a look at the clock in it. */
+  /**
+   * Medians over the runs, of round trips that were timed one by one, from the message to its answer: each has a look
+   * at the clock in it.
+   */
   readonly rttNs?: Quantiles;
   /** User and system time of both sides. */
   readonly cpuSecondsPerGib?: Spread;
@@ -60,11 +63,12 @@ export interface Results {
 }
 
 /** What makes two results comparable: the same subject in the same case. */
-export function keyOf({ scenario, subject, payloadBytes, knobs }: Result): string {
-  return [scenario, payloadBytes, knobs['receivers'], knobs['waiting'] ?? '', subject].join(' ');
+export function keyOf(result: Result): string {
+  return `${caseKeyOf(result)} ${result.subject}`;
 }
 
 /** The case that a result belongs to, whatever the subject. */
 export function caseKeyOf({ scenario, payloadBytes, knobs }: Omit<Result, 'subject'>): string {
-  return [scenario, payloadBytes, knobs['receivers'], knobs['waiting'] ?? ''].join(' ');
+  const { receivers, waiting = '', underWay = '' } = knobs;
+  return [scenario, payloadBytes, receivers, waiting, underWay].join(' ');
 }

@@ -63,5 +63,7 @@ async function sharedMmapOver(binding: 'napi' | 'ffi'): Promise<Transport> {
     ...sharedMmap,
     createSender: (options) => sharedMmap.createSender({ ...options, binding }),
     createReceiver: (options) => sharedMmap.createReceiver({ ...options, binding }),
+    listen: (options) => sharedMmap.listen({ ...options, binding }),
+    connect: (options) => sharedMmap.connect({ ...options, binding }),
   };
 }

@@ -8,25 +8,30 @@ export interface ChannelSubject {
   readonly name: string;
   readonly kind: SubjectKind;
   readonly description: string;
-  readonly optional?: boolean;
   readonly channel: ChannelReference;
+  /** URL of the module for `request`, with the exports of `RequestModule`. Without one it has no part there. */
+  readonly requests?: string;
   readonly takesPart: (each: Case) => boolean;
-  /** Rejects where the channel cannot work. Nothing to check by default. */
-  readonly load?: () => Promise<unknown>;
+  /** Rejects where the channel cannot work in a case. Nothing to check by default. */
+  readonly load?: (each: Case) => Promise<unknown>;
 }
 
 const NOTHING = { warmUpMilliseconds: 0, measureMilliseconds: 0 };
 
 /** A subject whose trials are fresh Node processes. */
-export function channelSubject({ channel, load, ...about }: ChannelSubject): Subject {
-  const trial = (each: Case, timing: Timing, verify: boolean, { folder, signal }: Surroundings) =>
-    runTrial({ ...each, ...timing, channel, verify }, folder, signal);
+export function channelSubject({ channel, requests, load, ...about }: ChannelSubject): Subject {
+  const moduleFor = ({ scenario }: Case) => (scenario === 'request' ? requests : channel.module);
+  const trial = (each: Case, timing: Timing, verify: boolean, { folder, signal }: Surroundings) => {
+    const used = { ...channel, module: moduleFor(each) as string }; // It takes part.
+    return runTrial({ ...each, ...timing, channel: used, verify }, folder, signal);
+  };
   return {
     ...about,
     settings: channel.settings,
-    async prepare() {
+    takesPart: (each) => moduleFor(each) !== undefined && about.takesPart(each),
+    async prepare(each) {
       try {
-        await load?.();
+        await load?.(each);
         return undefined;
       } catch (error) {
         const [reason = ''] = (error as Error).message.split('\n');

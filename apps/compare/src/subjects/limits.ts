@@ -1,7 +1,7 @@
 import { runPipeLimit, runSharedLimit } from '@pageferry/measuring/limits';
 import { buildProgram, NO_COMPILER } from '@pageferry/measuring/programs';
 import type { Case } from '../plan/cases.js';
-import { movesOn } from '../plan/scenarios.js';
+import { isAnswered, movesOn } from '../plan/scenarios.js';
 import { runTimedProgram } from '../trials/run-program.js';
 import type { Knobs, TrialReport } from '../trials/task.js';
 import type { Failure, Subject, Surroundings } from './subject.js';
@@ -55,7 +55,7 @@ const sharedHandoff: Measure = async ({ payloadBytes }, milliseconds, { signal }
  * one. A few come first: on a busy machine each may take a thousand times as long as on a quiet one.
  */
 const sharedRoundTrips: Measure = async ({ waiting }, milliseconds, { signal }) => {
-  const polls = waiting === 'spinning';
+  const polls = waiting !== 'parked';
   const run = (count: number) =>
     runSharedLimit(['pingpong', count, polls ? 'spin' : 'futex'], signal);
   const first = await run(FIRST_ROUND_TRIPS);
@@ -86,12 +86,12 @@ const PROGRAMS: readonly CProgram[] = [
     name: 'c-shared-memory',
     kind: 'limit',
     description: 'C: two processes and one shared mapping',
-    takesPart: ({ scenario, payloadBytes }) =>
+    takesPart: ({ scenario, payloadBytes, underWay = 1 }) =>
       ['handoff', 'work', 'fan-out'].includes(scenario) ||
-      (scenario === 'rtt' && payloadBytes <= CACHE_LINE),
+      (isAnswered(scenario) && payloadBytes <= CACHE_LINE && underWay === 1),
     programFor({ scenario }) {
       if (scenario === 'handoff') return sharedHandoff;
-      return scenario === 'rtt' ? sharedRoundTrips : memoryLimit('work');
+      return isAnswered(scenario) ? sharedRoundTrips : memoryLimit('work');
     },
   },
   {

@@ -45,12 +45,10 @@ export interface Subject {
   readonly kind: SubjectKind;
   /** A few words for the report. */
   readonly description: string;
-  /** True if it is left out silently where it is not installed. */
-  readonly optional?: boolean | undefined;
   /** False if this subject has no part in a case: there is nothing to measure. */
   takesPart(each: Case): boolean;
-  /** What has to be there before anything runs. Resolves to what stands in the way. */
-  prepare(surroundings: Surroundings): Promise<Failure | undefined>;
+  /** What a case has to have there before anything runs. Resolves to what stands in the way. */
+  prepare(each: Case): Promise<Failure | undefined>;
   /** Checks the payload in a pass of its own. */
   verify(each: Case, surroundings: Surroundings): Promise<Failure | undefined>;
   /** One trial. */

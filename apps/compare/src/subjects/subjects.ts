@@ -12,9 +12,15 @@ const PAGEFERRY = Object.entries<Backend>(backends).map(([backend, about]) =>
     kind: 'pageferry',
     description: about.description,
     channel: { module: moduleOf('pageferry'), settings: { backend } },
+    requests: moduleOf('requests/pageferry'),
     takesPart: ({ waiting, scenario }) =>
       (about.polls || waiting !== 'spinning') && (about.aligned || scenario !== 'to-o-direct'),
-    load: about.load,
+    async load({ scenario }) {
+      const { capabilities } = await about.load();
+      if (scenario === 'request' && capabilities.maxChannels === 0) {
+        throw new Error('this backend has no channels');
+      }
+    },
   }),
 );
 
@@ -25,6 +31,7 @@ const PLAIN_NODE = [
     kind: 'node',
     description: "child.send, serialization 'advanced'",
     channel: { module: moduleOf('ipc-advanced'), settings: { serialization: 'advanced' } },
+    requests: moduleOf('requests/ipc'),
     takesPart: isForMessages,
   }),
   channelSubject({
@@ -39,6 +46,7 @@ const PLAIN_NODE = [
     kind: 'node',
     description: 'node:net over a Unix socket',
     channel: { module: moduleOf('socket-stream'), settings: { over: 'unix' } },
+    requests: moduleOf('requests/socket'),
     takesPart: isForStreams,
   }),
   channelSubject({
@@ -63,15 +71,25 @@ const OTHERS = [
     name: 'worker-transfer',
     kind: 'other',
     description: 'postMessage with a transfer list, to a thread of the same process',
-    channel: { module: moduleOf('worker'), settings: {} },
+    channel: { module: moduleOf('worker'), settings: { transfer: true } },
+    requests: moduleOf('requests/worker'),
     takesPart: (each) => isForMessages(each) && each.receivers === 1,
+  }),
+  channelSubject({
+    name: 'worker-copy',
+    kind: 'other',
+    description: 'postMessage without a transfer list, to a thread of the same process',
+    channel: { module: moduleOf('requests/worker'), settings: { transfer: false } },
+    requests: moduleOf('requests/worker'),
+    // Small messages are sooner copied than transferred, which shows in requests.
+    takesPart: ({ scenario }) => scenario === 'request',
   }),
   channelSubject({
     name: 'zeromq',
     kind: 'other',
-    description: 'zeromq.js, PUSH to PULL over ipc://',
-    optional: true,
+    description: 'zeromq.js over ipc://, PUSH to PULL; requests from DEALER to ROUTER',
     channel: { module: moduleOf('zeromq'), settings: {} },
+    requests: moduleOf('requests/zeromq'),
     takesPart: isForStreams,
     load: async () => {
       const name = 'zeromq'; // Optional: not a dependency.
