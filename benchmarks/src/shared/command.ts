@@ -2,6 +2,7 @@ import { thisMachine } from '@pageferry/measuring/machine';
 import { buildProgram } from '@pageferry/measuring/programs';
 import { Command } from 'commander';
 import { choiceOf, collectNumbers, collectWords, positiveInteger } from '../options.js';
+import { loadTransport } from '../peers/workload-peer.js';
 import { MANY_UNDER_WAY, measurementsFor, type Question, questions } from './measurements.js';
 import { printEndurance, printShared, printSteps, printVersions } from './report.js';
 import { measureRows } from './rounds.js';
@@ -53,13 +54,15 @@ export function sharedCommand(log: (line: string) => void): Command {
 async function measure(options: Options, log: (line: string) => void): Promise<void> {
   const { transport, count, rounds, size: sizes = DEFAULT_SIZES, only = questions } = options;
   const inC = (await buildProgram('shm_limit')) !== undefined;
-  const all = measurementsFor({ transport, inC, sizes, count });
+  const { maxChannels } = (await loadTransport(transport)).capabilities;
+  const hasChannels = maxChannels > 0;
+  const all = measurementsFor({ transport, inC, hasChannels, sizes, count });
   const rows = await measureRows(
     all.filter(({ question }) => only.includes(question)),
     rounds,
     log,
   );
-  printShared(thisMachine(), transport, rows, options.json === true);
+  printShared({ machine: thisMachine(), transport, maxChannels, rows }, options.json === true);
 }
 
 async function timeSteps({ transport, size = DEFAULT_SIZES, json }: Options): Promise<void> {

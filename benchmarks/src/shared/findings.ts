@@ -7,6 +7,8 @@ import {
   PARKED,
   type Question,
   RECEIVERS,
+  REQUEST,
+  REQUEST_ONE_BY_ONE,
   receiversName,
   SPINNING,
   sizeName,
@@ -20,11 +22,33 @@ export interface Finding {
   readonly what: string;
   readonly unit: 'times' | 'ns';
   readonly spread: Spread;
+  /** What its median should not exceed; absent where nothing is claimed. */
+  readonly atMost?: number;
 }
+
+/** What is claimed of several findings together. */
+export interface Claim {
+  readonly what: string;
+  /** Whether the median of each of them is what it should be. */
+  readonly holds: boolean;
+}
+
+/** The most that a round trip by request should take, in round trips over two connections. */
+const REQUESTS_AT_MOST = { [SPINNING]: 1.2, [PARKED]: 1 } as const;
+
+const BY_REQUEST =
+  `A polled round trip by request costs at most ${REQUESTS_AT_MOST[SPINNING]} times the two-connection ping-pong; ` +
+  `a parked one at most ${REQUESTS_AT_MOST[PARKED].toFixed(1)}`;
 
 /** With more processes than processors, what a receiver adds is its own work, too. */
 const STEPS = RECEIVERS.slice(1).map((many, index) => [RECEIVERS[index] as number, many] as const);
 const [FEWEST, MOST] = [RECEIVERS[0], RECEIVERS.at(-1) as number];
+
+/** Round trips by request, and over two connections in the same way. */
+const REQUESTS = [
+  [REQUEST, TRANSPORT],
+  [REQUEST_ONE_BY_ONE, ONE_BY_ONE],
+] as const;
 
 const divide = (above = Number.NaN, below = Number.NaN): number => above / below;
 
@@ -44,10 +68,12 @@ export function findingsFrom(rows: readonly Row[]): readonly Finding[] {
     unit: Finding['unit'],
     lists: readonly (readonly number[] | undefined)[],
     combine: (...values: number[]) => number,
+    atMost?: number,
   ): void {
     const known = lists.filter((list) => list !== undefined);
     if (known.length !== lists.length || known.length === 0) return;
-    findings.push({ what, unit, spread: spread(combineRounds(known, combine)) });
+    const figure = { what, unit, spread: spread(combineRounds(known, combine)) };
+    findings.push(atMost === undefined ? figure : { ...figure, atMost });
   }
 
   const sizes = [...new Set(rows.map(({ measurement }) => measurement))]
@@ -76,12 +102,17 @@ export function findingsFrom(rows: readonly Row[]): readonly Finding[] {
     (own, ...others) => Math.min(...others) / own,
   );
 
-  for (const task of [SPINNING, PARKED]) {
+  for (const task of [SPINNING, PARKED] as const) {
     for (const subject of [TRANSPORT, ONE_BY_ONE]) {
       for (const limit of [LIMIT, LIMIT_POLLING]) {
         const lists = [find('round trip', task, subject), find('round trip', task, limit)];
         add(`round trip, ${task}, ${subject}: to ${limit}`, 'times', lists, divide);
       }
+    }
+    for (const [request, beside] of REQUESTS) {
+      const lists = [find('round trip', task, request), find('round trip', task, beside)];
+      const what = `round trip, ${task}, ${request}: to two connections`;
+      add(what, 'times', lists, divide, REQUESTS_AT_MOST[task]);
     }
   }
 
@@ -105,4 +136,12 @@ export function findingsFrom(rows: readonly Row[]): readonly Finding[] {
     );
   }
   return findings;
+}
+
+/** Whether the findings are what they should be; nothing where they were not measured. */
+export function claimsFrom(findings: readonly Finding[]): readonly Claim[] {
+  const claimed = findings.filter(({ atMost }) => atMost !== undefined);
+  if (claimed.length === 0) return [];
+  const holds = claimed.every(({ spread: { median }, atMost = 0 }) => median <= atMost);
+  return [{ what: BY_REQUEST, holds }];
 }

@@ -31,6 +31,8 @@ export interface Plan {
   readonly transport: string;
   /** Whether the C program is there to compare with. */
   readonly inC: boolean;
+  /** Whether the transport has channels, and so requests. */
+  readonly hasChannels: boolean;
   readonly sizes: readonly number[];
   /** Messages in a trial of hand-offs; the other trials are derived from it. */
   readonly count: number;
@@ -59,6 +61,8 @@ export const CHANNELS: Readonly<Record<Channel, string>> = {
 /** Subjects and tasks that the ratios are about. */
 export const TRANSPORT = 'transport';
 export const ONE_BY_ONE = 'transport, one thing after the other';
+export const REQUEST = 'request over one channel';
+export const REQUEST_ONE_BY_ONE = 'request, one thing after the other';
 export const SPINNING = 'both polling';
 export const PARKED = 'both asleep';
 
@@ -202,14 +206,20 @@ function roundTrips(plan: Plan): readonly Measurement[] {
   ];
   return kinds.flatMap(({ task, mode, count }) => {
     const common = { question: 'round trip' as const, task, count };
-    const { transport } = plan;
+    const { transport, hasChannels } = plan;
     const park = task === PARKED;
-    const play = (ahead: boolean) => () =>
-      runPingPong({ transport, count, warmUp: count * WARM_UPS, park, ahead });
+    const both = (peer: 'ping-pong' | 'request-pong', ahead: string, oneByOne: string) => {
+      const play = (isAhead: boolean) => () =>
+        runPingPong(peer, { transport, count, warmUp: count * WARM_UPS, park, ahead: isAhead });
+      return [
+        { ...common, subject: ahead, run: play(!park) },
+        ...(park ? [] : [{ ...common, subject: oneByOne, run: play(false) }]),
+      ];
+    };
     return [
       ...limitOf(plan, common, 'pingpong', count, mode),
-      { ...common, subject: TRANSPORT, run: play(!park) },
-      ...(park ? [] : [{ ...common, subject: ONE_BY_ONE, run: play(false) }]),
+      ...both('ping-pong', TRANSPORT, ONE_BY_ONE),
+      ...(hasChannels ? both('request-pong', REQUEST, REQUEST_ONE_BY_ONE) : []),
     ];
   });
 }

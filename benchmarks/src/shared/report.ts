@@ -1,35 +1,46 @@
 import { type Machine, machineLine } from '@pageferry/measuring/machine';
 import { type Spread, spread } from '@pageferry/measuring/statistics';
 import { cellsOf, inWords, printTable } from '../print.js';
-import { type Finding, findingsFrom } from './findings.js';
+import { type Claim, claimsFrom, type Finding, findingsFrom } from './findings.js';
 import { questions, sizeName } from './measurements.js';
 import type { Row } from './rounds.js';
 import type { Step } from './steps.js';
 import type { VersionTable } from './versions.js';
 import type { Sample } from './workload.js';
 
+/** What was measured, and where. */
+export interface Shared {
+  readonly machine: Machine;
+  /** `module#export` of the transport. */
+  readonly transport: string;
+  /** How many channels it can have; without any there are no requests. */
+  readonly maxChannels: number;
+  readonly rows: readonly Row[];
+}
+
 /** Prints tables for people, or one JSON object. */
 export function printShared(
-  machine: Machine,
-  transport: string,
-  rows: readonly Row[],
+  { machine, transport, maxChannels, rows }: Shared,
   json: boolean,
 ): void {
   const findings = findingsFrom(rows);
+  const claims = claimsFrom(findings);
   if (json) {
     const measured = rows.map(({ measurement: { run: _, ...what }, ...figures }) => ({
       ...what,
       ...figures,
     }));
-    process.stdout.write(`${JSON.stringify({ machine, transport, measured, findings })}\n`);
+    const all = { machine, transport, maxChannels, measured, findings, claims };
+    process.stdout.write(`${JSON.stringify(all)}\n`);
     return;
   }
-  process.stdout.write(`\n${machineLine(machine)}\n${transport}\n`);
+  const missing = maxChannels === 0 ? ', which has no channels, so that nothing is requested' : '';
+  process.stdout.write(`\n${machineLine(machine)}\n${transport}${missing}\n`);
   for (const question of questions) {
     const asked = rows.filter(({ measurement }) => measurement.question === question);
     if (asked.length > 0) printRows(question, asked);
   }
-  printFindings(findings);
+  printFindings(findings, claims);
 }
 
 function printRows(question: string, rows: readonly Row[]): void {
@@ -45,10 +56,16 @@ function printRows(question: string, rows: readonly Row[]): void {
   );
 }
 
-function printFindings(findings: readonly Finding[]): void {
+function printFindings(findings: readonly Finding[], claims: readonly Claim[]): void {
   process.stdout.write('\nround by round: median (minimum to maximum)\n');
-  for (const { what, unit, spread } of findings) {
-    process.stdout.write(`  ${what}: ${inWords(spread, unit === 'ns' ? 0 : 2)} ${unit}\n`);
+  for (const { what, unit, spread, atMost } of findings) {
+    const claimed = atMost === undefined ? '' : ` (claimed: at most ${atMost.toFixed(1)})`;
+    process.stdout.write(
+      `  ${what}: ${inWords(spread, unit === 'ns' ? 0 : 2)} ${unit}${claimed}\n`,
+    );
+  }
+  for (const { what, holds } of claims) {
+    process.stdout.write(`  ${what}: ${holds ? 'holds' : 'does not hold'}, by the medians\n`);
   }
 }
 

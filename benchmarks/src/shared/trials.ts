@@ -44,12 +44,13 @@ export async function runSampled(
   };
 }
 
-/** Two fresh processes that throw a message to and fro. */
+/** Two fresh processes that throw a message to and fro: over a connection for each direction, or as requests over one. */
 export async function runPingPong(
+  peer: 'ping-pong' | 'request-pong',
   workload: Omit<Unplaced<PingPongWorkload>, 'begins'>,
 ): Promise<Trial> {
   const endpoint = temporaryPath();
-  const start = (begins: boolean) => startPeer('ping-pong', { ...workload, endpoint, begins });
+  const start = (begins: boolean) => startPeer(peer, { ...workload, endpoint, begins });
   const first = start(true);
   const reports = collectMessages<Report>(first);
   await allSucceed([first, start(false)]);

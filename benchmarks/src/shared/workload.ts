@@ -21,7 +21,7 @@ export interface Workload {
   readonly samples: boolean;
 }
 
-/** What the two peers that throw a message to and fro have to do. */
+/** What the two peers that throw a message to and fro have to do. The one that begins asks, in requests. */
 export interface PingPongWorkload {
   readonly transport: string;
   readonly endpoint: string;

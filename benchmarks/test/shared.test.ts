@@ -1,0 +1,140 @@
+import { fileURLToPath } from 'node:url';
+import { runFile } from '@pageferry/measuring/programs';
+import { describe, expect, test, vi } from 'vitest';
+import { claimsFrom, type Finding, findingsFrom } from '../dist/shared/findings.js';
+import {
+  ONE_BY_ONE,
+  PARKED,
+  REQUEST,
+  REQUEST_ONE_BY_ONE,
+  SPINNING,
+  TRANSPORT,
+} from '../dist/shared/measurements.js';
+import type { Row } from '../dist/shared/rounds.js';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+const FIXTURE = new URL('./fixtures/without-channels.mjs', import.meta.url).href;
+
+/**
+ * What `pnpm bench shared` prints for the round trips: few of them, once.
+ *
+ * @param signal that of the test: whoever polls for ever ends with it.
+ */
+function roundTrips(signal: AbortSignal, ...options: readonly string[]): Promise<string> {
+  const words = ['shared', '--only', 'round trip', '--rounds', '1', '--count', '100', ...options];
+  return runFile(process.execPath, [MAIN, ...words], signal);
+}
+
+/** What `--json` prints, as far as it is looked at here. */
+interface Printed {
+  readonly maxChannels: number;
+  readonly measured: readonly {
+    readonly task: string;
+    readonly subject: string;
+    readonly count: number;
+    readonly nanoseconds: readonly number[];
+    readonly senderNanoseconds: readonly number[];
+  }[];
+  readonly findings: readonly Finding[];
+  readonly claims: readonly { readonly what: string; readonly holds: boolean }[];
+}
+
+const BY_REQUEST = [
+  [SPINNING, REQUEST, TRANSPORT, 1.2],
+  [SPINNING, REQUEST_ONE_BY_ONE, ONE_BY_ONE, 1.2],
+  [PARKED, REQUEST, TRANSPORT, 1],
+] as const;
+
+const CLAIM =
+  'A polled round trip by request costs at most 1.2 times the two-connection ping-pong; ' +
+  'a parked one at most 1.0';
+
+describe('round trips of a transport with channels', () => {
+  test('go by request, too, beside those over two connections in the same run', async ({
+    signal,
+  }) => {
+    const { maxChannels, measured, findings, claims } = JSON.parse(
+      await roundTrips(signal, '--json'),
+    ) as Printed;
+    expect(maxChannels).toBeGreaterThan(0);
+    for (const [task, request, beside, atMost] of BY_REQUEST) {
+      const [own, other] = [request, beside].map((subject) =>
+        measured.find((each) => each.task === task && each.subject === subject),
+      );
+      expect(own?.count).toBe(other?.count);
+      expect(own?.nanoseconds).toEqual([expect.any(Number)]);
+      expect(own?.senderNanoseconds).toEqual([expect.any(Number)]);
+      const ratio = Number(own?.nanoseconds[0]) / Number(other?.nanoseconds[0]);
+      const what = `round trip, ${task}, ${request}: to two connections`;
+      expect(findings.filter((finding) => finding.what === what)).toEqual([
+        { what, unit: 'times', spread: { min: ratio, median: ratio, max: ratio }, atMost },
+      ]);
+    }
+    expect(claims).toEqual([{ what: CLAIM, holds: expect.any(Boolean) }]);
+  });
+
+  test('are in the table, and the claim is the last of the findings', async ({ signal }) => {
+    const text = await roundTrips(signal);
+    expect(text).toMatch(/both polling +│ request over one channel /);
+    expect(text).toMatch(/both polling +│ request, one thing after the other /);
+    expect(text).toMatch(/both asleep +│ request over one channel /);
+    expect(text).toMatch(
+      /both asleep, request .*: to two connections: .* \(claimed: at most 1\.0\)$/m,
+    );
+    const last = text.trim().split('\n').at(-1)?.trim() ?? '';
+    expect(last.replace('does not hold', 'holds')).toBe(`${CLAIM}: holds, by the medians`);
+    expect(text).not.toContain('no channels');
+  });
+});
+
+describe('round trips of a transport without channels', () => {
+  const transport = ['--transport', `${FIXTURE}#withoutChannels`];
+
+  test('go over two connections alone, which is said at the beginning', async ({ signal }) => {
+    const text = await roundTrips(signal, ...transport);
+    expect(text).toMatch(/withoutChannels, which has no channels, so that nothing is requested$/m);
+    expect(text).toMatch(/both polling +│ transport /);
+    expect(text).not.toContain('request over one channel');
+    expect(text).not.toContain('A polled round trip by request');
+  });
+
+  test('say so in the JSON', async ({ signal }) => {
+    const printed = JSON.parse(await roundTrips(signal, ...transport, '--json')) as Printed;
+    expect(printed.maxChannels).toBe(0);
+    expect(printed.claims).toEqual([]);
+    expect(printed.findings.filter(({ atMost }) => atMost !== undefined)).toEqual([]);
+    expect(printed.measured.map(({ subject }) => subject)).toContain(TRANSPORT);
+  });
+});
+
+describe('the claim', () => {
+  type Rounds = [number, number, number];
+
+  /** Rows in which a round trip by request takes so many times as long, in each of three rounds. */
+  function findingsOf(times: readonly Rounds[]): readonly Finding[] {
+    const rows = BY_REQUEST.flatMap(([task, request, beside], index): Row[] => {
+      const row = (subject: string, nanoseconds: readonly number[]): Row => ({
+        measurement: {
+          ...{ question: 'round trip', task, subject, count: 1 },
+          run: () => Promise.reject(new Error('not asked')),
+        },
+        nanoseconds,
+        senderNanoseconds: [],
+      });
+      const own = times[index]?.map((each) => each * 1000) ?? [];
+      return [row(request, own), row(beside, [1000, 1000, 1000])];
+    });
+    return findingsFrom(rows);
+  }
+
+  test.each<[boolean, Rounds, Rounds, Rounds]>([
+    [true, [1.1, 1.2, 3], [0.9, 1.2, 1.2], [0.5, 1, 2]],
+    [false, [1.1, 1.3, 3], [1, 1, 1], [1, 1, 1]],
+    [false, [1, 1, 1], [1, 1.3, 2], [1, 1, 1]],
+    [false, [1, 1, 1], [1, 1, 1], [0.5, 1.1, 2]],
+  ])('is %s of the medians %j, %j and %j', (holds, ...times) => {
+    expect(claimsFrom(findingsOf(times))).toEqual([{ what: CLAIM, holds }]);
+  });
+});
