@@ -2,7 +2,8 @@
  * `@pageferry/doctor`: finds out what works and what really copies on this very kernel, and opens the
  * best transport there is.
  *
- * Programs want {@link openBestSender} and {@link openBestReceiver}; people run `pageferry-doctor`.
+ * Programs want {@link openBestSender} and {@link openBestReceiver}, or {@link openBestListener} and
+ * {@link connectBest}; people run `pageferry-doctor`.
  *
  * @packageDocumentation
  */
@@ -21,6 +22,12 @@ export {
   openBestReceiver,
   openBestSender,
 } from './choice/open-best.js';
+export {
+  type BestChannel,
+  type BestListener,
+  connectBest,
+  openBestListener,
+} from './choice/open-best-channel.js';
 export { examine, hasZeroCopy, type Report } from './examine.js';
 export type { Finding, HopName, Probe, ProbeResult } from './probes/probe.js';
 export { type ProbeOptions, probeHops } from './probes/probe-hops.js';

@@ -9,6 +9,7 @@ import { sharedMmap } from '@pageferry/shared-mmap';
 import { socketTransport } from '@pageferry/socket';
 import { vmspliceNapi } from '@pageferry/vmsplice-napi';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { BACKENDS } from './support/backends.js';
 import { fixture } from './support/run.js';
 
 let folder = '';
@@ -107,16 +108,6 @@ describe('the choice of a transport', () => {
     },
   );
 });
-
-const BACKENDS = [
-  { backend: 'socket', transport: socketTransport },
-  ...(process.platform === 'linux'
-    ? [
-        { backend: 'shared-mmap', transport: sharedMmap },
-        { backend: 'vmsplice-napi', transport: vmspliceNapi },
-      ]
-    : []),
-];
 
 describe.each(BACKENDS)('a sender over $backend', ({ backend, transport }) => {
   test('that was opened by preference meets a receiver that knows nothing of it', async () => {

@@ -6,7 +6,7 @@ import { deadly } from '../probes/sparing.js';
 import { loadBackend } from './load-backend.js';
 import type { MeetingPlace } from './meeting-place.js';
 import type { BackendEntry } from './table.js';
-import { tryTransport } from './try-transport.js';
+import { MESSAGES, type Use } from './use.js';
 import { judgeZeroCopy } from './zero-copy.js';
 
 /** What a backend is worth here. */
@@ -50,15 +50,19 @@ export interface Circumstances {
  */
 export const ROOMY_PIPE_BYTES: number = 128 * 1024;
 
-/**
- * Judges one backend: loads it, looks at the probes of its hops, and sends a message through it.
- *
- * @param onlyIfGood leaves out the message where the probes tell already that it is not `good`.
- */
+/** How {@link judgeBackend} judges. */
+export interface JudgingOptions {
+  /** Leaves out the message where the probes tell already that the backend is not `good`. Default: false. */
+  readonly onlyIfGood?: boolean;
+  /** What it is to be used for: the trial is of that kind. Default: a sender and receivers. */
+  readonly use?: Use;
+}
+
+/** Judges one backend: loads it, looks at the probes of its hops, and sends a message through it. */
 export async function judgeBackend(
   entry: BackendEntry,
   circumstances: Circumstances,
-  onlyIfGood = false,
+  { onlyIfGood = false, use = MESSAGES }: JudgingOptions = {},
 ): Promise<Judgement> {
   const { name } = entry;
   let transport: Transport;
@@ -70,6 +74,8 @@ export async function judgeBackend(
     return { report, good: false, ...(missing ? { missing } : {}) };
   }
 
+  const lack = use.lacks(transport.capabilities);
+  if (lack !== undefined) return { report: unusable(name, lack), good: false };
   const killers = await circumstances.killers();
   const killer = entry.calls?.find((call) => killers.includes(call));
   if (killer !== undefined) return { report: unusable(name, deadly(killer)), good: false };
@@ -84,7 +90,7 @@ export async function judgeBackend(
     let place: MeetingPlace | undefined;
     try {
       place = await circumstances.meetingPlace(entry);
-      if (place !== undefined) await tryTransport(transport, place);
+      if (place !== undefined) await use.attempt(transport, place);
     } catch (error) {
       return { report: unusable(name, reasonOf(error)), good: false };
     } finally {

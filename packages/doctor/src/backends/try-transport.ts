@@ -1,10 +1,11 @@
 import type { Receiver, Sender, Transport } from '@pageferry/core';
 import type { MeetingPlace } from './meeting-place.js';
 
-/** How long a message may take, in milliseconds. It takes about one. */
-const PATIENCE = 5000;
+/** How long a message of a trial may take, in milliseconds. It takes about one. */
+export const PATIENCE = 5000;
 
-const MESSAGE = Buffer.from('does it arrive?');
+/** What is sent in a trial. */
+export const MESSAGE: Uint8Array = Buffer.from('does it arrive?');
 
 /**
  * Sends one message through a transport, within this process. Whatever a transport needs to work, it

@@ -1,9 +1,10 @@
-import { invalidArgument, type Transport } from '@pageferry/core';
+import { invalidArgument, PageferryError, type Transport } from '@pageferry/core';
 import type { LinuxCalls } from '@pageferry/linux';
 import { type BackendReport, type Circumstances, judgeBackend } from '../backends/judge-backend.js';
 import { loadBackend } from '../backends/load-backend.js';
 import { inheritedPlace } from '../backends/meeting-place.js';
 import { BACKENDS, type BackendEntry, backendNamed, FALLBACK } from '../backends/table.js';
+import { MESSAGES, type Use } from '../backends/use.js';
 import { loadFirstBinding } from '../bindings/bindings.js';
 import { reasonOf } from '../bindings/optional-package.js';
 import { askSystemCalls } from '../capabilities/ask-system-calls.js';
@@ -51,21 +52,40 @@ export interface TransportChoice {
  *
  * @throws `INVALID_ARGUMENT` for a name that no backend has.
  */
-export async function chooseTransport(options: ChoiceOptions = {}): Promise<TransportChoice> {
+export function chooseTransport(options: ChoiceOptions = {}): Promise<TransportChoice> {
+  return chooseFor(MESSAGES, options);
+}
+
+/**
+ * Chooses as {@link chooseTransport} does, among those that can be used for something.
+ *
+ * @throws `INVALID_ARGUMENT`, and `NOT_SUPPORTED` if the socket cannot be used for it and no other is left.
+ */
+export async function chooseFor(use: Use, options: ChoiceOptions): Promise<TransportChoice> {
   const circumstances = onDemand();
   const reasons: string[] = [];
   for (const entry of candidates(options)) {
     if (entry === FALLBACK) break;
-    const { report, transport, good } = await judgeBackend(entry, circumstances, true);
+    const { report, transport, good } = await judgeBackend(entry, circumstances, {
+      onlyIfGood: true,
+      use,
+    });
     reasons.push(toReason(report, good));
     if (good && transport !== undefined) return { name: entry.name, transport, reasons };
   }
   const transport = await loadBackend(FALLBACK);
+  const lack = use.lacks(transport.capabilities);
+  if (lack !== undefined) throw noneIsLeft([...reasons, `${FALLBACK.name}: ${lack}`]);
   if (reasons.length > 0 && options.warn !== false) {
     warnOfCopies('Messages are copied: no backend that does not works here', reasons);
   }
   const reason = `${FALLBACK.name}: works everywhere, and copies`;
   return { name: FALLBACK.name, transport, reasons: [...reasons, reason] };
+}
+
+/** The error for a search that has come to its end without any backend. */
+export function noneIsLeft(reasons: readonly string[]): PageferryError {
+  return new PageferryError('NOT_SUPPORTED', `no backend can be used: ${reasons.join('; ')}`);
 }
 
 /** The backends to consider, in their order, with the fallback among them. */
