@@ -1,4 +1,8 @@
 import {
+  type Channel,
+  type ConnectOptions,
+  type Listener,
+  type ListenOptions,
   PageferryError,
   type Receiver,
   type ReceiverOptions,
@@ -6,7 +10,7 @@ import {
   type SenderOptions,
   type Transport,
 } from '@pageferry/core';
-import { openBestReceiver, openBestSender } from '@pageferry/doctor';
+import { connectBest, openBestListener, openBestReceiver, openBestSender } from '@pageferry/doctor';
 
 /**
  * Every backend of this workspace by name. Each is imported when it is asked for, so that one that
@@ -28,13 +32,13 @@ export type BackendName = keyof typeof BACKENDS;
 /** All backends, best first. */
 export const backendNames = Object.keys(BACKENDS) as readonly BackendName[];
 
-/** The best one here for a sender; for a receiver, whatever its sender uses. */
+/** The best one here for a sender or a listener; for a receiver or a channel, whatever the other side uses. */
 export const AUTOMATIC = 'auto';
 
 /** A backend, or the choice of one. */
 export type BackendChoice = BackendName | typeof AUTOMATIC;
 
-/** How a sender or receiver came to its transport. */
+/** How one side came to its transport. */
 export interface Way {
   /** Name of the backend. */
   readonly name: string;
@@ -63,6 +67,28 @@ export async function openReceiver(
   const transport = await loadBackend(backend);
   const receiver = await transport.createReceiver(options);
   return { name: backend, transport, reasons: [], receiver };
+}
+
+/** Opens a listener over the backend that the user named, or over the best one that has channels. */
+export async function openListener(
+  backend: BackendChoice,
+  options: ListenOptions,
+): Promise<Way & { readonly listener: Listener }> {
+  if (backend === AUTOMATIC) return openBestListener(options);
+  const transport = await loadBackend(backend);
+  const listener = await transport.listen(options);
+  return { name: backend, transport, reasons: [], listener };
+}
+
+/** Opens a channel over the backend that the user named, or over the one that the listener uses. */
+export async function openChannel(
+  backend: BackendChoice,
+  options: ConnectOptions,
+): Promise<Way & { readonly channel: Channel }> {
+  if (backend === AUTOMATIC) return connectBest(options);
+  const transport = await loadBackend(backend);
+  const channel = await transport.connect(options);
+  return { name: backend, transport, reasons: [], channel };
 }
 
 /**

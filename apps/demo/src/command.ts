@@ -3,23 +3,30 @@
  *
  * - `demo` brings a file from one process to another through every backend: see `run.ts`.
  * - `demo send` and `demo receive` are those two processes: see `send.ts` and `receive.ts`.
+ * - `demo ask` and `demo ask --listen` are two that talk: see `ask.ts` and `answer.ts`.
  */
 import { Command, CommanderError, Option } from 'commander';
+import { answer } from './answer.js';
+import { ask } from './ask.js';
 import { runAndReport } from './demo.js';
 import {
   backendOption,
   backendsOption,
+  echoOption,
   endpointOption,
+  listenOption,
   messageBytesOption,
+  onceOption,
   outOption,
   roundsOption,
   timeoutOption,
+  timesOption,
 } from './options.js';
 import { perform, performSide } from './perform.js';
 import { receive } from './receive.js';
 import { send } from './send.js';
 import { watchStdout } from './stdout.js';
-import { tellReceived, tellSent } from './summary.js';
+import { tellAnswered, tellAsked, tellReceived, tellSent } from './summary.js';
 
 const program = new Command('demo')
   .description('Bring a file from one process to another, through every backend, and check it.')
@@ -75,6 +82,29 @@ program
   .action((options, command: Command) => {
     if (!options.out && !options.sha256) command.error('error: give --out or --sha256');
     return performSide('receive', (...context) => receive(options, ...context), tellReceived);
+  });
+
+program
+  .command('ask')
+  .allowExcessArguments(false)
+  .description(
+    'Ask each line of stdin, and print the answers; with --listen, give them. Either side may start first.',
+  )
+  .addOption(listenOption())
+  .addOption(echoOption())
+  .addOption(onceOption())
+  .addOption(timesOption())
+  .addOption(backendOption())
+  .addOption(endpointOption())
+  .addOption(timeoutOption())
+  .action((options, command: Command) => {
+    if (options.listen) {
+      return performSide('ask', (...context) => answer(options, ...context), tellAnswered);
+    }
+    for (const name of ['echo', 'once']) {
+      if (options[name]) command.error(`error: --${name} does nothing without --listen`);
+    }
+    return performSide('ask', (...context) => ask(options, ...context), tellAsked);
   });
 
 /** What to say of a word that is no command; with a suggestion, where it begins like one. */

@@ -1,7 +1,7 @@
 import { type BackendChoice, backendNames } from './backends.js';
 import { createProgress } from './progress.js';
 import { isResult, type Outcome, toJson, toLine, toText } from './report.js';
-import { run, sizeOf, WARM_UP } from './run.js';
+import { run, sizeOf } from './run.js';
 import { columnsOfStdout, print } from './stdout.js';
 
 /** What `demo` is told. */
@@ -22,10 +22,8 @@ export async function runAndReport(options: DemoOptions, signal: AbortSignal): P
   await sizeOf(file); // What cannot be sent is not announced.
   console.error(`Bringing ${file} from one process to another`);
 
-  const progressFor = (name: BackendChoice, round: number) => {
-    const which = round === WARM_UP ? 'warming up' : `round ${round} of ${rounds}`;
-    return createProgress(`${name.padEnd(width)}  ${which}`, { passing: true });
-  };
+  const progressFor = (name: BackendChoice, step: string) =>
+    createProgress(`${name.padEnd(width)}  ${step}`, { passing: true });
   const outcomes = await run({ file, backends, messageBytes, rounds }, progressFor, signal);
 
   // On a terminal, the table says the same.

@@ -42,6 +42,28 @@ export const roundsOption = () =>
     .default(3)
     .argParser(positiveInteger);
 
+/** `--listen` of `ask`, which makes the other side of it. */
+export const listenOption = () =>
+  new Option('--listen', 'be the one that answers, for as many as come').conflicts([
+    'times',
+    'timeout',
+  ]);
+
+/** `--echo` of `ask --listen`. */
+export const echoOption = () =>
+  new Option('--echo', 'with --listen: answer with the question itself, and print nothing');
+
+/** `--once` of `ask --listen`. */
+export const onceOption = () =>
+  new Option('--once', 'with --listen: end when the first one that came has left');
+
+/** `--times` of `ask`. */
+export const timesOption = () =>
+  new Option(
+    '--times <n>',
+    'ask n questions of its own instead; --echo has to answer, and is checked',
+  ).argParser(positiveInteger);
+
 /** `--message-bytes`. Measured: 1 MiB does best by every backend, half or twice as much nearly so. */
 export const messageBytesOption = () =>
   new Option('--message-bytes <bytes>', 'send the file in messages of this size, such as 64K or 1M')

@@ -1,10 +1,13 @@
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
-import { formatBytes } from './units.js';
+import { formatBytes, formatMicroseconds, microseconds } from './units.js';
 import { wrap } from './wrap.js';
 
+/** A question and its answer between two processes: the median of many, all of them right. Or why there were none. */
+export type RoundTrip = { readonly seconds: number } | { readonly reason: string };
+
 /** What one backend does: one transfer of several. */
-export interface Result {
+export interface Transfer {
   /** Name of the backend that was used. */
   readonly backend: string;
   readonly bytes: number;
@@ -21,6 +24,11 @@ export interface Result {
   readonly verified: boolean;
   /** Lines on what else is worth knowing, such as why the kernel's better way was not taken. */
   readonly notes: readonly string[];
+}
+
+/** What one backend does, either way. */
+export interface Result extends Transfer {
+  readonly roundTrip: RoundTrip;
 }
 
 /** A backend that brought nothing across, and why. */
@@ -44,25 +52,32 @@ export function toLine(outcome: Outcome): string {
   if (!isResult(outcome)) {
     return `${outcome.backend}: ${failureText(outcome)}`;
   }
-  const { backend, bytes, seconds, gibPerSecond, verified } = outcome;
+  const { backend, bytes, seconds, gibPerSecond, verified, roundTrip } = outcome;
   const speed = `${formatBytes(bytes)} in ${seconds.toFixed(3)} s, ${gibPerSecond.toFixed(2)} GiB/s`;
-  return `${backend}: ${speed}, ${verified ? 'SHA-256 verified' : 'SHA-256 DIFFERS'}`;
+  const trip = 'reason' in roundTrip ? '' : `, round trip ${formatMicroseconds(roundTrip.seconds)}`;
+  return `${backend}: ${speed}, ${verified ? 'SHA-256 verified' : 'SHA-256 DIFFERS'}${trip}`;
 }
 
 /** The results as JSON, with exactly the fields that are documented. */
 export function toJson(outcomes: readonly Outcome[]): string {
-  const results = outcomes.filter(isResult).map(({ notes, ...result }) => result);
+  const results = outcomes.filter(isResult).map(({ notes, roundTrip, ...result }) => ({
+    ...result,
+    ...('reason' in roundTrip
+      ? { roundTripMicroseconds: null, roundTripReason: roundTrip.reason }
+      : { roundTripMicroseconds: roundTrip.seconds * 1e6 }),
+  }));
   return JSON.stringify({ results }, null, 2);
 }
 
 const HEAD = [
   'backend',
   'bytes',
-  'seconds',
+  'time\n(s)',
   'GiB/s',
-  'CPU s\nper GiB',
-  'user-space\ncopies',
-  'SHA-256\nverified',
+  'CPU s\n/GiB',
+  'user-\nspace\ncopies',
+  'SHA-256\nchecked',
+  'round\ntrip\n(µs)',
 ];
 
 /** What came of it, for people, in lines of at most `columns` columns. */
@@ -78,7 +93,8 @@ const LEGEND =
   'last write of the copy. Most of it goes into these two ends, which are the same for all: reading ' +
   'into the loan, and filling the page cache with the output file. What is in between is what the ' +
   'backends differ in: user-space copies says how often each byte is copied there into or out of user ' +
-  'memory. CPU time is that of both processes.';
+  'memory. CPU time is that of both processes. A round trip is a small question to another process and its ' +
+  'answer, which is compared byte for byte.';
 
 /** Columns of the table. */
 const TABLE_WIDTH = 80;
@@ -86,8 +102,8 @@ const TABLE_WIDTH = 80;
 function toTable(outcomes: readonly Outcome[], colors: boolean): string {
   const table = new Table({
     head: HEAD,
-    colWidths: [15, 10, 9, 7, 9, 12, 10],
-    colAligns: ['left', ...Array(6).fill('right')],
+    colWidths: [15, 10, 7, 7, 7, 8, 9, 8],
+    colAligns: ['left', ...Array(7).fill('right')],
     wordWrap: true,
     style: {
       head: colors ? ['bold'] : [],
@@ -107,11 +123,12 @@ function toList(outcomes: readonly Outcome[], colors: boolean, width: number): s
     .flatMap((outcome) => {
       const name = colors ? styleText('bold', outcome.backend) : outcome.backend;
       if (!isResult(outcome)) return [name, wrap(failureText(outcome), width, '  ')];
-      const [, bytes, seconds, rate, cpu, copies, verified] = toRow(outcome, colors);
+      const [, bytes, seconds, rate, cpu, copies, verified, trip] = toRow(outcome, colors);
       return [
         name,
         wrap(`${bytes} in ${seconds} s, ${rate} GiB/s, ${cpu} CPU s per GiB`, width, '  '),
         wrap(`user-space copies: ${copies}; SHA-256 verified: ${verified}`, width, '  '),
+        wrap(`round trip: ${trip === NONE ? NONE : `${trip} µs`}`, width, '  '),
       ];
     })
     .join('\n');
@@ -122,12 +139,22 @@ function toRow(result: Result, colors: boolean) {
   return [
     result.backend,
     formatBytes(result.bytes),
-    result.seconds.toFixed(3),
+    inFive(result.seconds),
     result.gibPerSecond.toFixed(2),
     result.cpuSecondsPerGib.toFixed(2),
     result.userSpaceCopies,
     result.verified ? paint('green', 'yes') : paint('red', 'NO'),
+    'reason' in result.roundTrip ? NONE : microseconds(result.roundTrip.seconds),
   ];
+}
+
+/** What stands where there is no figure. */
+const NONE = '-';
+
+/** A time in at most five characters, as long as it is less than a day. */
+function inFive(seconds: number): string {
+  const digits = [10, 100, 1000].filter((limit) => seconds >= limit).length;
+  return seconds.toFixed(3 - digits);
 }
 
 function failureText({ usable, reason }: Failure): string {
@@ -140,5 +167,9 @@ function failureToRow(failure: Failure) {
 }
 
 function notesOf(outcome: Outcome): string[] {
-  return isResult(outcome) ? [...outcome.notes] : [];
+  if (!isResult(outcome)) return [];
+  const { backend, notes, roundTrip } = outcome;
+  return 'reason' in roundTrip
+    ? [...notes, `${backend}: no round trip: ${roundTrip.reason}`]
+    : [...notes];
 }

@@ -2,11 +2,14 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AUTOMATIC, type BackendChoice } from './backends.js';
-import { type Child, startChild } from './child.js';
+import { both } from './both.js';
+import { startChild } from './child.js';
 import { codeOf, DemoError, describe } from './errors.js';
+import { middleOf } from './median.js';
 import type { Progress } from './progress.js';
 import type { ReceiveReport } from './receive.js';
-import type { Failure, Outcome, Result } from './report.js';
+import type { Failure, Outcome, RoundTrip, Transfer } from './report.js';
+import { measureRoundTrip } from './round-trips.js';
 import type { SendReport } from './send.js';
 import { GIBIBYTE, ratio } from './units.js';
 import { sha256OfFile } from './verify.js';
@@ -30,52 +33,68 @@ interface Original {
 /**
  * Sends one file through every backend, from one process to another, and checks it. A first round warms
  * the machine up, and does not count: whatever comes first in it pays for reading programs from the disk.
- * The others are interleaved, so that what disturbs the machine for a while disturbs all backends alike.
+ * The others are interleaved, so that what disturbs the machine for a while disturbs all backends alike. Then two
+ * processes ask and answer over each of them.
  *
+ * @param progressFor shows how a backend does in one step of all this.
  * @returns for each backend the median of its rounds, or why it failed.
  */
 export async function run(
   options: RunOptions,
-  progressFor: (backend: BackendChoice, round: number) => Progress,
+  progressFor: (backend: BackendChoice, step: string) => Progress,
   signal: AbortSignal,
 ): Promise<readonly Outcome[]> {
   const original = await examine(options.file, signal);
   const folder = await mkdtemp(join(tmpdir(), 'pageferry-demo-'));
-  const results = new Map(options.backends.map((backend) => [backend, [] as Result[]]));
+  const results = new Map(options.backends.map((backend) => [backend, [] as Transfer[]]));
+  const roundTrips = new Map<BackendChoice, RoundTrip>();
   const failures = new Map<BackendChoice, Failure>();
-  try {
-    for (let round = 0; round <= options.rounds; round++) {
-      for (const backend of options.backends) {
-        if (failures.has(backend)) continue;
-        const progress = progressFor(backend, round);
-        progress.start(original.bytes);
-        try {
-          const result = await transfer(backend, original, folder, options, progress, signal);
-          if (round > WARM_UP) results.get(backend)?.push(result);
-        } catch (error) {
-          signal.throwIfAborted();
-          const usable = !isUnavailable(error);
-          failures.set(backend, { backend, usable, reason: describe(error) });
-        } finally {
-          progress.stop();
-        }
+  const forEach = async (
+    step: string,
+    task: (backend: BackendChoice, progress: Progress) => Promise<void>,
+  ): Promise<void> => {
+    for (const backend of options.backends) {
+      if (failures.has(backend)) continue;
+      const progress = progressFor(backend, step);
+      try {
+        await task(backend, progress);
+      } catch (error) {
+        signal.throwIfAborted();
+        const usable = !isUnavailable(error);
+        failures.set(backend, { backend, usable, reason: describe(error) });
+      } finally {
+        progress.stop();
       }
     }
+  };
+  const measured = (backend: BackendChoice): Transfer => median(results.get(backend) ?? []);
+  try {
+    for (let round = 0; round <= options.rounds; round++) {
+      const isWarmUp = round === 0;
+      const step = isWarmUp ? 'warming up' : `round ${round} of ${options.rounds}`;
+      await forEach(step, async (backend, progress) => {
+        progress.start(original.bytes);
+        const result = await transfer(backend, original, folder, options, progress, signal);
+        if (!isWarmUp) results.get(backend)?.push(result);
+      });
+    }
+    await forEach('round trips', async (backend, progress) => {
+      const name = measured(backend).backend; // Where it is chosen, the one that was.
+      roundTrips.set(backend, await measureRoundTrip(name, folder, progress, signal));
+    });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-  return options.backends.map(
-    (backend) => failures.get(backend) ?? median(results.get(backend) ?? []),
-  );
+  return options.backends.map((backend) => {
+    const roundTrip = roundTrips.get(backend);
+    if (roundTrip === undefined) return failures.get(backend) as Failure;
+    return { ...measured(backend), roundTrip };
+  });
 }
 
-/** The round that does not count. */
-export const WARM_UP = 0;
-
 /** The middle one of several results. It counts as verified only if all of them are. */
-export function median(results: readonly Result[]): Result {
-  const sorted = [...results].sort((one, other) => one.seconds - other.seconds);
-  const middle = sorted[(sorted.length - 1) >> 1] as Result;
+export function median(results: readonly Transfer[]): Transfer {
+  const middle = middleOf(results, ({ seconds }) => seconds) as Transfer;
   return results.find(({ verified }) => !verified) ?? middle;
 }
 
@@ -100,7 +119,7 @@ async function transfer(
   options: RunOptions,
   progress: Progress,
   signal: AbortSignal,
-): Promise<Result> {
+): Promise<Transfer> {
   const arrived = join(folder, 'arrived');
   const meeting = ['--backend', backend, '--endpoint', join(folder, 'endpoint')];
   const pieces = ['--message-bytes', String(options.messageBytes)];
@@ -140,36 +159,6 @@ function notesOnMethod({ backend, method, methodReason }: SendReport): string[] 
 function notesOnChoice({ backend, reasons }: SendReport): string[] {
   return [`${AUTOMATIC} took ${backend}:`, ...reasons.map((reason) => `  ${reason}`)];
 }
-
-/** Waits for both processes. When one fails, or the user gives up, the other has to end too. */
-async function both<A, B>(first: Child<A>, second: Child<B>, signal: AbortSignal): Promise<[A, B]> {
-  const failures: unknown[] = [];
-  const stop = () => {
-    first.stop();
-    second.stop();
-  };
-  const fail = (error: unknown) => {
-    failures.push(error);
-    // Who says that the other one has left need not end it: that would keep it from saying why.
-    if (codeOf(error) !== 'PEER_DIED') stop();
-  };
-  signal.addEventListener('abort', stop);
-  if (signal.aborted) stop();
-  first.report.catch(fail);
-  second.report.catch(fail);
-  try {
-    await Promise.all([first.ended, second.ended]);
-    signal.throwIfAborted();
-    return await Promise.all([first.report, second.report]);
-  } catch (error) {
-    // Whoever was left alone says so too; the reason is what the other one says.
-    throw failures.find((failure) => !CONSEQUENCES.has(codeOf(failure))) ?? failures[0] ?? error;
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
-}
-
-const CONSEQUENCES = new Set(['PEER_DIED', 'CHILD_ENDED'] as (string | undefined)[]);
 
 function isUnavailable(error: unknown): boolean {
   return codeOf(error) === 'BINDING_UNAVAILABLE' || codeOf(error) === 'NOT_SUPPORTED';

@@ -1,4 +1,4 @@
-import { fstatSync } from 'node:fs';
+import { type BigIntStats, fstatSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { addAbortSignal } from 'node:stream';
 import { DemoError } from './errors.js';
@@ -14,13 +14,19 @@ export interface Source extends AsyncDisposable {
 /** Opens a file, or standard input for `-`. */
 export function openSource(path: string, signal: AbortSignal): Promise<Source> | Source {
   if (path !== '-') return openFile(path);
-  const stats = fstatSync(STDIN, { bigint: true });
-  if (stats.isDirectory()) throw new DemoError('EISDIR', 'standard input is a directory');
+  const stats = checkStdin();
   // Node knows no stream for a disk: it would have nothing in it.
   return stats.isBlockDevice() ? openFile('/dev/stdin') : openStdin(signal);
 }
 
 const STDIN = 0;
+
+/** What standard input is. Node finds nothing in a folder, and no fault with it. @throws `EISDIR`. */
+export function checkStdin(): BigIntStats {
+  const stats = fstatSync(STDIN, { bigint: true });
+  if (stats.isDirectory()) throw new DemoError('EISDIR', 'standard input is a directory');
+  return stats;
+}
 
 async function openFile(path: string): Promise<Source> {
   const file = await open(path);

@@ -1,3 +1,7 @@
+import { counted } from '@pageferry/core';
+import type { AnswerReport } from './answer.js';
+import type { AskReport } from './ask.js';
+import { exchangeInWords } from './exchange.js';
 import type { ReceiveReport } from './receive.js';
 import type { SendReport } from './send.js';
 import type { Span } from './span.js';
@@ -19,6 +23,19 @@ export async function tellReceived({
 }: ReceiveReport): Promise<void> {
   if (sha256 !== undefined) await print(`${sha256}  -`);
   console.error(`Received ${speed(bytes, span)}, ${copies(userSpaceCopies)}`);
+}
+
+/** Tells people what one asker did. */
+export function tellAsked({ questions, ...exchange }: AskReport): void {
+  const each = questions > 1 ? ' each (median)' : '';
+  const how = questions === 0 ? '' : `: ${exchangeInWords(exchange).replace(',', `${each},`)}`;
+  console.error(`Asked ${counted(questions, 'question')}${how}`);
+}
+
+/** Tells people what one listener did. */
+export function tellAnswered({ questions, askers }: AnswerReport): void {
+  const whose = counted(askers, 'process', 'processes');
+  console.error(`Answered ${counted(questions, 'question')} of ${whose}`);
 }
 
 function speed(bytes: number, { startedAt, endedAt }: Span): string {

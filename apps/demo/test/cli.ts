@@ -57,9 +57,18 @@ export class Demo {
     return this.#until(() => this.#stderr.includes(text), `said '${text}'`);
   }
 
+  /** Resolves when `text` is on stdout. */
+  wrote(text: string): Promise<void> {
+    return this.#until(() => this.#written().includes(text), `wrote '${text}'`);
+  }
+
   /** Resolves when something is on stdout. */
   wroteSomething(): Promise<void> {
     return this.#until(() => this.#stdout.length > 0, 'wrote anything');
+  }
+
+  #written(): string {
+    return Buffer.concat(this.#stdout).toString();
   }
 
   #until(done: () => boolean, what: string): Promise<void> {
@@ -116,7 +125,7 @@ export function demoWithout(backend: string, ...args: string[]): Demo {
     return next(name, context);
   }`;
   const program = `import { register } from 'node:module'; register(\`${toUrl(hook)}\`);`;
-  const words = args[0] === 'send' ? args : ['--rounds', '1', ...args];
+  const words = ['send', 'ask'].includes(args[0] ?? '') ? args : ['--rounds', '1', ...args];
   return start({ NODE_OPTIONS: `--import ${toUrl(program)}` }, process.execPath, MAIN, ...words);
 }
 

@@ -1,13 +1,27 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, writeFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { BackendChoice } from '../dist/backends.js';
 import type { Progress } from '../dist/progress.js';
-import type { Result } from '../dist/report.js';
+import type { Transfer } from '../dist/report.js';
 import { median, run } from '../dist/run.js';
+import { WITH_CHANNELS, WITHOUT_CHANNELS } from './channels.js';
 import { BACKENDS, demo, demoWithout, folder, inFolder, left, MAIN, once, start } from './cli.js';
 
 const POSSIBLE = BACKENDS.filter(({ possible }) => possible).map(({ backend }) => backend);
+
+/** What the runner has to say of questions and answers over a backend. */
+const expectedRoundTrip = (backend: string) =>
+  WITHOUT_CHANNELS.includes(backend)
+    ? {
+        roundTripMicroseconds: null,
+        roundTripReason: expect.stringMatching(/^NOT_SUPPORTED: .*no channels$/),
+      }
+    : { roundTripMicroseconds: expect.toSatisfy((value: number) => value > 0) };
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 
 describe('demo', () => {
   it.each([0, 1, 3 * 1024 * 1024 + 4097])('verifies %i bytes by every backend', async (size) => {
@@ -30,6 +44,7 @@ describe('demo', () => {
         userSpaceCopies: expect.any(Number),
         sha256: createHash('sha256').update(content).digest('hex'),
         verified: true,
+        ...expectedRoundTrip(result.backend),
       });
       expect(result.seconds).toBeGreaterThan(0);
     }
@@ -41,7 +56,7 @@ describe('demo', () => {
     expect(code).toBe(0);
     expect(stderr).toContain(process.execPath);
     expect(stderr).toMatch(/^socket: .* SHA-256 verified$/m);
-    expect(stdout.toString()).toMatch(/│ socket .* yes │$/m);
+    expect(stdout.toString()).toMatch(/│ socket .* yes │ .* │$/m);
   });
 
   it('prints a table that fits 80 columns, without colors where no terminal is', async () => {
@@ -52,6 +67,37 @@ describe('demo', () => {
     expect(stdout.toString()).not.toContain('\x1b');
     expect(stdout.toString()).toMatch(/^Medians, after one round for warming up\./m);
     expect(stdout.toString()).toMatch(/Most of it goes into/);
+  });
+
+  it('shows how long a question takes, or why none can be asked', async () => {
+    writeFileSync(inFolder('in'), 'hello');
+    const { stdout, stderr } = await once('--file', inFolder('in')).ended;
+    const text = stdout.toString();
+    for (const { backend } of WITH_CHANNELS) {
+      expect(text).toMatch(new RegExp(`│ ${backend} .* │ +[\\d.]+ │$`, 'm'));
+      expect(stderr).toMatch(new RegExp(`^${backend}: .*, round trip [\\d.]+ µs$`, 'm'));
+      expect(text).not.toMatch(new RegExp(`^${backend}: no round trip`, 'm'));
+    }
+    for (const backend of WITHOUT_CHANNELS) {
+      expect(text).toMatch(new RegExp(`│ ${backend} .* │ +- │$`, 'm'));
+      expect(text).toMatch(new RegExp(`^${backend}: no round trip: NOT_SUPPORTED: `, 'm'));
+    }
+  });
+
+  it.skipIf(WITH_CHANNELS.length === 0)('ends in the middle of questions', async () => {
+    vi.stubEnv('TMPDIR', folder);
+    writeFileSync(inFolder('in'), 'hello');
+    const controller = new AbortController();
+    const interrupting = (_backend: BackendChoice, step: string): Progress => ({
+      note() {},
+      start() {},
+      moved: () => step === 'round trips' && controller.abort(new Error('enough')),
+      stop() {},
+    });
+    const backends = WITH_CHANNELS.map(({ backend }) => backend) as BackendChoice[];
+    const given = { file: inFolder('in'), backends, messageBytes: 4096, rounds: 1 };
+    await expect(run(given, interrupting, controller.signal)).rejects.toThrow('enough');
+    expect(left()).toEqual(['in']);
   });
 
   it('runs the backends that were asked for, each once', async () => {
@@ -68,7 +114,7 @@ describe('demo', () => {
     expect(code).toBe(0);
     expect(stderr).toMatch(/^vmsplice-napi: not available: BINDING_UNAVAILABLE: .*out of order$/m);
     expect(stdout.toString()).toMatch(/│ vmsplice-napi │ not available: BINDING_UNAVAILABLE/);
-    expect(stdout.toString()).toMatch(/│ socket .* yes │$/m);
+    expect(stdout.toString()).toMatch(/│ socket .* yes │ .* │$/m);
   });
 
   it('fails without a backend that was asked for', async () => {
@@ -86,7 +132,7 @@ describe('demo', () => {
     expect(code).toBe(0);
     const [, chosen] = /^auto took (.+):$/m.exec(stdout.toString()) ?? [];
     expect(POSSIBLE).toContain(chosen);
-    expect(stdout.toString()).toMatch(new RegExp(`│ ${chosen} .* yes │$`, 'm'));
+    expect(stdout.toString()).toMatch(new RegExp(`│ ${chosen} .* yes │ .* │$`, 'm'));
     expect(stdout.toString()).toMatch(new RegExp(`^  ${chosen}: .+$`, 'm'));
   });
 
@@ -197,6 +243,7 @@ describe('demo', () => {
         expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(columns);
         expect(lines).toEqual(expect.arrayContaining(['socket', 'shared-mmap']));
         expect(stdout.toString().match(/verified:\s+yes/g)).toHaveLength(2);
+        expect(stdout.toString().match(/round trip: ([\d.]+ µs|-)\r/g)).toHaveLength(2);
       }
     },
   );
@@ -205,16 +252,17 @@ describe('demo', () => {
     writeFileSync(inFolder('in'), 'hello');
     const names = ['socket', 'shared-mmap'].filter((name) => POSSIBLE.includes(name));
     const order: string[] = [];
-    const passing = (backend: BackendChoice, round: number): Progress => ({
+    const passing = (backend: BackendChoice, step: string): Progress => ({
       note() {},
-      start: () => void order.push(`${backend} ${round}`),
+      start: () => void order.push(`${backend} ${step}`),
       moved() {},
       stop() {},
     });
     const { signal } = new AbortController();
     const given = { file: inFolder('in'), backends: names as BackendChoice[], messageBytes: 4096 };
     const outcomes = await run({ ...given, rounds: 2 }, passing, signal);
-    expect(order).toEqual([0, 1, 2].flatMap((round) => names.map((name) => `${name} ${round}`)));
+    const steps = ['warming up', 'round 1 of 2', 'round 2 of 2', 'round trips'];
+    expect(order).toEqual(steps.flatMap((step) => names.map((name) => `${name} ${step}`)));
     expect(outcomes).toEqual(
       names.map((backend) => expect.objectContaining({ backend, verified: true })),
     );
@@ -225,9 +273,9 @@ describe('demo', () => {
     [[5], 5],
     [[4, 1], 1],
   ])('takes of %j seconds the middle (11.31)', (seconds, expected) => {
-    const results = seconds.map((each) => ({ seconds: each, verified: true }) as Result);
+    const results = seconds.map((each) => ({ seconds: each, verified: true }) as Transfer);
     expect(median(results)).toMatchObject({ seconds: expected });
-    const bad = { seconds: 9, verified: false } as Result;
+    const bad = { seconds: 9, verified: false } as Transfer;
     expect(median([...results, bad])).toBe(bad);
   });
 
