@@ -80,7 +80,10 @@ export abstract class LinuxListener<
     const { calls, bound, mechanism, spinMicroseconds, maxChannels, hasRoom } = settings;
     const parts = createSenderParts(calls, spinMicroseconds, () => {
       settings.parkSending();
-      for (const { parkReceiving } of this.#channels.values()) parkReceiving();
+      for (const { channel, parkReceiving } of this.#channels.values()) {
+        // One that is being closed may have given its memory back already.
+        if (!channel.closed) parkReceiving();
+      }
     });
     const { budget, waits } = parts;
     let rendezvous: Rendezvous | undefined;
