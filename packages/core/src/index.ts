@@ -7,6 +7,9 @@
  * {@link BaseReceiver}. What is no message channel, such as a pipe of a foreign program, is built from the
  * parts that these two have.
  *
+ * Node opens all files at about the same time that one file names, which may be more than a process with few
+ * descriptors can have open: so the folders `channel` and `waiting` have an `index.ts` of their own.
+ *
  * @packageDocumentation
  */
 export { BaseDelivery, type DeliveryOwner } from './base/base-delivery.js';
@@ -39,24 +42,7 @@ export {
 export { SubscriberSet, type SubscriberState } from './base/subscriber-set.js';
 export { counted, inBytes, nobodyListensAt, noSenderAt, senderAt } from './base/words.js';
 export { writeToDescriptor } from './base/write-to-descriptor.js';
-export type { Lender } from './channel/any-outbox.js';
-export { BaseChannel, type BaseChannelSettings, isPeerError } from './channel/base-channel.js';
-export { BaseListener, type BaseListenerSettings } from './channel/base-listener.js';
-export { ChannelSender, type ChannelSenderSettings } from './channel/channel-sender.js';
-export {
-  EXCHANGE,
-  exchangeKind,
-  exchangeNumber,
-  exchangeWord,
-  isAnswer,
-} from './channel/exchange.js';
-export { noChannels } from './channel/no-channels.js';
-export {
-  type ChannelSideSettings,
-  checkConnectOptions,
-  checkListenOptions,
-  type ListenSettings,
-} from './channel/settings.js';
+export * from './channel/index.js';
 export { checkDescriptor, type DescriptorAdvice } from './check-descriptor.js';
 export * from './checks.js';
 export type {
@@ -87,13 +73,4 @@ export * from './rendezvous/hello.js';
 export * from './rendezvous/refusal.js';
 export { type Search, seekSender } from './rendezvous/seek-sender.js';
 export { isTrusted, isTrustedFile, overflowUid } from './rendezvous/trust.js';
-export { retryWithBackoff } from './waiting/backoff.js';
-export { clock } from './waiting/clock.js';
-export { abortedError, checkWaitOptions, timeoutError, withDeadline } from './waiting/deadline.js';
-export { eachSecond } from './waiting/each-second.js';
-export { LoopBudget, nextTurn } from './waiting/loop-budget.js';
-export { onAbort, withEither } from './waiting/on-abort.js';
-export { SerialQueue } from './waiting/serial-queue.js';
-export * from './waiting/spin-policy.js';
-export { WaitList } from './waiting/wait-list.js';
-export type { Waits } from './waiting/waits.js';
+export * from './waiting/index.js';
