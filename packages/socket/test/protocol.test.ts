@@ -17,12 +17,14 @@ function readAll(reader: FrameReader, bytes: Buffer): Frame[] {
 
 describe('frames', () => {
   const written: Frame[] = [
-    { kind: FRAME.message, value: 0, sequence: 0, tag: 2 ** 32 - 1 },
-    { kind: FRAME.release, value: 2 ** 32 - 1, sequence: 2 ** 32 + 5, tag: 0 },
-    { kind: FRAME.end, value: 7, sequence: Number.MAX_SAFE_INTEGER, tag: 7 },
+    { kind: FRAME.message, value: 0, sequence: 0, tag: 2 ** 32 - 1, exchange: 1 },
+    { kind: FRAME.release, value: 2 ** 32 - 1, sequence: 2 ** 32 + 5, tag: 0, exchange: 0 },
+    { kind: FRAME.end, value: 7, sequence: Number.MAX_SAFE_INTEGER, tag: 7, exchange: 2 ** 32 - 1 },
   ];
   const bytes = Buffer.concat(
-    written.map(({ kind, value, sequence, tag }) => frame(kind, value, sequence, tag)),
+    written.map(({ kind, value, sequence, tag, exchange }) =>
+      frame(kind, value, sequence, tag, exchange),
+    ),
   );
 
   test('are read as they were written, wherever the stream is cut', () => {

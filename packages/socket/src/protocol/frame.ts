@@ -1,16 +1,16 @@
 /**
  * Frames: what travels after the handshake, in both directions. Each is 24 bytes, little-endian:
  *
- * | bytes | field                                                                     |
- * |-------|---------------------------------------------------------------------------|
- * | 0..3  | kind                                                                      |
- * | 4..7  | `message`: its length; `release`: how many messages; `end`: 0             |
- * | 8..15 | number of the message, or of the first one; `end`: of the one not to come |
- * | 16..19 | `message`: the program's number for it                                   |
- * | 20..23 | 0                                                                        |
+ * | bytes  | field                                                                     |
+ * |--------|---------------------------------------------------------------------------|
+ * | 0..3   | kind                                                                      |
+ * | 4..7   | `message`: its length; `release`: how many messages; `more`, `credit`: how many bytes; `end`: 0 |
+ * | 8..15  | `message`, `release`: number of the message, or of the first one; `end`: of the one not to come; otherwise 0 |
+ * | 16..19 | `message`: the program's number for it; otherwise 0                       |
+ * | 20..23 | `message` of a channel: which request or answer it is; otherwise 0        |
  *
- * A `message` frame is followed by the bytes of the message. The sender says `message` and `end`,
- * the receiver `release`.
+ * Between a sender and a receiver a `message` frame is followed by the bytes of the message. The sender says
+ * `message` and `end`, the receiver `release`. What both sides of a channel say is in `channel.ts`.
  */
 export const FRAME_BYTES = 24;
 
@@ -25,6 +25,10 @@ export const FRAME = {
   end: 2,
   /** The receiver is done with a run of messages. */
   release: 3,
+  /** More bytes of the message that has begun. Only on a channel. */
+  more: 4,
+  /** So many bytes of messages more may come. Only on a channel. */
+  credit: 5,
 } as const;
 
 /** A frame as it was read. Nothing in it has been checked. */
@@ -33,6 +37,7 @@ export interface Frame {
   readonly value: number;
   readonly sequence: number;
   readonly tag: number;
+  readonly exchange: number;
 }
 
 /** Bytes that were not read yet. */
@@ -51,13 +56,14 @@ export function writeFrame(
   value: number,
   sequence: number,
   tag = 0,
+  exchange = 0,
 ): void {
   target.writeUInt32LE(kind, offset);
   target.writeUInt32LE(value, offset + 4);
   target.writeUInt32LE(sequence % HIGH, offset + 8);
   target.writeUInt32LE(Math.floor(sequence / HIGH), offset + 12);
   target.writeUInt32LE(tag, offset + 16);
-  target.writeUInt32LE(0, offset + 20);
+  target.writeUInt32LE(exchange, offset + 20);
 }
 
 /** Puts frames together, however the stream has cut them up. */
@@ -76,6 +82,7 @@ export class FrameReader {
       value: bytes.readUInt32LE(4),
       sequence: bytes.readUInt32LE(8) + bytes.readUInt32LE(12) * HIGH,
       tag: bytes.readUInt32LE(16),
+      exchange: bytes.readUInt32LE(20),
     };
   }
 }

@@ -17,29 +17,31 @@ import {
   typeOfSocketAt,
 } from '@pageferry/core';
 import { NAMED_PIPES, toAddress } from '../endpoint/address.js';
-import { NAME } from '../protocol/name.js';
 import { Answer } from './answer.js';
 import { ReceiverSocket } from './receiver-socket.js';
 
 /**
- * Connects to a sender and shakes hands. Waits for the endpoint to appear, and for the sender to answer:
- * for as long as `signal` lets it.
+ * Connects to who listens and shakes hands. Waits for the endpoint to appear, and for the answer: for as long
+ * as `signal` lets it.
  *
+ * @param mechanism its name: who says another one refuses.
  * @returns a socket at rest, on which frames come next. The caller owns it.
  * @throws as `Transport.createReceiver`.
  */
 export async function connectToSender(
   endpoint: string,
+  mechanism: string,
   signal: AbortSignal | undefined,
 ): Promise<ReceiverSocket> {
   const place = new EndpointPath(endpoint);
   if (!NAMED_PIPES) checkFolder(place);
-  return seekSender(signal, (search) => tryConnect(place, search, signal));
+  return seekSender(signal, (search) => tryConnect(place, mechanism, search, signal));
 }
 
 /** Without a welcome nobody is there yet, or the sender closed while this receiver came: the next one may. */
 async function tryConnect(
   place: EndpointPath,
+  mechanism: string,
   search: Search,
   signal: AbortSignal | undefined,
 ): Promise<ReceiverSocket | undefined> {
@@ -53,16 +55,16 @@ async function tryConnect(
   const forget = onAbort(signal, () => socket.destroy());
   try {
     socket.connect({ path: toAddress(place) });
-    socket.write(encodeHello(HELLO_KIND.hello, NAME));
+    socket.write(encodeHello(HELLO_KIND.hello, mechanism));
     const answer = await answering.outcome;
     if (signal?.aborted) throw signal.reason;
     if (answer !== 'gone') {
-      checkWelcome(answer === 'foreign' ? undefined : answer, place.given, NAME);
+      checkWelcome(answer === 'foreign' ? undefined : answer, place.given, mechanism);
       return socket;
     }
     const code = (socket.cause as NodeJS.ErrnoException | undefined)?.code ?? 'ECONNRESET';
     if (search.failed(code)) return undefined;
-    throw code === 'EPROTOTYPE' ? otherType(place) : endpointError(socket.cause, place);
+    throw code === 'EPROTOTYPE' ? otherType(place, mechanism) : endpointError(socket.cause, place);
   } catch (error) {
     socket.destroy();
     throw error;
@@ -82,13 +84,13 @@ function hasTrustedFile(place: EndpointPath): boolean {
  * The error for another type of socket. Node cannot ask through one what the sender speaks; the kernel
  * tells the type.
  */
-function otherType({ absolute, given }: EndpointPath): PageferryError {
+function otherType({ absolute, given }: EndpointPath, mechanism: string): PageferryError {
   if (typeOfSocketAt(absolute) === SOCKET_TYPE.datagram) {
     return notPageferry(given, 'uses another type of socket');
   }
   const theirs = "uses the type of socket of the transports 'shared-mmap' and 'vmsplice'";
   return new PageferryError(
     'TRANSPORT_MISMATCH',
-    `the program at ${given} ${theirs}, this receiver '${NAME}'`,
+    `the program at ${given} ${theirs}, this receiver '${mechanism}'`,
   );
 }

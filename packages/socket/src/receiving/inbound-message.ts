@@ -1,6 +1,6 @@
 import { type InboundMessage as Contract, PageferryError } from '@pageferry/core';
 import type { BufferPool } from '../memory/buffer-pool.js';
-import type { ByteSource } from '../protocol/frame.js';
+import type { ByteSource, Frame } from '../protocol/frame.js';
 
 const NO_MEMORY = Buffer.alloc(0);
 
@@ -12,6 +12,7 @@ export class InboundMessage implements Contract {
   readonly sequence: number;
   readonly byteLength: number;
   readonly tag: number;
+  readonly exchange: number;
   readonly #pool: BufferPool;
   #memory: Buffer<ArrayBuffer> = NO_MEMORY;
   /** Length of the memory: a program that kept a view of an earlier message can detach it. */
@@ -23,12 +24,16 @@ export class InboundMessage implements Contract {
   /** True while a part of it is being moved on. */
   moving = false;
 
-  /** @param pool where its memory comes from and goes back to. */
-  constructor(pool: BufferPool, sequence: number, byteLength: number, tag: number) {
+  /**
+   * @param pool where its memory comes from and goes back to.
+   * @param frame that announces it; what it says was checked.
+   */
+  constructor(pool: BufferPool, { sequence, value, tag, exchange }: Frame) {
     this.#pool = pool;
     this.sequence = sequence;
-    this.byteLength = byteLength;
+    this.byteLength = value;
     this.tag = tag;
+    this.exchange = exchange;
   }
 
   /** Bytes that were moved on. */

@@ -1,10 +1,12 @@
 import { PageferryError, senderDied } from '@pageferry/core';
 import { capabilities } from '../capabilities.js';
-import type { BufferPool } from '../memory/buffer-pool.js';
+import { BufferPool } from '../memory/buffer-pool.js';
 import { FRAME, FRAME_BYTES, type Frame, FrameReader } from '../protocol/frame.js';
 import { InboundMessage } from './inbound-message.js';
+import type { MessageSource } from './message-source.js';
 import { ReadAhead } from './read-ahead.js';
 import type { ByteSink, ReceiverSocket } from './receiver-socket.js';
+import { Releases } from './releases.js';
 
 /** Shorter pieces are read together with what follows them, and copied: it saves system calls. */
 const WORTH_READING_ALONE = 16 * 1024;
@@ -13,14 +15,15 @@ const WORTH_READING_ALONE = 16 * 1024;
 const READ_AHEAD_BYTES = 1024 * 1024 + FRAME_BYTES;
 
 /**
- * Makes messages of what arrives. It takes in the message that somebody asks for, and a limited part
+ * Makes messages of what a sender says, and tells it what comes back. It takes in the message that somebody asks for, and a limited part
  * of what follows: then the socket rests, and the sender feels it.
  */
-export class Inbox implements ByteSink {
+export class Inbox implements ByteSink, MessageSource {
   readonly #socket: ReceiverSocket;
   readonly #pool: BufferPool;
   readonly #sender: string;
   readonly #onChange: () => void;
+  readonly #releases: Releases;
   readonly #reader = new FrameReader();
   readonly #unread = new ReadAhead();
   #current: InboundMessage | undefined;
@@ -29,25 +32,25 @@ export class Inbox implements ByteSink {
   #failure: PageferryError | undefined;
 
   /**
-   * @param socket on which frames come next. Stays the caller's.
+   * @param socket on which frames come next. The inbox takes it over.
+   * @param keptBytes how much unused memory to keep for later messages.
    * @param sender in words, for errors.
    * @param onChange called when something has arrived or nothing more will.
    */
-  constructor(socket: ReceiverSocket, pool: BufferPool, sender: string, onChange: () => void) {
+  constructor(socket: ReceiverSocket, keptBytes: number, sender: string, onChange: () => void) {
     this.#socket = socket;
-    this.#pool = pool;
+    this.#releases = new Releases(socket);
+    this.#pool = new BufferPool(keptBytes);
     this.#sender = sender;
     this.#onChange = onChange;
     socket.attach(this);
     socket.readOn();
   }
 
-  /**
-   * The message that comes next, whole or not; `'end'` after an orderly end; `undefined` while
-   * nothing of it is here.
-   *
-   * @throws `PEER_DIED`, `PEER_MISBEHAVED`; the same each time.
-   */
+  get isOver(): boolean {
+    return this.#socket.gone;
+  }
+
   next(): InboundMessage | 'end' | undefined {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#current !== undefined) return this.#current;
@@ -58,17 +61,11 @@ export class Inbox implements ByteSink {
     return undefined;
   }
 
-  /** Takes in what is here of the current message, as far as its memory has room. */
   fill(message: InboundMessage): void {
     message.absorb(this.#unread);
     if (this.#unread.byteLength < READ_AHEAD_BYTES / 2) this.#socket.readOn();
   }
 
-  /**
-   * Asks for what is not here yet.
-   *
-   * @throws `PEER_DIED` if it will never come.
-   */
   askForMore(): void {
     if (!this.#socket.gone) {
       this.#socket.readOn();
@@ -79,9 +76,28 @@ export class Inbox implements ByteSink {
     throw this.#failure;
   }
 
-  /** Goes on to the next message, once this one was handed on. */
   finish(message: InboundMessage): void {
     if (this.#current === message) this.#current = undefined;
+  }
+
+  giveBack(message: InboundMessage): void {
+    this.finish(message);
+    this.#pool.giveBack(message.takeMemory());
+    this.#releases.add(message.sequence);
+  }
+
+  keepAlive(on: boolean): void {
+    if (on) this.#socket.ref();
+    else this.#socket.unref();
+  }
+
+  async hangUp(): Promise<void> {
+    this.#pool.clear();
+    if (this.#socket.gone) return;
+    await new Promise((resolve) => {
+      this.#socket.once('close', resolve);
+      this.#socket.destroy();
+    });
   }
 
   target(): Buffer {
@@ -101,7 +117,8 @@ export class Inbox implements ByteSink {
     this.#onChange();
   }
 
-  #open({ kind, value, sequence, tag }: Frame): InboundMessage | 'end' {
+  #open(frame: Frame): InboundMessage | 'end' {
+    const { kind, value, sequence } = frame;
     const expected = this.#nextSequence ?? sequence;
     if (kind === FRAME.end && sequence === expected) {
       this.#ended = true;
@@ -115,7 +132,7 @@ export class Inbox implements ByteSink {
       throw this.#failure;
     }
     this.#nextSequence = sequence + 1;
-    this.#current = new InboundMessage(this.#pool, sequence, value, tag);
+    this.#current = new InboundMessage(this.#pool, frame);
     return this.#current;
   }
 }

@@ -1,6 +1,6 @@
+import type { Socket } from 'node:net';
 import { clock } from '@pageferry/core';
 import { FRAME, FRAME_BYTES, MAX_FRAME_VALUE, writeFrame } from '../protocol/frame.js';
-import type { ReceiverSocket } from './receiver-socket.js';
 
 interface Run {
   readonly first: number;
@@ -12,12 +12,12 @@ interface Run {
  * the sender does not listen, goes out together.
  */
 export class Releases {
-  readonly #socket: ReceiverSocket;
+  readonly #socket: Socket;
   #runs: Run[] = [];
   #busy = false;
 
   /** @param socket stays the caller's. */
-  constructor(socket: ReceiverSocket) {
+  constructor(socket: Socket) {
     this.#socket = socket;
   }
 

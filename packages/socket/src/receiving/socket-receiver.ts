@@ -10,14 +10,13 @@ import {
   writeToDescriptor,
 } from '@pageferry/core';
 import { capabilities } from '../capabilities.js';
-import { BufferPool } from '../memory/buffer-pool.js';
 import type { ReceiverSettings } from '../options.js';
+import { NAME } from '../protocol/name.js';
 import { connectToSender } from './connect.js';
 import type { InboundMessage } from './inbound-message.js';
 import { Inbox } from './inbox.js';
+import type { MessageSource } from './message-source.js';
 import { settledOrGivenUp } from './patience.js';
-import type { ReceiverSocket } from './receiver-socket.js';
-import { Releases } from './releases.js';
 
 /** How much of a message that is moved on is in memory at a time. */
 const WINDOW_BYTES = 2 * 1024 * 1024;
@@ -25,34 +24,35 @@ const WINDOW_BYTES = 2 * 1024 * 1024;
 /** How much is written at once: an abort takes effect in between. */
 const PIECE_BYTES = 512 * 1024;
 
-/** The receiving side of the socket transport. */
+/** What a {@link SocketReceiver} is made of. It takes them over. */
+export interface SocketReceiverParts {
+  /** In words, for errors. */
+  readonly sender: string;
+  readonly maxBorrowedBytes: number;
+  readonly budget: LoopBudget;
+  readonly inbox: MessageSource;
+  /** Woken whenever something has arrived, or nothing more will. */
+  readonly waits: WaitList;
+}
+
+/** The receiving side of the socket transport: a receiver, or one half of a channel. */
 export class SocketReceiver extends BaseReceiver<InboundMessage> {
-  readonly #socket: ReceiverSocket;
   readonly #maxBorrowedBytes: number;
-  readonly #pool: BufferPool;
-  readonly #inbox: Inbox;
-  readonly #releases: Releases;
+  readonly #inbox: MessageSource;
   readonly #waits: WaitList;
 
-  /** @param socket on which frames come next. The receiver takes it over. */
-  constructor(settings: ReceiverSettings, socket: ReceiverSocket) {
-    const { endpoint, maxBorrowedBytes, spinMicroseconds } = settings;
-    const sender = senderAt(endpoint);
-    const waits = new WaitList();
+  constructor({ sender, maxBorrowedBytes, budget, inbox, waits }: SocketReceiverParts) {
     super({
       capabilities,
       sender,
-      budget: new LoopBudget(spinMicroseconds),
+      budget,
       waits,
       quota: new ByteQuota(maxBorrowedBytes),
-      keepAlive: (on) => void (on ? socket.ref() : socket.unref()),
+      keepAlive: (on) => inbox.keepAlive(on),
     });
-    this.#socket = socket;
     this.#maxBorrowedBytes = maxBorrowedBytes;
-    this.#pool = new BufferPool(maxBorrowedBytes);
+    this.#inbox = inbox;
     this.#waits = waits;
-    this.#inbox = new Inbox(socket, this.#pool, sender, () => waits.wake());
-    this.#releases = new Releases(socket);
   }
 
   /**
@@ -64,7 +64,17 @@ export class SocketReceiver extends BaseReceiver<InboundMessage> {
     settings: ReceiverSettings,
     signal: AbortSignal | undefined,
   ): Promise<SocketReceiver> {
-    return new SocketReceiver(settings, await connectToSender(settings.endpoint, signal));
+    const { endpoint, maxBorrowedBytes, spinMicroseconds } = settings;
+    const socket = await connectToSender(endpoint, NAME, signal);
+    const sender = senderAt(endpoint);
+    const waits = new WaitList();
+    return new SocketReceiver({
+      sender,
+      maxBorrowedBytes,
+      budget: new LoopBudget(spinMicroseconds),
+      inbox: new Inbox(socket, maxBorrowedBytes, sender, () => waits.wake()),
+      waits,
+    });
   }
 
   protected override next(): InboundMessage | 'end' | undefined {
@@ -111,18 +121,11 @@ export class SocketReceiver extends BaseReceiver<InboundMessage> {
   }
 
   protected override giveBack(message: InboundMessage): void {
-    this.#inbox.finish(message);
-    this.#pool.giveBack(message.takeMemory());
-    this.#releases.add(message.sequence);
+    this.#inbox.giveBack(message);
   }
 
-  protected override async hangUp(): Promise<void> {
-    this.#pool.clear();
-    if (this.#socket.gone) return;
-    await new Promise((resolve) => {
-      this.#socket.once('close', resolve);
-      this.#socket.destroy();
-    });
+  protected override hangUp(): Promise<void> {
+    return this.#inbox.hangUp();
   }
 
   /** True if a part of the message can be written. */
@@ -133,7 +136,7 @@ export class SocketReceiver extends BaseReceiver<InboundMessage> {
     const here = message.here.length;
     if (message.whole || message.room === 0 || here >= PIECE_BYTES) return true;
     // What has come is moved on, also when nothing more will.
-    if (here > 0 && this.#socket.gone) return true;
+    if (here > 0 && this.#inbox.isOver) return true;
     this.#inbox.askForMore();
     return false;
   }

@@ -8,16 +8,17 @@ import {
   HELLO_PATIENCE,
   reasonToRefuse,
 } from '@pageferry/core';
-import { NAME } from '../protocol/name.js';
 
-/** What {@link Greeter} asks of the sender. */
+/** What {@link Greeter} asks of who listens. */
 export interface GreeterSettings {
-  /** False while the sender serves as many receivers as it can. */
+  /** Name of the mechanism: whoever says another one is refused. */
+  readonly mechanism: string;
+  /** False while as many are served as can be. */
   readonly hasRoom: () => boolean;
-  /** Takes over a receiver's socket, and what it has said after its hello. */
+  /** Takes over the socket of who has come, and what was said after the hello. */
   readonly admit: (socket: Socket, rest: Buffer) => void;
-  /** How long a receiver may take to say hello, in milliseconds. */
-  readonly patience?: number;
+  /** How long it may take to say hello, in milliseconds. */
+  readonly patience?: number | undefined;
 }
 
 /** Shakes hands with whoever connects, beside each other. */
@@ -50,16 +51,16 @@ export class Greeter {
         socket.destroy();
         return;
       }
-      const { hasRoom, admit } = this.#settings;
-      const reason = reasonToRefuse(hello, NAME, hasRoom);
+      const { mechanism, hasRoom, admit } = this.#settings;
+      const reason = reasonToRefuse(hello, mechanism, hasRoom);
       if (reason !== undefined) {
-        socket.write(encodeHello(HELLO_KIND.refusal, NAME, reason));
+        socket.write(encodeHello(HELLO_KIND.refusal, mechanism, reason));
         socket.destroySoon();
         return;
       }
       leave();
       socket.removeListener('close', leave);
-      socket.write(encodeHello(HELLO_KIND.welcome, NAME));
+      socket.write(encodeHello(HELLO_KIND.welcome, mechanism));
       admit(socket, heard.subarray(HELLO_BYTES));
     };
     socket.on('data', onData);

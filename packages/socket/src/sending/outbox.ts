@@ -1,71 +1,71 @@
 import {
   type AcceptOutcome,
-  ByteQuota,
   bytesDetached,
   type Outbox as Contract,
-  type LoanMemory,
   type Presence,
   type ReceiverInfo,
   SubscriberSet,
+  type SubscriberState,
   type Waits,
 } from '@pageferry/core';
-import { BufferPool } from '../memory/buffer-pool.js';
+import type { BufferLoan, LoanPool } from '../memory/loan-pool.js';
 import { FRAME, FRAME_BYTES, writeFrame } from '../protocol/frame.js';
 import type { OutgoingMessage } from './outgoing-message.js';
-import type { Subscriber } from './subscriber.js';
-
-/** Memory for one message. */
-export interface BufferLoan extends LoanMemory {
-  /** The pool's buffer: room for the frame, and then `bytes`. */
-  readonly buffer: Buffer<ArrayBuffer>;
-  /** Of the bytes, which have none once a program has detached them. */
-  readonly byteLength: number;
-}
 
 interface SentMessage extends OutgoingMessage {
   readonly memory: BufferLoan;
 }
 
+/** What an {@link Outbox} asks of a connection that it serves. */
+export interface OutboxSubscriber extends SubscriberState {
+  /** True if one more message can be under way. */
+  readonly hasRoom: boolean;
+  /** Sends a message; only while there is room. Its memory must not change until it is released. */
+  send(message: OutgoingMessage): void;
+  /** Says, behind all messages, that `sequence` and later ones will not come. */
+  finish(sequence: number): void;
+}
+
 /** A pool of buffers and the connections that it serves: lends, delivers to all of them, and takes back. */
-export class Outbox implements Contract<BufferLoan> {
-  readonly #pool: BufferPool;
-  readonly #quota: ByteQuota;
+export class Outbox<S extends OutboxSubscriber> implements Contract<BufferLoan> {
+  readonly #pool: LoanPool;
   readonly #waits: Waits;
-  readonly #subscribers: SubscriberSet<Subscriber>;
+  readonly #subscribers: SubscriberSet<S>;
+  /** What the program has on loan. */
+  readonly #lent = new Set<BufferLoan>();
   #nextSequence = 0;
 
-  constructor(poolBytes: number, waits: Waits, presence: Presence) {
-    this.#pool = new BufferPool(poolBytes);
-    this.#quota = new ByteQuota(poolBytes);
+  /** @param pool stays the caller's. */
+  constructor(pool: LoanPool, waits: Waits, presence: Presence) {
+    this.#pool = pool;
     this.#waits = waits;
     this.#subscribers = new SubscriberSet(presence);
   }
 
-  /** Bytes that are lent or held by somebody. */
+  /** Bytes that are lent or held by somebody: of all who share the pool. */
   get bytesOut(): number {
-    return this.#quota.bytes;
+    return this.#pool.bytesOut;
   }
 
   allocate(byteLength: number): BufferLoan | undefined {
-    if (!this.#quota.hasRoomFor(byteLength)) return undefined;
-    const buffer = this.#pool.take(FRAME_BYTES + byteLength);
-    this.#quota.add(byteLength);
-    const bytes = buffer.subarray(FRAME_BYTES, FRAME_BYTES + byteLength);
-    return { bytes, byteLength, buffer };
+    const loan = this.#pool.allocate(byteLength);
+    if (loan !== undefined) this.#lent.add(loan);
+    return loan;
   }
 
-  free({ byteLength, buffer }: BufferLoan): void {
-    this.#quota.remove(byteLength);
-    this.#pool.giveBack(buffer);
+  free(loan: BufferLoan): void {
+    this.#lent.delete(loan);
+    this.#pool.takeBack(loan, true);
+    this.#pool.wakeSharers();
   }
 
-  accept(memory: BufferLoan, byteLength: number, tag: number): AcceptOutcome {
+  accept(memory: BufferLoan, byteLength: number, tag: number, exchange: number): AcceptOutcome {
     if (this.#subscribers.size === 0) return 'no-receiver';
     for (const subscriber of this.#subscribers) if (!subscriber.hasRoom) return 'full';
     // Of a message without bytes nobody else can tell. The number must not be taken for it.
     if (memory.buffer.length === 0) throw bytesDetached('loan');
     const sequence = this.#nextSequence++;
-    writeFrame(memory.buffer, 0, FRAME.message, byteLength, sequence, tag);
+    writeFrame(memory.buffer, 0, FRAME.message, byteLength, sequence, tag, exchange);
     const bytes = memory.buffer.subarray(0, FRAME_BYTES + byteLength);
     const message: SentMessage = {
       sequence,
@@ -75,6 +75,7 @@ export class Outbox implements Contract<BufferLoan> {
       holders: 0,
       reusable: true,
     };
+    this.#lent.delete(memory);
     for (const subscriber of this.#subscribers) subscriber.send(message);
     return 'sent';
   }
@@ -84,8 +85,7 @@ export class Outbox implements Contract<BufferLoan> {
     message.holders--;
     if (message.holders > 0) return;
     const { memory, reusable } = message as SentMessage;
-    this.#quota.remove(memory.byteLength);
-    if (reusable) this.#pool.giveBack(memory.buffer);
+    this.#pool.takeBack(memory, reusable);
   }
 
   settle(): void {
@@ -108,18 +108,23 @@ export class Outbox implements Contract<BufferLoan> {
     return this.#subscribers.size;
   }
 
+  /** The connections that are served. */
+  get subscribers(): Iterable<S> {
+    return this.#subscribers;
+  }
+
   /** Whether the connections keep the event loop alive. They do until this is called. */
   keepAlive(on: boolean): void {
     this.#subscribers.keepAlive(on);
   }
 
   /** Serves a receiver from now on. */
-  add(subscriber: Subscriber): void {
+  add(subscriber: S): void {
     this.#subscribers.add(subscriber);
   }
 
   /** A receiver is gone. */
-  remove(subscriber: Subscriber): void {
+  remove(subscriber: S): void {
     this.#subscribers.delete(subscriber);
     this.#waits.wake();
   }
@@ -129,10 +134,11 @@ export class Outbox implements Contract<BufferLoan> {
     for (const subscriber of this.#subscribers) subscriber.finish(this.#nextSequence);
   }
 
-  /** Hangs up: in order after what was written, or at once. */
-  async close(inOrder: boolean): Promise<void> {
-    if (inOrder) await Promise.all(Array.from(this.#subscribers, (subscriber) => subscriber.end()));
-    else for (const subscriber of this.#subscribers) subscriber.close();
-    this.#pool.clear();
+  /** Ends what the program has on loan: others who share the pool get the room. */
+  endLoans(): void {
+    // The program may have kept views.
+    for (const loan of this.#lent) this.#pool.takeBack(loan, false);
+    this.#lent.clear();
+    this.#pool.wakeSharers();
   }
 }

@@ -2,16 +2,19 @@ import type { Socket } from 'node:net';
 import { BaseSender, ConnectionFailures, LoopBudget, Presence, WaitList } from '@pageferry/core';
 import { capabilities } from '../capabilities.js';
 import { Endpoint } from '../endpoint/endpoint.js';
+import { type BufferLoan, LoanPool } from '../memory/loan-pool.js';
 import type { SenderSettings } from '../options.js';
+import { NAME } from '../protocol/name.js';
 import { Greeter } from './greeter.js';
-import { type BufferLoan, Outbox } from './outbox.js';
+import { Outbox } from './outbox.js';
 import { Subscriber } from './subscriber.js';
 
 /** The sending side of the socket transport: publishes to everybody who connects to an endpoint. */
 export class SocketSender extends BaseSender<BufferLoan> {
   readonly #waits: WaitList;
   readonly #failures: ConnectionFailures;
-  readonly #outbox: Outbox;
+  readonly #pool: LoanPool;
+  readonly #outbox: Outbox<Subscriber>;
   readonly #greeter: Greeter;
   #endpoint: Endpoint | undefined;
   #nextId = 0;
@@ -20,7 +23,8 @@ export class SocketSender extends BaseSender<BufferLoan> {
     const waits = new WaitList();
     const failures = new ConnectionFailures();
     const presence = new Presence();
-    const outbox = new Outbox(settings.poolBytes, waits, presence);
+    const pool = new LoanPool(settings.poolBytes);
+    const outbox = new Outbox<Subscriber>(pool, waits, presence);
     let keepAlive: ((on: boolean) => void) | undefined;
     super({
       ...settings,
@@ -35,11 +39,13 @@ export class SocketSender extends BaseSender<BufferLoan> {
     });
     this.#waits = waits;
     this.#failures = failures;
+    this.#pool = pool;
     this.#outbox = outbox;
     this.#greeter = new Greeter({
+      mechanism: NAME,
       hasRoom: () => outbox.count() < settings.maxReceivers,
       admit: (socket, rest) => this.#admit(socket, rest),
-      ...(patience === undefined ? {} : { patience }),
+      patience,
     });
     keepAlive = (on) => {
       this.#endpoint?.keepAlive(on);
@@ -68,7 +74,10 @@ export class SocketSender extends BaseSender<BufferLoan> {
 
   protected override async end(inOrder: boolean): Promise<void> {
     this.#stopListening();
-    await this.#outbox.close(inOrder);
+    const subscribers = [...this.#outbox.subscribers];
+    if (inOrder) await Promise.all(subscribers.map((subscriber) => subscriber.end()));
+    else for (const subscriber of subscribers) subscriber.close();
+    this.#pool.clear();
     await this.#endpoint?.close();
   }
 

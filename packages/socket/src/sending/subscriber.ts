@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { isPageferryError, nodeCallFailed, type ReceiverInfo } from '@pageferry/core';
+import type { ReceiverInfo } from '@pageferry/core';
 import {
   BufferSource,
   FRAME,
@@ -8,14 +8,11 @@ import {
   FrameReader,
   writeFrame,
 } from '../protocol/frame.js';
+import type { OutboxSubscriber } from './outbox.js';
 import type { OutgoingMessage } from './outgoing-message.js';
 import { refuseDetached } from './refuse-detached.js';
-
-/** How many messages may be under way to one receiver, however small they are. */
-export const MAX_UNDER_WAY = 1024;
-
-/** What a socket says whose other end is gone. */
-const HUNG_UP: ReadonlySet<string | undefined> = new Set(['EPIPE', 'ECONNRESET']);
+import { failureOfSocket } from './socket-failure.js';
+import { UnderWay } from './under-way.js';
 
 /** What {@link Subscriber} tells its sender. */
 export interface SubscriberEvents {
@@ -30,15 +27,12 @@ export interface SubscriberEvents {
 }
 
 /** The sender's end of one connection: what is under way on it, and what has come back. */
-export class Subscriber {
+export class Subscriber implements OutboxSubscriber {
   readonly #id: number;
   readonly #socket: Socket;
   readonly #events: SubscriberEvents;
   readonly #reader = new FrameReader();
-  readonly #underWay = new Map<number, OutgoingMessage>();
-  #bytesUnderWay = 0;
-  /** Number of the last message whose memory the socket no longer needs. */
-  #lastLeft = -1;
+  readonly #underWay: UnderWay;
   #finished = false;
   #gone = false;
 
@@ -47,6 +41,7 @@ export class Subscriber {
     this.#id = id;
     this.#socket = socket;
     this.#events = events;
+    this.#underWay = new UnderWay(events.onReleased);
     refuseDetached(socket);
     socket.once('error', (error) => this.#fail(error));
     socket.on('data', (bytes) => this.receive(bytes));
@@ -55,9 +50,8 @@ export class Subscriber {
     socket.once('close', () => this.#leave());
   }
 
-  /** True if one more message can be under way. */
   get hasRoom(): boolean {
-    return this.#underWay.size < MAX_UNDER_WAY;
+    return this.#underWay.hasRoom;
   }
 
   /** Whether the connection keeps the event loop alive. */
@@ -68,7 +62,7 @@ export class Subscriber {
 
   /** True if the receiver is done with everything. */
   get idle(): boolean {
-    return this.#underWay.size === 0;
+    return this.#underWay.count === 0;
   }
 
   /** True if everything was taken by the kernel. */
@@ -80,23 +74,20 @@ export class Subscriber {
   info(): ReceiverInfo {
     return {
       id: this.#id,
-      messagesBehind: this.#underWay.size,
-      bytesBehind: this.#bytesUnderWay,
+      messagesBehind: this.#underWay.count,
+      bytesBehind: this.#underWay.bytes,
     };
   }
 
-  /** Sends a message; only while there is room. Its memory must not change until it is released. */
   send(message: OutgoingMessage): void {
-    message.holders++;
-    this.#underWay.set(message.sequence, message);
-    this.#bytesUnderWay += message.byteLength;
+    this.#underWay.add(message);
     this.#socket.write(message.bytes, (error) => {
-      if (!error) this.#lastLeft = message.sequence;
+      if (!error) this.#underWay.noteLeft(message);
       this.#events.onChange();
     });
   }
 
-  /** Tells the receiver that `sequence` and later messages will not come. Once is enough. */
+  // Once is enough.
   finish(sequence: number): void {
     if (this.#finished) return;
     this.#finished = true;
@@ -133,35 +124,18 @@ export class Subscriber {
   }
 
   #release({ kind, value, sequence }: Frame): boolean {
-    if (kind !== FRAME.release || value > this.#underWay.size) return false;
-    if (!Number.isSafeInteger(sequence + value)) return false;
-    for (let released = sequence; released < sequence + value; released++) {
-      const message = this.#underWay.get(released);
-      if (message === undefined) return false;
-      this.#underWay.delete(released);
-      this.#bytesUnderWay -= message.byteLength;
-      this.#giveBack(message);
-    }
-    return true;
+    return kind === FRAME.release && this.#underWay.release(sequence, value);
   }
 
-  #fail(error: NodeJS.ErrnoException): void {
-    if (isPageferryError(error)) this.#events.onFailure(error);
-    else if (!HUNG_UP.has(error.code)) this.#events.onFailure(nodeCallFailed(error));
+  #fail(error: Error): void {
+    const failure = failureOfSocket(error);
+    if (failure !== undefined) this.#events.onFailure(failure);
   }
 
   #leave(): void {
     if (this.#gone) return;
     this.#gone = true;
-    for (const message of this.#underWay.values()) this.#giveBack(message);
     this.#underWay.clear();
-    this.#bytesUnderWay = 0;
     this.#events.onGone(this);
-  }
-
-  #giveBack(message: OutgoingMessage): void {
-    // The receiver may be quicker than Node's word that the bytes have left, or tell lies.
-    if (message.sequence > this.#lastLeft) message.reusable = false;
-    this.#events.onReleased(message);
   }
 }

@@ -6,9 +6,15 @@ import { NAME } from '../../dist/protocol/name.js';
 import type { Place } from './place.js';
 
 /** The bytes of a frame. */
-export function frame(kind: number, value: number, sequence: number, tag = 0): Buffer {
+export function frame(
+  kind: number,
+  value: number,
+  sequence: number,
+  tag = 0,
+  exchange = 0,
+): Buffer {
   const bytes = Buffer.alloc(FRAME_BYTES);
-  writeFrame(bytes, 0, kind, value, sequence, tag);
+  writeFrame(bytes, 0, kind, value, sequence, tag, exchange);
   return bytes;
 }
 
