@@ -1,3 +1,4 @@
+import type { BaseLoan, LoanMemory } from '@pageferry/core';
 import { describe, expect, test, vi } from 'vitest';
 import { useFakeClock } from './support/fake-clock.js';
 import { FakeSender } from './support/fake-sender.js';
@@ -35,6 +36,21 @@ describe('a loan', () => {
     expect(await loan.send()).toBe('sent');
     expect(sender.accepted).toEqual([3]);
     expect(sender.stats()).toMatchObject({ messagesSent: 1, bytesSent: 3, loansHeld: 0 });
+  });
+
+  test('that is lent again after it was sent shows what its backend has for it then', async () => {
+    const sender = new FakeSender();
+    const loan = (await sender.loan(10)) as BaseLoan<LoanMemory>;
+    const before = loan.bytes;
+    expect(await loan.send()).toBe('sent');
+    const bytes = new Uint8Array(10).fill(7);
+    Object.assign(loan.memory, { bytes });
+    sender.lendAgain(loan);
+    expect(loan.bytes).toBe(bytes);
+    expect(loan.bytes).not.toBe(before);
+    expect(sender.stats().loansHeld).toBe(1);
+    loan.release();
+    expect(sender.stats().loansHeld).toBe(0);
   });
 
   test('stays with the caller when nobody takes it', async () => {

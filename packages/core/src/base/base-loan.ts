@@ -111,8 +111,8 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
   lendAgain(batch: Batch): void {
     this.#owned = true;
     this.#batch = batch;
-    // Those that were shown before may have been taken away.
-    if (this.#bytes.length !== this.#byteLength) this.#bytes = this.memory.bytes;
+    // Those that were shown before may have been taken away, or still be on their way.
+    this.#bytes = this.memory.bytes;
   }
 
   /**

@@ -124,7 +124,10 @@ export class BaseAnyChannel implements AnyChannel {
         );
       }
     } catch (error) {
-      if (asked === undefined) throw noteUnsent(error);
+      if (asked === undefined) {
+        lender.letGo(memory);
+        throw noteUnsent(error);
+      }
       asked.channel.abandonRequest(asked.request);
       lender.letGo(memory);
       throw error;
