@@ -5,4 +5,5 @@ describeTransport({
   transport: socketTransport,
   moduleUrl: new URL('../dist/index.js', import.meta.url).href,
   exportName: 'socketTransport',
+  knowsPeers: false,
 });

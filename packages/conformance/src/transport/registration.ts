@@ -27,6 +27,8 @@ export interface TransportRegistration<
    * for tests: the peer then runs beside the test, and what needs processes is skipped. Default: true.
    */
   readonly processes?: boolean | undefined;
+  /** False for a transport that cannot tell who is at the other end of a channel. Default: true. */
+  readonly knowsPeers?: boolean | undefined;
   /** Time limit of each test in milliseconds. Default: 30 000. */
   readonly testTimeout?: number | undefined;
 }
@@ -41,6 +43,7 @@ export interface Subject {
   readonly channelOptions: object;
   readonly pipeBytes: number;
   readonly processes: boolean;
+  readonly knowsPeers: boolean;
   readonly testTimeout: number;
 }
 
@@ -60,6 +63,7 @@ export function toSubject<
     channelOptions: registration.channelOptions ?? {},
     pipeBytes: registration.pipeBytes ?? 1024 * 1024,
     processes: registration.processes ?? true,
+    knowsPeers: registration.knowsPeers ?? true,
     testTimeout: registration.testTimeout ?? 30_000,
   };
 }
