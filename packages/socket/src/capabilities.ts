@@ -9,7 +9,7 @@ export const capabilities: Capabilities = {
   zeroCopySplice: false,
   tee: false,
   maxReceivers: 64,
-  maxChannels: 0,
+  maxChannels: 64,
   // A message lies in one buffer, behind the frame that announces it.
   maxMessageBytes: Math.min(MAX_FRAME_VALUE, constants.MAX_LENGTH - FRAME_BYTES),
   sameProcess: true,

@@ -8,7 +8,9 @@
  * @packageDocumentation
  */
 import {
-  noChannels,
+  checkConnectOptions,
+  checkListenOptions,
+  nobodyListensAt,
   noSenderAt,
   type ReceiverOptions,
   type SenderOptions,
@@ -16,6 +18,8 @@ import {
   withDeadline,
 } from '@pageferry/core';
 import { capabilities } from './capabilities.js';
+import { connectChannel } from './channel/connect-channel.js';
+import { SocketListener } from './channel/socket-listener.js';
 import { checkReceiverOptions, checkSenderOptions } from './options.js';
 import { NAME } from './protocol/name.js';
 import { SocketReceiver } from './receiving/socket-receiver.js';
@@ -30,13 +34,12 @@ export * from '@pageferry/core/contract';
  *
  * - `Loan.bytes` is not page-aligned: Node has no way to ask for that. It is aligned to 8 bytes.
  * - On Windows the endpoint stands for a named pipe, and no file appears.
- * - `ReceiverInfo.credentials` is never known: Node does not tell who is at the other end. On a Unix
- *   system the mode of the socket file, 0600, keeps other users out, and a receiver does not connect
- *   to another user's file.
+ * - `ReceiverInfo.credentials` and `Channel.peer` are never known: Node does not tell who is at the other
+ *   end. On a Unix system the mode of the socket file, 0600, keeps other users out, and nobody connects to
+ *   another user's file.
  * - `spinMicroseconds` only bounds for how long the event loop is held: there is nothing to poll.
  */
 export const socketTransport: Transport<SenderOptions, ReceiverOptions> = {
-  ...noChannels,
   name: NAME,
   capabilities,
   async createSender(options) {
@@ -48,6 +51,17 @@ export const socketTransport: Transport<SenderOptions, ReceiverOptions> = {
       options,
       (signal) => SocketReceiver.create(settings, signal),
       () => noSenderAt(settings.endpoint),
+    );
+  },
+  async listen(options) {
+    return SocketListener.create(checkListenOptions(options, capabilities));
+  },
+  async connect(options) {
+    const settings = checkConnectOptions(options, capabilities);
+    return await withDeadline(
+      options,
+      (signal) => connectChannel(settings, signal),
+      () => nobodyListensAt(settings.endpoint),
     );
   },
 };

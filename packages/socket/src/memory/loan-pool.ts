@@ -1,17 +1,28 @@
-import { ByteQuota, type LoanMemory, type Waits } from '@pageferry/core';
+import { ByteQuota, type Lender, type LoanMemory, type Waits } from '@pageferry/core';
 import { FRAME_BYTES } from '../protocol/frame.js';
 import { BufferPool } from './buffer-pool.js';
 
+/** A buffer that is out: on loan, under way, or kept. */
+export interface PooledBuffer {
+  /** Room for a frame, and then for `byteLength` bytes. */
+  readonly buffer: Buffer<ArrayBuffer>;
+  readonly byteLength: number;
+  /** True while the message may have to be sent again. */
+  isKept: boolean;
+  /** True once it came back while it was kept. */
+  hasReturned: boolean;
+  /** False if somebody may still use it when it comes back: then it is left to the garbage collector. */
+  isReusable: boolean;
+}
+
 /** Memory for one message. */
 export interface BufferLoan extends LoanMemory {
-  /** The pool's buffer: room for the frame, and then `bytes`. */
-  readonly buffer: Buffer<ArrayBuffer>;
-  /** Of the bytes, which have none once a program has detached them. */
-  readonly byteLength: number;
+  bytes: Buffer<ArrayBuffer>;
+  memory: PooledBuffer;
 }
 
 /** Memory for messages, of which so much may be out: of one sender, or of all channels of a listener together. */
-export class LoanPool {
+export class LoanPool implements Lender<BufferLoan> {
   readonly #buffers: BufferPool;
   readonly #quota: ByteQuota;
   readonly #sharers = new Set<Waits>();
@@ -25,6 +36,10 @@ export class LoanPool {
   /** Bytes that are out. */
   get bytesOut(): number {
     return this.#quota.bytes;
+  }
+
+  settle(): void {
+    // What comes back is noted at once.
   }
 
   /** Has {@link wakeSharers} wake these, too: calls that wait for room may be among them. */
@@ -49,24 +64,74 @@ export class LoanPool {
    */
   allocate(byteLength: number): BufferLoan | undefined {
     if (!this.#quota.hasRoomFor(byteLength)) return undefined;
-    const buffer = this.#buffers.take(FRAME_BYTES + byteLength);
-    this.#quota.add(byteLength);
-    const bytes = buffer.subarray(FRAME_BYTES, FRAME_BYTES + byteLength);
-    return { bytes, byteLength, buffer };
+    const memory = this.#take(byteLength);
+    return { bytes: payloadOf(memory, byteLength), memory };
   }
 
-  /**
-   * Takes memory back.
-   *
-   * @param reusable false if somebody may still use it: then it is left to the garbage collector.
-   */
-  takeBack({ byteLength, buffer }: BufferLoan, reusable: boolean): void {
-    this.#quota.remove(byteLength);
-    if (reusable) this.#buffers.giveBack(buffer);
+  /** Takes memory back that was not sent. */
+  free({ memory }: BufferLoan): void {
+    this.#giveBack(memory);
+    this.wakeSharers();
+  }
+
+  /** Ends a loan of which the program may have kept views, and need not know that it has ended. */
+  abandon({ memory }: BufferLoan): void {
+    memory.isReusable = false;
+    this.#giveBack(memory);
+  }
+
+  /** Takes memory back that was sent. Nobody is woken. */
+  takeBack(memory: PooledBuffer, isReusable: boolean): void {
+    if (!isReusable) memory.isReusable = false;
+    if (memory.isKept) memory.hasReturned = true;
+    else this.#giveBack(memory);
+  }
+
+  keep({ memory }: BufferLoan): void {
+    memory.isKept = true;
+  }
+
+  letGo({ memory }: BufferLoan): void {
+    memory.isKept = false;
+    if (!memory.hasReturned) return;
+    this.#giveBack(memory);
+    this.wakeSharers();
+  }
+
+  /** @throws `SYSTEM_CALL_FAILED` when memory is short. */
+  lendAgain(loan: BufferLoan, byteLength: number): void {
+    const { memory } = loan;
+    const { buffer, hasReturned, isReusable } = memory;
+    // Without its bytes it is lent as it is: whoever looks is told.
+    if (buffer.length === 0) return;
+    if (hasReturned && isReusable) {
+      memory.hasReturned = false;
+    } else {
+      // A socket may have to write what the program may change from now on.
+      loan.memory = this.#take(byteLength);
+      buffer.copy(loan.memory.buffer, FRAME_BYTES, FRAME_BYTES, FRAME_BYTES + byteLength);
+      this.letGo({ bytes: loan.bytes, memory });
+    }
+    loan.bytes = payloadOf(loan.memory, byteLength);
   }
 
   /** Lets go of everything that is kept to be lent again. */
   clear(): void {
     this.#buffers.clear();
   }
+
+  #take(byteLength: number): PooledBuffer {
+    const buffer = this.#buffers.take(FRAME_BYTES + byteLength);
+    this.#quota.add(byteLength);
+    return { buffer, byteLength, isKept: false, hasReturned: false, isReusable: true };
+  }
+
+  #giveBack({ buffer, byteLength, isReusable }: PooledBuffer): void {
+    this.#quota.remove(byteLength);
+    if (isReusable) this.#buffers.giveBack(buffer);
+  }
+}
+
+function payloadOf({ buffer }: PooledBuffer, byteLength: number): Buffer<ArrayBuffer> {
+  return buffer.subarray(FRAME_BYTES, FRAME_BYTES + byteLength);
 }

@@ -1,16 +1,17 @@
 /**
  * Frames: what travels after the handshake, in both directions. Each is 24 bytes, little-endian:
  *
- * | bytes  | field                                                                     |
- * |--------|---------------------------------------------------------------------------|
- * | 0..3   | kind                                                                      |
- * | 4..7   | `message`: its length; `release`: how many messages; `more`, `credit`: how many bytes; `end`: 0 |
- * | 8..15  | `message`, `release`: number of the message, or of the first one; `end`: of the one not to come; otherwise 0 |
- * | 16..19 | `message`: the program's number for it; otherwise 0                       |
- * | 20..23 | `message` of a channel: which request or answer it is; otherwise 0        |
+ * | bytes  | field                                                                                  |
+ * |--------|----------------------------------------------------------------------------------------|
+ * | 0..3   | kind                                                                                   |
+ * | 4..7   | `message`: its length; `release`: how many messages; `more`, `credit`: how many bytes  |
+ * | 8..15  | number of the message, or of the first one; `end`: of the one not to come              |
+ * | 16..19 | `message`: the program's number for it                                                 |
+ * | 20..23 | `message` of a channel: which request or answer it is                                  |
  *
- * Between a sender and a receiver a `message` frame is followed by the bytes of the message. The sender says
- * `message` and `end`, the receiver `release`. What both sides of a channel say is in `channel.ts`.
+ * Fields of which nothing is said are 0. Between a sender and a receiver a `message` frame is followed by the bytes
+ * of the message; the sender says `message` and `end`, the receiver `release`. What both sides of a channel say is
+ * in `channel.ts`.
  */
 export const FRAME_BYTES = 24;
 
@@ -94,6 +95,18 @@ export class BufferSource implements ByteSource {
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
+  }
+
+  /** How many bytes were taken out. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Takes out as many as `most` bytes, without copying them. */
+  view(most: number): Buffer {
+    const start = this.#position;
+    this.#position = Math.min(start + most, this.#bytes.length);
+    return this.#bytes.subarray(start, this.#position);
   }
 
   take(target: Buffer, offset: number, end: number): number {

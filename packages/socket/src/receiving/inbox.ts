@@ -15,8 +15,8 @@ const WORTH_READING_ALONE = 16 * 1024;
 const READ_AHEAD_BYTES = 1024 * 1024 + FRAME_BYTES;
 
 /**
- * Makes messages of what a sender says, and tells it what comes back. It takes in the message that somebody asks for, and a limited part
- * of what follows: then the socket rests, and the sender feels it.
+ * Makes messages of what a sender says, and tells it what comes back. It takes in the message that somebody
+ * asks for, and a limited part of what follows: then the socket rests, and the sender feels it.
  */
 export class Inbox implements ByteSink, MessageSource {
   readonly #socket: ReceiverSocket;

@@ -15,10 +15,15 @@ interface Chunk {
 
 /** Bytes that have arrived before anybody asked for them, in the order in which they came. */
 export class ReadAhead implements ByteSource {
-  readonly #pool = new BufferPool(16 * CHUNK_BYTES);
+  readonly #pool: BufferPool;
   /** The last one is where the socket may be reading to. */
   readonly #chunks: Chunk[] = [];
   #byteLength = 0;
+
+  /** @param pool where its memory comes from and goes back to. Default: one of its own. */
+  constructor(pool: BufferPool = new BufferPool(16 * CHUNK_BYTES)) {
+    this.#pool = pool;
+  }
 
   /** How many bytes are here. */
   get byteLength(): number {
@@ -52,6 +57,13 @@ export class ReadAhead implements ByteSource {
       (this.#chunks.at(-1) as Chunk).end += copied;
       added += copied;
     }
+  }
+
+  /** Gives back all memory, with what is in it. Only where nobody reads into what {@link vacant} returns. */
+  clear(): void {
+    for (const { memory } of this.#chunks) this.#pool.giveBack(memory);
+    this.#chunks.length = 0;
+    this.#byteLength = 0;
   }
 
   take(target: Buffer, offset: number, end: number): number {

@@ -8,12 +8,13 @@ interface Run {
 }
 
 /**
- * Tells the sender which messages the receiver is done with. What is released at a stretch, or while
- * the sender does not listen, goes out together.
+ * Tells the other side which messages this one is done with, and on a channel how much more may come. What is
+ * said at a stretch, or while the other side does not listen, goes out together.
  */
 export class Releases {
   readonly #socket: Socket;
   #runs: Run[] = [];
+  #credit = 0;
   #busy = false;
 
   /** @param socket stays the caller's. */
@@ -21,7 +22,7 @@ export class Releases {
     this.#socket = socket;
   }
 
-  /** Releases a message. The sender learns of it soon. */
+  /** Releases a message. The other side learns of it soon. */
   add(sequence: number): void {
     const last = this.#runs.at(-1);
     if (
@@ -33,20 +34,34 @@ export class Releases {
     } else {
       this.#runs.push({ first: sequence, count: 1 });
     }
+    this.#sendSoon();
+  }
+
+  /** Lets so many bytes more come. The other side learns of it soon. */
+  grant(byteLength: number): void {
+    this.#credit += byteLength;
+    this.#sendSoon();
+  }
+
+  #sendSoon(): void {
     if (this.#busy) return;
     this.#busy = true;
     clock.nextTick(this.#send);
   }
 
   readonly #send = (): void => {
-    this.#busy = this.#runs.length > 0 && this.#socket.writable;
-    if (!this.#busy) return;
     const runs = this.#runs;
+    const credit = this.#credit;
+    const frames = runs.length + (credit > 0 ? 1 : 0);
+    this.#busy = frames > 0 && this.#socket.writable;
+    if (!this.#busy) return;
     this.#runs = [];
-    const bytes = Buffer.allocUnsafe(runs.length * FRAME_BYTES);
+    this.#credit = 0;
+    const bytes = Buffer.allocUnsafe(frames * FRAME_BYTES);
     for (const [index, { first, count }] of runs.entries()) {
       writeFrame(bytes, index * FRAME_BYTES, FRAME.release, count, first);
     }
+    if (credit > 0) writeFrame(bytes, runs.length * FRAME_BYTES, FRAME.credit, credit, 0);
     this.#socket.write(bytes, this.#send);
   };
 }

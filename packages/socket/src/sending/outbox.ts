@@ -8,12 +8,12 @@ import {
   type SubscriberState,
   type Waits,
 } from '@pageferry/core';
-import type { BufferLoan, LoanPool } from '../memory/loan-pool.js';
+import type { BufferLoan, LoanPool, PooledBuffer } from '../memory/loan-pool.js';
 import { FRAME, FRAME_BYTES, writeFrame } from '../protocol/frame.js';
 import type { OutgoingMessage } from './outgoing-message.js';
 
 interface SentMessage extends OutgoingMessage {
-  readonly memory: BufferLoan;
+  readonly memory: PooledBuffer;
 }
 
 /** What an {@link Outbox} asks of a connection that it serves. */
@@ -55,18 +55,19 @@ export class Outbox<S extends OutboxSubscriber> implements Contract<BufferLoan> 
 
   free(loan: BufferLoan): void {
     this.#lent.delete(loan);
-    this.#pool.takeBack(loan, true);
-    this.#pool.wakeSharers();
+    this.#pool.free(loan);
   }
 
-  accept(memory: BufferLoan, byteLength: number, tag: number, exchange: number): AcceptOutcome {
+  accept(loan: BufferLoan, byteLength: number, tag: number, exchange: number): AcceptOutcome {
     if (this.#subscribers.size === 0) return 'no-receiver';
     for (const subscriber of this.#subscribers) if (!subscriber.hasRoom) return 'full';
     // Of a message without bytes nobody else can tell. The number must not be taken for it.
-    if (memory.buffer.length === 0) throw bytesDetached('loan');
+    const { memory } = loan;
+    const { buffer } = memory;
+    if (buffer.length === 0) throw bytesDetached('loan');
     const sequence = this.#nextSequence++;
-    writeFrame(memory.buffer, 0, FRAME.message, byteLength, sequence, tag, exchange);
-    const bytes = memory.buffer.subarray(0, FRAME_BYTES + byteLength);
+    writeFrame(buffer, 0, FRAME.message, byteLength, sequence, tag, exchange);
+    const bytes = buffer.subarray(0, FRAME_BYTES + byteLength);
     const message: SentMessage = {
       sequence,
       byteLength,
@@ -75,7 +76,7 @@ export class Outbox<S extends OutboxSubscriber> implements Contract<BufferLoan> 
       holders: 0,
       reusable: true,
     };
-    this.#lent.delete(memory);
+    this.#lent.delete(loan);
     for (const subscriber of this.#subscribers) subscriber.send(message);
     return 'sent';
   }
@@ -136,8 +137,7 @@ export class Outbox<S extends OutboxSubscriber> implements Contract<BufferLoan> 
 
   /** Ends what the program has on loan: others who share the pool get the room. */
   endLoans(): void {
-    // The program may have kept views.
-    for (const loan of this.#lent) this.#pool.takeBack(loan, false);
+    for (const loan of this.#lent) this.#pool.abandon(loan);
     this.#lent.clear();
     this.#pool.wakeSharers();
   }

@@ -13,18 +13,20 @@ export function refuseDetached(socket: Socket): void {
   // The type leaves it open whether a stream has it; sockets do.
   const writeMany = socket._writev as NonNullable<Socket['_writev']>;
   socket._write = (chunk: Buffer, encoding, done) => {
-    if (chunk.length === 0) done(lost());
+    if (chunk.length === 0) done(detachedUnderWay());
     else write.call(socket, chunk, encoding, done);
   };
   socket._writev = (chunks, done) => {
     const first = chunks.findIndex(({ chunk }) => chunk.length === 0);
     if (first < 0) writeMany.call(socket, chunks, done);
-    else if (first === 0) done(lost());
-    else writeMany.call(socket, chunks.slice(0, first), (error) => done(error ?? lost()));
+    else if (first === 0) done(detachedUnderWay());
+    else
+      writeMany.call(socket, chunks.slice(0, first), (error) => done(error ?? detachedUnderWay()));
   };
 }
 
-function lost(): PageferryError {
+/** The error for a message whose memory is gone before all of it was written. */
+export function detachedUnderWay(): PageferryError {
   return new PageferryError(
     'BYTES_DETACHED',
     'the program had another API take over a view that it kept of a loan, before all of that message ' +

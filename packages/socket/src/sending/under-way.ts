@@ -1,7 +1,5 @@
+import { MAX_UNDER_WAY } from '../protocol/channel.js';
 import type { OutgoingMessage } from './outgoing-message.js';
-
-/** How many messages may be under way on one connection, however small they are. */
-export const MAX_UNDER_WAY = 1024;
 
 /** The messages that were sent over one connection and have not come back. */
 export class UnderWay {

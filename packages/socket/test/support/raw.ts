@@ -68,15 +68,16 @@ export async function listenRaw(
   await once(server, 'listening');
 }
 
-/** A sender that welcomes each receiver, and then does what a test says. */
+/** A sender, or another mechanism, that welcomes whoever comes, and then does what a test says. */
 export function rawSender(
   place: Place,
   endpoint: string,
   afterwards: (socket: Socket) => unknown,
+  mechanism = NAME,
 ): Promise<void> {
   return listenRaw(place, endpoint, async (socket) => {
     await readExactly(socket, HELLO_BYTES);
-    socket.write(encodeHello(HELLO_KIND.welcome, NAME));
+    socket.write(encodeHello(HELLO_KIND.welcome, mechanism));
     await afterwards(socket);
   });
 }
@@ -90,10 +91,14 @@ export async function connectRaw(place: Place, endpoint: string): Promise<Socket
   return socket;
 }
 
-/** A receiver that was welcomed. */
-export async function rawReceiver(place: Place, endpoint: string): Promise<Socket> {
+/** A receiver, or another mechanism, that was welcomed. */
+export async function rawReceiver(
+  place: Place,
+  endpoint: string,
+  mechanism = NAME,
+): Promise<Socket> {
   const socket = await connectRaw(place, endpoint);
-  socket.write(encodeHello(HELLO_KIND.hello, NAME));
+  socket.write(encodeHello(HELLO_KIND.hello, mechanism));
   await readExactly(socket, HELLO_BYTES);
   return socket;
 }
