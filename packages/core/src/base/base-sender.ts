@@ -186,32 +186,32 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     options: SendOptions = NOTHING,
     prepare?: (loan: BaseLoan<M>) => void,
   ): Promise<SendOutcome> {
-    const pieces = checkBytes('bytes', bytes);
-    const { tag = 0 } = checkWaitOptions(options, SEND_OPTIONS);
-    checkTag(tag);
-    let byteLength = 0;
-    for (const { length } of pieces) byteLength += length;
     let lent: BaseLoan<M> | undefined;
     let isSent = false;
-    const sendCopy = async (signal: AbortSignal | undefined): Promise<SendOutcome> => {
-      const atOnce = this.#budget.exhausted() ? undefined : this.tryLoan(byteLength);
-      const loan = (atOnce ?? (await this.#borrowInTurn(byteLength, signal))) as BaseLoan<M>;
-      lent = loan;
-      try {
-        loan.tag = tag;
-        prepare?.(loan);
-        if (this.#sending.busy || this.#budget.exhausted() || !copyAtOnce(loan, pieces)) {
-          // Whoever comes while this one copies must not overtake it.
-          return await this.#sending.run(() => this.#copyAndSend(loan, pieces, signal), signal);
-        }
-        const offered = this.#offerAtOnce(loan);
-        return offered === 'left' ? 'sent' : await this.#sendInTurn(loan, offered, signal);
-      } finally {
-        isSent = !loan.held;
-        loan.release();
-      }
-    };
     try {
+      const pieces = checkBytes('bytes', bytes);
+      const { tag = 0 } = checkWaitOptions(options, SEND_OPTIONS);
+      checkTag(tag);
+      let byteLength = 0;
+      for (const { length } of pieces) byteLength += length;
+      const sendCopy = async (signal: AbortSignal | undefined): Promise<SendOutcome> => {
+        const atOnce = this.#budget.exhausted() ? undefined : this.tryLoan(byteLength);
+        const loan = (atOnce ?? (await this.#borrowInTurn(byteLength, signal))) as BaseLoan<M>;
+        lent = loan;
+        try {
+          loan.tag = tag;
+          prepare?.(loan);
+          if (this.#sending.busy || this.#budget.exhausted() || !copyAtOnce(loan, pieces)) {
+            // Whoever comes while this one copies must not overtake it.
+            return await this.#sending.run(() => this.#copyAndSend(loan, pieces, signal), signal);
+          }
+          const offered = this.#offerAtOnce(loan);
+          return offered === 'left' ? 'sent' : await this.#sendInTurn(loan, offered, signal);
+        } finally {
+          isSent = !loan.held;
+          loan.release();
+        }
+      };
       // One limit for all of it: the wait for memory, the copy, and the way out.
       return await withDeadline(options, sendCopy, () =>
         lent === undefined ? this.#whyNoRoom(byteLength) : this.#whyNotSent(lent),

@@ -140,9 +140,9 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
 
   async #requestInTurn(question: Payload, options: SendOptions): Promise<Delivery> {
     const { tag } = checkWaitOptions(options, SEND_OPTIONS);
-    const request = this.#requests.begin();
     let isAsked = false;
     const ask = async (signal: AbortSignal | undefined): Promise<Delivery> => {
+      const request = this.#requests.begin();
       try {
         await this.#ask(request, question, tag, signal);
         isAsked = true;
@@ -353,10 +353,8 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
     options: SendOptions = NOTHING,
   ): Promise<SendOutcome> {
     if (payload instanceof BaseLoan) return this.#sendLoan(payload, word, options);
-    const { tag } = options;
     return this.#sender.sendWith(payload as ArrayBufferView, options, (loan) => {
       loan.exchange = word;
-      if (tag !== undefined) loan.tag = tag;
     });
   }
 
@@ -388,17 +386,19 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
   async #sendLoan(
     loan: BaseLoan<LoanMemory>,
     word: number,
-    { tag, ...wait }: SendOptions,
+    options: SendOptions,
   ): Promise<SendOutcome> {
     try {
+      const { tag } = checkWaitOptions(options, SEND_OPTIONS);
       this.#sender.checkOwnLoan(loan);
       if (tag !== undefined) loan.tag = checkTag(tag);
     } catch (error) {
       throw noteUnsent(error);
     }
+    const { signal, timeout } = options;
     loan.exchange = word;
     try {
-      return await loan.send(wait);
+      return await loan.send({ signal, timeout });
     } catch (error) {
       throw loan.owned ? noteUnsent(error) : error;
     } finally {

@@ -206,13 +206,12 @@ export abstract class BaseListener extends LoopHolder implements Listener {
   }
 
   on(event: ChannelEvent, listener: (channel: Channel, reason?: unknown) => void): this {
-    if (typeof listener !== 'function') throw invalidArgument('listener', listener, 'a function');
-    this.#events.on(checkChannelEvent(event), listener);
+    this.#events.on(checkChannelEvent(event), checkFunction(listener));
     return this;
   }
 
   off(event: ChannelEvent, listener: (channel: Channel, reason?: unknown) => void): this {
-    this.#events.off(checkChannelEvent(event), listener);
+    this.#events.off(checkChannelEvent(event), checkFunction(listener));
     return this;
   }
 
@@ -370,4 +369,9 @@ export abstract class BaseListener extends LoopHolder implements Listener {
 function checkChannelEvent(event: unknown): ChannelEvent {
   if (event === 'join' || event === 'leave') return event;
   throw invalidArgument('event', event, "'join' or 'leave'");
+}
+
+function checkFunction<F>(listener: F): F {
+  if (typeof listener === 'function') return listener;
+  throw invalidArgument('listener', listener, 'a function');
 }

@@ -32,8 +32,8 @@ export function checkListenOptions<T extends ListenOptions>(
   more: readonly Exclude<keyof T & string, keyof ListenOptions>[] = [],
 ): ListenSettings {
   const known = [...SIDE_OPTIONS, 'maxChannels' as const, ...more];
-  const { maxChannels } = checkOptions(options, known);
-  const side = checkSide(options, capabilities);
+  const { maxChannels, ...given } = checkOptions(options, known);
+  const side = checkSide(given, capabilities);
   const most = capabilities.maxChannels;
   return { ...side, maxChannels: checkOptionalInteger('maxChannels', maxChannels, most, 1, most) };
 }
@@ -44,8 +44,8 @@ export function checkConnectOptions<T extends ConnectOptions>(
   capabilities: Capabilities,
   more: readonly Exclude<keyof T & string, keyof ConnectOptions>[] = [],
 ): ChannelSideSettings {
-  checkOptions(options, [...SIDE_OPTIONS, 'signal', 'timeout', ...more]);
-  return checkSide(options, capabilities);
+  const given = checkOptions(options, [...SIDE_OPTIONS, 'signal', 'timeout', ...more]);
+  return checkSide(given, capabilities);
 }
 
 function checkSide(
