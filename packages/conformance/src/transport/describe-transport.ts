@@ -8,12 +8,15 @@ import { describeBatches } from './cases/batches.js';
 import { describeBesideTheBytes } from './cases/beside-the-bytes.js';
 import { describeBorrowedMemory } from './cases/borrowed-memory.js';
 import { describeCapabilities } from './cases/capabilities.js';
+import { describeChannelArguments } from './cases/channel-arguments.js';
 import { describeChannelBothWays } from './cases/channel-both-ways.js';
+import { describeChannelLifecycle } from './cases/channel-lifecycle.js';
 import { describeChannelMeeting } from './cases/channel-meeting.js';
 import { describeDeaths } from './cases/deaths.js';
 import { describeEndings } from './cases/endings.js';
 import { describeEndpoint } from './cases/endpoint.js';
 import { describeEventLoop } from './cases/event-loop.js';
+import { describeHalfClose } from './cases/half-close.js';
 import { describeLasting } from './cases/lasting.js';
 import { describeLeftovers } from './cases/leftovers.js';
 import { describeLongLivedSignals } from './cases/long-lived-signals.js';
@@ -22,6 +25,7 @@ import { describeOwnership } from './cases/ownership.js';
 import { describeRealms } from './cases/realms.js';
 import { describeReceiverLifecycle } from './cases/receiver-lifecycle.js';
 import { describeReceivers } from './cases/receivers.js';
+import { describeRequestFailures } from './cases/request-failures.js';
 import { describeRequests } from './cases/requests.js';
 import { describeSenderLifecycle } from './cases/sender-lifecycle.js';
 import { describeShortages } from './cases/shortages.js';
@@ -65,6 +69,10 @@ const TOPICS = {
   channelMeeting: describeChannelMeeting,
   channelBothWays: describeChannelBothWays,
   requests: describeRequests,
+  requestFailures: describeRequestFailures,
+  halfClose: describeHalfClose,
+  channelLifecycle: describeChannelLifecycle,
+  channelArguments: describeChannelArguments,
 };
 
 /** What a group of cases is about. */

@@ -4,79 +4,20 @@ import { openNullDevice } from '../harness/destinations.js';
 import { expectFailure, expectReceived } from '../harness/expectations.js';
 import { receiveChecked, sendPatterned } from '../harness/here.js';
 import { useStage } from '../harness/stage.js';
+import {
+  expectRefused,
+  NO_BYTES,
+  NO_DESCRIPTORS,
+  NO_INTEGERS,
+  NO_OPTIONS,
+} from '../harness/unusable.js';
 import type { Subject } from '../registration.js';
-
-/** What is no length, count or limit. */
-const NO_INTEGERS: readonly unknown[] = [
-  -1,
-  0.5,
-  Number.NaN,
-  Number.POSITIVE_INFINITY,
-  2 ** 53,
-  '5',
-  10n,
-  null,
-  true,
-  Buffer.alloc(5),
-  {},
-];
-
-/** What is not bytes. */
-const NO_BYTES: readonly unknown[] = [
-  undefined,
-  null,
-  5,
-  'bytes',
-  [1, 2, 3],
-  {},
-  new ArrayBuffer(5),
-  [new Uint8Array(5), 'bytes'],
-];
-
-/** What are no options of a call that waits. */
-const NO_OPTIONS: readonly unknown[] = [
-  null,
-  5,
-  'soon',
-  { signal: 'now' },
-  { signal: {} },
-  { signal: null },
-  ...[-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, '5', null].map((timeout) => ({
-    timeout,
-  })),
-];
-
-/** What is no descriptor. */
-const NO_DESCRIPTORS: readonly unknown[] = [
-  undefined,
-  null,
-  -1,
-  1.5,
-  Number.NaN,
-  2 ** 31,
-  '1',
-  {},
-  { fd: -1 },
-  { fd: '1' },
-];
 
 /** Unusable arguments are refused by name, and nothing else happens. */
 export function describeArguments(subject: Subject): void {
   describe('arguments', () => {
     const stage = useStage(subject);
     const { maxMessageBytes, maxReceivers, tee } = subject.transport.capabilities;
-
-    /** Expects every one of `values` to be refused, naming the argument. */
-    async function refused(
-      values: readonly unknown[],
-      call: (value: never) => unknown,
-      ...names: readonly string[]
-    ): Promise<void> {
-      for (const value of values) {
-        const error = await expectFailure(() => call(value as never), 'INVALID_ARGUMENT');
-        expect(names, error.message).toContain(error.argument);
-      }
-    }
 
     async function expectPairWorks(
       sender: Sender,
@@ -89,25 +30,29 @@ export function describeArguments(subject: Subject): void {
 
     test('a sender refuses unusable lengths, bytes and counts, and works on', async () => {
       const { sender, receiver } = await stage.outgoing();
-      await refused([...NO_INTEGERS, undefined], (value) => sender.loan(value), 'byteLength');
-      await refused([...NO_INTEGERS, undefined], (value) => sender.tryLoan(value), 'byteLength');
-      await refused(NO_BYTES, (value) => sender.send(value), 'bytes');
+      await expectRefused([...NO_INTEGERS, undefined], (value) => sender.loan(value), 'byteLength');
+      await expectRefused(
+        [...NO_INTEGERS, undefined],
+        (value) => sender.tryLoan(value),
+        'byteLength',
+      );
+      await expectRefused(NO_BYTES, (value) => sender.send(value), 'bytes');
       const counts = [...NO_INTEGERS, maxReceivers + 1];
-      await refused(counts, (value) => sender.waitForReceivers(value), 'count');
+      await expectRefused(counts, (value) => sender.waitForReceivers(value), 'count');
       await expectPairWorks(sender, () => receiver.receive(1));
     });
 
     test('a sender refuses unusable signals and time limits, and works on', async () => {
       const { sender, receiver } = await stage.outgoing();
       const names = ['options', 'signal', 'timeout'];
-      await refused(NO_OPTIONS, (value) => sender.loan(1, value), ...names);
-      await refused(NO_OPTIONS, (value) => sender.send(new Uint8Array(1), value), ...names);
-      await refused(NO_OPTIONS, (value) => sender.waitForReceivers(1, value), ...names);
-      await refused(NO_OPTIONS, (value) => sender.flush(value), ...names);
-      await refused(NO_OPTIONS, (value) => sender.close(value), ...names);
+      await expectRefused(NO_OPTIONS, (value) => sender.loan(1, value), ...names);
+      await expectRefused(NO_OPTIONS, (value) => sender.send(new Uint8Array(1), value), ...names);
+      await expectRefused(NO_OPTIONS, (value) => sender.waitForReceivers(1, value), ...names);
+      await expectRefused(NO_OPTIONS, (value) => sender.flush(value), ...names);
+      await expectRefused(NO_OPTIONS, (value) => sender.close(value), ...names);
       expect(sender.closed).toBe(false);
       const loan = await sender.loan(1);
-      await refused(NO_OPTIONS, (value) => loan.send(value), ...names);
+      await expectRefused(NO_OPTIONS, (value) => loan.send(value), ...names);
       expect(loan.owned).toBe(true);
       loan.release();
       await expectPairWorks(sender, () => receiver.receive(1));
@@ -153,7 +98,7 @@ export function describeArguments(subject: Subject): void {
       const { sender, receiver } = await stage.outgoing();
       const loan = await sender.loan(100);
       const lengths = [...NO_INTEGERS, undefined, 101];
-      await refused(lengths, (value) => loan.truncate(value), 'byteLength');
+      await expectRefused(lengths, (value) => loan.truncate(value), 'byteLength');
       expect(loan.byteLength).toBe(100);
       expect(loan.owned).toBe(true);
       loan.release();
@@ -174,13 +119,13 @@ export function describeArguments(subject: Subject): void {
       const fd = openNullDevice(stage);
       const names = ['options', 'signal', 'timeout'];
       const counts = [...NO_INTEGERS, 0, undefined];
-      await refused(counts, (value) => receiver.receiveMany(value), 'max');
-      await refused(NO_OPTIONS, (value) => receiver.receive(value), ...names);
-      await refused(NO_OPTIONS, (value) => receiver.receiveMany(1, value), ...names);
-      await refused(NO_OPTIONS, (value) => receiver.spliceTo(fd, value), ...names);
-      await refused(NO_DESCRIPTORS, (value) => receiver.spliceTo(value), 'destination');
+      await expectRefused(counts, (value) => receiver.receiveMany(value), 'max');
+      await expectRefused(NO_OPTIONS, (value) => receiver.receive(value), ...names);
+      await expectRefused(NO_OPTIONS, (value) => receiver.receiveMany(1, value), ...names);
+      await expectRefused(NO_OPTIONS, (value) => receiver.spliceTo(fd, value), ...names);
+      await expectRefused(NO_DESCRIPTORS, (value) => receiver.spliceTo(value), 'destination');
       const tees = NO_DESCRIPTORS.filter((value) => value !== undefined);
-      await refused(tees, (value) => receiver.spliceTo(fd, { tee: value }), 'tee');
+      await expectRefused(tees, (value) => receiver.spliceTo(fd, { tee: value }), 'tee');
       expect(receiver.stats()).toMatchObject({ messagesReceived: 0, deliveriesHeld: 0 });
       expectReceived(await receiveChecked(receiver, 2), { messages: 2, bytes: 300 });
     });
@@ -202,16 +147,24 @@ export function describeArguments(subject: Subject): void {
           return `a sender with ${name} ${String(value)}`;
         });
       const notPositive = [...NO_INTEGERS, 0];
-      await refused(
+      await expectRefused(
         [undefined, null, 5, 'x'],
         (value) => transport.createSender(value),
         'options',
         'endpoint',
       );
-      await refused([undefined, null, 5, {}, Buffer.from('x')], withOption('endpoint'), 'endpoint');
-      await refused(notPositive, withOption('poolBytes'), 'poolBytes');
-      await refused([...notPositive, maxReceivers + 1], withOption('maxReceivers'), 'maxReceivers');
-      await refused(NO_INTEGERS, withOption('spinMicroseconds'), 'spinMicroseconds');
+      await expectRefused(
+        [undefined, null, 5, {}, Buffer.from('x')],
+        withOption('endpoint'),
+        'endpoint',
+      );
+      await expectRefused(notPositive, withOption('poolBytes'), 'poolBytes');
+      await expectRefused(
+        [...notPositive, maxReceivers + 1],
+        withOption('maxReceivers'),
+        'maxReceivers',
+      );
+      await expectRefused(NO_INTEGERS, withOption('spinMicroseconds'), 'spinMicroseconds');
       const sender = await stage.sender({}, endpoint);
       const receiver = await stage.remoteReceiver(endpoint);
       await sender.waitForReceivers();
@@ -227,17 +180,21 @@ export function describeArguments(subject: Subject): void {
           stage.defer(() => other.close());
           return `a receiver with ${name} ${String(value)}`;
         });
-      await refused(
+      await expectRefused(
         [undefined, null, 5, 'x'],
         (value) => transport.createReceiver(value),
         'options',
         'endpoint',
       );
-      await refused([undefined, null, 5, {}, Buffer.from('x')], withOption('endpoint'), 'endpoint');
-      await refused([...NO_INTEGERS, 0], withOption('maxBorrowedBytes'), 'maxBorrowedBytes');
-      await refused(NO_INTEGERS, withOption('spinMicroseconds'), 'spinMicroseconds');
-      await refused(['now', {}, null], withOption('signal'), 'signal');
-      await refused([-1, 0.5, '5', null], withOption('timeout'), 'timeout');
+      await expectRefused(
+        [undefined, null, 5, {}, Buffer.from('x')],
+        withOption('endpoint'),
+        'endpoint',
+      );
+      await expectRefused([...NO_INTEGERS, 0], withOption('maxBorrowedBytes'), 'maxBorrowedBytes');
+      await expectRefused(NO_INTEGERS, withOption('spinMicroseconds'), 'spinMicroseconds');
+      await expectRefused(['now', {}, null], withOption('signal'), 'signal');
+      await expectRefused([-1, 0.5, '5', null], withOption('timeout'), 'timeout');
       expect(sender.receivers).toHaveLength(1);
       await expectPairWorks(sender, () => receiver.receive(1));
     });

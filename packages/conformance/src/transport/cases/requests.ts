@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import { type ChannelStage, describeBothRoles, type Role } from '../harness/channel-stage.js';
 import { expectFailure, expectReceived } from '../harness/expectations.js';
 import { receiveOne } from '../harness/here.js';
+import { expectAnswered } from '../harness/questions.js';
 import { observe, turns } from '../harness/settling.js';
 import { answerProblem, respondTo } from '../peers/answers.js';
-import type { AskReport } from '../peers/channel-actions.js';
 import type { ChannelUser } from '../peers/channel-user.js';
 import type { Subject } from '../registration.js';
 
@@ -19,11 +19,6 @@ export function describeRequests(subject: Subject): void {
     describeBesideMessages(stage, role);
     describeMemory(stage, role);
   });
-}
-
-/** Expects every question to have had its own answer, right in every byte. */
-function expectAnswered(report: AskReport, count: number): void {
-  expect(report).toEqual({ answered: count, failures: [], problems: [] });
 }
 
 function describeAnswers(stage: ChannelStage, role: Role): void {
