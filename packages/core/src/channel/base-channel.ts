@@ -140,12 +140,13 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
 
   async #requestInTurn(question: Payload, options: SendOptions): Promise<Delivery> {
     const { tag } = checkWaitOptions(options, SEND_OPTIONS);
-    let isAsked = false;
+    let sent: BaseLoan<LoanMemory> | undefined;
     const ask = async (signal: AbortSignal | undefined): Promise<Delivery> => {
       const request = this.#requests.begin();
       try {
-        await this.#ask(request, question, tag, signal);
-        isAsked = true;
+        await this.#ask(request, question, { tag, signal }, (loan) => {
+          sent = loan;
+        });
         return await this.answerTo(request, signal);
       } catch (error) {
         if (isUnsent(error) || isPeerError(error)) this.#requests.forget(request);
@@ -154,7 +155,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
       }
     };
     return await withDeadline(options, ask, () =>
-      isAsked ? this.#whyNoAnswer() : 'the request was not accepted',
+      sent?.held === false ? this.#whyNoAnswer() : 'the request was not accepted',
     );
   }
 
@@ -210,7 +211,8 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
 
   stats(): ChannelStats {
     const { connectionsFailed, connectionFailure, ...sender } = this.#sender.stats();
-    return { ...sender, ...this.#receiver.stats(), requestsOpen: this.#requests.count };
+    const requestsOpen = this.closed ? 0 : this.#requests.count;
+    return { ...sender, ...this.#receiver.stats(), requestsOpen };
   }
 
   takeAnswer(delivery: BaseDelivery<InboundMessage>): void {
@@ -309,11 +311,11 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
   async #ask(
     request: OpenRequest,
     question: Payload,
-    tag: number | undefined,
-    signal: AbortSignal | undefined,
+    options: SendOptions,
+    onLoan: (loan: BaseLoan<LoanMemory>) => void,
   ): Promise<void> {
     const word = exchangeWord(EXCHANGE.request, request.number);
-    const outcome = await this.#sendExchange(word, question, { tag, signal });
+    const outcome = await this.#sendExchange(word, question, options, onLoan);
     if (outcome === 'sent') return;
     throw noteUnsent(
       new PageferryError('PEER_DIED', 'the request was not sent: the other side is gone'),
@@ -346,14 +348,23 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
     }
   }
 
-  /** Sends a message that asks or answers. A loan that is not accepted stays the caller's, and is an ordinary one. */
+  /**
+   * Sends a message that asks or answers. A loan that is not accepted stays the caller's, and is an ordinary one.
+   *
+   * @param onLoan gets the loan that is sent, before it is.
+   */
   async #sendExchange(
     word: number,
     payload: Payload,
     options: SendOptions = NOTHING,
+    onLoan?: (loan: BaseLoan<LoanMemory>) => void,
   ): Promise<SendOutcome> {
-    if (payload instanceof BaseLoan) return this.#sendLoan(payload, word, options);
+    if (payload instanceof BaseLoan) {
+      onLoan?.(payload);
+      return this.#sendLoan(payload, word, options);
+    }
     return this.#sender.sendWith(payload as ArrayBufferView, options, (loan) => {
+      onLoan?.(loan);
       loan.exchange = word;
     });
   }

@@ -48,7 +48,10 @@ export interface ChannelDelivery extends Delivery {
 export interface ChannelStats
   extends Omit<SenderStats, 'connectionsFailed' | 'connectionFailure'>,
     ReceiverStats {
-  /** Questions of this side that wait for their answer. */
+  /**
+   * Questions of this side that were not answered: also those that were given up, until their answer has come, or
+   * can come no more.
+   */
   readonly requestsOpen: number;
 }
 
@@ -95,9 +98,9 @@ export interface Channel extends AsyncDisposable, AsyncIterable<ChannelDelivery>
    * After an abort or a time-out the answer is released when it comes. The loan of a question that was not
    * accepted stays the caller's; `owned` tells.
    *
-   * @throws `PEER_DIED` if the other side is gone, or leaves before it answers; `REQUEST_FAILED` with what the other
-   *   side has rejected it with as its `cause`; `REQUEST_UNANSWERED` if it does not answer questions; `CLOSED`,
-   *   `ABORTED`, `TIMEOUT`, and as `send` and `receive`.
+   * @throws `PEER_DIED` if the other side is gone, or dies before it answers; `REQUEST_FAILED` with what the other
+   *   side has rejected it with as its `cause`; `REQUEST_UNANSWERED` if it releases the question without an answer,
+   *   or ends in good order before it has answered; `CLOSED`, `ABORTED`, `TIMEOUT`, and as `send` and `receive`.
    */
   request(question: Payload, options?: SendOptions): Promise<Delivery>;
 
