@@ -8,6 +8,7 @@ import { describeBatches } from './cases/batches.js';
 import { describeBesideTheBytes } from './cases/beside-the-bytes.js';
 import { describeBorrowedMemory } from './cases/borrowed-memory.js';
 import { describeCapabilities } from './cases/capabilities.js';
+import { describeChannelAborts } from './cases/channel-aborts.js';
 import { describeChannelArguments } from './cases/channel-arguments.js';
 import { describeChannelBothWays } from './cases/channel-both-ways.js';
 import { describeChannelLifecycle } from './cases/channel-lifecycle.js';
@@ -73,6 +74,7 @@ const TOPICS = {
   halfClose: describeHalfClose,
   channelLifecycle: describeChannelLifecycle,
   channelArguments: describeChannelArguments,
+  channelAborts: describeChannelAborts,
 };
 
 /** What a group of cases is about. */

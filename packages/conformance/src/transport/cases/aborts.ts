@@ -1,19 +1,15 @@
-import type { WaitOptions } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
 import { openNullDevice } from '../harness/destinations.js';
 import { expectFailure } from '../harness/expectations.js';
 import { fillWithSmall } from '../harness/filling.js';
 import { sendPatterned } from '../harness/here.js';
-import { observe, turns } from '../harness/settling.js';
 import { type Stage, useStage } from '../harness/stage.js';
+import { describeGivingUp, type WaitingCall } from '../harness/waiting-calls.js';
 import type { Subject } from '../registration.js';
 
 const KIB = 1024;
 
-/** Sets a stage on which a call waits, and returns the call. */
-type Wait = (stage: Stage) => Promise<(options: WaitOptions) => Promise<unknown>>;
-
-const WAITS: readonly (readonly [title: string, wait: Wait, says: RegExp])[] = [
+const WAITS: readonly WaitingCall<Stage>[] = [
   [
     'createReceiver without a sender',
     async (stage) => {
@@ -118,67 +114,13 @@ export function describeAborts(subject: Subject): void {
   describe('abort and time limit', () => {
     const stage = useStage(subject);
 
-    test.each(WAITS)('an abort ends %s', async (_title, wait) => {
-      const call = await wait(stage);
-      const controller = new AbortController();
-      const waiting = observe(call({ signal: controller.signal }));
-      await turns();
-      expect(waiting.state()).toBe('pending');
-      const reason = new Error('enough');
-      controller.abort(reason);
-      const error = await expectFailure(() => waiting.promise, 'ABORTED');
-      expect(error.name).toBe('AbortError');
-      expect(error.cause).toBe(reason);
-    });
-
-    test.each(WAITS)('a signal that has fired already ends %s', async (_title, wait) => {
-      const call = await wait(stage);
-      const reason = { why: 'before it began' };
-      const error = await expectFailure(
-        () => call({ signal: AbortSignal.abort(reason) }),
-        'ABORTED',
-      );
-      expect(error.cause).toBe(reason);
-    });
-
-    test.each(WAITS)('a time limit ends %s', async (_title, wait) => {
-      const call = await wait(stage);
-      await expectFailure(() => call({ timeout: 30 }), 'TIMEOUT');
-      await expectFailure(() => call({ timeout: 0 }), 'TIMEOUT');
-    });
-
-    test.each(WAITS)(
-      'given up, it is said why and from where: %s (11.17)',
-      async (_, wait, says) => {
-        const call = await wait(stage);
-        const late = await expectFailure(() => call({ timeout: 20 }), 'TIMEOUT');
-        expect(late.message).toMatch(/^timed out after 20 ms: /);
-        expect(late.message).toMatch(says);
-        expect(late.stack).toMatch(/cases\/aborts\./);
-        const controller = new AbortController();
-        const waiting = call({ signal: controller.signal });
-        controller.abort();
-        const aborted = await expectFailure(() => waiting, 'ABORTED');
-        expect(aborted.message).toMatch(says);
-        expect(aborted.stack).toMatch(/cases\/aborts\./);
-      },
-    );
+    describeGivingUp(stage, WAITS, /cases\/aborts\./);
 
     test('a call that ends with its receiver shows from where it was made (11.17)', async () => {
       const { receiver } = await stage.incoming();
       const failing = expectFailure(async () => await receiver.receive(), 'CLOSED');
       await receiver.close();
       expect((await failing).stack).toMatch(/cases\/aborts\./);
-    });
-
-    test.each(WAITS)('the earlier of signal and time limit ends %s', async (_title, wait) => {
-      const call = await wait(stage);
-      const { signal } = new AbortController();
-      await expectFailure(() => call({ signal, timeout: 20 }), 'TIMEOUT');
-      const controller = new AbortController();
-      const waiting = call({ signal: controller.signal, timeout: 60_000 });
-      controller.abort();
-      await expectFailure(() => waiting, 'ABORTED');
     });
   });
 }

@@ -168,14 +168,13 @@ function describeBesideMessages(stage: ChannelStage, role: Role): void {
 
   test('that wait lose no message that comes before their answer', async () => {
     const { here, there } = await stage.pair(role);
-    const asking = here.channel.request(await here.filledLoan(100));
-    const question = there.answer(1, 'keep');
-    await question;
+    const asking = observe(here.channel.request(await here.filledLoan(100)));
+    await there.answer(1, 'keep');
     await there.sendMany(50, 3000);
     await there.send(70_000);
     // Nobody has received: the messages are there when somebody does.
     await there.release();
-    await expectFailure(() => asking, 'REQUEST_UNANSWERED');
+    await expectFailure(() => asking.promise, 'REQUEST_UNANSWERED');
     expectReceived(await here.receive(51), { messages: 51, bytes: 220_000 });
     expect(here.channel.stats()).toMatchObject({ deliveriesHeld: 0, bytesHeld: 0 });
   });
