@@ -11,6 +11,7 @@ import { describeCapabilities } from './cases/capabilities.js';
 import { describeChannelAborts } from './cases/channel-aborts.js';
 import { describeChannelArguments } from './cases/channel-arguments.js';
 import { describeChannelBothWays } from './cases/channel-both-ways.js';
+import { describeChannelDeaths } from './cases/channel-deaths.js';
 import { describeChannelLifecycle } from './cases/channel-lifecycle.js';
 import { describeChannelMeeting } from './cases/channel-meeting.js';
 import { describeDeaths } from './cases/deaths.js';
@@ -21,6 +22,7 @@ import { describeHalfClose } from './cases/half-close.js';
 import { describeLasting } from './cases/lasting.js';
 import { describeLeftovers } from './cases/leftovers.js';
 import { describeLongLivedSignals } from './cases/long-lived-signals.js';
+import { describeManyToOne } from './cases/many-to-one.js';
 import { describeOrder } from './cases/order.js';
 import { describeOwnership } from './cases/ownership.js';
 import { describeRealms } from './cases/realms.js';
@@ -75,6 +77,8 @@ const TOPICS = {
   channelLifecycle: describeChannelLifecycle,
   channelArguments: describeChannelArguments,
   channelAborts: describeChannelAborts,
+  channelDeaths: describeChannelDeaths,
+  manyToOne: describeManyToOne,
 };
 
 /** What a group of cases is about. */
