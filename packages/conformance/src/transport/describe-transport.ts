@@ -12,6 +12,8 @@ import { describeChannelAborts } from './cases/channel-aborts.js';
 import { describeChannelArguments } from './cases/channel-arguments.js';
 import { describeChannelBothWays } from './cases/channel-both-ways.js';
 import { describeChannelDeaths } from './cases/channel-deaths.js';
+import { describeChannelLasting } from './cases/channel-lasting.js';
+import { describeChannelLeftovers } from './cases/channel-leftovers.js';
 import { describeChannelLifecycle } from './cases/channel-lifecycle.js';
 import { describeChannelMeeting } from './cases/channel-meeting.js';
 import { describeDeaths } from './cases/deaths.js';
@@ -79,6 +81,8 @@ const TOPICS = {
   channelAborts: describeChannelAborts,
   channelDeaths: describeChannelDeaths,
   manyToOne: describeManyToOne,
+  channelLasting: describeChannelLasting,
+  channelLeftovers: describeChannelLeftovers,
 };
 
 /** What a group of cases is about. */

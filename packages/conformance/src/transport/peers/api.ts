@@ -37,6 +37,10 @@ export interface UsageReport {
   readonly descriptors: number;
   /** Resident memory of the process in bytes. */
   readonly residentBytes: number;
+  /** Mappings of files, those without a name among them; a heap has others, as many as it likes. */
+  readonly mappings: number;
+  /** Timers that are set. */
+  readonly timers: number;
 }
 
 /** Where a remote `spliceTo` writes: opened by the peer for the time of the call. */

@@ -38,6 +38,12 @@ export class ChannelCommands {
     return method.apply(user, args as unknown[]);
   }
 
+  /** Lets go of what is closed: kept here, what a program would have forgotten would look like a leak. */
+  forgetClosed(): void {
+    this.#channels.forget(({ channel }) => channel.closed);
+    this.#listeners.forget(({ listener }) => listener.closed);
+  }
+
   async destroyAll(): Promise<void> {
     await Promise.all(this.#channels.takeAll().map(({ channel }) => channel.destroy()));
     await Promise.all(this.#listeners.takeAll().map(({ listener }) => listener.destroy()));

@@ -1,16 +1,26 @@
 /**
- * A program that opens a sender or receiver, says so in a line, and has nothing else to do: does it end by
- * itself? Arguments: the URL of the transport's module, the name of its export, and a {@link Errand}.
+ * A program that opens a sender, receiver, listener or channel, says so in a line, and has nothing else to do: does
+ * it end by itself? Arguments: the URL of the transport's module, the name of its export, and a {@link Errand}.
  */
 import { createHook } from 'node:async_hooks';
-import type { Receiver, ReceiverOptions, Sender, SenderOptions, Transport } from '@pageferry/core';
+import type {
+  Channel,
+  ConnectOptions,
+  Listener,
+  ListenOptions,
+  Receiver,
+  ReceiverOptions,
+  Sender,
+  SenderOptions,
+  Transport,
+} from '@pageferry/core';
 
 /** What the program is to do. */
 export interface Errand {
-  readonly role: 'sender' | 'receiver';
-  readonly options: SenderOptions | ReceiverOptions;
+  readonly role: 'sender' | 'receiver' | 'listener' | 'channel';
+  readonly options: SenderOptions | ReceiverOptions | ListenOptions | ConnectOptions;
   /** Methods to call on what was opened, one after the other, without waiting for any but the first. */
-  readonly calls: readonly (keyof (Sender & Receiver) & string)[];
+  readonly calls: readonly (keyof (Sender & Receiver & Listener & Channel) & string)[];
   /** Goes on until its standard input ends. */
   readonly stays?: boolean;
   /** Says by name what keeps the process alive. */
@@ -38,9 +48,13 @@ function holders(): readonly string[] {
 }
 
 const transport = ((await import(moduleUrl)) as Record<string, Transport>)[exportName] as Transport;
-const opened = (await (role === 'sender'
-  ? transport.createSender(options)
-  : transport.createReceiver(options))) as unknown as Record<string, () => unknown>;
+const open = {
+  sender: () => transport.createSender(options),
+  receiver: () => transport.createReceiver(options),
+  listener: () => transport.listen(options),
+  channel: () => transport.connect(options),
+}[role];
+const opened = (await open()) as unknown as Record<string, () => unknown>;
 const [first, ...others] = calls;
 if (first !== undefined) await opened[first]?.();
 for (const call of others) opened[call]?.();

@@ -79,7 +79,10 @@ export class PeerProgram implements PeerApi {
     const { name, capabilities } = this.#transport;
     return { name, capabilities };
   };
-  usage = measureUsage;
+  usage = () => {
+    this.#channels.forgetClosed();
+    return measureUsage();
+  };
   stopClock = async () => stopClock();
 
   reset = async () => {

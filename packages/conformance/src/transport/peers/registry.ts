@@ -20,6 +20,11 @@ export class Registry<T> {
     return entry;
   }
 
+  /** Forgets what is over. */
+  forget(isOver: (entry: T) => boolean): void {
+    for (const [id, entry] of this.#entries) if (isOver(entry)) this.#entries.delete(id);
+  }
+
   /** Empties the registry. */
   takeAll(): T[] {
     const all = [...this.#entries.values()];

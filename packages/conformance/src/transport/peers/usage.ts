@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { UsageReport } from './api.js';
@@ -16,5 +16,13 @@ export async function measureUsage(): Promise<UsageReport> {
     pid: process.pid,
     descriptors: readdirSync('/proc/self/fd').length,
     residentBytes: process.memoryUsage.rss(),
+    mappings: countFileMappings(),
+    timers: process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length,
   };
+}
+
+/** How many lines of proc_pid_maps(5) have an inode. */
+function countFileMappings(): number {
+  const lines = readFileSync('/proc/self/maps', 'utf8').split('\n');
+  return lines.filter((line) => Number(line.split(/ +/)[4] ?? 0) > 0).length;
 }
