@@ -82,6 +82,8 @@ export abstract class BaseReceiver<M extends InboundMessage>
   readonly #ending = new AbortController();
   /** The channel that this is one half of. */
   #channel: DeliveryChannel | undefined;
+  /** Called when a message that the caller might not have may be had. */
+  #onRoom: (() => void) | undefined;
   /** Messages that came before an answer, which were taken early for its sake; whole. They count as held. */
   readonly #early: M[] = [];
   /** The newest message of a channel, if it was taken for the sake of an answer and is not here whole. */
@@ -315,6 +317,11 @@ export abstract class BaseReceiver<M extends InboundMessage>
     this.#channel = channel;
   }
 
+  /** Has `onRoom` called when a message may be had that had to wait for a release. For `BaseListener` only. */
+  tellOfRoom(onRoom: () => void): void {
+    this.#onRoom = onRoom;
+  }
+
   /** Looks a few times whether the answer to a question has come. For `BaseChannel` only. @throws as `receive`. */
   seekAtOnce(request: { readonly isSettled: boolean }): void {
     const channel = this.#channel as DeliveryChannel;
@@ -349,11 +356,14 @@ export abstract class BaseReceiver<M extends InboundMessage>
 
   /** For `BaseDelivery` only. */
   releaseDelivery(delivery: BaseDelivery<M>): void {
+    const makesRoom =
+      this.#onRoom !== undefined && (this.#quota.isFull || this.#current !== undefined);
     this.#quota.remove(delivery.byteLength);
     if (this.closed) return;
     this.giveBack(delivery.message);
     // A receive may wait for this room.
     if (this.#waits.parked > 0) this.#waits.wake();
+    if (makesRoom) this.#onRoom?.();
   }
 
   /**

@@ -246,6 +246,7 @@ export abstract class BaseListener extends LoopHolder implements Listener {
     this.#members.set(channel, member);
     this.#turn = [...this.#turn, member];
     this.#unaccepted.push(member);
+    channel.receiver.tellOfRoom(() => this.#waits.wake());
     if (!this.#keepsAlive) channel.unref();
     this.#tell('join', channel);
     this.#waits.wake();
