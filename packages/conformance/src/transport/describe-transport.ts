@@ -16,6 +16,7 @@ import { describeChannelLasting } from './cases/channel-lasting.js';
 import { describeChannelLeftovers } from './cases/channel-leftovers.js';
 import { describeChannelLifecycle } from './cases/channel-lifecycle.js';
 import { describeChannelMeeting } from './cases/channel-meeting.js';
+import { describeChannelThreads } from './cases/channel-threads.js';
 import { describeDeaths } from './cases/deaths.js';
 import { describeEndings } from './cases/endings.js';
 import { describeEndpoint } from './cases/endpoint.js';
@@ -81,6 +82,7 @@ const TOPICS = {
   channelAborts: describeChannelAborts,
   channelDeaths: describeChannelDeaths,
   manyToOne: describeManyToOne,
+  channelThreads: describeChannelThreads,
   channelLasting: describeChannelLasting,
   channelLeftovers: describeChannelLeftovers,
 };

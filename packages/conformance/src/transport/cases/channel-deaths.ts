@@ -10,10 +10,8 @@ const MIB = 1024 * KIB;
 
 /** The process of the other side is killed, at every point where it hurts. */
 export function describeChannelDeaths(subject: Subject): void {
-  describeBothRoles('death at the other end of a channel', subject, (stage, role) => {
-    if (subject.processes) describeKills(stage, role);
-    else test.skip('needs processes', () => {});
-  });
+  const title = 'death at the other end of a channel';
+  describeBothRoles(title, subject, describeKills, subject.processes);
 }
 
 function describeKills(stage: ChannelStage, role: Role): void {

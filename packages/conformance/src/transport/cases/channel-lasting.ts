@@ -6,10 +6,8 @@ import type { Subject } from '../registration.js';
 
 /** What of channels keeps a process alive, and what does not. */
 export function describeChannelLasting(subject: Subject): void {
-  describeChannels('what of channels keeps a process alive', subject, (stage) => {
-    if (subject.processes) describeProcesses(stage, subject.channelOptions);
-    else test.skip('needs processes', () => {});
-  });
+  const cases = (stage: ChannelStage): void => describeProcesses(stage, subject.channelOptions);
+  describeChannels('what of channels keeps a process alive', subject, cases, subject.processes);
 }
 
 function describeProcesses(stage: ChannelStage, common: object): void {

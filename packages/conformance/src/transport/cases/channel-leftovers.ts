@@ -24,11 +24,8 @@ function expectNoMore(after: UsageReport, before: UsageReport): void {
 
 /** Whoever closes leaves nothing behind, and neither does whoever is killed. */
 export function describeChannelLeftovers(subject: Subject): void {
-  describeChannels('leftovers of channels', subject, (stage) => {
-    describeManyInTurn(stage);
-    if (subject.processes) describeKilled(stage);
-    else test.skip('of those that are killed need processes', () => {});
-  });
+  describeChannels('leftovers of channels', subject, describeManyInTurn);
+  describeChannels('leftovers of killed channels', subject, describeKilled, subject.processes);
 }
 
 type Ending = 'close' | 'destroy' | 'finish';

@@ -2,37 +2,11 @@ import type { Receiver, Sender } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
 import { expectFailure, expectReceived } from '../harness/expectations.js';
 import { filledLoan, receiveChecked, sendPatterned } from '../harness/here.js';
-import type { Peer } from '../harness/peer.js';
+import { RemoteThread } from '../harness/remote-thread.js';
 import { useStage } from '../harness/stage.js';
-import type { PeerApi, PeerCommand } from '../peers/api.js';
 import type { Subject } from '../registration.js';
 
 const MIB = 1024 * 1024;
-
-/** A worker thread of a peer, as a peer. */
-class RemoteThread implements Peer {
-  readonly #process: Peer;
-  readonly #id: number;
-  gone = false;
-
-  constructor(process: Peer, id: number) {
-    this.#process = process;
-    this.#id = id;
-  }
-
-  static async start(process: Peer): Promise<RemoteThread> {
-    return new RemoteThread(process, await process.call('startThread'));
-  }
-
-  call<K extends PeerCommand>(command: K, ...args: Parameters<PeerApi[K]>): ReturnType<PeerApi[K]> {
-    return this.#process.call('callThread', this.#id, command, args) as ReturnType<PeerApi[K]>;
-  }
-
-  async end(): Promise<void> {
-    this.gone = true;
-    await this.#process.call('terminateThread', this.#id);
-  }
-}
 
 /** Both ends in one process: in one thread, in two, and when a thread is ended with ends open. */
 export function describeThreads(subject: Subject): void {

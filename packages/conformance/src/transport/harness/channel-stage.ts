@@ -94,13 +94,15 @@ export class ChannelStage extends Stage {
  * Registers cases about channels, which are skipped where the transport has none.
  *
  * @param cases registers them on a stage.
+ * @param applies false where something else is missing that they need.
  */
 export function describeChannels(
   title: string,
   subject: Subject,
   cases: (stage: ChannelStage) => void,
+  applies = true,
 ): void {
-  describe.runIf(subject.transport.capabilities.maxChannels > 0)(title, () => {
+  describe.runIf(applies && subject.transport.capabilities.maxChannels > 0)(title, () => {
     cases(registerStage(new ChannelStage(subject)));
   });
 }
@@ -110,8 +112,10 @@ export function describeBothRoles(
   title: string,
   subject: Subject,
   cases: (stage: ChannelStage, role: Role) => void,
+  applies = true,
 ): void {
-  describeChannels(title, subject, (stage) => {
+  const both = (stage: ChannelStage): void => {
     describe.each(ROLES)('where this process %s', (role) => cases(stage, role));
-  });
+  };
+  describeChannels(title, subject, both, applies);
 }
