@@ -8,7 +8,7 @@ import {
 } from '../harness/channel-stage.js';
 import { openNullDevice } from '../harness/destinations.js';
 import { expectFailure, expectReceived } from '../harness/expectations.js';
-import { fillWithSmall } from '../harness/filling.js';
+import { fillForGood, fillWithSmall } from '../harness/filling.js';
 import { receiveOne } from '../harness/here.js';
 import { expectAnswered } from '../harness/questions.js';
 import { observe, turns } from '../harness/settling.js';
@@ -161,11 +161,12 @@ function waitsOf(role: Role): readonly WaitingCall<ChannelStage>[] {
     [
       'an answer that nobody takes',
       async (stage) => {
-        const { here, there } = await stage.bothHere(role);
+        // Whoever asks takes in no more than one message that comes before the answer.
+        const { here, there } = await stage.bothHere(role, { there: { maxBorrowedBytes: 1 } });
         there.channel.request(new Uint8Array(1)).catch(() => {});
         const question = await receiveOne(here.channel);
         const loan = await here.channel.loan(1);
-        fillWithSmall(here.channel).refused.release();
+        await fillForGood(here.channel);
         return (options) => question.respond(loan, options);
       },
       /not accepted: it waits for /,

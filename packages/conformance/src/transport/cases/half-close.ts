@@ -100,7 +100,7 @@ function describeOrder(stage: ChannelStage, role: Role): void {
   test('questions that were asked before are still answered', async () => {
     const { here, there } = await stage.pair(role);
     const asking = here.ask(20, 500);
-    await stage.until(() => here.channel.stats().requestsOpen === 20);
+    await stage.until(() => here.channel.stats().messagesSent === 20);
     await here.finish();
     const answered = there.answer(20, 'respond');
     expectAnswered(await asking, 20);

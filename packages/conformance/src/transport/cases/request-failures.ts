@@ -8,7 +8,7 @@ import {
 } from '../harness/channel-stage.js';
 import { openFifo } from '../harness/destinations.js';
 import { expectFailure, expectReceived } from '../harness/expectations.js';
-import { fillWithSmall } from '../harness/filling.js';
+import { fillForGood, fillWithSmall } from '../harness/filling.js';
 import { receiveOne } from '../harness/here.js';
 import { expectAnswered } from '../harness/questions.js';
 import { REJECTION } from '../peers/answers.js';
@@ -25,9 +25,12 @@ export function describeRequestFailures(subject: Subject): void {
   });
 }
 
-/** A question of the other side that has come, and what becomes of it there. */
+/**
+ * A question of the other side that has come, and what becomes of it there. Whoever asks takes in what comes before
+ * the answer: that is one message at a time here, so that the way there can be filled.
+ */
 async function asked(stage: ChannelStage, role: Role) {
-  const { here, there } = await stage.bothHere(role);
+  const { here, there } = await stage.bothHere(role, { there: { maxBorrowedBytes: 1 } });
   const asking = there.channel.request(await there.filledLoan(10));
   asking.catch(() => {});
   const question = await receiveOne(here.channel);
@@ -50,8 +53,7 @@ function describeWrongAnswers(stage: ChannelStage, role: Role): void {
 
   test('an answer while another one waits for room is ALREADY_ANSWERED', async () => {
     const { here, there, asking, question } = await asked(stage, role);
-    const { messages, refused } = fillWithSmall(here.channel);
-    refused.release();
+    const messages = await fillForGood(here.channel);
     const first = question.respond(Buffer.from('first'));
     await expectFailure(() => question.respond(Buffer.from('second')), 'ALREADY_ANSWERED');
     expectReceived(await there.receive(messages), { messages });
@@ -226,7 +228,9 @@ function describeForeignLoans(stage: ChannelStage, role: Role): void {
     answer.bytes.set(Buffer.from('right'));
     expect(await question.respond(answer)).toBe('sent');
     expect(answer.owned).toBe(false);
-    expect((await asking).copy().toString()).toBe('right');
+    using answered = await asking;
+    expect(answered.copy().toString()).toBe('right');
+    answered.release();
     const sent = await there.filledLoan(3);
     const again = there.channel.request(sent);
     await expectFailure(() => there.channel.request(sent), 'LOAN_NOT_OWNED');
@@ -260,8 +264,7 @@ function describeRefusals(stage: ChannelStage, role: Role): void {
   test('an answer that was not accepted can be given again', async () => {
     const { here, there, asking, question } = await asked(stage, role);
     const loan = await here.channel.loan(1);
-    const { messages, refused } = fillWithSmall(here.channel);
-    refused.release();
+    const messages = await fillForGood(here.channel);
     await expectFailure(() => question.respond(loan, { timeout: 10 }), 'TIMEOUT');
     await expectFailure(() => question.respond(new Uint8Array(1), { timeout: 10 }), 'TIMEOUT');
     await expectFailure(() => question.reject(new Error('no'), { timeout: 10 }), 'TIMEOUT');
@@ -275,8 +278,7 @@ function describeRefusals(stage: ChannelStage, role: Role): void {
 
   test('an answer that is given up after its question was released is told', async () => {
     const { here, there, asking, question } = await asked(stage, role);
-    const { messages, refused } = fillWithSmall(here.channel);
-    refused.release();
+    const messages = await fillForGood(here.channel);
     const answered = expectFailure(
       () => question.respond(new Uint8Array(1), { timeout: 10 }),
       'TIMEOUT',

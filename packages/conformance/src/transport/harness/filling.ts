@@ -1,5 +1,6 @@
 import type { Loan, Sender } from '@pageferry/core';
 import { fillPattern } from '../peers/pattern.js';
+import { turns } from './settling.js';
 
 /** More messages than any transport may take without anybody receiving them. */
 const TOO_MANY = 100_000;
@@ -39,4 +40,21 @@ export function fillWithSmall(sender: Pick<Sender, 'tryLoan'>): {
   const { messages, refused } = fillUp(sender, 1);
   if (!refused) throw new Error('the pool ended before a connection was full of small messages');
   return { messages, refused };
+}
+
+/**
+ * Sends messages of one byte until no more can be taken, also after whoever is at the other end has taken in what it
+ * takes before anybody receives.
+ *
+ * @returns how many were sent.
+ */
+export async function fillForGood(sender: Pick<Sender, 'tryLoan'>): Promise<number> {
+  let total = 0;
+  for (let sent = 1; sent > 0; total += sent) {
+    const { messages, refused } = fillUp(sender, 1, total);
+    refused?.release();
+    sent = messages;
+    await turns();
+  }
+  return total;
 }
