@@ -485,6 +485,8 @@ export abstract class BaseReceiver<M extends InboundMessage>
   #takeAnswer(message: M, channel: DeliveryChannel): boolean {
     if (!this.#hasArrived(message)) return false;
     channel.takeAnswer(this.#deliver(message));
+    // It may be another call's.
+    if (this.#waits.parked > 0) this.#waits.wake();
     return true;
   }
 
