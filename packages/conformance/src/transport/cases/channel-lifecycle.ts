@@ -355,6 +355,7 @@ function describeLeft(stage: ChannelStage, role: Role): void {
     const { here, there } = await stage.pair(role);
     const asking = here.ask(3, 100);
     await there.answer(2, 'keep');
+    await stage.until(() => here.channel.stats().messagesSent === 3);
     await there[end]();
     expect((await asking).failures).toEqual([code, code, code]);
     expect(here.channel.stats()).toMatchObject({ requestsOpen: 0, loansHeld: 0 });
