@@ -241,7 +241,8 @@ export class Link {
   }
 
   /**
-   * Gives up a peer that may be alive: nothing that happens here is told any more, but the end of its process.
+   * Gives up a peer that may be alive: nothing that happens here is told any more, but the end of its process. Of a
+   * link with two directions the other one is told that the peer has hung up.
    *
    * @param isAccused whether that is because of what the peer did.
    */
@@ -250,7 +251,13 @@ export class Link {
     if (!this.#peerGone) this.#giveUp();
     this.#unwatchSocket();
     this.ownBell.ignore();
+    const onHangUp = this.#onHangUp;
     this.#onHangUp = undefined;
+    if (this.#open < 2 || onHangUp === undefined) return;
+    // The other direction has to learn of it; not here, in the middle of what this one does.
+    clock.setImmediate(() => {
+      if (this.#open > 0) onHangUp();
+    });
   }
 
   /** An end is closed. The last one closes everything. */
