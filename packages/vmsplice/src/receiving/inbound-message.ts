@@ -4,6 +4,9 @@ import type { PayloadPipe } from './payload-pipe.js';
 
 const NONE: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
+/** A way to write some bytes, which answers how many it took. */
+export type WriteBytes = (bytes: Uint8Array, offset: number, length: number) => Promise<number>;
+
 /** What the delivery queue says of a message. */
 export type Announcement = Pick<Contract, 'sequence' | 'byteLength' | 'tag'>;
 
@@ -129,14 +132,26 @@ export class InboundMessage implements Contract {
   }
 
   /**
+   * Writes what is in between, and was not duplicated into the second pipe, there by `write`, which answers how many
+   * bytes it took. It stays where it is.
+   *
+   * @param write as in {@link writeCarried}.
+   */
+  async teeCarried(write: WriteBytes): Promise<void> {
+    while (this.#slot !== undefined && this.#teed < this.#taken) {
+      const from = Math.max(this.#teed, this.#offset);
+      const at = this.#start + from - this.#offset;
+      this.#teed = from + (await write(this.#slot.inner, at, this.#end - at));
+    }
+  }
+
+  /**
    * Writes what is in between by `write`, which answers how many bytes it took, and moves on by as many. Frees the
    * memory once all is moved.
    *
    * @param write gets the memory, where to begin, and how many bytes there are.
    */
-  async writeCarried(
-    write: (bytes: Uint8Array, offset: number, length: number) => Promise<number>,
-  ): Promise<void> {
+  async writeCarried(write: WriteBytes): Promise<void> {
     if (this.#slot === undefined) return;
     while (this.#start < this.#end) {
       const count = await write(this.#slot.inner, this.#start, this.#end - this.#start);

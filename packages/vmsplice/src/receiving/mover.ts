@@ -5,12 +5,14 @@ import {
   destinationOf,
   EINVAL,
   POLLOUT,
+  S_IFIFO,
   SEEK_CUR,
+  systemCallError,
   type WriterSettings,
   waitUntilReady,
 } from '@pageferry/linux';
 import { PagePool } from '../memory/page-pool.js';
-import type { InboundMessage } from './inbound-message.js';
+import type { InboundMessage, WriteBytes } from './inbound-message.js';
 import type { Route } from './route.js';
 
 /** Piece that goes through user memory at a time. */
@@ -50,7 +52,23 @@ export class Mover implements Disposable {
    * @throws `signal.reason`, `PEER_DIED`, `PEER_MISBEHAVED`, `SYSTEM_CALL_FAILED`.
    */
   async move(message: InboundMessage, move: Move): Promise<PipeMethod> {
+    // What a receive has taken in goes on out of memory, whatever way the rest goes.
+    const isCopied = message.carried * 2 > message.byteLength;
     await this.#writeCarried(message, move);
+    const method = await this.#moveUntaken(message, move);
+    return isCopied ? 'read-write' : method;
+  }
+
+  /** Frees the buffers; only once every `move` has settled. */
+  close(): void {
+    this.#buffers.close();
+  }
+
+  [dispose](): void {
+    this.close();
+  }
+
+  async #moveUntaken(message: InboundMessage, move: Move): Promise<PipeMethod> {
     if (message.untaken === 0) return methodOf(move.route);
     switch (move.route.kind) {
       case 'splice':
@@ -62,15 +80,6 @@ export class Mover implements Disposable {
         await this.#readAndWrite(message, move);
         return 'read-write';
     }
-  }
-
-  /** Frees the buffers; only once every `move` has settled. */
-  close(): void {
-    this.#buffers.close();
-  }
-
-  [dispose](): void {
-    this.close();
   }
 
   async #splice(message: InboundMessage, move: Move): Promise<void> {
@@ -123,17 +132,24 @@ export class Mover implements Disposable {
     }
   }
 
-  /** Writes what was taken out of the pipe by this call, or by one that failed. */
-  #writeCarried(message: InboundMessage, move: Move): Promise<void> {
+  /** Writes what was taken out of the pipe by this call, by one that failed, or for the sake of an answer. */
+  async #writeCarried(message: InboundMessage, { fd, teeFd, signal }: Move): Promise<void> {
+    if (teeFd !== undefined) await message.teeCarried(this.#writerTo(teeFd, signal, 'pipe'));
+    await message.writeCarried(this.#writerTo(fd, signal));
+  }
+
+  #writerTo(fd: number, signal: AbortSignal, kind?: 'pipe'): WriteBytes {
     let writer: DestinationWriter | undefined;
-    return message.writeCarried((bytes, offset, length) => {
-      // Not remembered with the route: whoever shares the descriptor can have it block by now.
-      writer ??= new DestinationWriter(
-        this.#settings,
-        destinationOf(this.#settings.calls, move.fd),
-      );
-      return writer.write(bytes, offset, length, move.signal);
-    });
+    return (bytes, offset, length) => {
+      if (writer === undefined) {
+        // Not remembered with the route: whoever shares the descriptor can have it block by now.
+        const destination = destinationOf(this.#settings.calls, fd);
+        // As the call that duplicates what is still in the pipe.
+        if (kind === 'pipe' && destination.type !== S_IFIFO) throw systemCallError('tee', -EINVAL);
+        writer = new DestinationWriter(this.#settings, destination);
+      }
+      return writer.write(bytes, offset, length, signal);
+    };
   }
 
   /** Waits until `least` bytes of the message are in the pipe; returns how much may be taken now. */
