@@ -7,6 +7,8 @@
  *
  * @packageDocumentation
  */
+
+export { type ChannelFamily, describePipeChannels } from './channels.js';
 export { Child } from './child.js';
 export {
   afterNextLook,
@@ -15,6 +17,7 @@ export {
   openConnectionPair,
 } from './connection-pair.js';
 export { withCode } from './errors.js';
+export { exchange } from './exchange.js';
 export type { Family, SocketPair } from './family.js';
 export { temporaryFolder } from './folder.js';
 export { describeForks } from './forks.js';

@@ -5,14 +5,13 @@
  *
  * @packageDocumentation
  */
-import type { SpawnPiped, Transport } from '@pageferry/core';
+import type { SpawnPiped } from '@pageferry/core';
 import { type LinuxFfiOptions, loadLinuxCalls } from '@pageferry/linux-ffi';
 import {
   createPipePrograms,
   createVmspliceTransport,
   type PipePrograms,
-  type VmspliceReceiverOptions,
-  type VmspliceSenderOptions,
+  type VmspliceTransport,
 } from '@pageferry/vmsplice';
 
 export type {
@@ -29,12 +28,15 @@ export * from '@pageferry/core/contract';
 export type { FfiDriverName, LinuxFfiOptions } from '@pageferry/linux-ffi';
 export type {
   PipePrograms,
+  VmspliceConnectOptions,
+  VmspliceListenOptions,
   VmspliceReceiverOptions,
   VmspliceSenderOptions,
+  VmspliceTransport,
 } from '@pageferry/vmsplice';
 
 /** A backend, and what it has for programs that know nothing of Pageferry. */
-export type VmspliceFfi = Transport<VmspliceSenderOptions, VmspliceReceiverOptions> & PipePrograms;
+export type VmspliceFfi = VmspliceTransport & PipePrograms;
 
 /**
  * The backend `vmsplice-ffi` with a driver of your choice. Nothing is loaded before it is used.
@@ -47,7 +49,7 @@ export function createVmspliceFfi(options: LinuxFfiOptions = {}): VmspliceFfi {
   return { ...createVmspliceTransport('vmsplice-ffi', load), ...createPipePrograms(load) };
 }
 
-/** The backend `vmsplice-ffi`, over koffi. See {@link Transport} for what it does. Linux only. */
+/** The backend `vmsplice-ffi`, over koffi. See {@link VmspliceTransport} for what it does. Linux only. */
 export const vmspliceFfi: VmspliceFfi = createVmspliceFfi();
 
 /** {@link SpawnPiped} */

@@ -4,14 +4,13 @@
  *
  * @packageDocumentation
  */
-import type { SpawnPiped, Transport } from '@pageferry/core';
+import type { SpawnPiped } from '@pageferry/core';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import {
   createPipePrograms,
   createVmspliceTransport,
   type PipePrograms,
-  type VmspliceReceiverOptions,
-  type VmspliceSenderOptions,
+  type VmspliceTransport,
 } from '@pageferry/vmsplice';
 
 export type {
@@ -27,13 +26,18 @@ export type {
 export * from '@pageferry/core/contract';
 export type {
   PipePrograms,
+  VmspliceConnectOptions,
+  VmspliceListenOptions,
   VmspliceReceiverOptions,
   VmspliceSenderOptions,
+  VmspliceTransport,
 } from '@pageferry/vmsplice';
 
-/** The backend `vmsplice-napi`. See {@link Transport} for what it does. Linux only. */
-export const vmspliceNapi: Transport<VmspliceSenderOptions, VmspliceReceiverOptions> =
-  createVmspliceTransport('vmsplice-napi', loadLinuxCalls);
+/** The backend `vmsplice-napi`. See {@link VmspliceTransport} for what it does. Linux only. */
+export const vmspliceNapi: VmspliceTransport = createVmspliceTransport(
+  'vmsplice-napi',
+  loadLinuxCalls,
+);
 
 const programs = createPipePrograms(loadLinuxCalls);
 

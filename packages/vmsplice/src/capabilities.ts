@@ -1,6 +1,9 @@
 import type { Capabilities } from '@pageferry/core';
 import { MAX_MESSAGE_BYTES } from './protocol.js';
 
+/** How many channels one listener can have open: each costs it two pipes, and a few descriptors more. */
+const MAX_CHANNELS = 64;
+
 /** What the pipe transport can do, whatever the binding. */
 export const capabilities: Capabilities = {
   zeroCopySend: true,
@@ -8,7 +11,7 @@ export const capabilities: Capabilities = {
   zeroCopySplice: true,
   tee: true,
   maxReceivers: 64,
-  maxChannels: 0,
+  maxChannels: MAX_CHANNELS,
   maxMessageBytes: MAX_MESSAGE_BYTES,
   sameProcess: true,
   inheritedEndpoint: true,

@@ -7,7 +7,8 @@
  *
  * @packageDocumentation
  */
+export type { VmspliceConnectOptions, VmspliceListenOptions } from './channel/options.js';
 export type { VmspliceReceiverOptions, VmspliceSenderOptions } from './options.js';
 export { probeVmsplice, type VmspliceProbe } from './probe/probe-vmsplice.js';
 export { createPipePrograms, type PipePrograms } from './programs/pipe-programs.js';
-export { createVmspliceTransport } from './transport.js';
+export { createVmspliceTransport, type VmspliceTransport } from './transport.js';

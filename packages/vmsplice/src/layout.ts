@@ -28,8 +28,19 @@ export const PARKED_WORDS = {
 /** A parked sender waits for room in the pipe: a bit beside those of `WAITS_FOR`. */
 export const WAITS_FOR_ROOM = 2;
 
-/** Words of a delivery entry; the tag is the program's number for the message. */
-export const DELIVERY = { lengthLow: 0, lengthHigh: 1, sequenceLow: 2, tag: 3 } as const;
+/** Words of a delivery entry. */
+export const DELIVERY = {
+  lengthLow: 0,
+  lengthHigh: 1,
+  sequenceLow: 2,
+  /** The program's number for the message. */
+  tag: 3,
+  /** Which question of a channel it asks or answers (`exchange.ts` of `@pageferry/core`); 0 for other messages. */
+  exchange: 4,
+} as const;
+
+/** Words to read of a delivery entry. */
+export const DELIVERY_ENTRY_WORDS = 5;
 
 /** Words of a return entry. The last two are 0. */
 export const RETURN = { sequenceLow: 0, disposition: 1 } as const;

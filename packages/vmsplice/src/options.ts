@@ -34,13 +34,13 @@ export type ReceiverSettings = CommonReceiverSettings;
 /** @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`. */
 export function checkSenderOptions(options: VmspliceSenderOptions): SenderSettings {
   const common = checkCommonSenderOptions(options, capabilities, ['pipeBytes']);
-  const { pipeBytes } = options;
-  const most = 2 ** 31 - 1;
   checkPoolFits(common.poolBytes);
-  return {
-    ...common,
-    pipeBytes: checkOptionalInteger('pipeBytes', pipeBytes, largestPipeSize(), 1, most),
-  };
+  return { ...common, pipeBytes: checkPipeBytes(options.pipeBytes) };
+}
+
+/** Passes `pipeBytes`. @throws `INVALID_ARGUMENT`. */
+export function checkPipeBytes(value: unknown): number {
+  return checkOptionalInteger('pipeBytes', value, largestPipeSize(), 1, 2 ** 31 - 1);
 }
 
 /** @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`. */

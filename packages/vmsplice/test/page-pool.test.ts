@@ -1,5 +1,6 @@
 import { MADV_DONTNEED, MADV_HUGEPAGE } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { collectGarbage } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
 import { PagePool, type Slot } from '../dist/memory/page-pool.js';
 import { callsWith } from './support/pair.js';
@@ -149,6 +150,61 @@ describe('a page pool', () => {
     expect([slot.bytes.length, slot.inner.length]).toEqual([100, 100]);
     slot.bytes[5] = 9;
     expect(slot.inner[5]).toBe(9);
+  });
+});
+
+describe('a slot that is abandoned', () => {
+  /** What slots of a page are lent next, until one of them is `place`; none of them comes back. */
+  function lendUntil(pool: PagePool, place: string): boolean {
+    const lent = Array.from({ length: 1000 }, () => take(pool, 4096));
+    const found = lent.some((slot) => placeOf(slot) === place);
+    for (const slot of lent) pool.giveBack(slot);
+    return found;
+  }
+
+  function placeOf({ inner }: Slot): string {
+    return `${real.addressOf(inner.buffer)}+${inner.byteOffset}`;
+  }
+
+  /** Abandons a slot. Returns what a program was shown, and where the slot is. */
+  function abandonOne(pool: PagePool): { shown: Uint8Array; place: string } {
+    const slot = take(pool, 4096);
+    const shown = slot.bytes;
+    pool.abandon(slot);
+    return { shown, place: placeOf(slot) };
+  }
+
+  test('counts no more, and is lent to nobody while a program can write to it', async () => {
+    using pool = new PagePool(real, 64 * MEBIBYTE);
+    const { shown, place } = abandonOne(pool);
+    expect(pool.bytesOut).toBe(0);
+    collectGarbage();
+    await new Promise(setImmediate);
+    expect(lendUntil(pool, place)).toBe(false);
+    expect(shown.fill(1)).toHaveLength(4096);
+  });
+
+  test('is lent again once nobody can', async () => {
+    using pool = new PagePool(real, 64 * MEBIBYTE);
+    const { place } = abandonOne(pool);
+    for (let turn = 0; turn < 20 && !lendUntil(pool, place); turn++) {
+      collectGarbage();
+      await new Promise(setImmediate);
+    }
+    expect(lendUntil(pool, place)).toBe(true);
+    expect(pool.bytesOut).toBe(0);
+  });
+
+  test('is never lent again if another API has taken over what the program was shown', async () => {
+    using pool = new PagePool(real, 64 * MEBIBYTE);
+    const slot = take(pool, 4096);
+    const place = placeOf(slot);
+    const taken = structuredClone(slot.bytes.buffer, { transfer: [slot.bytes.buffer] });
+    pool.abandon(slot);
+    collectGarbage();
+    await new Promise(setImmediate);
+    expect(lendUntil(pool, place)).toBe(false);
+    expect(taken.byteLength).toBe(4096);
   });
 });
 

@@ -73,6 +73,14 @@ class PooledSlot implements Slot {
     return this.#bytes;
   }
 
+  /** What the program was shown last; the next one is shown another buffer. Only once it was shown one. */
+  forgetShown(): ArrayBuffer {
+    const shown = this.#buffer as ArrayBuffer;
+    this.#buffer = undefined;
+    this.#bytes = NONE;
+    return shown;
+  }
+
   #alias(): ArrayBuffer {
     return this.region.mapping.alias(this.offset, this.byteLength);
   }
@@ -94,6 +102,9 @@ export class PagePool implements Disposable {
   readonly #regions = new Set<Region>();
   /** Regions whose pages were given back, and that nobody needs at present. The oldest come first. */
   readonly #emptied = new Set<Region>();
+  readonly #abandoned = new FinalizationRegistry<PooledSlot>((slot) => {
+    if (!this.#closed) this.#recycle(slot);
+  });
   #bytesMapped = 0;
   #closed = false;
 
@@ -145,14 +156,32 @@ export class PagePool implements Disposable {
   giveBack(slot: Slot): void {
     if (slot.byteLength === 0 || this.#closed) return;
     const pooled = slot as PooledSlot;
-    pooled.region.lent--;
     this.#quota.remove(pooled.byteLength);
+    this.#recycle(pooled);
+  }
+
+  /** Has a slot be lent again. */
+  #recycle(pooled: PooledSlot): void {
+    pooled.region.lent--;
     // Where the pages cannot be replaced, the slot is not lent again: they may be somebody's message.
     if (pooled.referenced && !this.#replacePages(pooled)) return;
     const free = this.#free.get(pooled.byteLength);
     if (free) free.push(pooled);
     else this.#free.set(pooled.byteLength, [pooled]);
     this.#trim(0);
+  }
+
+  /**
+   * Takes a slot back that a program may go on to see, and to write to: it does not count any more, and is lent
+   * again once what the program was shown is garbage.
+   */
+  abandon(slot: Slot): void {
+    if (slot.byteLength === 0 || this.#closed) return;
+    const pooled = slot as PooledSlot;
+    this.#quota.remove(pooled.byteLength);
+    const shown = pooled.forgetShown();
+    // Whoever has taken it over may use it for ever.
+    if (shown.byteLength > 0) this.#abandoned.register(shown, pooled);
   }
 
   /** Lets all memory go: what is lent out when it is garbage, and stays as it is until then. */

@@ -8,7 +8,7 @@ const NONE: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 export type WriteBytes = (bytes: Uint8Array, offset: number, length: number) => Promise<number>;
 
 /** What the delivery queue says of a message. */
-export type Announcement = Pick<Contract, 'sequence' | 'byteLength' | 'tag'>;
+export type Announcement = Pick<Contract, 'sequence' | 'byteLength' | 'tag' | 'exchange'>;
 
 /**
  * A message that comes out of the pipe by and by: it owns how far it has come. Each byte is in the pipe,
@@ -18,6 +18,7 @@ export class InboundMessage implements Contract {
   readonly sequence: number;
   readonly byteLength: number;
   readonly tag: number;
+  readonly exchange: number;
   readonly #pipe: PayloadPipe;
   #taken = 0;
   #teed = 0;
@@ -33,11 +34,12 @@ export class InboundMessage implements Contract {
   /** True once the sender was told that this side is done with it. */
   isReturned = false;
 
-  constructor(pipe: PayloadPipe, { sequence, byteLength, tag }: Announcement) {
+  constructor(pipe: PayloadPipe, { sequence, byteLength, tag, exchange = 0 }: Announcement) {
     this.#pipe = pipe;
     this.sequence = sequence;
     this.byteLength = byteLength;
     this.tag = tag;
+    this.exchange = exchange;
   }
 
   /** Bytes that were taken out of the pipe. */

@@ -1,5 +1,5 @@
 import { createEntry, type ReceiverConnection, senderMisbehaved } from '@pageferry/connection';
-import { DELIVERY, DISPOSITION } from '../layout.js';
+import { DELIVERY, DELIVERY_ENTRY_WORDS, DISPOSITION } from '../layout.js';
 import { MAX_MESSAGE_BYTES } from '../protocol.js';
 import { InboundMessage } from './inbound-message.js';
 import type { PayloadPipe } from './payload-pipe.js';
@@ -8,7 +8,7 @@ import type { PayloadPipe } from './payload-pipe.js';
 export class Inbox {
   readonly #connection: ReceiverConnection;
   readonly #pipe: PayloadPipe;
-  readonly #entry = createEntry();
+  readonly #entry = createEntry(DELIVERY_ENTRY_WORDS);
   #nextSequence: number | undefined;
 
   constructor(connection: ReceiverConnection, pipe: PayloadPipe) {
@@ -51,6 +51,7 @@ export class Inbox {
       sequence,
       byteLength,
       tag: (this.#entry[DELIVERY.tag] as number) >>> 0,
+      exchange: (this.#entry[DELIVERY.exchange] as number) >>> 0,
     });
   }
 

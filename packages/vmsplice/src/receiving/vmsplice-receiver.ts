@@ -2,9 +2,7 @@ import {
   AdaptiveWaits,
   connect,
   openConnection,
-  PLAIN_RECEIVER,
   type ReceiverConnection,
-  type ReceiverTerms,
   wrongDescriptors,
 } from '@pageferry/connection';
 import {
@@ -17,18 +15,16 @@ import {
 } from '@pageferry/core';
 import { type LinuxCalls, type OwnedFd, type UnixSocket, yieldProcessor } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
-import { SENDER_WORDS } from '../layout.js';
 import { PagePool } from '../memory/page-pool.js';
 import type { ReceiverSettings } from '../options.js';
+import { isPipeEnd, withOwnFlags } from '../passed-pipe.js';
 import { DESCRIPTOR, DESCRIPTOR_COUNT, MECHANISM } from '../protocol.js';
+import { RECEIVER_TERMS } from '../terms.js';
 import type { InboundMessage } from './inbound-message.js';
 import { Inbox } from './inbox.js';
 import { Mover } from './mover.js';
-import { isReadEnd, withOwnFlags } from './passed-pipe.js';
 import { PayloadPipe } from './payload-pipe.js';
 import { RouteMemory } from './route.js';
-
-const TERMS: ReceiverTerms = { ...PLAIN_RECEIVER, senderCounters: [SENDER_WORDS.bytesProduced] };
 
 /** The receiving side of the pipe transport. */
 export class VmspliceReceiver extends BaseReceiver<InboundMessage> {
@@ -41,8 +37,14 @@ export class VmspliceReceiver extends BaseReceiver<InboundMessage> {
   readonly #inbox: Inbox;
   readonly #mover: Mover;
   readonly #routes: RouteMemory;
+  /** Has calls that wait look again: something may have come. */
+  readonly wake: () => void;
 
-  private constructor(
+  /**
+   * Takes the connection over, and the read end of its pipe: with `hangUp`, and not if this throws. It does not watch
+   * the connection.
+   */
+  constructor(
     calls: LinuxCalls,
     settings: ReceiverSettings,
     connection: ReceiverConnection,
@@ -71,8 +73,7 @@ export class VmspliceReceiver extends BaseReceiver<InboundMessage> {
     this.#inbox = new Inbox(connection, new PayloadPipe(calls, connection, fd));
     this.#mover = new Mover({ calls, waits, budget, spinMicroseconds });
     this.#routes = new RouteMemory(calls);
-    const wake = (): void => waits.wake();
-    connection.watch(calls, { onRing: wake, onHangUp: wake });
+    this.wake = () => waits.wake();
   }
 
   /**
@@ -102,12 +103,15 @@ export class VmspliceReceiver extends BaseReceiver<InboundMessage> {
     descriptors: readonly OwnedFd[],
   ): VmspliceReceiver {
     const pipeFd = descriptors[DESCRIPTOR.pipe];
-    if (!pipeFd || !isReadEnd(calls, pipeFd.fd)) throw wrongDescriptors();
-    const connection = openConnection(calls, socket, descriptors, DESCRIPTOR_COUNT, TERMS);
+    if (!pipeFd || !isPipeEnd(calls, pipeFd.fd, 'read')) throw wrongDescriptors();
+    const connection = openConnection(calls, socket, descriptors, DESCRIPTOR_COUNT, RECEIVER_TERMS);
     let pipe: OwnedFd | undefined;
     try {
-      pipe = withOwnFlags(calls, pipeFd);
-      return new VmspliceReceiver(calls, settings, connection, pipe);
+      pipe = withOwnFlags(calls, pipeFd, 'read');
+      const receiver = new VmspliceReceiver(calls, settings, connection, pipe);
+      const { wake } = receiver;
+      connection.watch(calls, { onRing: wake, onHangUp: wake });
+      return receiver;
     } catch (error) {
       pipe?.close();
       connection.close();

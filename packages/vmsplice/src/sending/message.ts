@@ -8,6 +8,8 @@ export interface OutgoingMessage {
   readonly sequence: number;
   /** The program's number for it. */
   readonly tag: number;
+  /** Which question of a channel it asks or answers; 0 for other messages. */
+  readonly exchange: number;
   /** Receivers that have not given it back yet. */
   holders: number;
 }

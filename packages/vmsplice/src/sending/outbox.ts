@@ -10,30 +10,40 @@ import {
 } from '@pageferry/core';
 import type { PagePool, Slot } from '../memory/page-pool.js';
 import type { OutgoingMessage } from './message.js';
+import type { PageSharer, SharedPages } from './shared-pages.js';
 import type { Subscriber } from './subscriber.js';
 
-/** What an {@link Outbox} needs. It takes the pool over. */
+/** What an {@link Outbox} needs. */
 export interface OutboxSettings extends SenderParts {
+  /** It is taken over, unless others lend from it, too. */
   readonly pool: PagePool;
+  /** Set if others lend from the pool, too. The outbox is to be added there. */
+  readonly sharing?: SharedPages | undefined;
 }
 
 /**
  * A pool of pages and the connections that it serves: lends, delivers to all of them, pushes what was accepted
  * into their pipes, and takes back what they return.
  */
-export class Outbox implements Contract<Slot> {
+export class Outbox implements Contract<Slot>, PageSharer {
   readonly #pool: PagePool;
   readonly #budget: LoopBudget;
   readonly #waits: AdaptiveWaits;
   readonly #failures: ConnectionFailures;
   readonly #subscribers: SubscriberSet<Subscriber>;
   readonly #exhausted: () => boolean;
+  readonly #sharing: SharedPages | undefined;
+  /** What the program has in loans, where others lend from the pool, too. */
+  readonly #lent = new Set<Slot>();
+  /** True if the last call for memory found no room. */
+  #lacksRoom = false;
   #sequence = 0;
   #closed = false;
   #backgroundScheduled = false;
 
-  constructor({ pool, budget, waits, presence, failures }: OutboxSettings) {
+  constructor({ pool, sharing, budget, waits, presence, failures }: OutboxSettings) {
     this.#pool = pool;
+    this.#sharing = sharing;
     this.#budget = budget;
     this.#waits = waits;
     this.#subscribers = new SubscriberSet(presence);
@@ -48,22 +58,27 @@ export class Outbox implements Contract<Slot> {
 
   allocate(byteLength: number): Slot | undefined {
     this.#collect();
-    const slot = this.#pool.take(byteLength);
+    const slot = this.#take(byteLength);
+    this.#lacksRoom = slot === undefined;
+    if (slot === undefined) return undefined;
     try {
       // What a program sees is made at first use: now, where it can still fail without a loss.
-      void slot?.bytes;
-      return slot;
+      void slot.bytes;
     } catch (error) {
-      this.#pool.giveBack(slot as Slot);
+      this.#pool.giveBack(slot);
       throw error;
     }
+    if (this.#sharing !== undefined) this.#lent.add(slot);
+    return slot;
   }
 
   free(slot: Slot): void {
+    this.#lent.delete(slot);
     this.#pool.giveBack(slot);
+    this.#sharing?.wakeOthers(this);
   }
 
-  accept(slot: Slot, byteLength: number, tag: number): AcceptOutcome {
+  accept(slot: Slot, byteLength: number, tag: number, exchange: number): AcceptOutcome {
     this.#dropBroken();
     if (this.#subscribers.size === 0) return 'no-receiver';
     for (const subscriber of this.#subscribers) {
@@ -77,8 +92,10 @@ export class Outbox implements Contract<Slot> {
       bytes,
       sequence: this.#sequence++,
       tag,
+      exchange,
       holders: 0,
     };
+    this.#lent.delete(slot);
     for (const subscriber of this.#subscribers) subscriber.accept(message);
     this.#pump();
     if (!this.hasLeft) this.#pumpInBackground();
@@ -114,8 +131,25 @@ export class Outbox implements Contract<Slot> {
 
   /** Has every receiver wake this side when there is something to do. */
   park(): void {
+    if (this.waitsForRoom) this.#sharing?.park();
     // Only waits care for what comes back; background work needs room alone.
-    for (const subscriber of this.#subscribers) subscriber.park(this.#waits.parked > 0);
+    this.#park(this.#waits.parked > 0 || this.#sharing?.isWaitedFor === true);
+  }
+
+  parkForOthers(): void {
+    this.#park(true);
+  }
+
+  get waitsForRoom(): boolean {
+    return this.#lacksRoom && this.#waits.parked > 0;
+  }
+
+  collect(): void {
+    this.#collect();
+  }
+
+  wake(): void {
+    if (this.waitsForRoom) this.#waits.wake();
   }
 
   /** Serves a receiver from now on. */
@@ -136,6 +170,7 @@ export class Outbox implements Contract<Slot> {
     this.#dropBroken();
     this.#pump();
     this.#waits.wake();
+    this.#sharing?.wakeOthers(this);
     if (!this.hasLeft) this.#pumpInBackground();
   }
 
@@ -148,7 +183,26 @@ export class Outbox implements Contract<Slot> {
     this.#closed = true;
     for (const subscriber of this.#subscribers) subscriber.close();
     this.#subscribers.clear();
-    this.#pool.close();
+    if (this.#sharing === undefined) this.#pool.close();
+    else this.#leave(this.#sharing);
+  }
+
+  /** What was lent here does not count in the pool of the others any more. */
+  #leave(sharing: SharedPages): void {
+    for (const slot of this.#lent) this.#pool.abandon(slot);
+    this.#lent.clear();
+    sharing.delete(this);
+    sharing.wakeOthers(this);
+  }
+
+  #take(byteLength: number): Slot | undefined {
+    const slot = this.#pool.take(byteLength);
+    if (slot !== undefined || this.#sharing === undefined) return slot;
+    return this.#sharing.collect() ? this.#pool.take(byteLength) : undefined;
+  }
+
+  #park(returns: boolean): void {
+    for (const subscriber of this.#subscribers) subscriber.park(returns);
   }
 
   #pump(): void {

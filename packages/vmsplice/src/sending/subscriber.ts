@@ -3,6 +3,7 @@ import type { PeerCredentials, ReceiverInfo } from '@pageferry/core';
 import type { OwnedFd } from '@pageferry/linux';
 import { ProducedBytes } from '../flow/produced-bytes.js';
 import { DISPOSITION, paddingOf, RETURN, WAITS_FOR_ROOM } from '../layout.js';
+import type { Announcements } from './announcements.js';
 import type { OutgoingMessage } from './message.js';
 import type { Outlet } from './outlet.js';
 
@@ -10,7 +11,7 @@ import type { Outlet } from './outlet.js';
 export interface SubscriberSettings {
   readonly id: number;
   readonly credentials: PeerCredentials | undefined;
-  readonly connection: SenderConnection;
+  readonly connection: SenderConnection<Announcements>;
   /** The end that payload goes into, and what the pipe holds, in bytes. */
   readonly pipe: { readonly writeEnd: OwnedFd; readonly byteLength: number };
   readonly outlet: Outlet;
@@ -37,6 +38,8 @@ export class Subscriber {
   #bytesUnderWay = 0;
   #broken = false;
   #failure: unknown;
+  /** True once nobody reads the pipe any more. */
+  #isDeserted = false;
   /** True from when the pipe had no room until half of it is free. */
   #full = false;
 
@@ -85,12 +88,7 @@ export class Subscriber {
     this.#underWay.push(message);
     this.#bytesUnderWay += length;
     const { connection } = this.#settings;
-    connection.deliveries.push(
-      length | 0,
-      Math.floor(length / 2 ** 32),
-      message.sequence | 0,
-      message.tag,
-    );
+    connection.deliveries.announce(message);
     if (length > 0) this.#leaving.push(message);
     else connection.wakeReceiver();
   }
@@ -186,7 +184,8 @@ export class Subscriber {
     if (!this.#broken) this.collect();
     // One that lives learns who has ended the connection, and why. Its pipe keeps its pages: see below.
     if (this.broken && !connection.receiverHasEnded()) {
-      connection.cutOff(this.failure === undefined);
+      // One that dies can have closed its pipe first, and has done nothing wrong.
+      connection.cutOff(this.failure === undefined && !this.#isDeserted);
     }
     connection.close();
     pipe.writeEnd.close();
@@ -213,6 +212,7 @@ export class Subscriber {
     let taken = -1;
     try {
       taken = outlet.put(pipe.writeEnd.fd, bytes, this.#offset, length);
+      this.#isDeserted = taken < 0;
     } catch (error) {
       this.#failure = error;
     }

@@ -3,22 +3,18 @@ import {
   Endpoint,
   establish,
   LinuxSender,
-  PLAIN_SENDER,
-  type SenderTerms,
   type WelcomeSender,
 } from '@pageferry/connection';
 import { PageferryError, type PeerCredentials } from '@pageferry/core';
 import { createGrownPipe, type LinuxCalls, type UnixSocket } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
-import { RECEIVER_WORDS } from '../layout.js';
 import { PagePool, type Slot } from '../memory/page-pool.js';
 import type { SenderSettings } from '../options.js';
 import { MECHANISM, QUEUE_CAPACITY } from '../protocol.js';
+import { SENDER_TERMS } from '../terms.js';
 import { Outbox } from './outbox.js';
 import { chooseOutlet, type Outlet, sendMethodOf } from './outlet.js';
 import { Subscriber } from './subscriber.js';
-
-const TERMS: SenderTerms = { ...PLAIN_SENDER, receiverCounters: [RECEIVER_WORDS.bytesConsumed] };
 
 /** The sending side of the pipe transport: publishes to everybody who connects to an endpoint. */
 export class VmspliceSender extends LinuxSender<Slot, Outbox> {
@@ -72,7 +68,7 @@ export class VmspliceSender extends LinuxSender<Slot, Outbox> {
       calls,
       socket,
       QUEUE_CAPACITY,
-      TERMS,
+      SENDER_TERMS,
     );
     let pipe: ReturnType<typeof createGrownPipe> | undefined;
     try {
