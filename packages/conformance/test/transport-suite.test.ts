@@ -325,12 +325,12 @@ const EXPECTATIONS: readonly Expectation[] = [
   {
     broken: 'LeaksALateAnswer',
     caughtBy: onBothSides(
-      'abort and time limit of a channel',
+      'calls of a channel that were given up',
       'leave a late answer to nobody > right answers are released as well, also while nobody receives',
       'leave a late answer to nobody > it is no message: receive waits on',
     ),
     perhaps: onBothSides(
-      'abort and time limit of a channel',
+      'calls of a channel that were given up',
       'lose nothing > questions that are aborted in between do not disturb those around them',
     ),
   },

@@ -9,4 +9,5 @@ describeTransport({
   exportName: 'sharedMmapOverFfi',
   senderOptions: options,
   receiverOptions: options,
+  channelOptions: options,
 });

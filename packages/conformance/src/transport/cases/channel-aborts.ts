@@ -193,8 +193,11 @@ export function describeChannelAborts(subject: Subject): void {
     describeMeetingAgain(stage);
   });
 
-  describeBothRoles('abort and time limit of a channel', subject, (stage, role) => {
-    describeGivingUp(stage, waitsOf(role), file);
+  describeChannels('abort and time limit of a channel', subject, (stage) => {
+    // The way to wait is the same on either side.
+    describeGivingUp(stage, waitsOf('connects'), file);
+  });
+  describeBothRoles('calls of a channel that were given up', subject, (stage, role) => {
     describe('lose nothing', () => describeLosses(stage, role));
     describe('leave a late answer to nobody', () => describeLateAnswers(stage, role));
   });

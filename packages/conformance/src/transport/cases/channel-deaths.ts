@@ -2,7 +2,6 @@ import { expect, test } from 'vitest';
 import { type ChannelStage, describeBothRoles, type Role } from '../harness/channel-stage.js';
 import { expectFailure, expectReceived } from '../harness/expectations.js';
 import { receiveOne } from '../harness/here.js';
-import { observe } from '../harness/settling.js';
 import type { Subject } from '../registration.js';
 
 const KIB = 1024;
@@ -27,10 +26,11 @@ function describeKills(stage: ChannelStage, role: Role): void {
     expect(here.channel.ended).toBe(false);
   });
 
-  test('calls that wait fail with PEER_DIED', async () => {
+  test('calls that wait and open requests fail with PEER_DIED', async () => {
     const { here, there } = await stage.pair(role);
-    await there.stats();
     const { channel } = here;
+    const asking = here.ask(3, 100);
+    await there.answer(2, 'keep');
     const waiting = [
       channel.receive(),
       channel.receiveMany(2),
@@ -39,14 +39,7 @@ function describeKills(stage: ChannelStage, role: Role): void {
     const failures = waiting.map((call) => expectFailure(() => call, 'PEER_DIED'));
     await there.peer.end();
     await Promise.all(failures);
-  });
-
-  test('open requests fail with PEER_DIED', async () => {
-    const { here, there } = await stage.pair(role);
-    const unread = observe(here.ask(3, 100));
-    await there.answer(2, 'keep');
-    await there.peer.end();
-    expect((await unread.promise).failures).toEqual(Array(3).fill('PEER_DIED'));
+    expect((await asking).failures).toEqual(Array(3).fill('PEER_DIED'));
     // What was not sent any more is the caller's.
     const loan = await here.channel.loan(5);
     await stage.until(async () => (await loan.send()) === 'no-receiver');
@@ -101,6 +94,9 @@ function describeKills(stage: ChannelStage, role: Role): void {
     await there.peer.end();
     await flush;
     expect(here.channel.stats()).toMatchObject({ messagesSent: 4, bytesOut: 0 });
+    // Closing is as ever.
+    await here.close();
+    await expectFailure(() => here.channel.receive(), 'CLOSED');
   });
 
   test('while both pools are full, whoever waits goes on', async () => {
@@ -156,13 +152,5 @@ function describeKills(stage: ChannelStage, role: Role): void {
     await expectFailure(() => here.channel.receive(), 'PEER_DIED');
     await here.close();
     expect(here.channel.stats()).toMatchObject({ bytesOut: 0 });
-  });
-
-  test('closing afterwards is as ever', async () => {
-    const { here, there } = await stage.pair(role);
-    await here.send(5000);
-    await there.peer.end();
-    await here.close();
-    await expectFailure(() => here.channel.receive(), 'CLOSED');
   });
 }

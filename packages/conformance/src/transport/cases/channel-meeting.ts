@@ -1,11 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import type { Channel } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
-import {
-  type ChannelStage,
-  describeBothRoles,
-  describeChannels,
-} from '../harness/channel-stage.js';
+import { type ChannelStage, describeChannels, ROLES } from '../harness/channel-stage.js';
 import { expectFailure, expectReceived } from '../harness/expectations.js';
 import { observe, turns } from '../harness/settling.js';
 import { useStage } from '../harness/stage.js';
@@ -33,18 +29,7 @@ export function describeChannelMeeting(subject: Subject): void {
     describeRoom(stage);
     describeListeners(stage, subject);
     describeMismatches(stage);
-  });
-
-  describeBothRoles('who is at the other end of a channel', subject, (stage, role) => {
-    const { processes, knowsPeers } = subject;
-    test.runIf(processes)('is said by its process and user, where that is known', async () => {
-      const { here, there } = await stage.pair(role);
-      const { pid } = await there.peer.call('usage');
-      const uid = process.getuid?.();
-      const told = (peer: object) => (knowsPeers ? expect.objectContaining(peer) : undefined);
-      expect(here.channel.peer).toEqual(told({ pid, uid }));
-      expect((await there.state()).peer).toEqual(told({ pid: process.pid, uid }));
-    });
+    describePeers(stage, subject);
   });
 }
 
@@ -113,6 +98,19 @@ function describeFinding(stage: ChannelStage): void {
     const here = await listener.accept();
     await second.send(7);
     expectReceived(await new ChannelUser(here).receive(1), { messages: 1, bytes: 7 });
+  });
+}
+
+function describePeers(stage: ChannelStage, { processes, knowsPeers }: Subject): void {
+  test.runIf(processes)('each side knows process and user of the other, where it can', async () => {
+    const uid = process.getuid?.();
+    const told = (peer: object) => (knowsPeers ? expect.objectContaining(peer) : undefined);
+    for (const role of ROLES) {
+      const { here, there } = await stage.pair(role);
+      const { pid } = await there.peer.call('usage');
+      expect(here.channel.peer).toEqual(told({ pid, uid }));
+      expect((await there.state()).peer).toEqual(told({ pid: process.pid, uid }));
+    }
   });
 }
 

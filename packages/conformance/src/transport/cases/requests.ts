@@ -51,7 +51,7 @@ function describeAnswers(stage: ChannelStage, role: Role): void {
 
   test('of both sides cross each other', async () => {
     const { here, there } = await stage.pair(role);
-    const count = 500;
+    const count = 300;
     const serving = [here.serve(count), there.serve(count)];
     const reports = await Promise.all([here.ask(count, 300), there.ask(count, 300)]);
     for (const report of reports) expectAnswered(report, count);
@@ -116,7 +116,7 @@ function describeAnswers(stage: ChannelStage, role: Role): void {
 
   test('let timers and immediates run in a tight loop', async () => {
     const { here, there } = await stage.pair(role);
-    const count = 5000;
+    const count = 3000;
     const serving = there.serve(count);
     let [immediates, timers] = [0, 0];
     let running = true;
