@@ -108,6 +108,8 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
   #bytesSent = 0;
   #loansHeld = 0;
   #warnedOfLoans = false;
+  /** Called when a loan was released unsent. For `BaseChannel` only. */
+  onLoanReleased: (() => void) | undefined;
 
   protected constructor(settings: BaseSenderSettings<M>) {
     super('pageferry:Sender', settings.keepAlive ?? (() => undefined));
@@ -393,12 +395,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     this.#outbox.free(loan.memory);
     // Another call may wait for this room.
     if (this.#borrowing.busy) this.#waits.wake();
-    this.loanReleased();
-  }
-
-  /** A loan was released unsent. */
-  protected loanReleased(): void {
-    // Nobody is to know.
+    this.onLoanReleased?.();
   }
 
   /**

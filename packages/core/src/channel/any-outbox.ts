@@ -97,7 +97,7 @@ export class AnyOutbox<M extends LoanMemory> implements Outbox<M> {
   }
 
   list(): readonly ReceiverInfo[] {
-    return [];
+    return this.#settings.channels().flatMap((channel) => channel.behind);
   }
 
   count(): number {

@@ -2,6 +2,7 @@ import type { DeliveryChannel } from '../base/base-channel-delivery.js';
 import type { BaseDelivery } from '../base/base-delivery.js';
 import { BaseLoan } from '../base/base-loan.js';
 import type { BaseReceiver } from '../base/base-receiver.js';
+import type { BaseSender } from '../base/base-sender.js';
 import type { AcceptOutcome, InboundMessage, LoanMemory } from '../base/hooks.js';
 import { LoopHolder } from '../base/loop-holder.js';
 import { checkTag } from '../checks.js';
@@ -13,12 +14,11 @@ import type {
   SpliceOptions,
   SpliceResult,
 } from '../contract/receiver.js';
-import type { Loan, SendOptions, SendOutcome } from '../contract/sender.js';
+import type { Loan, ReceiverInfo, SendOptions, SendOutcome } from '../contract/sender.js';
 import type { PeerCredentials, WaitOptions } from '../contract/transport.js';
 import { isPageferryError, PageferryError } from '../errors.js';
 import { clock } from '../waiting/clock.js';
 import { checkWaitOptions, withDeadline } from '../waiting/deadline.js';
-import type { ChannelSender } from './channel-sender.js';
 import { EXCHANGE, exchangeWord } from './exchange.js';
 import { type OpenRequest, OpenRequests } from './open-requests.js';
 import { encodeError } from './remote-error.js';
@@ -26,7 +26,7 @@ import { isUnsent, noteUnsent } from './unsent.js';
 
 /** What a mechanism hands {@link BaseChannel}: the two halves of a connection. It takes them over. */
 export interface BaseChannelSettings {
-  readonly sender: ChannelSender<LoanMemory>;
+  readonly sender: BaseSender<LoanMemory>;
   readonly receiver: BaseReceiver<InboundMessage>;
   readonly peer: PeerCredentials | undefined;
   /** Has the connection keep the event loop alive, or stop it. */
@@ -48,7 +48,7 @@ const NO_BYTES = new Uint8Array(0);
 /** Both halves of a connection, and the questions that are open on it. It knows nothing of mechanisms. */
 export class BaseChannel extends LoopHolder implements DeliveryChannel {
   readonly peer: PeerCredentials | undefined;
-  readonly #sender: ChannelSender<LoanMemory>;
+  readonly #sender: BaseSender<LoanMemory>;
   readonly #receiver: BaseReceiver<InboundMessage>;
   readonly #onClose: ((channel: BaseChannel) => void) | undefined;
   readonly #requests = new OpenRequests();
@@ -277,6 +277,11 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
   get underWay(): number {
     const behind = this.#sender.receivers[0]?.messagesBehind ?? 0;
     return Math.max(behind, this.#requests.count);
+  }
+
+  /** Who is behind, as `Sender.receivers`: whoever owes an answer, too. */
+  get behind(): readonly ReceiverInfo[] {
+    return this.#sender.receivers.map((info) => ({ ...info, messagesBehind: this.underWay }));
   }
 
   get hasLeft(): boolean {

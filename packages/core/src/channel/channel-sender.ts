@@ -14,16 +14,10 @@ export interface ChannelSenderSettings<M extends LoanMemory> extends BaseSenderS
 /** The sending half of a channel: an outbox with one subscriber. */
 export class ChannelSender<M extends LoanMemory> extends BaseSender<M> {
   readonly #end: (inOrder: boolean) => void;
-  /** Called when a loan was released unsent. For `BaseChannel` only. */
-  onLoanReleased: (() => void) | undefined;
 
   constructor(settings: ChannelSenderSettings<M>) {
     super(settings);
     this.#end = settings.end;
-  }
-
-  protected override loanReleased(): void {
-    this.onLoanReleased?.();
   }
 
   protected override async end(inOrder: boolean): Promise<void> {

@@ -4,12 +4,15 @@ import {
   type Newcomer,
   type OpenedChannel,
   type QueueConsumer,
+  type SenderParts,
 } from '@pageferry/connection';
-import { dispose } from '@pageferry/core';
+import { dispose, type Lender, type LoanMemory } from '@pageferry/core';
 import { createGrownPipe, type LinuxCalls, Scope } from '@pageferry/linux';
+import { capabilities } from '../capabilities.js';
 import { PagePool } from '../memory/page-pool.js';
 import { QUEUE_CAPACITY } from '../protocol.js';
 import type { Announcements } from '../sending/announcements.js';
+import { Outbox } from '../sending/outbox.js';
 import { chooseOutlet, type Outlet } from '../sending/outlet.js';
 import { SharedPages } from '../sending/shared-pages.js';
 import { CHANNEL_TERMS } from '../terms.js';
@@ -25,6 +28,7 @@ export class VmspliceListener extends LinuxListener<Announcements, QueueConsumer
 
   private constructor(calls: LinuxCalls, settings: VmspliceListenSettings, bound: Endpoint) {
     const outlet = chooseOutlet(calls);
+    const sharing = new SharedPages(new PagePool(calls, settings.poolBytes));
     super({
       ...settings,
       calls,
@@ -32,10 +36,13 @@ export class VmspliceListener extends LinuxListener<Announcements, QueueConsumer
       mechanism: CHANNEL_MECHANISM,
       terms: CHANNEL_TERMS,
       capacity: QUEUE_CAPACITY,
+      capabilities,
+      createLender: (parts) => createLender(parts, sharing),
+      parkSending: () => sharing.park(),
     });
     this.#settings = settings;
     this.#outlet = outlet;
-    this.#sharing = new SharedPages(new PagePool(calls, settings.poolBytes));
+    this.#sharing = sharing;
   }
 
   /**
@@ -97,4 +104,11 @@ export class VmspliceListener extends LinuxListener<Announcements, QueueConsumer
       passed[dispose]();
     }
   }
+}
+
+/** An outbox without a subscriber: it lends what any channel can send. */
+function createLender(parts: SenderParts, sharing: SharedPages): Lender<LoanMemory> {
+  const outbox = new Outbox({ ...parts, pool: sharing.pool, sharing });
+  sharing.add(outbox);
+  return outbox as Lender<never> as Lender<LoanMemory>;
 }

@@ -48,6 +48,8 @@ export function makeChannel(parts: ChannelPartsSettings): OpenedChannel {
     receiver,
     wakeSender: () => outbox.onRing(),
     wakeReceiver: receiver.wake,
+    // Nothing is left: what the peer has not taken is in the pipe, and its pages are replaced.
+    freeSender: () => undefined,
   };
   const channel = joinHalves(calls, ends.link, peer, halves, events);
   sharing?.add(outbox);

@@ -27,6 +27,8 @@ export interface Slot {
   readonly byteLength: number;
   /** True if pages of this slot may still be referenced by somebody: they must be replaced. */
   referenced: boolean;
+  /** Set while the message may have to be sent again: whether whoever got it has given it back. */
+  kept: 'out' | 'returned' | undefined;
 }
 
 interface Region {
@@ -46,6 +48,7 @@ const NONE: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 class PooledSlot implements Slot {
   inner: Uint8Array<ArrayBuffer> = NONE;
   referenced = false;
+  kept: 'out' | 'returned' | undefined;
   #bytes = NONE;
   #buffer: ArrayBuffer | undefined;
 
@@ -243,6 +246,18 @@ export class PagePool implements Disposable {
     return first;
   }
 
+  /**
+   * Has a slot be as if it was lent just now, with what is in it: in pages that nobody else refers to.
+   *
+   * @throws `SYSTEM_CALL_FAILED`.
+   */
+  lendAgain(slot: Slot): void {
+    if (!slot.referenced || slot.byteLength === 0) return;
+    const content = slot.inner.slice();
+    // Where that fails the pages stay: they are replaced when the slot is given back.
+    if (this.#replacePages(slot as PooledSlot)) slot.inner.set(content);
+  }
+
   #replacePages(slot: PooledSlot): boolean {
     // The old pages live on for whoever still references them; the next touch brings fresh ones.
     const { mapping } = slot.region;
@@ -294,5 +309,11 @@ export class PagePool implements Disposable {
 
 /** A new one each time: a program can detach what it is shown, be it empty. */
 function emptySlot(): Slot {
-  return { bytes: new Uint8Array(0), inner: NONE, byteLength: 0, referenced: false };
+  return {
+    bytes: new Uint8Array(0),
+    inner: NONE,
+    byteLength: 0,
+    referenced: false,
+    kept: undefined,
+  };
 }

@@ -4,6 +4,7 @@ import {
   type ConnectionFailures,
   type Outbox as Contract,
   clock,
+  type Lender,
   type LoopBudget,
   type ReceiverInfo,
   SubscriberSet,
@@ -25,7 +26,7 @@ export interface OutboxSettings extends SenderParts {
  * A pool of pages and the connections that it serves: lends, delivers to all of them, pushes what was accepted
  * into their pipes, and takes back what they return.
  */
-export class Outbox implements Contract<Slot>, PageSharer {
+export class Outbox implements Contract<Slot>, PageSharer, Lender<Slot> {
   readonly #pool: PagePool;
   readonly #budget: LoopBudget;
   readonly #waits: AdaptiveWaits;
@@ -73,6 +74,7 @@ export class Outbox implements Contract<Slot>, PageSharer {
   }
 
   free(slot: Slot): void {
+    slot.kept = undefined;
     this.#lent.delete(slot);
     this.#pool.giveBack(slot);
     this.#sharing?.wakeOthers(this);
@@ -162,7 +164,26 @@ export class Outbox implements Contract<Slot>, PageSharer {
   takeBack(message: OutgoingMessage, referenced: boolean): void {
     if (referenced) message.slot.referenced = true;
     message.holders--;
-    if (message.holders === 0) this.#pool.giveBack(message.slot);
+    if (message.holders > 0) return;
+    if (message.slot.kept === 'out') message.slot.kept = 'returned';
+    else this.#pool.giveBack(message.slot);
+  }
+
+  keep(slot: Slot): void {
+    slot.kept = 'out';
+  }
+
+  letGo(slot: Slot): void {
+    const { kept } = slot;
+    slot.kept = undefined;
+    if (kept !== 'returned') return;
+    this.#pool.giveBack(slot);
+    this.#sharing?.wakeOthers(this);
+  }
+
+  lendAgain(slot: Slot): void {
+    this.#pool.lendAgain(slot);
+    if (this.#sharing !== undefined) this.#lent.add(slot);
   }
 
   /** Something has changed on a connection. */
