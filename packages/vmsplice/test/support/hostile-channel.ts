@@ -45,7 +45,7 @@ class HostileSide {
   /** Announces a message, and says that so many bytes of it are in the pipe: truthfully or not. */
   claim(byteLength: number, sequence = 0): void {
     const bytes = new Uint8Array(byteLength);
-    const slot = { bytes, inner: bytes, byteLength, referenced: false };
+    const slot = { bytes, inner: bytes, byteLength, referenced: false, kept: undefined };
     this.#outgoing.deliveries.announce({ slot, bytes, sequence, tag: 0, exchange: 0, holders: 1 });
     Atomics.add(this.#outgoing.words, SENDER_WORDS.bytesProduced, byteLength);
     this.#outgoing.wakeReceiver();
