@@ -6,12 +6,13 @@ import { connectRaw, hungUp } from './support/raw.js';
 
 const place = usePlace();
 
-/** Sockets, servers and timers that keep this process alive. */
-function alive(): readonly string[] {
-  return process
-    .getActiveResourcesInfo()
-    .filter((name) => name.startsWith('Pipe') || name === 'Timeout')
-    .sort();
+/** How many sockets and servers, and how many timers, keep this process alive. */
+function alive(): { readonly pipes: number; readonly timers: number } {
+  const names = process.getActiveResourcesInfo();
+  return {
+    pipes: names.filter((name) => name.startsWith('Pipe')).length,
+    timers: names.filter((name) => name === 'Timeout').length,
+  };
 }
 
 test('a listener leaves nothing behind: no socket, no timer, no file', async () => {
@@ -28,9 +29,13 @@ test('a listener leaves nothing behind: no socket, no timer, no file', async () 
   const channels = rig.listener.channels.length;
   expect(channels).toBeGreaterThan(2);
   expect(existsSync(endpoint)).toBe(true);
+  expect(alive().pipes).toBeGreaterThan(before.pipes + 2 * channels);
   await rig.listener.close();
   expect(existsSync(endpoint)).toBe(false);
   await hungUp(silent);
   await place().clear();
-  expect(alive()).toEqual(before);
+  const after = alive();
+  expect(after.pipes).toBe(before.pipes);
+  // The test runner has some of its own, which come to an end.
+  expect(after.timers).toBeLessThanOrEqual(before.timers);
 });

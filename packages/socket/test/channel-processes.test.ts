@@ -106,7 +106,8 @@ describe.each(ROLES)('a channel to another process, where this one %s', (role) =
     await there.call('send', [1, 2]);
     void there.call('send', [32 * MIB]);
     // This side is in the middle of one, too.
-    const sending = here.send(Buffer.alloc(32 * MIB));
+    expect((await here.loan(32 * MIB)).trySend()).toBe('sent');
+    const flushed = here.flush();
     const asking = here.request(Buffer.from('anybody?'));
     asking.catch(() => undefined);
     while (here.peek() === undefined) await new Promise(setImmediate);
@@ -124,7 +125,7 @@ describe.each(ROLES)('a channel to another process, where this one %s', (role) =
       });
     }
     await expect(asking).rejects.toMatchObject({ code: 'PEER_DIED' });
-    expect(await sending).toBe('sent');
+    await flushed;
     expect(await here.send(Buffer.alloc(1))).toBe('no-receiver');
     expect(here.stats()).toMatchObject({ bytesOut: 0, requestsOpen: 0 });
   });
