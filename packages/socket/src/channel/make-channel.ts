@@ -44,7 +44,6 @@ export function makeChannel(parts: ChannelParts): NewChannel {
   const { socket, settings, pool } = parts;
   const { endpoint, poolBytes, maxBorrowedBytes, spinMicroseconds } = settings;
   const peer = `the other side of the channel at ${endpoint}`;
-  const budget = new LoopBudget(spinMicroseconds);
   const sending = new WaitList();
   const receiving = new WaitList();
   const failures = new ConnectionFailures();
@@ -55,10 +54,7 @@ export function makeChannel(parts: ChannelParts): NewChannel {
       sending.wake();
       parts.onNews?.();
     },
-    onRoom: () => {
-      sending.wake();
-      pool.wakeSharers();
-    },
+    onRoom: () => pool.wakeSharers(),
     onArrival: () => {
       receiving.wake();
       parts.onNews?.();
@@ -75,7 +71,7 @@ export function makeChannel(parts: ChannelParts): NewChannel {
     capabilities,
     poolBytes,
     maxReceivers: 1,
-    budget,
+    budget: new LoopBudget(spinMicroseconds),
     waits: sending,
     failures,
     outbox,
@@ -89,11 +85,12 @@ export function makeChannel(parts: ChannelParts): NewChannel {
   const receiver = new SocketReceiver({
     sender: peer,
     maxBorrowedBytes,
-    budget,
+    budget: new LoopBudget(spinMicroseconds),
     inbox: connection.inbox,
     waits: receiving,
   });
   outbox.add(connection.subscriber);
+  // What comes back on any channel makes room for all.
   pool.join(sending);
   const channel: BaseChannel = new BaseChannel({
     sender,
