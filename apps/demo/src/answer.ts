@@ -8,7 +8,7 @@ import { type BackendChoice, openListener } from './backends.js';
 import { describe } from './errors.js';
 import type { Progress } from './progress.js';
 import { print } from './stdout.js';
-import { tellAnswered } from './summary.js';
+import { answeredInWords } from './summary.js';
 import { readText, writeText } from './text.js';
 
 /** What `demo ask --listen` is told. */
@@ -39,6 +39,7 @@ export async function answer(
 ): Promise<AnswerReport> {
   const { listener, name, reasons } = await openListener(backend, { endpoint });
   await using _closing = listener;
+  signal.throwIfAborted();
   // Ends whatever waits. In good order: what was answered still gets there.
   signal.addEventListener('abort', () => void listener.close().catch(() => undefined));
   for (const reason of reasons) progress.note(reason);
@@ -58,7 +59,7 @@ export async function answer(
     }
   } catch (error) {
     // To be interrupted is the usual end.
-    if (signal.aborted) tellAnswered(report());
+    if (signal.aborted) progress.note(answeredInWords(report()));
     throw error;
   }
   return report();

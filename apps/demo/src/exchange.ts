@@ -11,12 +11,16 @@ export interface Exchange {
   readonly userSpaceCopies: number;
 }
 
-/** How long it took, and what of it went without a copy. */
-export function exchangeInWords({ seconds, bytes, userSpaceCopies }: Exchange): string {
+/**
+ * How long it took, and what of it went without a copy.
+ *
+ * @param which what the time is, where it is not that of one question.
+ */
+export function exchangeInWords({ seconds, bytes, userSpaceCopies }: Exchange, which = ''): string {
   const all = counted(bytes, 'byte');
   const how =
     userSpaceCopies === 0
       ? `all ${all} without a copy`
       : `0 of ${all} without a copy (each copied ${userSpaceCopies === 1 ? 'once' : `${userSpaceCopies} times`})`;
-  return `${formatMicroseconds(seconds)}, ${how}`;
+  return `${formatMicroseconds(seconds)}${which}, ${how}`;
 }

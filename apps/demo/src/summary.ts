@@ -27,15 +27,20 @@ export async function tellReceived({
 
 /** Tells people what one asker did. */
 export function tellAsked({ questions, ...exchange }: AskReport): void {
-  const each = questions > 1 ? ' each (median)' : '';
-  const how = questions === 0 ? '' : `: ${exchangeInWords(exchange).replace(',', `${each},`)}`;
+  const which = questions > 1 ? ' each (median)' : '';
+  const how = questions === 0 ? '' : `: ${exchangeInWords(exchange, which)}`;
   console.error(`Asked ${counted(questions, 'question')}${how}`);
 }
 
 /** Tells people what one listener did. */
-export function tellAnswered({ questions, askers }: AnswerReport): void {
+export function tellAnswered(report: AnswerReport): void {
+  console.error(answeredInWords(report));
+}
+
+/** What one listener did, in a line. */
+export function answeredInWords({ questions, askers }: AnswerReport): string {
   const whose = counted(askers, 'process', 'processes');
-  console.error(`Answered ${counted(questions, 'question')} of ${whose}`);
+  return `Answered ${counted(questions, 'question')} of ${whose}`;
 }
 
 function speed(bytes: number, { startedAt, endedAt }: Span): string {

@@ -2,6 +2,8 @@ import { once as event } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { answer } from '../dist/answer.js';
+import type { BackendChoice } from '../dist/backends.js';
 import { WITH_CHANNELS, WITHOUT_CHANNELS } from './channels.js';
 import { type Demo, demo, demoWithout, type Ended, inFolder, left, MAIN, start } from './cli.js';
 
@@ -169,6 +171,14 @@ describe.each(WITH_CHANNELS)('demo ask over $backend', ({ backend, zeroCopy }) =
       each.process.kill(signal);
       expect(await each.ended).toMatchObject({ code: status });
     }
+    expect(left()).toEqual([]);
+  });
+
+  it('ends though it was interrupted before it could listen', async () => {
+    const opening = { backend: backend as BackendChoice, endpoint: inFolder('here') };
+    const silent = { note() {}, start() {}, moved() {}, stop() {} };
+    const interrupted = AbortSignal.abort(new Error('enough'));
+    await expect(answer(opening, silent, interrupted)).rejects.toThrow('enough');
     expect(left()).toEqual([]);
   });
 

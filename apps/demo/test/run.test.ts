@@ -55,7 +55,7 @@ describe('demo', () => {
     const { code, stdout, stderr } = await once('--backend', 'socket').ended;
     expect(code).toBe(0);
     expect(stderr).toContain(process.execPath);
-    expect(stderr).toMatch(/^socket: .* SHA-256 verified$/m);
+    expect(stderr).toMatch(/^socket: .* SHA-256 verified(, round trip .*)?$/m);
     expect(stdout.toString()).toMatch(/│ socket .* yes │ .* │$/m);
   });
 
