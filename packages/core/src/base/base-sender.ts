@@ -231,6 +231,12 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
   checkOwnLoan(loan: BaseLoan<LoanMemory>): void {
     if (!loan.isOf(this)) throw invalidArgument('loan', loan, 'a loan of this side of the channel');
     loan.checkOwned();
+    if (loan.exchange !== 0) {
+      throw new PageferryError(
+        'LOAN_NOT_OWNED',
+        'this loan waits to be sent already, as a request or as an answer',
+      );
+    }
   }
 
   /** A loan that was sent is the caller's again. For `BaseAnyChannel` only. */

@@ -394,9 +394,11 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
   #sendAtOnce(loan: BaseLoan<LoanMemory>, word: number): AcceptOutcome | 'left' {
     this.#sender.checkOwnLoan(loan);
     loan.exchange = word;
-    const outcome = this.#sender.offerAtOnce(loan);
-    if (!isAccepted(outcome)) loan.exchange = 0;
-    return outcome;
+    try {
+      return this.#sender.offerAtOnce(loan);
+    } finally {
+      if (loan.held) loan.exchange = 0;
+    }
   }
 
   async #sendLoan(
