@@ -81,11 +81,8 @@ function describeSeveralThreads(stage: ChannelStage): void {
     };
     await cycle();
     const before = await process.call('usage');
-    const rounds = 3;
-    for (let round = 0; round < rounds; round++) await cycle();
+    for (let round = 0; round < 3; round++) await cycle();
     const after = await process.call('usage');
     expect(after.descriptors).toBeLessThanOrEqual(before.descriptors);
-    // Threads themselves come and go with some, but not with as many as a channel has.
-    expect(after.mappings - before.mappings).toBeLessThan(rounds);
   });
 }

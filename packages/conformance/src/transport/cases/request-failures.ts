@@ -11,7 +11,7 @@ import { expectFailure, expectReceived } from '../harness/expectations.js';
 import { fillForGood, fillWithSmall } from '../harness/filling.js';
 import { receiveOne } from '../harness/here.js';
 import { expectAnswered } from '../harness/questions.js';
-import { REJECTION } from '../peers/answers.js';
+import { answerProblem, REJECTION } from '../peers/answers.js';
 import { fillPattern, findMismatch } from '../peers/pattern.js';
 import type { Subject } from '../registration.js';
 
@@ -259,6 +259,22 @@ function describeRefusals(stage: ChannelStage, role: Role): void {
     const received = there.receive(messages + 1);
     expect(await loan.send()).toBe('sent');
     expectReceived(await received, { messages: messages + 1 });
+  });
+
+  test('a loan that waits to be accepted is the question that it was first', async () => {
+    const { here, there } = await stage.pair(role);
+    const loan = await here.channel.loan(1);
+    const messages = await fillForGood(here.channel);
+    fillPattern(loan.bytes, messages);
+    loan.tag = messages;
+    const asking = here.channel.request(loan);
+    await expectFailure(() => here.channel.request(loan), 'LOAN_NOT_OWNED');
+    await expectFailure(() => here.channel.request(loan, { timeout: 1000 }), 'LOAN_NOT_OWNED');
+    const serving = there.serve(messages + 1);
+    using answer = await asking;
+    expect(answerProblem(answer, messages, 1)).toBeUndefined();
+    expectReceived(await serving, { messages: messages + 1 });
+    expect(here.channel.stats()).toMatchObject({ requestsOpen: 0, loansHeld: 0 });
   });
 
   test('an answer that was not accepted can be given again', async () => {
