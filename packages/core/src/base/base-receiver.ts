@@ -88,7 +88,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
   readonly #early: M[] = [];
   /** The newest message of a channel, if it was taken for the sake of an answer and is not here whole. */
   #arriving: M | undefined;
-  /** True while {@link move} is at work on the current message. */
+  /** True while {@link move} is at work on the current message, and until what became of it is noted. */
   #isMoving = false;
   /** The message that comes next, if it was looked at and could not be handed over or moved on whole. */
   #current: M | undefined;
@@ -258,9 +258,16 @@ export abstract class BaseReceiver<M extends InboundMessage>
       const message = await this.#nextToMove(signal);
       if (message === undefined) return undefined;
       start ??= message.offset;
-      const moving = this.#moveWhole(message, target, start, signal);
-      this.#moving = moving;
-      return this.#movedOn(message, start, await moving);
+      this.#isMoving = true;
+      try {
+        const moving = this.#moveWhole(message, target, start, signal);
+        this.#moving = moving;
+        return this.#movedOn(message, start, await moving);
+      } finally {
+        this.#isMoving = false;
+        // Whoever waits for an answer has not looked meanwhile.
+        if (this.#waits.parked > 0) this.#waits.wake();
+      }
     };
     return await this.#inTurn(options, move, () => this.#whyNotMoved(fd, teeFd));
   }
@@ -641,7 +648,6 @@ export abstract class BaseReceiver<M extends InboundMessage>
     start: number,
     signal: AbortSignal | undefined,
   ): Promise<SpliceMethod> {
-    this.#isMoving = true;
     try {
       // There will be nothing to write, which would tell.
       if (message.byteLength === 0) checkIsOpen(target.fd);
@@ -650,8 +656,6 @@ export abstract class BaseReceiver<M extends InboundMessage>
       );
     } catch (error) {
       throw this.#remember(withBytesTransferred(error, message.offset - start));
-    } finally {
-      this.#isMoving = false;
     }
   }
 
