@@ -1,12 +1,14 @@
 import type { ChannelDelivery, Delivery } from '@pageferry/core';
 import { expect, test } from 'vitest';
 import { type ChannelStage, describeBothRoles, type Role } from '../harness/channel-stage.js';
+import { openFifo } from '../harness/destinations.js';
 import { expectFailure, expectReceived } from '../harness/expectations.js';
 import { receiveOne } from '../harness/here.js';
 import { expectAnswered } from '../harness/questions.js';
 import { observe, turns } from '../harness/settling.js';
 import { answerProblem, respondTo } from '../peers/answers.js';
 import type { ChannelUser } from '../peers/channel-user.js';
+import { findMismatch } from '../peers/pattern.js';
 import type { Subject } from '../registration.js';
 
 const KIB = 1024;
@@ -225,6 +227,24 @@ function describeBesideMessages(stage: ChannelStage, role: Role): void {
     await there.send(77);
     using delivery = (await waiting.promise) as ChannelDelivery;
     expect(delivery).toMatchObject({ byteLength: 77, tag: 0, isRequest: false });
+  });
+
+  test('that are asked while a message is moved on are answered, and it is moved on whole', async () => {
+    const { here, there } = await stage.pair(role);
+    const fifo = openFifo(stage);
+    await there.send(2 * MIB, 5);
+    // The destination takes a part of it, and no more before it is read.
+    const moving = here.channel.spliceTo(fifo.fd);
+    const serving = there.serve(3);
+    const asking = here.ask(3, 100);
+    await turns();
+    const moved = await fifo.farEnd().read(2 * MIB);
+    expect(findMismatch(moved, 0)).toBe(-1);
+    expect(await moving).toMatchObject({ byteLength: 2 * MIB, tag: 0 });
+    expectAnswered(await asking, 3);
+    await serving;
+    using next = await receiveOne(here.channel);
+    expect(next).toMatchObject({ byteLength: 5, tag: 1 });
   });
 
   test('are received by whoever waits, as other messages', async () => {
