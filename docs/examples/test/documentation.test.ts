@@ -22,6 +22,7 @@ const ONLY_COMPILED =
 const TOGETHER = [
   ['README/sender', 'README/receiver'],
   ['README-2/sender', 'README-2/receiver'],
+  ['README/answer', 'README/ask'],
   ['shared-mmap/sender', 'shared-mmap/receiver'],
   ['shared-mmap/sender', 'shared-mmap/worker'],
   ['shared-mmap/sender', 'shared-mmap/main'],
