@@ -13,6 +13,8 @@ const MIB = 1024 * 1024;
 const CYCLES = 200;
 /** Generous: what an allocator keeps differs by a few MiB; what a channel leaks adds up to more. */
 const MAX_GROWTH = 64 * MIB;
+/** Two of them in each cycle: leaked, they would be more than that. */
+const LARGE = 400_000;
 
 /** Expects a process to use no more than before. */
 function expectNoMore(after: UsageReport, before: UsageReport): void {
@@ -44,7 +46,7 @@ function describeManyInTurn(stage: ChannelStage): void {
   async function cycle(listener: RemoteListener, other: Peer, round: number): Promise<void> {
     const there = await stage.remoteChannel(listener.endpoint, {}, other);
     const here = await listener.accept();
-    await Promise.all([here.send(MIB / 2, 0, 1), there.send(1, MIB / 2)]);
+    await Promise.all([here.send(LARGE, 0, 1), there.send(1, LARGE)]);
     const asking = there.ask(2, 100);
     await Promise.all([here.hold(2), there.hold(1)]);
     // Every other time there is something of everything at the end: deliveries, open requests, and questions.
@@ -96,7 +98,7 @@ function describeManyInTurn(stage: ChannelStage): void {
     };
     for (let round = 0; round < 5; round++) await meet(round);
     const before = await Promise.all([one.call('usage'), two.call('usage')]);
-    for (let round = 0; round < 40; round++) await meet(round);
+    for (let round = 0; round < 24; round++) await meet(round);
     const after = await Promise.all([one.call('usage'), two.call('usage')]);
     for (const [index, usage] of after.entries()) expectNoMore(usage, before[index] as UsageReport);
     expect(readdirSync(dirname(stage.path()))).toEqual([]);
@@ -122,7 +124,7 @@ function describeManyInTurn(stage: ChannelStage): void {
     };
     await fail();
     const before = await peer.call('usage');
-    for (let round = 0; round < 30; round++) await fail();
+    for (let round = 0; round < 20; round++) await fail();
     expectNoMore(await peer.call('usage'), before);
   });
 }
@@ -147,7 +149,7 @@ function describeKilled(stage: ChannelStage): void {
     };
     await kill();
     const before = await one.call('usage');
-    for (let round = 0; round < 5; round++) await kill();
+    for (let round = 0; round < 3; round++) await kill();
     expect(await listener.count()).toBe(0);
     expectNoMore(await one.call('usage'), before);
   });
@@ -167,7 +169,7 @@ function describeKilled(stage: ChannelStage): void {
     };
     await kill();
     const before = await one.call('usage');
-    for (let round = 0; round < 5; round++) await kill();
+    for (let round = 0; round < 3; round++) await kill();
     expectNoMore(await one.call('usage'), before);
   });
 }
