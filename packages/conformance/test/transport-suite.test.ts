@@ -245,7 +245,11 @@ const EXPECTATIONS: readonly Expectation[] = [
       'whose answers are held keep their bytes, and count as deliveries',
     ),
     perhaps: [
-      ...onBothSides('requests', 'are answered past a stream of messages, which all come in order'),
+      ...onBothSides(
+        'requests',
+        'are answered past a stream of messages, which all come in order',
+        'that are asked while a message is moved on are answered, and it is moved on whole',
+      ),
       ...onBothSides(
         'lifecycle of a channel',
         'when the other side has ended > an answer that had come before the end is not lost',
@@ -320,6 +324,7 @@ const EXPECTATIONS: readonly Expectation[] = [
       'requests',
       'of both sides with small pools cross each other',
       'are answered past a stream of messages, which all come in order',
+      'that are asked while a message is moved on are answered, and it is moved on whole',
     ),
   },
   {
