@@ -252,6 +252,8 @@ export function describePipeChannels(family: ChannelFamily): void {
         children,
         channels,
         async [Symbol.asyncDispose]() {
+          // Those that have left are not the listener's any more: they were accepted.
+          for (const channel of channels) await channel.destroy();
           await listener.destroy();
           for (const child of children) await child[Symbol.asyncDispose]();
         },

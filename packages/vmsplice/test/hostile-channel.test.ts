@@ -187,7 +187,7 @@ describe('a side that lies', () => {
     const endpoint = folder.fresh();
     await using listener = await transport.listen({ endpoint });
     using liar = await HostileCaller.connect(calls, endpoint);
-    const lies = await listener.accept(LIMIT);
+    await using lies = await listener.accept(LIMIT);
     await using honest = await transport.connect({ endpoint, ...LIMIT });
     const other = await listener.accept(LIMIT);
     const left: unknown[] = [];
@@ -209,7 +209,7 @@ describe('a side that lies', () => {
     const endpoint = folder.fresh();
     await using listener = await transport.listen({ endpoint });
     using caller = await HostileCaller.connect(calls, endpoint);
-    const channel = await listener.accept(LIMIT);
+    await using channel = await listener.accept(LIMIT);
     const receiving = channel.receive();
     receiving.catch(() => undefined);
     caller.closePipes();

@@ -4,7 +4,6 @@ import {
   type Newcomer,
   type OpenedChannel,
   type QueueConsumer,
-  type SenderParts,
 } from '@pageferry/connection';
 import { dispose, type Lender, type LoanMemory } from '@pageferry/core';
 import { createGrownPipe, type LinuxCalls, Scope } from '@pageferry/linux';
@@ -12,8 +11,8 @@ import { capabilities } from '../capabilities.js';
 import { PagePool } from '../memory/page-pool.js';
 import { QUEUE_CAPACITY } from '../protocol.js';
 import type { Announcements } from '../sending/announcements.js';
-import { Outbox } from '../sending/outbox.js';
 import { chooseOutlet, type Outlet } from '../sending/outlet.js';
+import { PageLender } from '../sending/page-lender.js';
 import { SharedPages } from '../sending/shared-pages.js';
 import { CHANNEL_TERMS } from '../terms.js';
 import { makeChannel } from './make-channel.js';
@@ -29,6 +28,7 @@ export class VmspliceListener extends LinuxListener<Announcements, QueueConsumer
   private constructor(calls: LinuxCalls, settings: VmspliceListenSettings, bound: Endpoint) {
     const outlet = chooseOutlet(calls);
     const sharing = new SharedPages(new PagePool(calls, settings.poolBytes));
+    let lender: PageLender | undefined;
     super({
       ...settings,
       calls,
@@ -37,8 +37,11 @@ export class VmspliceListener extends LinuxListener<Announcements, QueueConsumer
       terms: CHANNEL_TERMS,
       capacity: QUEUE_CAPACITY,
       capabilities,
-      createLender: (parts) => createLender(parts, sharing),
-      parkSending: () => sharing.park(),
+      createLender: ({ waits }) => {
+        lender = new PageLender(sharing, waits);
+        return lender as Lender<never> as Lender<LoanMemory>;
+      },
+      parkSending: () => lender?.park(),
     });
     this.#settings = settings;
     this.#outlet = outlet;
@@ -104,11 +107,4 @@ export class VmspliceListener extends LinuxListener<Announcements, QueueConsumer
       passed[dispose]();
     }
   }
-}
-
-/** An outbox without a subscriber: it lends what any channel can send. */
-function createLender(parts: SenderParts, sharing: SharedPages): Lender<LoanMemory> {
-  const outbox = new Outbox({ ...parts, pool: sharing.pool, sharing });
-  sharing.add(outbox);
-  return outbox as Lender<never> as Lender<LoanMemory>;
 }

@@ -48,8 +48,7 @@ export function makeChannel(parts: ChannelPartsSettings): OpenedChannel {
     receiver,
     wakeSender: () => outbox.onRing(),
     wakeReceiver: receiver.wake,
-    // Nothing is left: what the peer has not taken is in the pipe, and its pages are replaced.
-    freeSender: () => undefined,
+    freeSender: () => outbox.close(),
   };
   const channel = joinHalves(calls, ends.link, peer, halves, events);
   sharing?.add(outbox);
@@ -95,7 +94,7 @@ function makeSender({
     method: sendMethodOf(outlet),
     end: (inOrder) => {
       if (inOrder) outbox.finish();
-      outbox.close();
+      outbox.abandonLoans();
     },
   });
   return { outbox, sender };

@@ -27,8 +27,12 @@ export interface Slot {
   readonly byteLength: number;
   /** True if pages of this slot may still be referenced by somebody: they must be replaced. */
   referenced: boolean;
-  /** Set while the message may have to be sent again: whether whoever got it has given it back. */
-  kept: 'out' | 'returned' | undefined;
+  /** True while a program has it to write to. */
+  isLent: boolean;
+  /** How many receivers have not given back what is in it. */
+  holders: number;
+  /** True while what is in it may have to be sent again, though everybody may have given it back. */
+  isKept: boolean;
 }
 
 interface Region {
@@ -48,7 +52,9 @@ const NONE: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 class PooledSlot implements Slot {
   inner: Uint8Array<ArrayBuffer> = NONE;
   referenced = false;
-  kept: 'out' | 'returned' | undefined;
+  isLent = false;
+  holders = 0;
+  isKept = false;
   #bytes = NONE;
   #buffer: ArrayBuffer | undefined;
 
@@ -174,6 +180,13 @@ export class PagePool implements Disposable {
     this.#trim(0);
   }
 
+  /** Has a slot be written to again, with what is in it: whoever may reference its pages keeps the old ones. */
+  renew(slot: Slot): void {
+    if (!slot.referenced && slot.holders === 0) return;
+    const bytes = slot.inner.slice();
+    if (this.#replacePages(slot as PooledSlot)) slot.inner.set(bytes);
+  }
+
   /**
    * Takes a slot back that a program may go on to see, and to write to: it does not count any more, and is lent
    * again once what the program was shown is garbage.
@@ -181,6 +194,7 @@ export class PagePool implements Disposable {
   abandon(slot: Slot): void {
     if (slot.byteLength === 0 || this.#closed) return;
     const pooled = slot as PooledSlot;
+    pooled.isLent = false;
     this.#quota.remove(pooled.byteLength);
     const shown = pooled.forgetShown();
     // Whoever has taken it over may use it for ever.
@@ -246,18 +260,6 @@ export class PagePool implements Disposable {
     return first;
   }
 
-  /**
-   * Has a slot be as if it was lent just now, with what is in it: in pages that nobody else refers to.
-   *
-   * @throws `SYSTEM_CALL_FAILED`.
-   */
-  lendAgain(slot: Slot): void {
-    if (!slot.referenced || slot.byteLength === 0) return;
-    const content = slot.inner.slice();
-    // Where that fails the pages stay: they are replaced when the slot is given back.
-    if (this.#replacePages(slot as PooledSlot)) slot.inner.set(content);
-  }
-
   #replacePages(slot: PooledSlot): boolean {
     // The old pages live on for whoever still references them; the next touch brings fresh ones.
     const { mapping } = slot.region;
@@ -314,6 +316,8 @@ function emptySlot(): Slot {
     inner: NONE,
     byteLength: 0,
     referenced: false,
-    kept: undefined,
+    isLent: false,
+    holders: 0,
+    isKept: false,
   };
 }

@@ -10,6 +10,4 @@ export interface OutgoingMessage {
   readonly tag: number;
   /** Which question of a channel it asks or answers; 0 for other messages. */
   readonly exchange: number;
-  /** Receivers that have not given it back yet. */
-  holders: number;
 }

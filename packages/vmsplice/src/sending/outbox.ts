@@ -4,13 +4,13 @@ import {
   type ConnectionFailures,
   type Outbox as Contract,
   clock,
-  type Lender,
   type LoopBudget,
   type ReceiverInfo,
   SubscriberSet,
 } from '@pageferry/core';
 import type { PagePool, Slot } from '../memory/page-pool.js';
 import type { OutgoingMessage } from './message.js';
+import { PageLoans } from './page-loans.js';
 import type { PageSharer, SharedPages } from './shared-pages.js';
 import type { Subscriber } from './subscriber.js';
 
@@ -26,7 +26,7 @@ export interface OutboxSettings extends SenderParts {
  * A pool of pages and the connections that it serves: lends, delivers to all of them, pushes what was accepted
  * into their pipes, and takes back what they return.
  */
-export class Outbox implements Contract<Slot>, PageSharer, Lender<Slot> {
+export class Outbox implements Contract<Slot>, PageSharer {
   readonly #pool: PagePool;
   readonly #budget: LoopBudget;
   readonly #waits: AdaptiveWaits;
@@ -34,10 +34,7 @@ export class Outbox implements Contract<Slot>, PageSharer, Lender<Slot> {
   readonly #subscribers: SubscriberSet<Subscriber>;
   readonly #exhausted: () => boolean;
   readonly #sharing: SharedPages | undefined;
-  /** What the program has in loans, where others lend from the pool, too. */
-  readonly #lent = new Set<Slot>();
-  /** True if the last call for memory found no room. */
-  #lacksRoom = false;
+  readonly #loans: PageLoans;
   #sequence = 0;
   #closed = false;
   #backgroundScheduled = false;
@@ -45,6 +42,7 @@ export class Outbox implements Contract<Slot>, PageSharer, Lender<Slot> {
   constructor({ pool, sharing, budget, waits, presence, failures }: OutboxSettings) {
     this.#pool = pool;
     this.#sharing = sharing;
+    this.#loans = new PageLoans(pool, sharing, this);
     this.#budget = budget;
     this.#waits = waits;
     this.#subscribers = new SubscriberSet(presence);
@@ -59,25 +57,11 @@ export class Outbox implements Contract<Slot>, PageSharer, Lender<Slot> {
 
   allocate(byteLength: number): Slot | undefined {
     this.#collect();
-    const slot = this.#take(byteLength);
-    this.#lacksRoom = slot === undefined;
-    if (slot === undefined) return undefined;
-    try {
-      // What a program sees is made at first use: now, where it can still fail without a loss.
-      void slot.bytes;
-    } catch (error) {
-      this.#pool.giveBack(slot);
-      throw error;
-    }
-    if (this.#sharing !== undefined) this.#lent.add(slot);
-    return slot;
+    return this.#loans.lend(byteLength);
   }
 
   free(slot: Slot): void {
-    slot.kept = undefined;
-    this.#lent.delete(slot);
-    this.#pool.giveBack(slot);
-    this.#sharing?.wakeOthers(this);
+    this.#loans.free(slot);
   }
 
   accept(slot: Slot, byteLength: number, tag: number, exchange: number): AcceptOutcome {
@@ -95,9 +79,8 @@ export class Outbox implements Contract<Slot>, PageSharer, Lender<Slot> {
       sequence: this.#sequence++,
       tag,
       exchange,
-      holders: 0,
     };
-    this.#lent.delete(slot);
+    this.#loans.end(slot);
     for (const subscriber of this.#subscribers) subscriber.accept(message);
     this.#pump();
     if (!this.hasLeft) this.#pumpInBackground();
@@ -143,7 +126,7 @@ export class Outbox implements Contract<Slot>, PageSharer, Lender<Slot> {
   }
 
   get waitsForRoom(): boolean {
-    return this.#lacksRoom && this.#waits.parked > 0;
+    return this.#loans.lacksRoom && this.#waits.parked > 0;
   }
 
   collect(): void {
@@ -162,28 +145,10 @@ export class Outbox implements Contract<Slot>, PageSharer, Lender<Slot> {
 
   /** Takes a message back that one receiver is done with. */
   takeBack(message: OutgoingMessage, referenced: boolean): void {
-    if (referenced) message.slot.referenced = true;
-    message.holders--;
-    if (message.holders > 0) return;
-    if (message.slot.kept === 'out') message.slot.kept = 'returned';
-    else this.#pool.giveBack(message.slot);
-  }
-
-  keep(slot: Slot): void {
-    slot.kept = 'out';
-  }
-
-  letGo(slot: Slot): void {
-    const { kept } = slot;
-    slot.kept = undefined;
-    if (kept !== 'returned') return;
-    this.#pool.giveBack(slot);
-    this.#sharing?.wakeOthers(this);
-  }
-
-  lendAgain(slot: Slot): void {
-    this.#pool.lendAgain(slot);
-    if (this.#sharing !== undefined) this.#lent.add(slot);
+    const { slot } = message;
+    if (referenced) slot.referenced = true;
+    slot.holders--;
+    this.#loans.settle(slot);
   }
 
   /** Something has changed on a connection. */
@@ -204,22 +169,14 @@ export class Outbox implements Contract<Slot>, PageSharer, Lender<Slot> {
     this.#closed = true;
     for (const subscriber of this.#subscribers) subscriber.close();
     this.#subscribers.clear();
+    this.#loans.abandon();
+    this.#sharing?.delete(this);
     if (this.#sharing === undefined) this.#pool.close();
-    else this.#leave(this.#sharing);
   }
 
-  /** What was lent here does not count in the pool of the others any more. */
-  #leave(sharing: SharedPages): void {
-    for (const slot of this.#lent) this.#pool.abandon(slot);
-    this.#lent.clear();
-    sharing.delete(this);
-    sharing.wakeOthers(this);
-  }
-
-  #take(byteLength: number): Slot | undefined {
-    const slot = this.#pool.take(byteLength);
-    if (slot !== undefined || this.#sharing === undefined) return slot;
-    return this.#sharing.collect() ? this.#pool.take(byteLength) : undefined;
+  /** Nothing is lent here any more; what the program has does not count in the pool of the others. */
+  abandonLoans(): void {
+    this.#loans.abandon();
   }
 
   #park(returns: boolean): void {

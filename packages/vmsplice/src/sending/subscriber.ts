@@ -84,7 +84,7 @@ export class Subscriber {
   /** Announces a message; {@link pump} puts it into the pipe. Only while `hasRoom`. */
   accept(message: OutgoingMessage): void {
     const { length } = message.bytes;
-    message.holders++;
+    message.slot.holders++;
     this.#underWay.push(message);
     this.#bytesUnderWay += length;
     const { connection } = this.#settings;

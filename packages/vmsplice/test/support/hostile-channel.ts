@@ -17,6 +17,7 @@ import {
 } from '@pageferry/linux';
 import { ConsumedBytes } from '../../dist/flow/consumed-bytes.js';
 import { SENDER_WORDS } from '../../dist/layout.js';
+import type { Slot } from '../../dist/memory/page-pool.js';
 import type { Announcements } from '../../dist/sending/announcements.js';
 import { CHANNEL_TERMS } from '../../dist/terms.js';
 
@@ -45,10 +46,23 @@ class HostileSide {
   /** Announces a message, and says that so many bytes of it are in the pipe: truthfully or not. */
   claim(byteLength: number, sequence = 0): void {
     const bytes = new Uint8Array(byteLength);
-    const slot = { bytes, inner: bytes, byteLength, referenced: false, kept: undefined };
-    this.#outgoing.deliveries.announce({ slot, bytes, sequence, tag: 0, exchange: 0, holders: 1 });
+    const slot: Slot = {
+      bytes,
+      inner: bytes,
+      byteLength,
+      referenced: false,
+      isLent: false,
+      holders: 1,
+      isKept: false,
+    };
+    this.#outgoing.deliveries.announce({ slot, bytes, sequence, tag: 0, exchange: 0 });
     Atomics.add(this.#outgoing.words, SENDER_WORDS.bytesProduced, byteLength);
     this.#outgoing.wakeReceiver();
+  }
+
+  /** Says that it sends nothing more, in good order. */
+  finish(): void {
+    this.#outgoing.finish();
   }
 
   /** Gives a message back, truthfully or not. */

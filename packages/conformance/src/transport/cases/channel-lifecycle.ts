@@ -124,6 +124,7 @@ function describeEnded(stage: ChannelStage, role: Role, end: 'close' | 'destroy'
   test('calls that wait are told of it', async () => {
     const { here, there } = await stage.pair(role, { here: { poolBytes: 64 * 1024 } });
     const { channel } = here;
+    const { zeroCopyReceive } = stage.subject.transport.capabilities;
     const asking = channel.request(new Uint8Array(1));
     await there.answer(1, 'keep');
     const held = await channel.loan(60_000);
@@ -137,7 +138,8 @@ function describeEnded(stage: ChannelStage, role: Role, end: 'close' | 'destroy'
       channel.loan(1, { timeout: 60_000 }),
       channel.send(new Uint8Array(64 * 1024)),
       channel.request(new Uint8Array(64 * 1024)),
-      channel.flush(),
+      // What is kept is a copy elsewhere, and the message has come back.
+      ...(zeroCopyReceive ? [channel.flush()] : []),
     ];
     const failures = waiting.map((call) => expectFailure(() => call, 'CLOSED'));
     await turns(2);
