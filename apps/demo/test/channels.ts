@@ -6,22 +6,10 @@ import { BACKENDS } from './cli.js';
 
 const TRANSPORTS = [sharedMmap, vmspliceNapi, vmspliceFfi, socketTransport];
 
-/** Backends of this platform. */
-const possible = BACKENDS.filter((each) => each.possible).map(({ backend }) => {
+/** Every backend that this platform has, and whether bytes go through its channels without a copy. */
+export const WITH_CHANNELS = BACKENDS.filter(({ possible }) => possible).map(({ backend }) => {
   const transport = TRANSPORTS.find(({ name }) => name === backend);
   if (transport === undefined) throw new Error(`no transport is called ${backend}`);
-  return { backend, capabilities: transport.capabilities };
+  const { zeroCopySend, zeroCopyReceive } = transport.capabilities;
+  return { backend, zeroCopy: zeroCopySend && zeroCopyReceive };
 });
-
-/** Those that have channels, and whether a byte goes through one without a copy. */
-export const WITH_CHANNELS = possible
-  .filter(({ capabilities }) => capabilities.maxChannels > 0)
-  .map(({ backend, capabilities }) => ({
-    backend,
-    zeroCopy: capabilities.zeroCopySend && capabilities.zeroCopyReceive,
-  }));
-
-/** Those that have none. */
-export const WITHOUT_CHANNELS = possible
-  .filter(({ capabilities }) => capabilities.maxChannels === 0)
-  .map(({ backend }) => backend);

@@ -1,8 +1,9 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, vi } from 'vitest';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -127,6 +128,16 @@ export function demoWithout(backend: string, ...args: string[]): Demo {
   const program = `import { register } from 'node:module'; register(\`${toUrl(hook)}\`);`;
   const words = ['send', 'ask'].includes(args[0] ?? '') ? args : ['--rounds', '1', ...args];
   return start({ NODE_OPTIONS: `--import ${toUrl(program)}` }, process.execPath, MAIN, ...words);
+}
+
+/** Starts the demo where the socket has no channels, as other transports may have none. */
+export function demoWithoutChannels(...args: string[]): Demo {
+  const socket = pathToFileURL(createRequire(import.meta.url).resolve('@pageferry/socket'));
+  const program = `import { socketTransport } from '${socket}';
+  const refuse = () => Promise.reject(Object.assign(new Error('no channels'), { code: 'NOT_SUPPORTED' }));
+  socketTransport.capabilities.maxChannels = 0;
+  Object.assign(socketTransport, { listen: refuse, connect: refuse });`;
+  return start({ NODE_OPTIONS: `--import ${toUrl(program)}` }, process.execPath, MAIN, ...args);
 }
 
 const toUrl = (program: string) => `data:text/javascript,${encodeURIComponent(program)}`;

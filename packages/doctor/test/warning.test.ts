@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { socketTransport } from '@pageferry/socket';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Circumstances, fixture, runNode } from './support/run.js';
 
@@ -60,31 +59,25 @@ describe.runIf(process.platform === 'linux')('whoever gets copies', () => {
   });
 });
 
-const obstacle =
-  socketTransport.capabilities.maxChannels > 0 ? '' : ' (not here: the socket has no channels)';
+describe.runIf(process.platform === 'linux')('whoever gets copies over a channel', () => {
+  const open = (...more: string[]) => {
+    const args = [join(folder, 'endpoint'), JSON.stringify(without), ...more];
+    return runNode(fixture('choose-channel.mjs'), args, onlySocket);
+  };
 
-describe.skipIf(process.platform !== 'linux' || obstacle !== '')(
-  `whoever gets copies over a channel${obstacle}`,
-  () => {
-    const open = (...more: string[]) => {
-      const args = [join(folder, 'endpoint'), JSON.stringify(without), ...more];
-      return runNode(fixture('choose-channel.mjs'), args, onlySocket);
-    };
+  test('is told so once, with a code and the reasons', async () => {
+    const { stdout, stderr } = await open();
+    for (const { name, reasons } of JSON.parse(stdout)) {
+      expect(name).toBe('socket');
+      expect(reasons).toHaveLength(2);
+    }
+    expect(stderr.match(/\[PAGEFERRY_COPIES\] PageferryWarning/g)).toHaveLength(1);
+    expect(stderr).toContain('no backend that does not works here');
+  });
 
-    test('is told so once, with a code and the reasons', async () => {
-      const { stdout, stderr } = await open();
-      for (const { name, reasons } of JSON.parse(stdout)) {
-        expect(name).toBe('socket');
-        expect(reasons).toHaveLength(2);
-      }
-      expect(stderr.match(/\[PAGEFERRY_COPIES\] PageferryWarning/g)).toHaveLength(1);
-      expect(stderr).toContain('no backend that does not works here');
-    });
-
-    test('is told as the one who connects, too', async () => {
-      const { stderr } = await open('follow');
-      expect(stderr.match(/\[PAGEFERRY_COPIES\] PageferryWarning/g)).toHaveLength(1);
-      expect(stderr).toMatch(/the listener at .* does so/);
-    });
-  },
-);
+  test('is told as the one who connects, too', async () => {
+    const { stderr } = await open('follow');
+    expect(stderr.match(/\[PAGEFERRY_COPIES\] PageferryWarning/g)).toHaveLength(1);
+    expect(stderr).toMatch(/the listener at .* does so/);
+  });
+});

@@ -13,8 +13,3 @@ export const BACKENDS: readonly { readonly backend: string; readonly transport: 
       ]
     : []),
 ];
-
-/** Those that have channels. */
-export const WITH_CHANNELS = BACKENDS.filter(
-  ({ transport }) => transport.capabilities.maxChannels > 0,
-);
