@@ -156,7 +156,8 @@ function waitsOf(role: Role): readonly WaitingCall<ChannelStage>[] {
         const { channel } = (await stage.pair(role)).here;
         return (options) => channel.request(new Uint8Array(1), options);
       },
-      /no answer has come/,
+      // Aborted in the same turn, it may have had to wait for the event loop's next one.
+      /no answer has come|the request was not accepted/,
     ],
     [
       'an answer that nobody takes',
