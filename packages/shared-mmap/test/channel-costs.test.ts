@@ -72,4 +72,24 @@ describe('a channel', () => {
     for (const loan of all) loan.release();
     await second.close();
   });
+
+  test('that is closed under a loan has its memory back when that is released', async () => {
+    const endpoint = fresh();
+    await using listener = await sharedMmap.listen({ endpoint, poolBytes: 64 * KIB });
+    await using leaving = await sharedMmap.connect({ endpoint });
+    const closed = await listener.accept();
+    await using staying = await sharedMmap.connect({ endpoint });
+    const open = await listener.accept();
+    const loan = await closed.loan(48 * KIB);
+    await closed.destroy();
+    await leaving.destroy();
+    expect(open.tryLoan(32 * KIB)).toBeUndefined();
+    const waiting = open.loan(32 * KIB, { timeout: 20_000 });
+    loan.release();
+    loan.release();
+    (await waiting).release();
+    expect(open.stats().bytesOut).toBe(0);
+    await open.close();
+    expect(staying.closed).toBe(false);
+  });
 });

@@ -25,10 +25,16 @@ export class SharedPool<P extends SharablePool, S extends PoolSharer = PoolShare
   readonly pool: P;
   protected readonly sharers = new Set<S>();
   #wakesSoon = false;
+  #isClosed = false;
 
   /** Takes the pool over. */
   constructor(pool: P) {
     this.pool = pool;
+  }
+
+  /** True once the pool is closed: nothing is given back to it any more. */
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   add(sharer: S): void {
@@ -68,6 +74,7 @@ export class SharedPool<P extends SharablePool, S extends PoolSharer = PoolShare
 
   /** Closes the pool: once nobody lends from it any more. */
   close(): void {
+    this.#isClosed = true;
     this.sharers.clear();
     this.pool.close();
   }

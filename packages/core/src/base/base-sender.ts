@@ -397,7 +397,10 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
   releaseLoan(loan: BaseLoan<M>): void {
     loan.disown();
     this.#loansHeld--;
-    if (this.closed) return;
+    if (this.closed) {
+      this.#outbox.freeAfterClose?.(loan.memory);
+      return;
+    }
     this.#outbox.free(loan.memory);
     // Another call may wait for this room.
     if (this.#borrowing.busy) this.#waits.wake();

@@ -59,6 +59,8 @@ export interface Outbox<M extends LoanMemory> extends Partial<Corkable> {
   allocate(byteLength: number): M | undefined;
   /** Takes back memory of a loan that was not sent. */
   free(memory: M): void;
+  /** As {@link free}, of a sender that was closed meanwhile: where others lend from the same pool. */
+  freeAfterClose?(memory: M): void;
   /**
    * Takes a message for every subscriber, or none of them. Whoever answers `sent` owns the memory from then
    * on. Once a single receiver may see the message nothing throws any more, in here or in {@link settle}: what

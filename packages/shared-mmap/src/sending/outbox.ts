@@ -157,6 +157,11 @@ export class Outbox implements Contract<Slot>, Sharer, Lender<Slot> {
     this.#sharing?.wakeOthers(this);
   }
 
+  freeAfterClose(slot: Slot): void {
+    // A pool of its own is gone by now.
+    if (this.#sharing !== undefined && !this.#sharing.isClosed) this.free(slot);
+  }
+
   keep(slot: Slot): void {
     slot.isKept = true;
   }
