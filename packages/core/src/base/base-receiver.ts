@@ -635,11 +635,11 @@ export abstract class BaseReceiver<M extends InboundMessage>
     let found: M | 'end' | undefined;
     await this.#waits.until(() => {
       found = this.#head();
+      // At once: whoever looks for an answer before this call goes on must not take what comes after it.
+      if (typeof found === 'object') this.#current = found;
       return found !== undefined;
     }, signal);
-    if (found === 'end') return undefined;
-    this.#current = found;
-    return found;
+    return found === 'end' ? undefined : found;
   }
 
   async #moveWhole(

@@ -229,30 +229,25 @@ function describeBesideMessages(stage: ChannelStage, role: Role): void {
     expect(delivery).toMatchObject({ byteLength: 77, tag: 0, isRequest: false });
   });
 
-  // Over the socket what comes after it is not right yet: an open fault.
-  const { zeroCopySend } = stage.subject.transport.capabilities;
-  test.runIf(zeroCopySend)(
-    'that are asked while a message is moved on are answered, and it is moved on whole',
-    async () => {
-      const { here, there } = await stage.pair(role);
-      const fifo = openFifo(stage);
-      // Some of it may have to wait until this side takes it.
-      const sending = there.send(2 * MIB, 5);
-      // The destination takes a part of it, and no more before it is read.
-      const moving = here.channel.spliceTo(fifo.fd);
-      const serving = there.serve(3);
-      const asking = here.ask(3, 100);
-      await turns();
-      const moved = await fifo.farEnd().read(2 * MIB);
-      expect(findMismatch(moved, 0)).toBe(-1);
-      expect(await moving).toMatchObject({ byteLength: 2 * MIB, tag: 0 });
-      await sending;
-      expectAnswered(await asking, 3);
-      await serving;
-      using next = await receiveOne(here.channel);
-      expect(next).toMatchObject({ byteLength: 5, tag: 1 });
-    },
-  );
+  test('that are asked while a message is moved on are answered, and it is moved on whole', async () => {
+    const { here, there } = await stage.pair(role);
+    const fifo = openFifo(stage);
+    // Some of it may have to wait until this side takes it.
+    const sending = there.send(2 * MIB, 5);
+    // The destination takes a part of it, and no more before it is read.
+    const moving = here.channel.spliceTo(fifo.fd);
+    const serving = there.serve(3);
+    const asking = here.ask(3, 100);
+    await turns();
+    const moved = await fifo.farEnd().read(2 * MIB);
+    expect(findMismatch(moved, 0)).toBe(-1);
+    expect(await moving).toMatchObject({ byteLength: 2 * MIB, tag: 0 });
+    await sending;
+    expectAnswered(await asking, 3);
+    await serving;
+    using next = await receiveOne(here.channel);
+    expect(next).toMatchObject({ byteLength: 5, tag: 1 });
+  });
 
   test('are received by whoever waits, as other messages', async () => {
     const { here, there } = await stage.pair(role);
