@@ -369,3 +369,13 @@ describe('the end of a sender', () => {
     expect(sender.stats()).toMatchObject({ loansHeld: 0, bytesOut: 0 });
   });
 });
+
+test('who joins and leaves is told to functions alone, and of no other event', () => {
+  const sender = new FakeSender();
+  for (const tell of [sender.on, sender.off]) {
+    const call = (...words: unknown[]) => tell.apply(sender, words as never);
+    const refused = (argument: string) => expect.objectContaining({ argument });
+    expect(() => call('join', undefined)).toThrow(refused('listener'));
+    expect(() => call('come', () => undefined)).toThrow(refused('event'));
+  }
+});

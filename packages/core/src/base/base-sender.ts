@@ -323,12 +323,12 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
   }
 
   on(event: ReceiverEvent, listener: (receiver: ReceiverInfo) => void): this {
-    this.#presence.on(checkReceiverEvent(event), listener);
+    this.#presence.on(event, listener);
     return this;
   }
 
   off(event: ReceiverEvent, listener: (receiver: ReceiverInfo) => void): this {
-    this.#presence.off(checkReceiverEvent(event), listener);
+    this.#presence.off(event, listener);
     return this;
   }
 
@@ -611,9 +611,4 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
   #checkOpen(): void {
     if (this.closed) throw new PageferryError('CLOSED', 'this sender is closed');
   }
-}
-
-function checkReceiverEvent(event: unknown): ReceiverEvent {
-  if (event === 'join' || event === 'leave') return event;
-  throw invalidArgument('event', event, "'join' or 'leave'");
 }

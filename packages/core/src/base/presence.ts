@@ -3,19 +3,22 @@ import { invalidArgument } from '../checks.js';
 import type { ReceiverEvent, ReceiverInfo } from '../contract/sender.js';
 import { clock } from '../waiting/clock.js';
 
-/** Tells a program of the receivers that join and leave. */
-export class Presence {
+/** Who is to be told of whoever joins and leaves; of one that leaves because of an error, also that. */
+type PresenceListener<T> = (who: T, reason?: unknown) => void;
+
+/** Tells a program of the receivers that join and leave, or of whoever else does. */
+export class Presence<T = ReceiverInfo> {
   readonly #events = new EventEmitter();
   #ended = false;
 
-  /** @throws `INVALID_ARGUMENT` unless `listener` is a function. */
-  on(event: ReceiverEvent, listener: (receiver: ReceiverInfo) => void): void {
-    if (typeof listener !== 'function') throw invalidArgument('listener', listener, 'a function');
-    this.#events.on(event, listener);
+  /** @throws `INVALID_ARGUMENT` for another event, and unless `listener` is a function. */
+  on(event: ReceiverEvent, listener: PresenceListener<T>): void {
+    this.#events.on(checkEvent(event), checkListener(listener));
   }
 
-  off(event: ReceiverEvent, listener: (receiver: ReceiverInfo) => void): void {
-    this.#events.off(event, listener);
+  /** @throws as {@link on}. */
+  off(event: ReceiverEvent, listener: PresenceListener<T>): void {
+    this.#events.off(checkEvent(event), checkListener(listener));
   }
 
   /** For `BaseSender`: whoever is there when the sender closes does not leave. */
@@ -23,10 +26,24 @@ export class Presence {
     this.#ended = true;
   }
 
-  /** For backends. The program is told soon, not in the middle of what the backend does. */
-  tell(event: ReceiverEvent, info: () => ReceiverInfo): void {
+  /**
+   * For backends. The program is told soon, not in the middle of what the backend does.
+   *
+   * @param reason at most one, to be told beside.
+   */
+  tell(event: ReceiverEvent, who: () => T, ...reason: [] | [unknown]): void {
     if (this.#ended || this.#events.listenerCount(event) === 0) return;
-    const receiver = info();
-    clock.nextTick(() => this.#events.emit(event, receiver));
+    const told = who();
+    clock.nextTick(() => this.#events.emit(event, told, ...reason));
   }
+}
+
+function checkEvent(event: unknown): ReceiverEvent {
+  if (event === 'join' || event === 'leave') return event;
+  throw invalidArgument('event', event, "'join' or 'leave'");
+}
+
+function checkListener<F>(listener: F): F {
+  if (typeof listener === 'function') return listener;
+  throw invalidArgument('listener', listener, 'a function');
 }

@@ -1,15 +1,14 @@
-import { EventEmitter } from 'node:events';
 import type { LoanMemory } from '../base/hooks.js';
 import { LoopHolder } from '../base/loop-holder.js';
+import { Presence } from '../base/presence.js';
 import { counted } from '../base/words.js';
-import { checkInteger, checkOptionalInteger, invalidArgument } from '../checks.js';
+import { checkInteger, checkOptionalInteger } from '../checks.js';
 import type { AnyChannel, AnyChannelOptions } from '../contract/any-channel.js';
 import type { Capabilities } from '../contract/capabilities.js';
 import type { Channel, ChannelDelivery, ChannelEvent, Listener } from '../contract/channel.js';
 import type { WaitOptions } from '../contract/transport.js';
 import { PageferryError } from '../errors.js';
 import { checkOptions } from '../options.js';
-import { clock } from '../waiting/clock.js';
 import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { type LoopBudget, nextTurn } from '../waiting/loop-budget.js';
 import type { Waits } from '../waiting/waits.js';
@@ -68,7 +67,7 @@ export abstract class BaseListener extends LoopHolder implements Listener {
   readonly #checkMayCome: (() => void) | undefined;
   /** The senders behind {@link anyChannel}. */
   readonly #shares = new Set<ChannelSender<LoanMemory>>();
-  readonly #events = new EventEmitter();
+  readonly #presence = new Presence<Channel>();
   /** In the order in which they came. */
   readonly #members = new Map<Channel, Member>();
   readonly #unaccepted: Member[] = [];
@@ -206,22 +205,18 @@ export abstract class BaseListener extends LoopHolder implements Listener {
   }
 
   on(event: ChannelEvent, listener: (channel: Channel, reason?: unknown) => void): this {
-    this.#events.on(checkChannelEvent(event), checkFunction(listener));
+    this.#presence.on(event, listener);
     return this;
   }
 
   off(event: ChannelEvent, listener: (channel: Channel, reason?: unknown) => void): this {
-    this.#events.off(checkChannelEvent(event), checkFunction(listener));
+    this.#presence.off(event, listener);
     return this;
   }
 
-  close(options: WaitOptions = NOTHING): Promise<void> {
+  async close(options: WaitOptions = NOTHING): Promise<void> {
     if (this.#closing === undefined) {
-      try {
-        checkWaitOptions(options);
-      } catch (error) {
-        return Promise.reject(error);
-      }
+      checkWaitOptions(options);
       this.#closing = this.#end((channel) => channel.close(options));
     }
     return this.#closing;
@@ -248,7 +243,7 @@ export abstract class BaseListener extends LoopHolder implements Listener {
     this.#unaccepted.push(member);
     channel.receiver.tellOfRoom(() => this.#waits.wake());
     if (!this.#keepsAlive) channel.unref();
-    this.#tell('join', channel);
+    this.#presence.tell('join', () => channel);
     this.#waits.wake();
   }
 
@@ -341,12 +336,7 @@ export abstract class BaseListener extends LoopHolder implements Listener {
       this.#departed.add(channel);
       channel.closeWhenUnused();
     }
-    this.#tell('leave', channel, reason);
-  }
-
-  #tell(event: ChannelEvent, channel: Channel, reason?: unknown): void {
-    if (this.#events.listenerCount(event) === 0) return;
-    clock.nextTick(() => this.#events.emit(event, channel, reason));
+    this.#presence.tell('leave', () => channel, reason);
   }
 
   async #end(endChannel: (channel: Channel) => Promise<void>): Promise<void> {
@@ -365,14 +355,4 @@ export abstract class BaseListener extends LoopHolder implements Listener {
   #checkOpen(): void {
     if (this.closed) throw new PageferryError('CLOSED', 'this listener is closed');
   }
-}
-
-function checkChannelEvent(event: unknown): ChannelEvent {
-  if (event === 'join' || event === 'leave') return event;
-  throw invalidArgument('event', event, "'join' or 'leave'");
-}
-
-function checkFunction<F>(listener: F): F {
-  if (typeof listener === 'function') return listener;
-  throw invalidArgument('listener', listener, 'a function');
 }
