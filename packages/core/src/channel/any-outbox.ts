@@ -84,12 +84,13 @@ export class AnyOutbox<M extends LoanMemory> implements Outbox<M> {
   }
 
   settle(): void {
+    // Each channel is pushed on when it is asked whether its messages have left.
     this.#settings.lender.settle();
-    for (const channel of this.#settings.channels()) channel.settleSending();
   }
 
   get hasLeft(): boolean {
-    return this.#settings.channels().every((channel) => channel.hasLeft);
+    // All of them are asked, though one may answer for all.
+    return this.#settings.channels().filter((channel) => !channel.hasLeft).length === 0;
   }
 
   get isIdle(): boolean {

@@ -186,13 +186,9 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
     return this.#receiver.spliceTo(destination, options);
   }
 
-  close(options: WaitOptions = NOTHING): Promise<void> {
+  async close(options: WaitOptions = NOTHING): Promise<void> {
     if (this.#closing === undefined) {
-      try {
-        checkWaitOptions(options);
-      } catch (error) {
-        return Promise.reject(error);
-      }
+      checkWaitOptions(options);
       this.#closing = this.#closeBoth(() => this.#sender.close(options));
     }
     return this.#closing;
@@ -286,10 +282,6 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
 
   get hasLeft(): boolean {
     return this.#sender.hasLeft;
-  }
-
-  settleSending(): void {
-    void this.#sender.hasLeft;
   }
 
   acceptMemory(
