@@ -100,7 +100,7 @@ export class ControlMemory implements Disposable {
     capacity: number,
     index = 0,
   ): { memory: ControlMemory; fd: OwnedFd } {
-    const { memories, fd } = createParts(calls, capacity, index, 1);
+    const { memories, fd } = ControlMemory.#createParts(calls, capacity, index, 1);
     return { memory: memories[0] as ControlMemory, fd };
   }
 
@@ -112,7 +112,7 @@ export class ControlMemory implements Disposable {
     calls: LinuxCalls,
     capacity: number,
   ): { fromListener: ControlMemory; toListener: ControlMemory; fd: OwnedFd } {
-    const { memories, fd } = createParts(calls, capacity, 0, 2);
+    const { memories, fd } = ControlMemory.#createParts(calls, capacity, 0, 2);
     const [fromListener, toListener] = memories as [ControlMemory, ControlMemory];
     return { fromListener, toListener, fd };
   }
@@ -124,7 +124,7 @@ export class ControlMemory implements Disposable {
    * @throws `PEER_MISBEHAVED` if it is not what it should be, `SYSTEM_CALL_FAILED`.
    */
   static open(calls: LinuxCalls, fd: number): ControlMemory {
-    return openParts(calls, fd, 1)[0] as ControlMemory;
+    return ControlMemory.#openParts(calls, fd, 1)[0] as ControlMemory;
   }
 
   /** As {@link open}, for what {@link createPair} has made. */
@@ -132,18 +132,11 @@ export class ControlMemory implements Disposable {
     calls: LinuxCalls,
     fd: number,
   ): { fromListener: ControlMemory; toListener: ControlMemory } {
-    const [fromListener, toListener] = openParts(calls, fd, 2) as [ControlMemory, ControlMemory];
+    const [fromListener, toListener] = ControlMemory.#openParts(calls, fd, 2) as [
+      ControlMemory,
+      ControlMemory,
+    ];
     return { fromListener, toListener };
-  }
-
-  /** For this file: the part of a memory for one direction. */
-  static part(
-    mapping: SharedMapping,
-    part: number,
-    capacity: number,
-    parkedReceiver: number,
-  ): ControlMemory {
-    return new ControlMemory(mapping, part, capacity, parkedReceiver);
   }
 
   /**
@@ -159,75 +152,77 @@ export class ControlMemory implements Disposable {
   [dispose](): void {
     this.close();
   }
-}
 
-function createParts(
-  calls: LinuxCalls,
-  capacity: number,
-  index: number,
-  count: number,
-): { readonly memories: readonly ControlMemory[]; readonly fd: OwnedFd } {
-  const byteLength = count * controlByteLength(capacity);
-  const fd = createSealedMemory(calls, 'pageferry-control', byteLength);
-  try {
-    const mapping = Mapping.shared(calls, fd.fd, byteLength, PROT_READ | PROT_WRITE);
-    const shared = new SharedMapping(mapping, count);
-    const parkedReceiver = parkedReceiverWord(index);
-    const memories = Array.from({ length: count }, (_, part) => {
-      const memory = ControlMemory.part(shared, part, capacity, parkedReceiver);
-      memory.words[HEADER.version] = PROTOCOL_VERSION;
-      memory.words[HEADER.capacity] = capacity;
-      memory.words[HEADER.pageSize] = calls.pageSize();
-      memory.words[HEADER.parkedReceiver] = parkedReceiver;
-      memory.words[HEADER.magic] = CONTROL_MAGIC;
-      return memory;
+  static #createParts(
+    calls: LinuxCalls,
+    capacity: number,
+    index: number,
+    count: number,
+  ): { readonly memories: readonly ControlMemory[]; readonly fd: OwnedFd } {
+    const byteLength = count * controlByteLength(capacity);
+    const fd = createSealedMemory(calls, 'pageferry-control', byteLength);
+    try {
+      const mapping = Mapping.shared(calls, fd.fd, byteLength, PROT_READ | PROT_WRITE);
+      const shared = new SharedMapping(mapping, count);
+      const parkedReceiver = parkedReceiverWord(index);
+      const memories = Array.from({ length: count }, (_, part) => {
+        const memory = new ControlMemory(shared, part, capacity, parkedReceiver);
+        memory.words[HEADER.version] = PROTOCOL_VERSION;
+        memory.words[HEADER.capacity] = capacity;
+        memory.words[HEADER.pageSize] = calls.pageSize();
+        memory.words[HEADER.parkedReceiver] = parkedReceiver;
+        memory.words[HEADER.magic] = CONTROL_MAGIC;
+        return memory;
+      });
+      return { memories, fd };
+    } catch (error) {
+      fd.close();
+      throw error;
+    }
+  }
+
+  static #openParts(calls: LinuxCalls, fd: number, count: number): readonly ControlMemory[] {
+    const { mapping, capacity } = openWords(calls, fd, {
+      magic: CONTROL_MAGIC,
+      byteLength: (entries) => count * controlByteLength(entries),
+      protection: PROT_READ | PROT_WRITE,
+      misbehaved,
     });
-    return { memories, fd };
-  } catch (error) {
-    fd.close();
-    throw error;
+    try {
+      const shared = new SharedMapping(mapping, count);
+      return Array.from({ length: count }, (_, part) =>
+        ControlMemory.#openPart(calls, shared, part, capacity),
+      );
+    } catch (error) {
+      mapping.close();
+      throw error;
+    }
   }
-}
 
-function openParts(calls: LinuxCalls, fd: number, count: number): readonly ControlMemory[] {
-  const { mapping, capacity } = openWords(calls, fd, {
-    magic: CONTROL_MAGIC,
-    byteLength: (entries) => count * controlByteLength(entries),
-    protection: PROT_READ | PROT_WRITE,
-    misbehaved,
-  });
-  try {
-    const shared = new SharedMapping(mapping, count);
-    return Array.from({ length: count }, (_, part) => openPart(calls, shared, part, capacity));
-  } catch (error) {
-    mapping.close();
-    throw error;
+  static #openPart(
+    calls: LinuxCalls,
+    mapping: SharedMapping,
+    part: number,
+    capacity: number,
+  ): ControlMemory {
+    const header = new Int32Array(mapping.buffer, part * controlByteLength(capacity));
+    if (
+      Atomics.load(header, HEADER.magic) !== CONTROL_MAGIC ||
+      Atomics.load(header, HEADER.version) !== PROTOCOL_VERSION ||
+      Atomics.load(header, HEADER.capacity) !== capacity
+    ) {
+      throw misbehaved('begins differently for each direction');
+    }
+    if (Atomics.load(header, HEADER.pageSize) !== calls.pageSize()) {
+      throw misbehaved('has another page size');
+    }
+    const parkedReceiver = Atomics.load(header, HEADER.parkedReceiver);
+    const { first, count, words } = PARKED_LINES;
+    if (parkedReceiver < first || parkedReceiver >= first + count * words) {
+      throw misbehaved('has no place for a receiver that parks');
+    }
+    return new ControlMemory(mapping, part, capacity, parkedReceiver);
   }
-}
-
-function openPart(
-  calls: LinuxCalls,
-  mapping: SharedMapping,
-  part: number,
-  capacity: number,
-): ControlMemory {
-  const header = new Int32Array(mapping.buffer, part * controlByteLength(capacity));
-  if (
-    Atomics.load(header, HEADER.magic) !== CONTROL_MAGIC ||
-    Atomics.load(header, HEADER.version) !== PROTOCOL_VERSION ||
-    Atomics.load(header, HEADER.capacity) !== capacity
-  ) {
-    throw misbehaved('begins differently for each direction');
-  }
-  if (Atomics.load(header, HEADER.pageSize) !== calls.pageSize()) {
-    throw misbehaved('has another page size');
-  }
-  const parkedReceiver = Atomics.load(header, HEADER.parkedReceiver);
-  const { first, count, words } = PARKED_LINES;
-  if (parkedReceiver < first || parkedReceiver >= first + count * words) {
-    throw misbehaved('has no place for a receiver that parks');
-  }
-  return ControlMemory.part(mapping, part, capacity, parkedReceiver);
 }
 
 function misbehaved(what: string): PageferryError {
