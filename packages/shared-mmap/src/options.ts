@@ -106,20 +106,10 @@ export function checkSenderOptions(options: SharedMmapSenderOptions): SenderSett
     'receiverAccess',
     'guard',
   ]);
-  const { preallocateBytes, history, receiverAccess, guard } = options;
-  const poolBytes = checkOptionalInteger('poolBytes', common.poolBytes, 0, 1, MAX_POOL_BYTES);
-  checkPoolFits(poolBytes);
-  const first = Math.min(poolBytes, 2 * MEBIBYTE);
+  const { history, receiverAccess, guard } = options;
   return {
     ...common,
-    poolBytes,
-    preallocateBytes: checkOptionalInteger(
-      'preallocateBytes',
-      preallocateBytes,
-      first,
-      0,
-      poolBytes,
-    ),
+    preallocateBytes: checkPool(common.poolBytes, options.preallocateBytes),
     history: checkOptionalInteger('history', history, 0, 0, QUEUE_CAPACITY),
     receiverAccess: checkOneOf('receiverAccess', receiverAccess, ACCESSES),
     guard: checkFlag('guard', guard),
@@ -148,6 +138,18 @@ export function checkReceiverOptions(options: SharedMmapReceiverOptions): Receiv
     access: checkOneOf('access', access, ACCESSES),
     guard: checkFlag('guard', guard),
   };
+}
+
+/**
+ * Checks how large a pool is to be, and passes `preallocateBytes`.
+ *
+ * @throws `INVALID_ARGUMENT`.
+ */
+export function checkPool(poolBytes: number, preallocateBytes: unknown): number {
+  checkOptionalInteger('poolBytes', poolBytes, 0, 1, MAX_POOL_BYTES);
+  checkPoolFits(poolBytes);
+  const first = Math.min(poolBytes, 2 * MEBIBYTE);
+  return checkOptionalInteger('preallocateBytes', preallocateBytes, first, 0, poolBytes);
 }
 
 /** Passes one of `values`, the first for `undefined`. */

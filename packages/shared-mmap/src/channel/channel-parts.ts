@@ -10,20 +10,18 @@ import {
   type SenderConnection,
 } from '@pageferry/connection';
 import { ChannelSender, type PeerCredentials, type Presence } from '@pageferry/core';
-import { globalExpeditedBarrier, type LinuxCalls, type OwnedFd } from '@pageferry/linux';
+import type { LinuxCalls, OwnedFd } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
-import { RECEIVER_WORDS, SENDER_WORDS } from '../layout.js';
 import type { Slot } from '../memory/slot.js';
-import { PassedMemory } from '../queue/passed-memory.js';
+import type { ReceiverSettings } from '../options.js';
 import { RingConsumer } from '../queue/ring.js';
-import { MessageMemories } from '../receiving/message-memories.js';
 import { PayloadView } from '../receiving/payload-view.js';
-import type { ReceivingParts } from '../receiving/receiving-parts.js';
-import { RingInbox } from '../receiving/ring-inbox.js';
+import { RING_COUNTERS, ringParts } from '../receiving/receiving-parts.js';
 import { SharedMmapReceiver } from '../receiving/shared-mmap-receiver.js';
 import { Outbox } from '../sending/outbox.js';
 import { Ring } from '../sending/ring.js';
 import { RingSubscriber } from '../sending/ring-subscriber.js';
+import { RING_TERMS } from '../sending/ring-terms.js';
 import type { SharedPayloadPool } from '../sending/shared-pool.js';
 import type { SideSettings } from './options.js';
 import { CHANNEL_CAPACITY } from './protocol.js';
@@ -33,17 +31,10 @@ export type Ends = ChannelConnection<undefined, RingConsumer>;
 
 /** What both sides of a channel ask of the connection. */
 export const CHANNEL_TERMS: ChannelTerms<undefined, RingConsumer> = {
-  outgoing: {
-    openQueue: () => undefined,
-    receiverCounters: [RECEIVER_WORDS.memoriesTaken, RECEIVER_WORDS.cursor],
-  },
+  outgoing: RING_TERMS,
   incoming: {
     openQueue: (words, { capacity }) => new RingConsumer({ words, capacity }, words, 0),
-    senderCounters: [
-      SENDER_WORDS.memoriesPassed,
-      SENDER_WORDS.ringIsLimited,
-      SENDER_WORDS.ringLimit,
-    ],
+    senderCounters: RING_COUNTERS,
   },
 };
 
@@ -80,20 +71,18 @@ export function openPayload(
  * @throws `SYSTEM_CALL_FAILED`; then the ends and the payload stay the caller's.
  */
 export function makeChannel(parts: ChannelPartsSettings): OpenedChannel {
-  const { calls, settings, ends, peer } = parts;
+  const { calls, settings, ends, peer, payload, parkingPays } = parts;
   const { outbox, sender, presence } = makeSender(parts);
-  const receiving = receivingParts(parts);
-  const receiver = new SharedMmapReceiver(
-    calls,
-    {
-      ...settings,
-      maxBorrowed: CHANNEL_CAPACITY,
-      whenBehind: 'wait',
-      queueDepth: CHANNEL_CAPACITY,
-      access: 'read-only',
-    },
-    receiving,
-  );
+  const reading: ReceiverSettings = {
+    ...settings,
+    maxBorrowed: CHANNEL_CAPACITY,
+    whenBehind: 'wait',
+    queueDepth: CHANNEL_CAPACITY,
+    access: 'read-only',
+  };
+  const opened = { connection: ends.incoming, payload, firstSequence: 0, parkingPays };
+  const receiving = ringParts(calls, reading, opened);
+  const receiver = new SharedMmapReceiver(calls, reading, { ...receiving, ring: undefined });
   // Who is cut off for what it gave back sends nothing more, either: who waits for a message learns of it.
   presence.on('leave', receiver.wake);
   const { wake } = receiver;
@@ -175,24 +164,4 @@ function subscribe(
   );
   subscriber.beginWith([]);
   return subscriber;
-}
-
-function receivingParts({
-  calls,
-  settings,
-  ends,
-  payload,
-  parkingPays,
-}: ChannelPartsSettings): ReceivingParts {
-  const connection = ends.incoming;
-  const passed = new PassedMemory(connection);
-  const receiver = { access: 'read-only', guard: settings.guard } as const;
-  const memories = new MessageMemories({ calls, receiver, payload, passed });
-  const inbox = new RingInbox({ connection, payload, memories, firstSequence: 0, parkingPays });
-  const park = (): void => {
-    connection.park();
-    // The peer publishes without a barrier of its own.
-    if (parkingPays) globalExpeditedBarrier(calls);
-  };
-  return { connection, inbox, memories, ring: undefined, park };
 }

@@ -1,7 +1,8 @@
 import { connect, openChannel, type Welcome, wrongDescriptors } from '@pageferry/connection';
-import { type Channel, dispose, LoopBudget, nextTurn } from '@pageferry/core';
+import { type Channel, dispose } from '@pageferry/core';
 import { type LinuxCalls, registerGlobalExpedited, Scope } from '@pageferry/linux';
-import { PayloadPool } from '../memory/payload-pool.js';
+import { createPool } from '../memory/create-pool.js';
+import type { PayloadPool } from '../memory/payload-pool.js';
 import { SharedPayloadPool } from '../sending/shared-pool.js';
 import { CHANNEL_TERMS, makeChannel, openPayload } from './channel-parts.js';
 import type { SideSettings } from './options.js';
@@ -12,25 +13,6 @@ import {
   CHANNEL_MECHANISM,
   CHANNEL_WELCOME,
 } from './protocol.js';
-
-/**
- * Allocates the first part of a pool.
- *
- * @returns the pool, which the caller owns.
- * @throws `SYSTEM_CALL_FAILED`, `NOT_SUPPORTED`.
- */
-export async function createPool(calls: LinuxCalls, settings: SideSettings): Promise<PayloadPool> {
-  const { poolBytes, guard, preallocateBytes, spinMicroseconds } = settings;
-  const budget = new LoopBudget(spinMicroseconds);
-  const pool = new PayloadPool({ calls, poolBytes, guard, writable: false });
-  try {
-    while (!pool.grow(preallocateBytes, () => budget.exhausted())) await nextTurn();
-    return pool;
-  } catch (error) {
-    pool.close();
-    throw error;
-  }
-}
 
 /**
  * Opens a channel to whoever listens.
@@ -44,7 +26,7 @@ export async function connectChannel(
 ): Promise<Channel> {
   const opened = new Scope();
   try {
-    const pool = opened.own(await createPool(calls, settings));
+    const pool = opened.own(await createPool({ ...settings, calls, writable: false }));
     const hello: number[] = [];
     hello[CHANNEL_HELLO.barrier] = Number(registerGlobalExpedited(calls));
     const { endpoint } = settings;

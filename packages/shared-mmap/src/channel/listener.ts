@@ -16,12 +16,12 @@ import {
 } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
 import { RING } from '../layout.js';
+import { createPool } from '../memory/create-pool.js';
 import type { RingConsumer } from '../queue/ring.js';
 import { Outbox } from '../sending/outbox.js';
 import { Ring } from '../sending/ring.js';
 import { SharedPayloadPool } from '../sending/shared-pool.js';
 import { CHANNEL_TERMS, makeChannel, openPayload } from './channel-parts.js';
-import { createPool } from './connect.js';
 import type { checkListen } from './options.js';
 import { CHANNEL_CAPACITY, CHANNEL_HELLO, CHANNEL_MECHANISM } from './protocol.js';
 
@@ -62,7 +62,7 @@ export class SharedMmapListener extends LinuxListener<undefined, RingConsumer> {
   static async create(calls: LinuxCalls, settings: Settings): Promise<SharedMmapListener> {
     const opened = new Scope();
     try {
-      const pool = opened.own(await createPool(calls, settings));
+      const pool = opened.own(await createPool({ ...settings, calls, writable: false }));
       const endpoint = opened.own(await Endpoint.bind(calls, settings.endpoint));
       return new SharedMmapListener(calls, settings, endpoint, new SharedPayloadPool(pool));
     } catch (error) {

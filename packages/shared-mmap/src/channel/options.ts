@@ -1,17 +1,15 @@
-import { checkPoolFits } from '@pageferry/connection';
 import {
   type ChannelSideOptions,
   type ChannelSideSettings,
   type ConnectOptions,
   checkConnectOptions,
   checkListenOptions,
-  checkOptionalInteger,
   type ListenOptions,
   type ListenSettings,
 } from '@pageferry/core';
 import type { Binding } from '../binding.js';
-import { capabilities, MAX_MESSAGE_BYTES } from '../capabilities.js';
-import { checkFlag } from '../options.js';
+import { capabilities } from '../capabilities.js';
+import { checkFlag, checkPool } from '../options.js';
 
 /** What this transport adds to either side of a channel. */
 export interface SharedMmapChannelSideOptions extends ChannelSideOptions {
@@ -39,7 +37,6 @@ export interface SideSettings extends ChannelSideSettings {
 }
 
 const MORE = ['binding', 'preallocateBytes', 'guard'] as const;
-const MEBIBYTE = 1024 * 1024;
 
 /** @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`. */
 export function checkListen(options: SharedMmapListenOptions): ListenSettings & SideSettings {
@@ -57,18 +54,8 @@ function checkSide(
   poolBytes: number,
   { preallocateBytes, guard }: SharedMmapChannelSideOptions,
 ): Pick<SideSettings, 'preallocateBytes' | 'guard'> {
-  // Places in the pool are 32-bit words that count cache lines.
-  checkOptionalInteger('poolBytes', poolBytes, 0, 1, MAX_MESSAGE_BYTES);
-  checkPoolFits(poolBytes);
-  const first = Math.min(poolBytes, 2 * MEBIBYTE);
   return {
-    preallocateBytes: checkOptionalInteger(
-      'preallocateBytes',
-      preallocateBytes,
-      first,
-      0,
-      poolBytes,
-    ),
+    preallocateBytes: checkPool(poolBytes, preallocateBytes),
     guard: checkFlag('guard', guard),
   };
 }

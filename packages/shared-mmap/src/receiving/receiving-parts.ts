@@ -19,10 +19,17 @@ import { PassedMemory, type TellingSource } from '../queue/passed-memory.js';
 import { RingConsumer } from '../queue/ring.js';
 import type { PublishedEntries } from './explain-writes.js';
 import type { Inbox } from './inbox.js';
-import { MessageMemories } from './message-memories.js';
+import { MessageMemories, type MessageMemoriesSettings } from './message-memories.js';
 import { PayloadView } from './payload-view.js';
 import { QueueInbox } from './queue-inbox.js';
-import { RingInbox } from './ring-inbox.js';
+import { RingInbox, type RingInboxSettings } from './ring-inbox.js';
+
+/** The sender's counters that a receiver goes by that reads a ring, beside that of the ring. */
+export const RING_COUNTERS: readonly number[] = [
+  SENDER_WORDS.memoriesPassed,
+  SENDER_WORDS.ringIsLimited,
+  SENDER_WORDS.ringLimit,
+];
 
 /** What a receiver consists of, once it is connected. It takes them over. */
 export interface ReceivingParts {
@@ -72,11 +79,7 @@ function openRing(
   const ring = opened.own(RingMemory.open(calls, ringFd));
   const terms: ReceiverTerms<RingConsumer> = {
     openQueue: (words) => new RingConsumer(ring, words, firstSequence),
-    senderCounters: [
-      SENDER_WORDS.memoriesPassed,
-      SENDER_WORDS.ringIsLimited,
-      SENDER_WORDS.ringLimit,
-    ],
+    senderCounters: RING_COUNTERS,
     senderProgress: () => Atomics.load(ring.words, RING.published),
   };
   const count = DESCRIPTOR_COUNT.wait;
@@ -84,15 +87,28 @@ function openRing(
   ringFd.close();
   const entries = { words: ring.words, first: RING.entries, count: ring.capacity };
   const payload = opened.own(openPayload(calls, settings, descriptors, entries));
-  const { memories } = openMemories(calls, settings, payload, connection);
   const parkingPays = parameters[WELCOME.barrier] === 1;
-  const inbox = new RingInbox({ connection, payload, memories, firstSequence, parkingPays });
+  const parts = ringParts(calls, settings, { connection, payload, firstSequence, parkingPays });
+  return { ...parts, ring };
+}
+
+/** What is opened of a connection over which a ring is read. */
+export type OpenedRing = Omit<RingInboxSettings, 'memories'>;
+
+/** What a receiver that reads a ring consists of. It takes over what was opened. */
+export function ringParts(
+  calls: LinuxCalls,
+  receiver: MessageMemoriesSettings['receiver'],
+  opened: OpenedRing,
+): Omit<ReceivingParts, 'ring'> {
+  const { connection, payload, parkingPays } = opened;
+  const { memories } = openMemories(calls, receiver, payload, connection);
   const park = (): void => {
     connection.park();
     // The sender publishes without a barrier of its own.
     if (parkingPays) globalExpeditedBarrier(calls);
   };
-  return { connection, inbox, memories, ring, park };
+  return { connection, inbox: new RingInbox({ ...opened, memories }), memories, park };
 }
 
 function openQueue(
@@ -130,7 +146,7 @@ function openPayload(
 
 function openMemories(
   calls: LinuxCalls,
-  receiver: ReceiverSettings,
+  receiver: MessageMemoriesSettings['receiver'],
   payload: PayloadView,
   connection: ReceiverConnection<TellingSource>,
 ): { readonly memories: MessageMemories; readonly passed: PassedMemory } {

@@ -7,13 +7,7 @@ import {
   type SenderTerms,
   type WelcomeSender,
 } from '@pageferry/connection';
-import {
-  dispose,
-  LoopBudget,
-  nextTurn,
-  PageferryError,
-  type PeerCredentials,
-} from '@pageferry/core';
+import { dispose, PageferryError, type PeerCredentials } from '@pageferry/core';
 import {
   type LinuxCalls,
   type OwnedFd,
@@ -23,7 +17,8 @@ import {
 } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
 import { RECEIVER_WORDS } from '../layout.js';
-import { PayloadPool } from '../memory/payload-pool.js';
+import { createPool } from '../memory/create-pool.js';
+import type { PayloadPool } from '../memory/payload-pool.js';
 import type { Slot } from '../memory/slot.js';
 import type { SenderSettings } from '../options.js';
 import { type BehindPolicy, HELLO, MECHANISM, POLICY, QUEUE_CAPACITY } from '../protocol.js';
@@ -33,6 +28,7 @@ import { Outbox } from './outbox.js';
 import type { SharedMmapReceiverInfo } from './receiver-info.js';
 import { Ring } from './ring.js';
 import { RingSubscriber } from './ring-subscriber.js';
+import { RING_TERMS } from './ring-terms.js';
 import type { SubscriberSettings } from './subscriber.js';
 
 /** The sending side of the shared-memory transport: publishes to everybody who connects to an endpoint. */
@@ -68,14 +64,11 @@ export class SharedMmapSender extends LinuxSender<Slot, Outbox> {
    * @throws as `Transport.createSender`.
    */
   static async create(calls: LinuxCalls, settings: SenderSettings): Promise<SharedMmapSender> {
-    const { poolBytes, guard, receiverAccess, preallocateBytes, spinMicroseconds } = settings;
-    const writable = receiverAccess === 'read-write';
-    const budget = new LoopBudget(spinMicroseconds);
+    const writable = settings.receiverAccess === 'read-write';
     const opened = new Scope();
     try {
-      const pool = opened.own(new PayloadPool({ calls, poolBytes, guard, writable }));
+      const pool = opened.own(await createPool({ ...settings, calls, writable }));
       const ring = opened.own(Ring.create(calls, QUEUE_CAPACITY, writable));
-      while (!pool.grow(preallocateBytes, () => budget.exhausted())) await nextTurn();
       const endpoint = opened.own(await Endpoint.bind(calls, settings.endpoint));
       return new SharedMmapSender(calls, settings, endpoint, pool, ring);
     } catch (error) {
@@ -106,7 +99,7 @@ export class SharedMmapSender extends LinuxSender<Slot, Outbox> {
         index,
         socket,
         welcome,
-        MUST_NOT_MISS,
+        RING_TERMS,
         [outbox.payload, ...outbox.ring.descriptors],
         (connection) => {
           const settings = { ...this.#settingsFor(admission), connection };
@@ -178,11 +171,6 @@ type Admission = Pick<
   SubscriberSettings<never>,
   'id' | 'index' | 'credentials' | 'policy' | 'queueDepth' | 'connection'
 >;
-
-const MUST_NOT_MISS: SenderTerms<undefined> = {
-  openQueue: () => undefined,
-  receiverCounters: [RECEIVER_WORDS.memoriesTaken, RECEIVER_WORDS.cursor],
-};
 
 const MAY_MISS: SenderTerms<ClaimableProducer> = {
   openQueue: (words, place) => new ClaimableProducer(words, place),
