@@ -23,6 +23,15 @@ export function payloadMemory(
   return fd;
 }
 
+/** Shakes hands with a listener, and passes it what a test likes. */
+function sayHello(
+  calls: LinuxCalls,
+  path: string,
+  passed: readonly OwnedFd[],
+): ReturnType<typeof connect> {
+  return connect(calls, path, MECHANISM, AbortSignal.timeout(20_000), [0], passed);
+}
+
 /** The connecting side of a channel, without our classes: it writes into the control memory what a test likes. */
 export class HostilePeer implements Disposable {
   readonly socket: UnixSocket;
@@ -54,14 +63,7 @@ export class HostilePeer implements Disposable {
     payload: OwnedFd = payloadMemory(calls),
   ): Promise<HostilePeer> {
     try {
-      const { socket, descriptors } = await connect(
-        calls,
-        path,
-        MECHANISM,
-        AbortSignal.timeout(20_000),
-        [0],
-        [payload],
-      );
+      const { socket, descriptors } = await sayHello(calls, path, [payload]);
       return new HostilePeer(calls, socket, descriptors, payload);
     } catch (error) {
       payload.close();
@@ -76,14 +78,7 @@ export class HostilePeer implements Disposable {
     passed: readonly OwnedFd[],
   ): Promise<unknown> {
     try {
-      const { socket, descriptors } = await connect(
-        calls,
-        path,
-        MECHANISM,
-        AbortSignal.timeout(20_000),
-        [0],
-        passed,
-      );
+      const { socket, descriptors } = await sayHello(calls, path, passed);
       socket.close();
       for (const descriptor of descriptors) descriptor.close();
       return 'welcome';

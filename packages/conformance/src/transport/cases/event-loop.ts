@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { expectFailure, expectReceived } from '../harness/expectations.js';
 import { filledLoan, receiveChecked, receiveOne } from '../harness/here.js';
 import { useStage } from '../harness/stage.js';
+import { turnsDuring } from '../harness/turns-during.js';
 import type { Subject } from '../registration.js';
 
 const MIB = 1024 * 1024;
@@ -16,33 +17,10 @@ export function describeEventLoop(subject: Subject): void {
     const stage = useStage(subject);
     const { zeroCopyReceive } = subject.transport.capabilities;
 
-    /** Counts timers and immediates that get their turn while `work` runs. */
-    async function turnsDuring(work: () => Promise<void>) {
-      let immediates = 0;
-      let timers = 0;
-      let running = true;
-      const onImmediate = (): void => {
-        immediates++;
-        if (running) setImmediate(onImmediate);
-      };
-      const onTimer = (): void => {
-        timers++;
-        if (running) setTimeout(onTimer);
-      };
-      setImmediate(onImmediate);
-      setTimeout(onTimer);
-      stage.defer(() => {
-        running = false;
-      });
-      await work();
-      running = false;
-      return { immediates, timers };
-    }
-
     test('a tight loop of sends lets timers and immediates run', async () => {
       const { sender, receiver } = await stage.outgoing();
       const received = receiver.receive(MANY);
-      const { immediates, timers } = await turnsDuring(async () => {
+      const { immediates, timers } = await turnsDuring(stage, async () => {
         for (let sequence = 0; sequence < MANY; sequence++) {
           await (await filledLoan(sender, 8, sequence)).send();
         }
@@ -55,7 +33,7 @@ export function describeEventLoop(subject: Subject): void {
     test('a tight loop of receives lets timers and immediates run', async () => {
       const { sender, receiver } = await stage.incoming();
       const sent = sender.sendMany(MANY, 8);
-      const { immediates, timers } = await turnsDuring(async () => {
+      const { immediates, timers } = await turnsDuring(stage, async () => {
         for (let sequence = 0; sequence < MANY; sequence++) {
           using delivery = await receiveOne(receiver);
           if (delivery.sequence !== sequence) throw new Error(`${sequence} is missing`);
@@ -72,7 +50,7 @@ export function describeEventLoop(subject: Subject): void {
       stage.defer(() => closeSync(fd));
       const destination = { fd };
       const sent = sender.sendMany(FEWER, 8);
-      const { immediates, timers } = await turnsDuring(async () => {
+      const { immediates, timers } = await turnsDuring(stage, async () => {
         for (let sequence = 0; sequence < FEWER; sequence++) await receiver.spliceTo(destination);
       });
       await sent;
@@ -86,12 +64,12 @@ export function describeEventLoop(subject: Subject): void {
       const outgoing = await stage.outgoing();
       const loan = await filledLoan(outgoing.sender, byteLength, 0);
       const received = outgoing.receiver.receive(1);
-      const sending = await turnsDuring(async () => void (await loan.send()));
+      const sending = await turnsDuring(stage, async () => void (await loan.send()));
       expectReceived(await received, { messages: 1 });
       expect(sending.immediates).toBeGreaterThan(1);
       const incoming = await stage.incoming();
       const sent = incoming.sender.sendMany(1, byteLength, true);
-      const receiving = await turnsDuring(async () => {
+      const receiving = await turnsDuring(stage, async () => {
         (await receiveOne(incoming.receiver)).release();
       });
       await sent;

@@ -6,6 +6,7 @@ import { expectFailure, expectReceived } from '../harness/expectations.js';
 import { receiveOne } from '../harness/here.js';
 import { expectAnswered } from '../harness/questions.js';
 import { observe, turns } from '../harness/settling.js';
+import { turnsDuring } from '../harness/turns-during.js';
 import { answerProblem, respondTo } from '../peers/answers.js';
 import type { ChannelUser } from '../peers/channel-user.js';
 import { findMismatch } from '../peers/pattern.js';
@@ -120,25 +121,11 @@ function describeAnswers(stage: ChannelStage, role: Role): void {
     const { here, there } = await stage.pair(role);
     const count = 3000;
     const serving = there.serve(count);
-    let [immediates, timers] = [0, 0];
-    let running = true;
-    const onImmediate = (): void => {
-      immediates++;
-      if (running) setImmediate(onImmediate);
-    };
-    const onTimer = (): void => {
-      timers++;
-      if (running) setTimeout(onTimer);
-    };
-    stage.defer(() => {
-      running = false;
+    const { immediates, timers } = await turnsDuring(stage, async () => {
+      for (let question = 0; question < count; question++) {
+        (await here.channel.request(await here.filledLoan(8))).release();
+      }
     });
-    onImmediate();
-    onTimer();
-    for (let question = 0; question < count; question++) {
-      (await here.channel.request(await here.filledLoan(8))).release();
-    }
-    running = false;
     await serving;
     expect(immediates).toBeGreaterThan(2);
     expect(timers).toBeGreaterThan(1);
