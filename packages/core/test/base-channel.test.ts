@@ -1,4 +1,4 @@
-import { BaseChannel } from '@pageferry/core';
+import { BaseChannel, EXCHANGE, exchangeNumber, exchangeWord, type Loan } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
 import { FakeReceiver } from './support/fake-receiver.js';
 import { FakeSender } from './support/fake-sender.js';
@@ -40,5 +40,49 @@ describe('a channel that finishes', () => {
     await channel.finish();
     await expect(channel.finish(wrong)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     expect(channel.closed).toBe(false);
+  });
+});
+
+describe('questions', () => {
+  const answer = (number: number): number => exchangeWord(EXCHANGE.answer, number);
+
+  test('get their own answers, however many are open and in whatever order they come', async () => {
+    const { sender, receiver, channel } = openChannel();
+    const asked = Array.from({ length: 100 }, () => channel.request(channel.tryLoan(1) as Loan));
+    const numbers = sender.outbox.exchanges.map(exchangeNumber);
+    expect(new Set(numbers).size).toBe(100);
+    expect(channel.stats().requestsOpen).toBe(100);
+    for (let index = 99; index >= 0; index--) {
+      receiver.arrive(index, true, answer(numbers[index] as number));
+    }
+    const answers = await Promise.all(asked);
+    expect(answers.map(({ byteLength }) => byteLength)).toEqual(numbers.map((_, index) => index));
+    expect(channel.stats().requestsOpen).toBe(0);
+  });
+
+  test('are not answered by what answers none of them: that is given back', async () => {
+    const { sender, receiver, channel } = openChannel();
+    const asked = channel.request(channel.tryLoan(1) as Loan);
+    const number = exchangeNumber(sender.outbox.exchanges[0] as number);
+    // The same place of the table, and a number that no honest side can have.
+    receiver.arrive(7, true, answer(number + 16));
+    receiver.arrive(8, true, 0xffffffff);
+    receiver.arrive(9, true, answer(number));
+    expect((await asked).byteLength).toBe(9);
+    expect(receiver.calls).toEqual(['giveBack 0', 'giveBack 1']);
+  });
+
+  test('have words that a small integer of V8 can hold', () => {
+    const { sender, channel } = openChannel();
+    for (const loan of [channel.tryLoan(1), channel.tryLoan(1)])
+      channel.request(loan as Loan).catch(() => undefined);
+    const last = 2 ** 29 - 1;
+    const words = [
+      ...sender.outbox.exchanges,
+      ...Object.values(EXCHANGE).map((kind) => exchangeWord(kind, last)),
+    ];
+    for (const word of words) expect(word | 0).toBe(word);
+    for (const word of words) expect(word).toBeGreaterThan(0);
+    expect(exchangeNumber(words.at(-1) as number)).toBe(last);
   });
 });

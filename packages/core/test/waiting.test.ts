@@ -184,6 +184,23 @@ describe('LoopBudget', () => {
     now.mockRestore();
   });
 
+  test('is looked after seldom while steps are quick, and at each step that is not', () => {
+    const now = vi.spyOn(clock, 'now');
+    const budget = new LoopBudget(1000);
+    let time = 1000;
+    const step = (milliseconds: number): boolean => {
+      time += milliseconds;
+      now.mockReturnValue(time);
+      return budget.exhausted();
+    };
+    for (let count = 0; count < 81; count++) expect(step(0.001)).toBe(false);
+    expect(now.mock.calls.length).toBeLessThan(15);
+    // At most seven that take long are overlooked after that.
+    for (let count = 0; count < 8; count++) step(0.2);
+    expect(step(0)).toBe(true);
+    now.mockRestore();
+  });
+
   test('of nothing allows one step in a turn', async () => {
     const budget = new LoopBudget(0);
     expect([budget.exhausted(), budget.exhausted(), budget.exhausted()]).toEqual([

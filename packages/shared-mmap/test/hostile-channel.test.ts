@@ -10,7 +10,8 @@ import { HostilePeer, payloadMemory } from './support/hostile-peer.js';
 const calls = loadLinuxCalls();
 const { fresh } = temporaryFolder();
 const LIMIT = { timeout: 20_000 };
-const REQUEST = 1 << 30;
+/** The word of an entry that asks a question: docs/shared-memory-layout.md. */
+const question = (number: number): number => (number << 2) | 1;
 
 /** A listener with an honest channel, and one whose peer may lie. */
 class Stage implements AsyncDisposable {
@@ -85,7 +86,7 @@ describe('a peer of a channel that lies', () => {
 
   test('that answers what nobody has asked, or twice, is heard in vain', async () => {
     await using stage = await Stage.open();
-    const answer = 2 ** 31 + 12_345;
+    const answer = (12_345 << 2) | 2;
     for (let sequence = 0; sequence < 3; sequence++) {
       stage.liar.publish([LENGTH, 0, 0, sequence, 0, 0, 0, answer]);
     }
@@ -100,7 +101,7 @@ describe('a peer of a channel that lies', () => {
   test('whose questions are never answered learns of each that it was released', async () => {
     await using stage = await Stage.open();
     for (let sequence = 0; sequence < 10; sequence++) {
-      stage.liar.publish([LENGTH, 0, 0, sequence, 0, 0, 0, REQUEST + sequence + 1]);
+      stage.liar.publish([LENGTH, 0, 0, sequence, 0, 0, 0, question(sequence + 1)]);
     }
     for (let sequence = 0; sequence < 10; sequence++) {
       (await stage.toLiar.receive(LIMIT))?.release();
@@ -113,7 +114,7 @@ describe('a peer of a channel that lies', () => {
     await using stage = await Stage.open();
     for (let sequence = 0; !stage.toLiar.closed; sequence++) {
       expect(sequence).toBeLessThan(50_000);
-      stage.liar.publish([0, 0, 0, sequence, 0, 0, 0, REQUEST + sequence + 1]);
+      stage.liar.publish([0, 0, 0, sequence, 0, 0, 0, question(sequence + 1)]);
       (await stage.toLiar.receive(LIMIT))?.release();
     }
     await stage.expectService();

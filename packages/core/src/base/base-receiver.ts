@@ -332,6 +332,8 @@ export abstract class BaseReceiver<M extends InboundMessage>
   /** Looks a few times whether the answer to a question has come. For `BaseChannel` only. @throws as `receive`. */
   seekAtOnce(request: { readonly isSettled: boolean }): void {
     const channel = this.#channel as DeliveryChannel;
+    // Who does not poll has whatever else is due on the event loop done before it sleeps, as `receive` does.
+    if (this.#spins === 0 && this.#budget.exhausted()) return;
     for (let spin = this.#spins; spin >= 0 && !request.isSettled && !this.closed; spin--) {
       if (this.#failure !== undefined || this.#seekAnswers(channel) === 'end') return;
       if (!request.isSettled) pause();
@@ -450,7 +452,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
   /** As {@link #head}: answers that are before it go to whoever has asked. */
   #headOfChannel(channel: DeliveryChannel): M | 'end' | undefined {
     for (;;) {
-      this.#current ??= this.#nextEarly();
+      if (this.#early.length > 0) this.#current ??= this.#nextEarly();
       if (this.#current !== undefined) return this.#current;
       // What had arrived is delivered before what went wrong afterwards is told.
       if (this.#failure !== undefined) throw this.#failure;
@@ -519,10 +521,15 @@ export abstract class BaseReceiver<M extends InboundMessage>
   /** Brings the newest message here, as far as that goes at once. */
   #hasArrived(message: M): boolean {
     const isNew = this.#arriving === undefined;
-    this.#arriving = message;
-    if (!this.#gatherWhole(message, isNew)) return false;
-    this.#arriving = undefined;
-    return true;
+    let isWhole = false;
+    try {
+      isWhole = this.#gatherWhole(message, isNew);
+    } finally {
+      // Mostly it is new and whole, and nothing is stored: a young object in an old one is dear.
+      if (!isWhole) this.#arriving = message;
+      else if (!isNew) this.#arriving = undefined;
+    }
+    return isWhole;
   }
 
   #gatherWhole(message: M, isNew: boolean): boolean {

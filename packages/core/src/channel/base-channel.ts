@@ -38,6 +38,7 @@ export interface BaseChannelSettings {
 const NOTHING = {};
 const SEND_OPTIONS = ['signal', 'timeout', 'tag'] as const;
 const SENT: Promise<SendOutcome> = Promise.resolve('sent');
+const SOON = Promise.resolve();
 const NO_WORDS = (): string => '';
 
 /** How many answers without bytes may wait to be taken: more than an honest peer has questions under way. */
@@ -115,27 +116,51 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
     }
   }
 
-  async request(question: Payload, options: SendOptions = NOTHING): Promise<Delivery> {
-    this.#checkOpen();
-    if (options === NOTHING && question instanceof BaseLoan && !this.#sender.mustWait) {
-      // The usual case without a detour: the question leaves at once, and the answer comes while this looks.
-      const request = this.#requests.begin();
-      try {
-        const word = exchangeWord(EXCHANGE.request, request.number);
-        if (isAccepted(this.#sendAtOnce(question, word))) {
-          // Who asks several things in one turn has asked all of them by then.
-          await null;
-          this.#receiver.seekAtOnce(request);
-          if (request.answer !== undefined) return request.answer;
-          return await withDeadline(NOTHING, () => this.answerTo(request, undefined), NO_WORDS);
-        }
-      } catch (error) {
-        this.#requests.forget(request);
-        throw error;
-      }
-      this.#requests.forget(request);
+  request(question: Payload, options: SendOptions = NOTHING): Promise<Delivery> {
+    try {
+      this.#checkOpen();
+      const request = options === NOTHING ? this.#askAtOnce(question) : undefined;
+      if (request === undefined) return this.#requestInTurn(question, options);
+      // Who asks several things in one turn has asked all of them by then.
+      return SOON.then(() => this.#takeAnswer(request));
+    } catch (error) {
+      return Promise.reject(error);
     }
-    return await this.#requestInTurn(question, options);
+  }
+
+  /** The usual case without a detour: the question leaves at once. `undefined` if it does not, and is still to be sent. */
+  #askAtOnce(question: Payload): OpenRequest | undefined {
+    if (!(question instanceof BaseLoan) || this.#sender.mustWait) return undefined;
+    const request = this.#requests.begin();
+    let isAsked = false;
+    try {
+      isAsked = isAccepted(
+        this.#sendAtOnce(question, exchangeWord(EXCHANGE.request, request.number)),
+      );
+    } finally {
+      if (!isAsked) this.#requests.forget(request);
+    }
+    return isAsked ? request : undefined;
+  }
+
+  /** Mostly the answer comes while this looks. */
+  #takeAnswer(request: OpenRequest): Delivery | Promise<Delivery> {
+    try {
+      this.#receiver.seekAtOnce(request);
+    } catch (error) {
+      this.#requests.forget(request);
+      throw error;
+    }
+    return request.answer ?? this.#awaitAnswer(request);
+  }
+
+  async #awaitAnswer(request: OpenRequest): Promise<Delivery> {
+    try {
+      return await withDeadline(NOTHING, () => this.answerTo(request, undefined), NO_WORDS);
+    } catch (error) {
+      this.#requests.forget(request);
+      throw error;
+    }
   }
 
   async #requestInTurn(question: Payload, options: SendOptions): Promise<Delivery> {

@@ -1,28 +1,29 @@
 /**
- * The word beside a message of a channel that says whether it asks or answers: its kind in the upper two bits, the
- * number of the question in the others. 0 for a message that does neither.
+ * The word beside a message of a channel that says whether it asks or answers: its kind in the lower two bits, the
+ * number of the question in the others. 0 for a message that does neither. Words that this side makes have their top
+ * bit clear: V8 keeps what does not fit into 31 bits as an object of its own, for each message.
  */
 export const EXCHANGE = { request: 1, answer: 2, failure: 3 } as const;
 
 /** The largest number of a question; they begin anew after it. */
-export const LAST_REQUEST: number = 2 ** 30 - 1;
+export const LAST_REQUEST: number = 2 ** 29 - 1;
 
-/** The word for a message, as a number from 0 to 2^32 - 1. */
+/** The word for a message, as a number from 0 to 2^31 - 1. */
 export function exchangeWord(
   kind: (typeof EXCHANGE)[keyof typeof EXCHANGE],
   number: number,
 ): number {
-  return ((kind << 30) | number) >>> 0;
+  return (number << 2) | kind;
 }
 
 /** 0, or one of {@link EXCHANGE}. */
 export function exchangeKind(word: number | undefined): number {
-  return (word ?? 0) >>> 30;
+  return (word ?? 0) & 3;
 }
 
 /** The number of the question. */
 export function exchangeNumber(word: number): number {
-  return word & LAST_REQUEST;
+  return word >>> 2;
 }
 
 /** Whether a message belongs to who has asked, and not to who receives. */

@@ -22,50 +22,62 @@ export class OpenRequest {
   }
 }
 
-/** The questions of one side that were asked and not answered. */
+/** How many places there are for questions to begin with. A power of two. */
+const FIRST_PLACES = 16;
+
+/**
+ * The questions of one side that were asked and not answered. Each lies at the place that its number says, modulo the
+ * places: a Map would leave garbage with every question.
+ */
 export class OpenRequests {
-  readonly #open = new Map<number, OpenRequest>();
+  #places: (OpenRequest | undefined)[] = new Array(FIRST_PLACES).fill(undefined);
+  #count = 0;
   #last = 0;
 
   /** How many there are, with those that were given up. */
   get count(): number {
-    return this.#open.size;
+    return this.#count;
   }
 
-  /** A question with a number that no other has. */
+  /** A question with a number whose place is free, and which no other has, therefore. */
   begin(): OpenRequest {
+    if (this.#count * 2 >= this.#places.length) this.#grow();
     do {
       this.#last = this.#last === LAST_REQUEST ? 1 : this.#last + 1;
-    } while (this.#open.has(this.#last));
+    } while (this.#places[this.#placeOf(this.#last)] !== undefined);
     const request = new OpenRequest(this.#last);
-    this.#open.set(request.number, request);
+    this.#places[this.#placeOf(request.number)] = request;
+    this.#count++;
     return request;
   }
 
-  /** A question that was not sent, or that needs no answer any more. */
+  /** A question that was not sent, or that needs no answer any more. Harmless if it is not open. */
   forget(request: OpenRequest): void {
-    this.#open.delete(request.number);
+    if (!this.has(request)) return;
+    this.#places[this.#placeOf(request.number)] = undefined;
+    this.#count--;
   }
 
   /** True until it is answered, or forgotten. */
   has(request: OpenRequest): boolean {
-    return this.#open.get(request.number) === request;
+    return this.#places[this.#placeOf(request.number)] === request;
   }
 
   /** Forgets all that nobody waits for. Should an answer come all the same, it is released. */
   forgetAbandoned(): void {
-    for (const request of this.#open.values()) if (request.isAbandoned) this.forget(request);
+    for (const request of this.#places) if (request?.isAbandoned) this.forget(request);
   }
 
   /** Gives an answer to who has asked. One that nobody waits for is released. */
   settle(delivery: BaseDelivery<InboundMessage>): void {
     const { exchange = 0 } = delivery.message;
-    const request = this.#open.get(exchangeNumber(exchange));
-    if (request === undefined) {
+    const number = exchangeNumber(exchange);
+    const request = this.#places[this.#placeOf(number)];
+    if (request?.number !== number) {
       delivery.release();
       return;
     }
-    this.#open.delete(request.number);
+    this.forget(request);
     if (exchangeKind(exchange) === EXCHANGE.answer && !request.isAbandoned) {
       request.answer = delivery;
       return;
@@ -74,6 +86,19 @@ export class OpenRequests {
       request.failure = requestFailed(delivery.bytes);
     } finally {
       delivery.release();
+    }
+  }
+
+  #placeOf(number: number): number {
+    return number & (this.#places.length - 1);
+  }
+
+  /** Numbers that differ modulo the places differ modulo twice as many. */
+  #grow(): void {
+    const requests = this.#places;
+    this.#places = new Array(requests.length * 2).fill(undefined);
+    for (const request of requests) {
+      if (request !== undefined) this.#places[this.#placeOf(request.number)] = request;
     }
   }
 }

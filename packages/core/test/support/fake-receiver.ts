@@ -41,10 +41,11 @@ export class FakeReceiver extends BaseReceiver<FakeMessage> {
     this.#waits = waits;
   }
 
-  /** A message of `byteLength` bytes arrives. */
-  arrive(byteLength: number, isWhole = true): FakeMessage {
+  /** A message of `byteLength` bytes arrives, which asks or answers as its exchange word says. */
+  arrive(byteLength: number, isWhole = true, exchange = 0): FakeMessage {
     const bytes = new Uint8Array(byteLength).fill(this.#next);
-    const message = { byteLength, bytes, sequence: this.#next++, tag: 0, offset: 0, isWhole };
+    const sequence = this.#next++;
+    const message = { byteLength, bytes, sequence, tag: 0, offset: 0, isWhole, exchange };
     this.#messages.push(message);
     this.#waits.wake();
     return message;

@@ -27,6 +27,8 @@ class FakeOutbox implements Outbox<LoanMemory> {
   readonly calls: string[] = [];
   /** Lengths of what was accepted. */
   readonly accepted: number[] = [];
+  /** Their exchange words. */
+  readonly exchanges: number[] = [];
   /** How many loans may be out. */
   room = Number.POSITIVE_INFINITY;
   bytesOut = 0;
@@ -48,12 +50,13 @@ class FakeOutbox implements Outbox<LoanMemory> {
     this.bytesOut--;
     this.calls.push('free');
   }
-  accept(memory: LoanMemory, byteLength: number): AcceptOutcome {
+  accept(memory: LoanMemory, byteLength: number, _tag: number, exchange: number): AcceptOutcome {
     if (this.seals) Object.assign(memory, { sealed: true, bytes: undefined });
     if (this.failure) throw this.failure;
     if (this.outcome === 'sent') {
       this.bytesOut--;
       this.accepted.push(byteLength);
+      this.exchanges.push(exchange);
     }
     return this.outcome;
   }
