@@ -22,22 +22,22 @@ export interface Finding {
   readonly what: string;
   readonly unit: 'times' | 'ns';
   readonly spread: Spread;
-  /** What its median should not exceed; absent where nothing is claimed. */
+  /** What its median should not exceed; absent where there is no aim. */
   readonly atMost?: number;
 }
 
-/** What is claimed of several findings together. */
-export interface Claim {
+/** What several findings together should come to. */
+export interface Aim {
   readonly what: string;
   /** Whether the median of each of them is what it should be. */
-  readonly holds: boolean;
+  readonly isReached: boolean;
 }
 
 /** The most that a round trip by request should take, in round trips over two connections. */
 const REQUESTS_AT_MOST = { [SPINNING]: 1.2, [PARKED]: 1 } as const;
 
 const BY_REQUEST =
-  `A polled round trip by request costs at most ${REQUESTS_AT_MOST[SPINNING]} times the two-connection ping-pong; ` +
+  `A polled round trip by request should cost at most ${REQUESTS_AT_MOST[SPINNING]} times the two-connection ping-pong; ` +
   `a parked one at most ${REQUESTS_AT_MOST[PARKED].toFixed(1)}`;
 
 /** With more processes than processors, what a receiver adds is its own work, too. */
@@ -139,9 +139,9 @@ export function findingsFrom(rows: readonly Row[]): readonly Finding[] {
 }
 
 /** Whether the findings are what they should be; nothing where they were not measured. */
-export function claimsFrom(findings: readonly Finding[]): readonly Claim[] {
-  const claimed = findings.filter(({ atMost }) => atMost !== undefined);
-  if (claimed.length === 0) return [];
-  const holds = claimed.every(({ spread: { median }, atMost = 0 }) => median <= atMost);
-  return [{ what: BY_REQUEST, holds }];
+export function aimsFrom(findings: readonly Finding[]): readonly Aim[] {
+  const aimed = findings.filter(({ atMost }) => atMost !== undefined);
+  if (aimed.length === 0) return [];
+  const isReached = aimed.every(({ spread: { median }, atMost = 0 }) => median <= atMost);
+  return [{ what: BY_REQUEST, isReached }];
 }

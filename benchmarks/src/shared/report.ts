@@ -1,7 +1,7 @@
 import { type Machine, machineLine } from '@pageferry/measuring/machine';
 import { type Spread, spread } from '@pageferry/measuring/statistics';
 import { cellsOf, inWords, printTable } from '../print.js';
-import { type Claim, claimsFrom, type Finding, findingsFrom } from './findings.js';
+import { type Aim, aimsFrom, type Finding, findingsFrom } from './findings.js';
 import { questions, sizeName } from './measurements.js';
 import type { Row } from './rounds.js';
 import type { Step } from './steps.js';
@@ -24,13 +24,13 @@ export function printShared(
   json: boolean,
 ): void {
   const findings = findingsFrom(rows);
-  const claims = claimsFrom(findings);
+  const aims = aimsFrom(findings);
   if (json) {
     const measured = rows.map(({ measurement: { run: _, ...what }, ...figures }) => ({
       ...what,
       ...figures,
     }));
-    const all = { machine, transport, maxChannels, measured, findings, claims };
+    const all = { machine, transport, maxChannels, measured, findings, aims };
     process.stdout.write(`${JSON.stringify(all)}\n`);
     return;
   }
@@ -40,7 +40,7 @@ export function printShared(
     const asked = rows.filter(({ measurement }) => measurement.question === question);
     if (asked.length > 0) printRows(question, asked);
   }
-  printFindings(findings, claims);
+  printFindings(findings, aims);
 }
 
 function printRows(question: string, rows: readonly Row[]): void {
@@ -56,16 +56,14 @@ function printRows(question: string, rows: readonly Row[]): void {
   );
 }
 
-function printFindings(findings: readonly Finding[], claims: readonly Claim[]): void {
+function printFindings(findings: readonly Finding[], aims: readonly Aim[]): void {
   process.stdout.write('\nround by round: median (minimum to maximum)\n');
   for (const { what, unit, spread, atMost } of findings) {
-    const claimed = atMost === undefined ? '' : ` (claimed: at most ${atMost.toFixed(1)})`;
-    process.stdout.write(
-      `  ${what}: ${inWords(spread, unit === 'ns' ? 0 : 2)} ${unit}${claimed}\n`,
-    );
+    const aim = atMost === undefined ? '' : ` (aim: at most ${atMost.toFixed(1)})`;
+    process.stdout.write(`  ${what}: ${inWords(spread, unit === 'ns' ? 0 : 2)} ${unit}${aim}\n`);
   }
-  for (const { what, holds } of claims) {
-    process.stdout.write(`  ${what}: ${holds ? 'holds' : 'does not hold'}, by the medians\n`);
+  for (const { what, isReached } of aims) {
+    process.stdout.write(`  ${what}: ${isReached ? 'reached' : 'not reached'}, by the medians\n`);
   }
 }
 
