@@ -261,9 +261,9 @@ describe('a sender that listens', () => {
     let tell: WatchCallback | undefined;
     const over: LinuxCalls = {
       ...calls,
-      watch: (fd, events, callback) => {
+      watch: (fd, events, callback, owns) => {
         tell ??= callback; // The listening socket's.
-        return calls.watch(fd, events, callback);
+        return calls.watch(fd, events, callback, owns);
       },
     };
     listen({}, over);

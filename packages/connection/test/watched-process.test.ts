@@ -28,9 +28,9 @@ describe('a process that is watched for its end', () => {
     let tell: (error: number, revents: number) => void = () => {};
     const calls: LinuxCalls = {
       ...real,
-      watch(fd, events, callback) {
+      watch(fd, events, callback, owns) {
         tell = callback;
-        return real.watch(fd, events, callback);
+        return real.watch(fd, events, callback, owns);
       },
     };
     const { sender, receiver } = openConnectionPair(real, PLAIN);

@@ -25,18 +25,18 @@ PollSet::PollSet(napi_env env) {
   napi_add_async_cleanup_hook(env, OnTeardown, this, nullptr);
 }
 
-Result PollSet::Open(int fd, int events, PollListener& listener, PollHandle** opened) {
+Result PollSet::Open(int fd, int events, bool owns, PollListener& listener, PollHandle** opened) {
   if (ToUv(events) == 0 && events != 0) return -EINVAL;
   if (open_.contains(fd)) return -EEXIST;
   const Result flags = GetStatusFlags(fd);
   if (flags < 0) return flags;
-  const Result duplicate = Duplicate(fd, 0);
-  if (duplicate < 0) return duplicate;
+  const Result polled = owns ? fd : Duplicate(fd, 0);
+  if (polled < 0) return polled;
 
-  auto* handle = new PollHandle(*this, fd, static_cast<int>(duplicate), listener);
+  auto* handle = new PollHandle(*this, fd, static_cast<int>(polled), listener);
   handle->poll_.data = handle;
-  if (const int failure = uv_poll_init(loop_, &handle->poll_, handle->duplicate_); failure < 0) {
-    close(handle->duplicate_);
+  if (const int failure = uv_poll_init(loop_, &handle->poll_, handle->polled_); failure < 0) {
+    if (!owns) close(handle->polled_);
     delete handle;
     return failure;
   }
@@ -46,7 +46,7 @@ Result PollSet::Open(int fd, int events, PollListener& listener, PollHandle** op
   ++alive_;
   const Result result = handle->Update(events);
   if (result < 0) {
-    handle->Close();
+    handle->End(!owns);
     return result;
   }
   *opened = handle;
@@ -80,7 +80,9 @@ Result PollHandle::Update(int events) {
   return uv_poll_start(&poll_, uv_events, OnPoll);
 }
 
-void PollHandle::Close() {
+void PollHandle::Close() { End(true); }
+
+void PollHandle::End(bool closes_descriptor) {
   set_.open_.erase(fd_);
   uv_close(Generic(), [](uv_handle_t* handle) {
     auto* self = static_cast<PollHandle*>(handle->data);
@@ -90,13 +92,13 @@ void PollHandle::Close() {
     set.FinishTeardown();
   });
   // uv_close has taken it from the loop already.
-  close(duplicate_);
+  if (closes_descriptor) close(polled_);
 }
 
 void PollHandle::OnPoll(uv_poll_t* poll, int status, int) {
   auto* self = static_cast<PollHandle*>(poll->data);
   // libuv folds POLLERR and POLLHUP into other events or an error; the kernel tells them apart.
-  const Result revents = Poll(self->duplicate_, self->events_, 0);
+  const Result revents = Poll(self->polled_, self->events_, 0);
   if (revents < 0 || (revents & POLLNVAL) != 0) {
     uv_poll_stop(poll);
     self->listener_.OnReady(revents < 0 ? revents : -EBADF, 0);

@@ -31,8 +31,9 @@ class PollSet {
   PollSet(const PollSet&) = delete;
   PollSet& operator=(const PollSet&) = delete;
 
-  /// Watches `fd` for `events`; -errno where that is not possible.
-  Result Open(int fd, int events, PollListener& listener, PollHandle** handle);
+  /// Watches `fd` for `events`; -errno where that is not possible. A handle that `owns` the
+  /// descriptor closes it with itself.
+  Result Open(int fd, int events, bool owns, PollListener& listener, PollHandle** handle);
   /// To be called before `fd` is closed: nobody else can tell that its watcher has to end with it.
   void Forget(int fd);
 
@@ -64,17 +65,20 @@ class PollHandle {
  private:
   friend class PollSet;
 
-  PollHandle(PollSet& set, int fd, int duplicate, PollListener& listener)
-      : set_(set), fd_(fd), duplicate_(duplicate), listener_(listener) {}
+  PollHandle(PollSet& set, int fd, int polled, PollListener& listener)
+      : set_(set), fd_(fd), polled_(polled), listener_(listener) {}
   ~PollHandle() = default;
+
+  void End(bool closes_descriptor);
 
   static void OnPoll(uv_poll_t* poll, int status, int uv_events);
   uv_handle_t* Generic() { return reinterpret_cast<uv_handle_t*>(&poll_); }
 
   PollSet& set_;
   const int fd_;
-  // What libuv gets: it aborts the process if a descriptor is closed while it watches.
-  const int duplicate_;
+  // What libuv gets, a duplicate unless the handle owns the original: it aborts the process if a
+  // descriptor is closed while it watches.
+  const int polled_;
   PollListener& listener_;
   int events_ = 0;
   uv_poll_t poll_{};

@@ -18,8 +18,8 @@ Napi::FunctionReference Watcher::Define(Napi::Env env) {
                                       }));
 }
 
-Result Watcher::Start(int fd, int events, napi_value callback) {
-  const Result result = Environment::Of(Env()).polls().Open(fd, events, *this, &handle_);
+Result Watcher::Start(int fd, int events, bool owns, napi_value callback) {
+  const Result result = Environment::Of(Env()).polls().Open(fd, events, owns, *this, &handle_);
   if (result < 0) return result;
   callback_ = Napi::Persistent(Napi::Function(Env(), callback));
   napi_async_init(Env(), Value(), Napi::String::New(Env(), "pageferry:DescriptorWatcher"),
@@ -72,10 +72,10 @@ void Watcher::ReleaseLoop(const Napi::CallbackInfo&) {
 
 void Watcher::Close(const Napi::CallbackInfo&) { Stop(); }
 
-napi_value Watch(napi_env env, int fd, int events, Callback callback) {
+napi_value Watch(napi_env env, int fd, int events, Callback callback, std::optional<bool> owns) {
   const Napi::Object object = Environment::Of(env).watcher_class().New({});
   if (object.IsEmpty()) return nullptr;
-  const Result result = Watcher::Unwrap(object)->Start(fd, events, callback.function);
+  const Result result = Watcher::Unwrap(object)->Start(fd, events, owns.value_or(false), callback.function);
   return result < 0 ? Napi::Number::New(env, static_cast<double>(result)) : Napi::Value(object);
 }
 

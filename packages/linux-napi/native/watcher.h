@@ -3,6 +3,8 @@
 
 #include <napi.h>
 
+#include <optional>
+
 #include "arguments.h"
 #include "poll_handle.h"
 
@@ -20,8 +22,8 @@ class Watcher final : public Napi::ObjectWrap<Watcher>, private PollListener {
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
 
-  /// Begins to watch. Returns 0 or -errno.
-  Result Start(int fd, int events, napi_value callback);
+  /// Begins to watch. Returns 0 or -errno; then the descriptor stays the caller's, also if `owns`.
+  Result Start(int fd, int events, bool owns, napi_value callback);
 
  private:
   Napi::Value Update(const Napi::CallbackInfo& info);
@@ -38,7 +40,7 @@ class Watcher final : public Napi::ObjectWrap<Watcher>, private PollListener {
   napi_async_context context_ = nullptr;
 };
 
-napi_value Watch(napi_env env, int fd, int events, Callback callback);
+napi_value Watch(napi_env env, int fd, int events, Callback callback, std::optional<bool> owns);
 
 }  // namespace pageferry
 

@@ -223,7 +223,7 @@ export function describePipeChannels(family: ChannelFamily): void {
       expect(await child.message()).toBe('PEER_DIED');
     });
 
-    test('costs no more than nine descriptors', async () => {
+    test('costs no more than eight descriptors', async () => {
       await using first = await open(side, 'echo');
       (await first.channel.request(Buffer.from('are you there?'), LIMIT)).release();
       const before = countDescriptors();
@@ -231,7 +231,7 @@ export function describePipeChannels(family: ChannelFamily): void {
       (await second.channel.request(Buffer.from('are you there?'), LIMIT)).release();
       // The IPC channel to the child is one, and an endpoint with its watcher are four.
       const besides = side === 'listening' ? 5 : 1;
-      expect(countDescriptors() - before - besides).toBeLessThanOrEqual(9);
+      expect(countDescriptors() - before - besides).toBeLessThanOrEqual(8);
     });
   });
 

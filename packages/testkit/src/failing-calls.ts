@@ -9,7 +9,7 @@ import { closeSync, mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Delivery, Receiver, Sender, Transport } from '@pageferry/core';
-import type { LinuxCalls } from '@pageferry/linux';
+import type { LinuxCalls, WatchCallback } from '@pageferry/linux';
 
 type AnyCalls = Record<string, (...words: unknown[]) => unknown>;
 
@@ -63,11 +63,12 @@ function failing(
   const isDue = () => armed && ++made >= first && made < first + count;
   const calls = { ...real };
   if (name === 'watcher.update' || name === 'watcher.callback') {
-    calls.watch = (fd, events, callback) => {
-      const watcher = real.watch(fd, events, (error, revents) => {
+    calls.watch = (fd, events, callback, owns) => {
+      const tell: WatchCallback = (error, revents) => {
         if (name === 'watcher.callback' && isDue()) callback(-errno, 0);
         else callback(error, revents);
-      });
+      };
+      const watcher = real.watch(fd, events, tell, owns);
       if (typeof watcher === 'number') return watcher;
       return {
         update: (wanted) =>

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import {
   EAGAIN,
   EBADF,
@@ -138,6 +139,35 @@ export function describeWatchers({ calls }: SuiteContext): void {
       expect(calls.watch(resources.memory(16), POLLIN, () => {})).toBe(-EPERM);
       expect(calls.watch(99_999, POLLIN, () => {})).toBe(-EBADF);
       expect(calls.watch(-1, POLLIN, () => {})).toBe(-EBADF);
+    });
+
+    test('one that owns its descriptor has no second one, and closes it with itself', async () => {
+      const [readEnd, writeEnd] = resources.pipe();
+      const owned = calls.duplicate(readEnd, 0);
+      const seen: number[] = [];
+      const open = () => readdirSync('/proc/self/fd').length;
+      const first = firstEvent(writeEnd, POLLOUT);
+      const before = open();
+      const watcher = calls.watch(owned, POLLIN, (_, revents) => seen.push(revents), true);
+      if (typeof watcher === 'number') throw new Error(`watch answered ${watcher}`);
+      expect(open()).toBe(before);
+      await first;
+      writeText(calls, writeEnd, 'x');
+      await until(() => seen.length > 0);
+      watcher.close();
+      expect(calls.getStatusFlags(owned)).toBe(-EBADF);
+      watcher.close();
+      expect(seen.every((revents) => revents === POLLIN)).toBe(true);
+    });
+
+    test('a descriptor that was to be owned, and cannot be watched, stays the caller’s', () => {
+      const file = resources.memory(16);
+      expect(calls.watch(file, POLLIN, () => {}, true)).toBe(-EPERM);
+      expect(calls.getStatusFlags(file)).toBeGreaterThanOrEqual(0);
+      const [readEnd] = resources.pipe();
+      watch(readEnd, POLLIN, () => {});
+      expect(calls.watch(readEnd, POLLIN, () => {}, true)).toBe(-EEXIST);
+      expect(calls.getStatusFlags(readEnd)).toBeGreaterThanOrEqual(0);
     });
 
     test('watching does not change whether the descriptor blocks', () => {

@@ -1,14 +1,12 @@
-import { type DescriptorWatcher, type LinuxCalls, OwnedFd, POLLIN } from '@pageferry/linux';
+import { type DescriptorWatcher, type LinuxCalls, POLLIN } from '@pageferry/linux';
 
 /**
  * Watches for the end of a process (pidfd_open(2)). It does not keep this process alive.
  */
 export class ProcessWatch {
-  readonly #fd: OwnedFd;
   readonly #watcher: DescriptorWatcher;
 
-  private constructor(fd: OwnedFd, watcher: DescriptorWatcher) {
-    this.#fd = fd;
+  private constructor(watcher: DescriptorWatcher) {
     this.#watcher = watcher;
   }
 
@@ -27,25 +25,24 @@ export class ProcessWatch {
     onEnd: () => void,
   ): ProcessWatch | undefined {
     if (pid === undefined || pid === process.pid) return undefined;
-    const number = calls.pidfdOpen(pid, 0);
-    if (number < 0) return undefined;
-    const fd = new OwnedFd(calls, number);
-    const watcher = calls.watch(number, POLLIN, (error) => {
+    const fd = calls.pidfdOpen(pid, 0);
+    if (fd < 0) return undefined;
+    const tell = (error: number): void => {
       watch.close();
       if (error >= 0) onEnd();
-    });
+    };
+    const watcher = calls.watch(fd, POLLIN, tell, true);
     if (typeof watcher === 'number') {
-      fd.close();
+      calls.close(fd);
       return undefined;
     }
     watcher.unref();
-    const watch = new ProcessWatch(fd, watcher);
+    const watch = new ProcessWatch(watcher);
     return watch;
   }
 
   /** Harmless the second time. */
   close(): void {
     this.#watcher.close();
-    this.#fd.close();
   }
 }

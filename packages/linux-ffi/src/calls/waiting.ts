@@ -5,7 +5,13 @@ import {
   type RuntimeServices,
   type WaitingCalls,
 } from '@pageferry/linux';
-import { expectFunction, expectInt, expectInt32Array, expectSafeInteger } from './arguments.js';
+import {
+  expectBoolean,
+  expectFunction,
+  expectInt,
+  expectInt32Array,
+  expectSafeInteger,
+} from './arguments.js';
 import type { CallContext } from './context.js';
 
 /** Number of pidfd_open(2), the same on every processor: older C libraries have no function for it. */
@@ -64,11 +70,12 @@ export function waitingCalls({
       return errno.repeat(() => syscall(driver.wide(SYS_MEMBARRIER), command, flags));
     },
 
-    watch(fd, events, callback) {
+    watch(fd, events, callback, owns = false) {
       expectInt(fd, 1);
       expectInt(events, 2);
       expectFunction(callback, 3);
-      return watchers.watch(fd, events, callback);
+      expectBoolean(owns, 4);
+      return watchers.watch(fd, events, callback, owns);
     },
   };
 }

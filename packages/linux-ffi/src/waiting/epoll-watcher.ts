@@ -7,8 +7,8 @@ import { expectInt } from '../calls/arguments.js';
 export interface WatcherPlace {
   /** The number that the program watches. */
   readonly fd: number;
-  /** The watcher's own duplicate of it. */
-  readonly duplicate: number;
+  /** What is in the epoll instance: a duplicate of it, or itself if the watcher owns it. */
+  readonly polled: number;
   /** What epoll calls it. */
   readonly token: number;
 }

@@ -54,28 +54,33 @@ export class EpollWatchers implements WatcherOwner {
   }
 
   /** See `LinuxCalls.watch`. */
-  watch(fd: number, events: number, callback: WatchCallback): DescriptorWatcher | number {
+  watch(
+    fd: number,
+    events: number,
+    callback: WatchCallback,
+    owns: boolean,
+  ): DescriptorWatcher | number {
     if (!this.accepts(events)) return -EINVAL;
     if (this.#byNumber.has(fd)) return -EEXIST;
     const epoll = this.#start();
     if (typeof epoll === 'number') return epoll;
     // A duplicate: whoever closes the original must not take the watcher's place in epoll along.
-    const duplicate = this.#services.fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    const polled = owns ? fd : this.#services.fcntl(fd, F_DUPFD_CLOEXEC, 0);
     // Of 32 bits, as epoll gives it back.
     this.#lastToken = (this.#lastToken + 1) | 0;
     const token = this.#lastToken;
-    const result = duplicate < 0 ? duplicate : epoll.add(duplicate, events, token);
+    const result = polled < 0 ? polled : epoll.add(polled, events, token);
     if (result < 0) {
-      if (duplicate >= 0) this.#services.close(duplicate);
+      if (!owns && polled >= 0) this.#services.close(polled);
       this.#stopSoon();
       return result;
     }
-    this.#services.atThreadEnd.add(duplicate);
-    const watcher = new EpollWatcher(this, { fd, duplicate, token }, callback);
+    this.#services.atThreadEnd.add(polled);
+    const watcher = new EpollWatcher(this, { fd, polled, token }, callback);
     this.#byNumber.set(fd, watcher);
     this.#byToken.set(token, watcher);
     // Epoll tells of POLLERR and POLLHUP even where nothing is asked for.
-    if (events === 0) epoll.remove(duplicate);
+    if (events === 0) epoll.remove(polled);
     else watcher.begin(events);
     return watcher;
   }
@@ -90,16 +95,16 @@ export class EpollWatchers implements WatcherOwner {
   }
 
   change(watcher: EpollWatcher, before: number, after: number): number {
-    const { duplicate, token } = watcher.place;
+    const { polled, token } = watcher.place;
     const epoll = this.#epoll as Epoll;
     if (before === 0 && after === 0) return 0;
-    if (before === 0) return epoll.add(duplicate, after, token);
-    if (after === 0) return epoll.remove(duplicate);
-    return epoll.modify(duplicate, after, token);
+    if (before === 0) return epoll.add(polled, after, token);
+    if (after === 0) return epoll.remove(polled);
+    return epoll.modify(polled, after, token);
   }
 
   revents(watcher: EpollWatcher, events: number): number {
-    return this.#services.poll.one(watcher.place.duplicate, events, 0);
+    return this.#services.poll.one(watcher.place.polled, events, 0);
   }
 
   keepAlive(on: boolean): void {
@@ -109,13 +114,13 @@ export class EpollWatchers implements WatcherOwner {
   }
 
   end(watcher: EpollWatcher): void {
-    const { fd, duplicate, token } = watcher.place;
+    const { fd, polled, token } = watcher.place;
     this.#byNumber.delete(fd);
     this.#byToken.delete(token);
-    this.#services.atThreadEnd.remove(duplicate);
+    this.#services.atThreadEnd.remove(polled);
     // This takes it out of the epoll instance, too, unless the description lives on elsewhere.
-    this.#epoll?.remove(duplicate);
-    this.#services.close(duplicate);
+    this.#epoll?.remove(polled);
+    this.#services.close(polled);
     this.#stopSoon();
   }
 

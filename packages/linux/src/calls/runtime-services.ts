@@ -15,10 +15,18 @@ export interface RuntimeServices {
    * The mode of the descriptor stays as it is. The events are those of poll(2): a reader that is gone
    * is `POLLERR`, not an error.
    *
+   * A watcher has a second descriptor of the same file, unless it `owns` this one: then it closes it with itself, and
+   * nobody else may.
+   *
    * Returns `-errno` where the kernel cannot watch the descriptor (`EPERM` for regular files,
-   * `EEXIST` if it is watched already).
+   * `EEXIST` if it is watched already); then it stays the caller's.
    */
-  watch(fd: number, events: number, callback: WatchCallback): DescriptorWatcher | number;
+  watch(
+    fd: number,
+    events: number,
+    callback: WatchCallback,
+    owns?: boolean,
+  ): DescriptorWatcher | number;
   /** As {@link PipeCalls.splice}, on libuv's thread pool, for destinations that can block. Never rejects. */
   spliceOnThread(fromFd: number, toFd: number, length: number, flags: number): Promise<number>;
   /** As {@link FileCalls.write}, on libuv's thread pool, for destinations that can block. Never rejects. */

@@ -7,8 +7,8 @@
 export type WatchCallback = (error: number, revents: number) => void;
 
 /**
- * Watches one descriptor on the event loop of the thread that made it (uv_poll). It does not own
- * the descriptor: close the watcher first, then the descriptor.
+ * Watches one descriptor on the event loop of the thread that made it (uv_poll). Close the
+ * watcher first, then the descriptor, unless the watcher owns it.
  */
 export interface DescriptorWatcher {
   /** Changes the events that are watched; 0 pauses. Returns 0 or `-errno`. */

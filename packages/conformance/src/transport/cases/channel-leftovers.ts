@@ -13,6 +13,8 @@ const MIB = 1024 * 1024;
 const CYCLES = 200;
 /** Generous: what an allocator keeps differs by a few MiB; what a channel leaks adds up to more. */
 const MAX_GROWTH = 64 * MIB;
+/** What a channel may cost either side: descriptors. */
+const MAX_DESCRIPTORS = 8;
 /** Two of them in each cycle: leaked, they would be more than that. */
 const LARGE = 400_000;
 
@@ -80,6 +82,26 @@ function describeManyInTurn(stage: ChannelStage): void {
     await stage.until(async () => (await listener.count()) === 0);
     const after = await measure();
     for (const [index, usage] of after.entries()) expectNoMore(usage, before[index] as UsageReport);
+  });
+
+  test('each costs either side eight descriptors at most', async () => {
+    const [one, two] = [await stage.peer(true), await stage.peer(true)];
+    const listener = await stage.remoteListener(stage.path(), {}, one);
+    const measure = () => Promise.all([one.call('usage'), two.call('usage')]);
+    const open = async (): Promise<void> => {
+      const there = await stage.remoteChannel(listener.endpoint, {}, two);
+      const here = await listener.accept();
+      await Promise.all([here.send(LARGE), there.send(LARGE)]);
+    };
+    // What there is of a kind, and not of each: an event loop that watches, say.
+    await open();
+    const before = await measure();
+    for (let count = 0; count < 4; count++) await open();
+    const after = await measure();
+    for (const [index, { descriptors }] of after.entries()) {
+      const more = descriptors - (before[index] as UsageReport).descriptors;
+      expect(more).toBeLessThanOrEqual(4 * MAX_DESCRIPTORS);
+    }
   });
 
   test('dozens of listeners leave nothing, and no socket files', async () => {
