@@ -309,6 +309,21 @@ export function describePipeChannels(family: ChannelFamily): void {
       },
     );
 
+    test('as one: what one takes slowly holds up nothing that another one is asked', async () => {
+      await using opened = await listenFor(['late', 'echo'], 8 * MIB);
+      const any = opened.listener.anyChannel();
+      // More than the pipe takes: it leaves when that is read.
+      const slow = any.send(Buffer.alloc(3 * MIB));
+      await turns();
+      for (let count = 0; count < 3; count++) {
+        using answer = await any.request(Buffer.alloc(500_000, count), LIMIT);
+        expect(answer.copy().equals(Buffer.alloc(500_000, count))).toBe(true);
+      }
+      expect(opened.channels.map((channel) => channel.stats().messagesSent)).toEqual([1, 3]);
+      opened.children[0]?.send('receive');
+      expect(await slow).toBe('sent');
+    });
+
     test('wake each other by a loan that is released', async () => {
       await using opened = await listenFor(['late', 'echo'], MIB);
       const [first, second] = opened.channels as [Channel, Channel];

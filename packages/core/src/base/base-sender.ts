@@ -205,7 +205,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
           prepare?.(loan);
           if (this.#sending.busy || this.#budget.exhausted() || !copyAtOnce(loan, pieces)) {
             // Whoever comes while this one copies must not overtake it.
-            return await this.#sending.run(() => this.#copyAndSend(loan, pieces, signal), signal);
+            return await this.#copyAndSend(loan, pieces, signal);
           }
           const offered = this.#offerAtOnce(loan);
           return offered === 'left' ? 'sent' : await this.#sendInTurn(loan, offered, signal);
@@ -516,29 +516,59 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     return outcome === 'sent' && this.#outbox.hasLeft ? 'left' : outcome;
   }
 
-  async #copyAndSend(
+  /** Copies the bytes once it is this message's turn, and sends them. */
+  #copyAndSend(
     loan: BaseLoan<M>,
     pieces: readonly Uint8Array[],
     signal: AbortSignal | undefined,
   ): Promise<SendOutcome> {
-    await copyInPieces(loan, pieces, this.#budget);
-    if (signal?.aborted) throw signal.reason;
-    if (this.#budget.exhausted()) await nextTurn();
-    return this.#sendSlowly(loan, 'full', signal);
+    const accept = async (): Promise<AcceptOutcome> => {
+      await copyInPieces(loan, pieces, this.#budget);
+      if (signal?.aborted) throw signal.reason;
+      if (this.#budget.exhausted()) await nextTurn();
+      return this.#acceptSlowly(loan, 'full', signal);
+    };
+    return this.#inTurn(loan, accept, signal);
   }
 
-  #sendInTurn(
+  async #sendInTurn(
     loan: BaseLoan<M>,
     first: AcceptOutcome,
     signal: AbortSignal | undefined,
   ): Promise<SendOutcome> {
-    return this.#sending.run(async () => {
+    const way = first === 'sent' ? this.#outbox.wayOf?.(loan.memory) : undefined;
+    if (way !== undefined) {
+      await this.#waits.until(() => way.hasLeft, signal);
+      return first;
+    }
+    const accept = async (): Promise<AcceptOutcome> => {
       if (this.#budget.exhausted()) await nextTurn();
-      return this.#sendSlowly(loan, first, signal);
-    }, signal);
+      return this.#acceptSlowly(loan, first, signal);
+    };
+    return await this.#inTurn(loan, accept, signal);
   }
 
-  async #sendSlowly(
+  /** Has a message accepted in its turn, and waits until it has left. */
+  async #inTurn(
+    loan: BaseLoan<M>,
+    accept: () => Promise<AcceptOutcome>,
+    signal: AbortSignal | undefined,
+  ): Promise<SendOutcome> {
+    const { memory } = loan;
+    let way: { readonly hasLeft: boolean } | undefined;
+    const outcome = await this.#sending.run(async () => {
+      const accepted = await accept();
+      if (accepted !== 'sent') return accepted;
+      way = this.#outbox.wayOf?.(memory);
+      // Whoever comes next goes by the same way.
+      if (way === undefined) await this.#waits.until(() => this.#hasLeft(), signal);
+      return accepted;
+    }, signal);
+    if (way !== undefined) await this.#waits.until(() => way?.hasLeft !== false, signal);
+    return outcome;
+  }
+
+  async #acceptSlowly(
     loan: BaseLoan<M>,
     first: AcceptOutcome,
     signal: AbortSignal | undefined,
@@ -551,7 +581,6 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
         return outcome !== 'full';
       }, signal);
     }
-    if (outcome === 'sent') await this.#waits.until(() => this.#hasLeft(), signal);
     return outcome;
   }
 

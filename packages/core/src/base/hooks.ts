@@ -77,6 +77,11 @@ export interface Outbox<M extends LoanMemory> extends Partial<Corkable> {
   readonly bytesOut: number;
   /** True if everything that was accepted has left this process. */
   readonly hasLeft: boolean;
+  /**
+   * Where messages leave by several ways: whom to ask whether the message in `memory`, which was just accepted, has
+   * left. Those that go another way do not wait for it. Elsewhere they leave one after the other.
+   */
+  wayOf?(memory: M): { readonly hasLeft: boolean } | undefined;
   /** True if every subscriber is done with everything that was accepted. */
   readonly isIdle: boolean;
   /** Snapshot for `Sender.receivers`. */

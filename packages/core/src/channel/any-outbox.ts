@@ -39,6 +39,8 @@ export class AnyOutbox<M extends LoanMemory> implements Outbox<M> {
   readonly #settings: AnyOutboxSettings<M>;
   /** How messages are given that are no ordinary ones. */
   readonly #offers = new Map<M, Offer>();
+  /** The channel that each message was given to. */
+  readonly #givenTo = new WeakMap<M, BaseChannel>();
   /** When each channel got its last message. */
   readonly #last = new WeakMap<BaseChannel, number>();
   #count = 0;
@@ -75,6 +77,7 @@ export class AnyOutbox<M extends LoanMemory> implements Outbox<M> {
       );
       if (outcome === 'full') someAreThere = true;
       if (outcome !== 'sent') continue;
+      this.#givenTo.set(memory, channel);
       this.#last.set(channel, ++this.#count);
       return 'sent';
     }
@@ -91,6 +94,10 @@ export class AnyOutbox<M extends LoanMemory> implements Outbox<M> {
   get hasLeft(): boolean {
     // All of them are asked, though one may answer for all.
     return this.#settings.channels().filter((channel) => !channel.hasLeft).length === 0;
+  }
+
+  wayOf(memory: M): BaseChannel | undefined {
+    return this.#givenTo.get(memory);
   }
 
   get isIdle(): boolean {
