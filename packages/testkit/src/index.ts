@@ -8,6 +8,7 @@
  * @packageDocumentation
  */
 
+export { type ChannelPairs, describeChannelPairs } from './channel-pairs.js';
 export { type ChannelFamily, describePipeChannels } from './channels.js';
 export { Child } from './child.js';
 export {

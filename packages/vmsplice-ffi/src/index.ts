@@ -66,3 +66,6 @@ export const openPipe: PipePrograms['openPipe'] = vmspliceFfi.openPipe;
 
 /** {@link PipePrograms.openSocketPair} */
 export const openSocketPair: PipePrograms['openSocketPair'] = vmspliceFfi.openSocketPair;
+
+/** {@link PipePrograms.channelPair} */
+export const channelPair: PipePrograms['channelPair'] = vmspliceFfi.channelPair;

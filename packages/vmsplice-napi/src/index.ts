@@ -55,3 +55,6 @@ export const openPipe: PipePrograms['openPipe'] = programs.openPipe;
 
 /** {@link PipePrograms.openSocketPair} */
 export const openSocketPair: PipePrograms['openSocketPair'] = programs.openSocketPair;
+
+/** {@link PipePrograms.channelPair} */
+export const channelPair: PipePrograms['channelPair'] = programs.channelPair;

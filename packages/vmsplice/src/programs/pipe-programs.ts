@@ -1,4 +1,9 @@
-import { openSocketPair, type SocketPair } from '@pageferry/connection';
+import {
+  type ChannelPair,
+  channelPairOver,
+  openSocketPair,
+  type SocketPair,
+} from '@pageferry/connection';
 import type {
   PipeReader,
   PipeReaderOptions,
@@ -7,6 +12,8 @@ import type {
   SpawnPiped,
 } from '@pageferry/core';
 import type { LinuxCalls, Pipe } from '@pageferry/linux';
+import { VmspliceListener } from '../channel/listener.js';
+import { checkListen, type VmspliceListenOptions } from '../channel/options.js';
 import { openBlockingPipe } from './blocking-pipe.js';
 import { checkReaderOptions, checkWriterOptions } from './options.js';
 import { ReadingEnd } from './reading-end.js';
@@ -45,6 +52,20 @@ export interface PipePrograms {
    * @throws `SYSTEM_CALL_FAILED`, `BINDING_UNAVAILABLE`.
    */
   openSocketPair(): Promise<SocketPair>;
+  /**
+   * A channel to a child that this process is about to start, without an endpoint path. The pool of this side is the
+   * pair's: everything is given back when the channel is closed.
+   *
+   * @throws as `Transport.listen`.
+   * @example
+   * const pair = await channelPair();
+   * const child = spawn(process.execPath, ['child.js'], { stdio: [0, 1, 2, pair.childs.fd] });
+   * pair.childs.close();
+   * const channel = await pair.accept(); // In the child: connect({ endpoint: 'fd:3' })
+   */
+  channelPair(
+    options?: Omit<VmspliceListenOptions, 'endpoint' | 'maxChannels'>,
+  ): Promise<ChannelPair>;
 }
 
 /** {@link PipePrograms} over a binding. `load` is called at each use. */
@@ -61,5 +82,11 @@ export function createPipePrograms(load: () => LinuxCalls): PipePrograms {
     },
     openPipe: () => openBlockingPipe(load()),
     openSocketPair: async () => openSocketPair(load()),
+    async channelPair(options = {}) {
+      const calls = load();
+      return channelPairOver(openSocketPair(calls), async (endpoint) =>
+        VmspliceListener.create(calls, checkListen({ ...options, endpoint })),
+      );
+    },
   };
 }
