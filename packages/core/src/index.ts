@@ -52,12 +52,14 @@ export type {
 } from './contract/any-channel.js';
 export type * from './contract/capabilities.js';
 export type * from './contract/channel.js';
+export type * from './contract/diagnostics.js';
 export type * from './contract/pipe-reader.js';
 export type * from './contract/pipe-writer.js';
 export type * from './contract/piped-program.js';
 export type * from './contract/receiver.js';
 export type * from './contract/sender.js';
 export type * from './contract/transport.js';
+export { publish } from './diagnostics/publish.js';
 export { asyncDispose, dispose } from './dispose.js';
 export * from './endpoint/check-place.js';
 export * from './endpoint/endpoint-error.js';

@@ -87,6 +87,7 @@ export abstract class LinuxSender<
     });
     this.calls = calls;
     this.outbox = outbox;
+    settings.presence.reportAs(settings.endpoint);
     this.#bound = bound;
     listener = new Listener(calls, bound, {
       mechanism,

@@ -2,6 +2,7 @@ import { EXCHANGE, exchangeKind, exchangeNumber, isAnswer } from '../channel/exc
 import { checkDescriptor } from '../check-descriptor.js';
 import { checkInteger } from '../checks.js';
 import type { Capabilities } from '../contract/capabilities.js';
+import type { PeerEvent } from '../contract/diagnostics.js';
 import type {
   Delivery,
   MessageInfo,
@@ -13,7 +14,10 @@ import type {
   SpliceResult,
 } from '../contract/receiver.js';
 import type { WaitOptions } from '../contract/transport.js';
+import { isWatched, publish } from '../diagnostics/publish.js';
+import { named, tellOfStalls } from '../diagnostics/stalls.js';
 import { isPageferryError, PageferryError, withBytesTransferred } from '../errors.js';
+import { clock } from '../waiting/clock.js';
 import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { eachSecond } from '../waiting/each-second.js';
 import { type LoopBudget, nextTurn } from '../waiting/loop-budget.js';
@@ -36,6 +40,8 @@ export interface BaseReceiverSettings {
   readonly capabilities: Capabilities;
   /** The other side in words, for errors: `senderAt(endpoint)`. */
   readonly sender?: string;
+  /** Where the other side was found; for diagnostics. */
+  readonly endpoint?: string;
   /** Watches how long this receiver holds the event loop. */
   readonly budget: LoopBudget;
   /** Where calls wait for messages, and for room. */
@@ -71,6 +77,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
 {
   readonly #capabilities: Capabilities;
   readonly #sender: string;
+  readonly #endpoint: string | undefined;
   readonly #budget: LoopBudget;
   readonly #waits: Waits;
   readonly #quota: ByteQuota;
@@ -111,6 +118,11 @@ export abstract class BaseReceiver<M extends InboundMessage>
     this.#quota = quota;
     this.#returns = settings.returns;
     this.#spins = spins ? SPINS_AT_ONCE : 0;
+    this.#endpoint = settings.endpoint;
+    // Soon: whether it is one half of a channel is not known yet.
+    if (isWatched('pageferry:connect')) {
+      clock.nextTick(() => publish('pageferry:connect', () => this.#peer));
+    }
   }
 
   /**
@@ -543,11 +555,33 @@ export abstract class BaseReceiver<M extends InboundMessage>
   }
 
   #remember(error: unknown): unknown {
-    if (isPageferryError(error) && error.code.startsWith('PEER_')) this.#failure = error;
+    if (!isPageferryError(error) || !error.code.startsWith('PEER_')) return error;
+    if (this.#failure === undefined) this.#tellOfFailure(error);
+    this.#failure = error;
     return error;
   }
 
+  #tellOfFailure(error: PageferryError): void {
+    if (error.code === 'PEER_MISBEHAVED') {
+      publish('pageferry:cut-off', () => ({ ...named(this.#endpoint), reason: error }));
+    }
+    publish('pageferry:disconnect', () => ({ ...this.#peer, reason: error }));
+  }
+
+  #tellOfOrderlyEnd(): void {
+    publish('pageferry:disconnect', () => this.#peer);
+  }
+
+  /** Whom diagnostics tell of. */
+  get #peer(): PeerEvent {
+    const { peer } = this.#channel ?? {};
+    const side = this.#channel === undefined ? 'receiver' : 'channel';
+    return { side, ...named(this.#endpoint), ...(peer === undefined ? {} : { peer }) };
+  }
+
   #sawEnd(): void {
+    // The other side of a channel may only have finished.
+    if (!this.#ended && this.#channel === undefined) this.#tellOfOrderlyEnd();
     this.#ended = true;
     this.doneWaiting();
   }
@@ -570,6 +604,9 @@ export abstract class BaseReceiver<M extends InboundMessage>
     let message: M | 'end' | undefined;
     // Who holds nothing cannot wait for itself.
     const forget = this.#quota.count === 0 ? undefined : eachSecond(() => this.#warnOfDeliveries());
+    // Who waits for a message that nobody has sent is idle.
+    const whyStalled = () => (this.#waitsFor() === 'message' ? undefined : this.whyNothing());
+    const noStall = tellOfStalls('receive', this.#endpoint, whyStalled);
     try {
       await this.#waits.until(() => {
         message = this.#look();
@@ -577,6 +614,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
       }, signal);
     } finally {
       forget?.();
+      noStall?.();
     }
     return message === 'end' ? undefined : this.#deliver(message as M);
   }
@@ -676,6 +714,9 @@ export abstract class BaseReceiver<M extends InboundMessage>
 
   #movedOn(message: M, start: number, method: SpliceMethod): SpliceResult {
     this.#current = undefined;
+    if (this.#capabilities.zeroCopySplice && method !== 'splice') {
+      publish('pageferry:fallback', () => ({ ...named(this.#endpoint), method }));
+    }
     const byteLength = message.offset - start;
     this.#messagesReceived++;
     this.#bytesReceived += byteLength;
@@ -688,6 +729,9 @@ export abstract class BaseReceiver<M extends InboundMessage>
   }
 
   async #hangUp(): Promise<void> {
+    if (this.#channel !== undefined && this.#ended && this.#failure === undefined) {
+      this.#tellOfOrderlyEnd();
+    }
     const closed = new PageferryError('CLOSED', 'this receiver is closed');
     this.#ending.abort(closed);
     this.#waits.fail(closed);

@@ -18,6 +18,8 @@ import type {
   SendOutcome,
 } from '../contract/sender.js';
 import type { WaitOptions } from '../contract/transport.js';
+import { publish } from '../diagnostics/publish.js';
+import { named, tellOfStalls } from '../diagnostics/stalls.js';
 import { PageferryError } from '../errors.js';
 import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { eachSecond } from '../waiting/each-second.js';
@@ -127,6 +129,15 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     this.#checkMayCome = settings.checkMayCome;
     this.#method = settings.method;
     this.#spins = settings.spins ? SPINS_AT_ONCE : 0;
+    this.#failures.endpoint = this.endpoint;
+    const { method, methodReason } = settings.method;
+    if (methodReason !== undefined) {
+      publish('pageferry:fallback', () => ({
+        ...named(this.endpoint),
+        method,
+        reason: methodReason,
+      }));
+    }
   }
 
   /** Tells receivers, behind everything that was accepted, that nothing more comes. May be done in `end`. */
@@ -437,6 +448,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     let loan: Loan | undefined;
     // Who has lent nothing out cannot wait for itself.
     const forget = this.#loansHeld === 0 ? undefined : eachSecond(() => this.#warnOfLoans());
+    const noStall = this.#tellOfStalls('loan', () => this.#whyNoRoom(byteLength));
     try {
       await this.#waits.until(() => {
         this.#checkOpen();
@@ -445,6 +457,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
       }, signal);
     } finally {
       forget?.();
+      noStall?.();
     }
     return loan as Loan;
   }
@@ -462,6 +475,10 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
       'PageferryWarning',
       'PAGEFERRY_LOANS_HELD',
     );
+  }
+
+  #tellOfStalls(call: 'loan' | 'send', why: () => string): (() => void) | undefined {
+    return tellOfStalls(call, this.endpoint, () => (this.closed ? undefined : why()));
   }
 
   #place(): string {
@@ -574,12 +591,16 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     signal: AbortSignal | undefined,
   ): Promise<SendOutcome> {
     let outcome = first;
-    if (outcome === 'full') {
+    if (outcome !== 'full') return outcome;
+    const noStall = this.#tellOfStalls('send', () => this.#whyNotSent(loan));
+    try {
       await this.#waits.until(() => {
         loan.checkOwned();
         outcome = this.#offer(loan);
         return outcome !== 'full';
       }, signal);
+    } finally {
+      noStall?.();
     }
     return outcome;
   }

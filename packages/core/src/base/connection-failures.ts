@@ -1,3 +1,6 @@
+import { publish } from '../diagnostics/publish.js';
+import { named } from '../diagnostics/stalls.js';
+
 /**
  * Connections that were ended by a failure of this process, not of the peer. There may be no call that it
  * could be thrown from, so that `Sender.stats` and a process warning tell of it.
@@ -5,6 +8,8 @@
 export class ConnectionFailures {
   #count = 0;
   #last: unknown;
+  /** Where the connections were; for diagnostics. */
+  endpoint: string | undefined;
 
   /** How many there were. */
   get count(): number {
@@ -19,6 +24,7 @@ export class ConnectionFailures {
   add(error: unknown): void {
     this.#count++;
     this.#last = error;
+    publish('pageferry:cut-off', () => ({ ...named(this.endpoint), reason: error }));
     process.emitWarning(
       `the connection to a receiver was ended, because ${messageOf(error)}`,
       'PageferryWarning',

@@ -11,6 +11,7 @@ export type {
 } from './any-channel.js';
 export type * from './capabilities.js';
 export type * from './channel.js';
+export type * from './diagnostics.js';
 export type * from './receiver.js';
 export type * from './sender.js';
 export type * from './transport.js';

@@ -13,7 +13,7 @@ import { killersAmong, type SystemCall, seccompMode } from '../capabilities/syst
 import { type Probe, unavailable } from '../probes/probe.js';
 import { probeQuickly } from '../probes/probe-hops.js';
 import { sparing } from '../probes/sparing.js';
-import { warnOfCopies } from './warn-of-copies.js';
+import { tellOfCopies, warnOfCopies } from './warn-of-copies.js';
 
 /** What {@link chooseTransport} can be told. */
 export interface ChoiceOptions {
@@ -76,8 +76,10 @@ export async function chooseFor(use: Use, options: ChoiceOptions): Promise<Trans
   const transport = await loadBackend(FALLBACK);
   const lack = use.lacks(transport.capabilities);
   if (lack !== undefined) throw noneIsLeft([...reasons, `${FALLBACK.name}: ${lack}`]);
-  if (reasons.length > 0 && options.warn !== false) {
-    warnOfCopies('Messages are copied: no backend that does not works here', reasons);
+  if (reasons.length > 0) {
+    tellOfCopies(reasons);
+    const what = 'Messages are copied: no backend that does not works here';
+    if (options.warn !== false) warnOfCopies(what, reasons);
   }
   const reason = `${FALLBACK.name}: works everywhere, and copies`;
   return { name: FALLBACK.name, transport, reasons: [...reasons, reason] };

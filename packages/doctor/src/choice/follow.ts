@@ -16,7 +16,7 @@ import {
   noneIsLeft,
   type TransportChoice,
 } from './choose-transport.js';
-import { warnOfCopies } from './warn-of-copies.js';
+import { tellOfCopies, warnOfCopies } from './warn-of-copies.js';
 
 /** What every side that connects can be told. */
 interface Destination extends WaitOptions {
@@ -63,12 +63,11 @@ export async function follow<O extends Destination, T>(
       // Each attempt has the time that is left: it knows best what it has waited for.
       const answer = await knock(entry, follower, withTimeLeft(options, clock.now() - started));
       if ('opened' in answer) {
-        if (entry === FALLBACK && reasons.length > 0 && warn !== false) {
-          const { chooser } = follower;
-          warnOfCopies(
-            `Messages are copied: the ${chooser} at ${options.endpoint} does so`,
-            reasons,
-          );
+        if (entry === FALLBACK && reasons.length > 0) {
+          const { endpoint } = options;
+          tellOfCopies(reasons, endpoint);
+          const what = `Messages are copied: the ${follower.chooser} at ${endpoint} does so`;
+          if (warn !== false) warnOfCopies(what, reasons);
         }
         return { ...answer, name: entry.name, reasons: [...reasons, `${entry.name}: it answers`] };
       }

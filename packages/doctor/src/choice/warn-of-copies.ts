@@ -1,3 +1,15 @@
+import { publish } from '@pageferry/core';
+import { FALLBACK } from '../backends/table.js';
+
+/** Tells whoever listens to diagnostics that messages are copied, and why. */
+export function tellOfCopies(reasons: readonly string[], endpoint?: string): void {
+  publish('pageferry:fallback', () => ({
+    ...(endpoint === undefined ? {} : { endpoint }),
+    method: FALLBACK.name,
+    reason: reasons.join('; '),
+  }));
+}
+
 let warned = false;
 
 /**

@@ -56,6 +56,7 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
     super({
       capabilities,
       sender: connection.nameSender(settings.endpoint),
+      endpoint: settings.endpoint,
       budget,
       waits,
       quota: new ByteQuota(maxBorrowedBytes, maxBorrowed),

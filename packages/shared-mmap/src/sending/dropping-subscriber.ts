@@ -1,4 +1,5 @@
 import { createEntry } from '@pageferry/connection';
+import { publish } from '@pageferry/core';
 import { OWN_MEMORY_FLAG, RETURN, SENDER_WORDS } from '../layout.js';
 import type { Slot } from '../memory/slot.js';
 import type { ClaimableProducer } from '../queue/claimable-queue.js';
@@ -136,5 +137,6 @@ export class DroppingSubscriber extends Subscriber<ClaimableProducer> {
     this.#dropped++;
     // Before any message that comes after it.
     Atomics.store(this.connection.words, SENDER_WORDS.dropped, this.#dropped | 0);
+    publish('pageferry:drop', () => ({ receiver: this.info() }));
   }
 }

@@ -84,6 +84,7 @@ export function makeChannel(parts: ChannelParts): NewChannel {
   });
   const receiver = new SocketReceiver({
     sender: peer,
+    endpoint,
     maxBorrowedBytes,
     budget: new LoopBudget(spinMicroseconds),
     inbox: connection.inbox,

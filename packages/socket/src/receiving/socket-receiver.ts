@@ -28,6 +28,7 @@ const PIECE_BYTES = 512 * 1024;
 export interface SocketReceiverParts {
   /** In words, for errors. */
   readonly sender: string;
+  readonly endpoint: string;
   readonly maxBorrowedBytes: number;
   readonly budget: LoopBudget;
   readonly inbox: MessageSource;
@@ -41,10 +42,12 @@ export class SocketReceiver extends BaseReceiver<InboundMessage> {
   readonly #inbox: MessageSource;
   readonly #waits: WaitList;
 
-  constructor({ sender, maxBorrowedBytes, budget, inbox, waits }: SocketReceiverParts) {
+  constructor(parts: SocketReceiverParts) {
+    const { sender, endpoint, maxBorrowedBytes, budget, inbox, waits } = parts;
     super({
       capabilities,
       sender,
+      endpoint,
       budget,
       waits,
       quota: new ByteQuota(maxBorrowedBytes),
@@ -70,6 +73,7 @@ export class SocketReceiver extends BaseReceiver<InboundMessage> {
     const waits = new WaitList();
     return new SocketReceiver({
       sender,
+      endpoint,
       maxBorrowedBytes,
       budget: new LoopBudget(spinMicroseconds),
       inbox: new Inbox(socket, maxBorrowedBytes, sender, () => waits.wake()),

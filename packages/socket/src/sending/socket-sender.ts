@@ -37,6 +37,7 @@ export class SocketSender extends BaseSender<BufferLoan> {
       method: { method: 'write' },
       keepAlive: (on) => keepAlive?.(on),
     });
+    presence.reportAs(settings.endpoint);
     this.#waits = waits;
     this.#failures = failures;
     this.#pool = pool;

@@ -59,6 +59,7 @@ export class VmspliceReceiver extends BaseReceiver<InboundMessage> {
     super({
       capabilities,
       sender: connection.nameSender(settings.endpoint),
+      endpoint: settings.endpoint,
       budget,
       waits,
       quota: new OccupancyQuota(maxBorrowedBytes, sizeOf),
