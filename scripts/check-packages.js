@@ -44,6 +44,8 @@ const ALLOWED = {
     '@pageferry/linux-napi',
     '@pageferry/socket',
   ],
+  // What a newcomer installs.
+  pageferry: ['@pageferry/core', '@pageferry/doctor', '@pageferry/shared-mmap'],
 };
 
 /** What each may have as an optional peer: it asks for that by name, and lives without. */

@@ -23,6 +23,7 @@ const TOGETHER = [
   ['README/sender', 'README/receiver'],
   ['README-2/sender', 'README-2/receiver'],
   ['README/answer', 'README/ask'],
+  ['pageferry/answer', 'pageferry/ask'],
   ['shared-mmap/sender', 'shared-mmap/receiver'],
   ['shared-mmap/sender', 'shared-mmap/worker'],
   ['shared-mmap/sender', 'shared-mmap/main'],
