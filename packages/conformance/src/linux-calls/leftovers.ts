@@ -1,8 +1,7 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { SuiteContext } from './registration.js';
 import { turns } from './support/event-loop.js';
+import { collectUntil } from './support/garbage.js';
 import { NAME_PREFIX } from './support/names.js';
 import { Peer } from './support/peer.js';
 import { mappedRanges, openDescriptors } from './support/process-state.js';
@@ -38,15 +37,9 @@ export function describeLeftovers(
     });
 
     test('no shared mapping is left', async () => {
-      setFlagsFromString('--expose-gc');
-      const collectGarbage = runInNewContext('gc') as () => void;
       const ofEndedThreads = collectsMappings ? [] : mappedRanges(`${NAME_PREFIX}-in-worker`);
       // What `munmapLater` was told to unmap goes with the last buffer over it.
-      for (let round = 0; round < 100; round++) {
-        if (mappedRanges(NAME_PREFIX).length === ofEndedThreads.length) break;
-        collectGarbage();
-        await turns(1);
-      }
+      await collectUntil(() => mappedRanges(NAME_PREFIX).length === ofEndedThreads.length);
       expect(mappedRanges(NAME_PREFIX)).toEqual(ofEndedThreads);
     });
 
