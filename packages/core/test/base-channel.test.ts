@@ -1,4 +1,12 @@
-import { BaseChannel, EXCHANGE, exchangeNumber, exchangeWord, type Loan } from '@pageferry/core';
+import {
+  BaseChannel,
+  EXCHANGE,
+  exchangeNumber,
+  exchangeWord,
+  type Loan,
+  nextTurn,
+  PageferryError,
+} from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
 import { FakeReceiver } from './support/fake-receiver.js';
 import { FakeSender } from './support/fake-sender.js';
@@ -71,6 +79,24 @@ describe('questions', () => {
     expect((await asked).byteLength).toBe(9);
     expect(receiver.calls).toEqual(['giveBack 0', 'giveBack 1']);
   });
+
+  test.each(['at once', 'later'] as const)(
+    'get an answer that came before the peer died (%s), and only then its death',
+    async (when) => {
+      const { sender, receiver, channel } = openChannel();
+      const asked = channel.request(channel.tryLoan(1) as Loan);
+      const open = channel.request(channel.tryLoan(1) as Loan);
+      open.catch(() => undefined);
+      if (when === 'later') await nextTurn();
+      receiver.arrive(3, true, answer(exchangeNumber(sender.outbox.exchanges[0] as number)));
+      const death = new PageferryError('PEER_DIED', 'it is gone');
+      receiver.end(death);
+      using delivery = await asked;
+      expect(delivery.byteLength).toBe(3);
+      await expect(open).rejects.toMatchObject({ code: 'PEER_DIED' });
+      expect(channel.stats()).toMatchObject({ requestsOpen: 0, deliveriesHeld: 1 });
+    },
+  );
 
   test('have words that a small integer of V8 can hold', () => {
     const { sender, channel } = openChannel();

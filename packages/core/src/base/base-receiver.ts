@@ -346,8 +346,9 @@ export abstract class BaseReceiver<M extends InboundMessage>
     const channel = this.#channel as DeliveryChannel;
     // Who does not poll has whatever else is due on the event loop done before it sleeps, as `receive` does.
     if (this.#spins === 0 && this.#budget.exhausted()) return;
+    const isSettled = (): boolean => request.isSettled;
     for (let spin = this.#spins; spin >= 0 && !request.isSettled && !this.closed; spin--) {
-      if (this.#failure !== undefined || this.#seekAnswers(channel) === 'end') return;
+      if (this.#failure !== undefined || this.#seekAnswers(channel, isSettled) === 'end') return;
       if (!request.isSettled) pause();
     }
   }
@@ -367,7 +368,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
     const seek = (): boolean => {
       if (ready()) return true;
       if (this.#failure !== undefined) throw this.#failure;
-      end = this.#seekAnswers(channel);
+      end = this.#seekAnswers(channel, ready);
       return end !== undefined || ready();
     };
     if (this.#budget.exhausted()) await nextTurn();
@@ -481,12 +482,12 @@ export abstract class BaseReceiver<M extends InboundMessage>
   }
 
   /**
-   * Takes in answers. Messages that came before them are taken early, and wait for their own call, as far as the
-   * caller may hold them.
+   * Takes in answers until `ready`. Messages that came before them are taken early, and wait for their own call, as far
+   * as the caller may hold them. What came after the answer is left: it may be an error, and the answer be lost by it.
    *
    * @returns `'end'` if none can come any more.
    */
-  #seekAnswers(channel: DeliveryChannel): 'end' | undefined {
+  #seekAnswers(channel: DeliveryChannel, ready: () => boolean): 'end' | undefined {
     if (this.#isMoving) return undefined;
     // Only the newest of all can be here in part.
     const isNewest = this.#arriving === undefined && this.#early.length === 0;
@@ -495,7 +496,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
       const message = this.#arriving ?? this.#nextNew();
       if (typeof message !== 'object') return message;
       if (isAnswer(message.exchange)) {
-        if (!this.#takeAnswer(message, channel)) return undefined;
+        if (!this.#takeAnswer(message, channel) || ready()) return undefined;
       } else if (!this.#takeEarly(message)) {
         return undefined;
       }

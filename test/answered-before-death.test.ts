@@ -1,0 +1,61 @@
+import { fork } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Transport } from '../packages/core/dist/contract/index.js';
+import { sharedMmap } from '../packages/shared-mmap/dist/index.js';
+import { socketTransport } from '../packages/socket/dist/index.js';
+import { temporaryFolder } from '../packages/testkit/dist/index.js';
+import { vmspliceNapi } from '../packages/vmsplice-napi/dist/index.js';
+
+const { fresh } = temporaryFolder();
+const LIMIT = { timeout: 15_000 };
+
+const transports: readonly (readonly [string, string, Transport])[] = [
+  ['shared-mmap', 'sharedMmap', sharedMmap],
+  ['vmsplice-napi', 'vmspliceNapi', vmspliceNapi],
+  ['socket', 'socketTransport', socketTransport],
+];
+
+/** Blocks this thread until a process has ended, so that its event loop learns of all that happened at once. */
+function sleepUntilDead(pid: number): void {
+  const cell = new Int32Array(new SharedArrayBuffer(4));
+  // A zombie until its parent's event loop turns.
+  while (!/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))) {
+    Atomics.wait(cell, 0, 0, 5);
+  }
+}
+
+describe.each(transports)('over %s', (folder, name, transport) => {
+  const moduleUrl = new URL(`../packages/${folder}/dist/index.js`, import.meta.url).href;
+
+  test('answers that came before their sender was killed are there, and then its death', async () => {
+    const endpoint = fresh();
+    const program = `
+      const { ${name}: transport } = await import('${moduleUrl}');
+      const channel = await transport.connect({ endpoint: ${JSON.stringify(endpoint)} });
+      for (let count = 0; count < 3; count++) {
+        const question = await channel.receive();
+        await question.respond(Buffer.alloc(1000 + count, count));
+      }
+      await channel.receive();
+      process.kill(process.pid, 'SIGKILL');`;
+    await using listener = await transport.listen({ endpoint });
+    const source = `data:text/javascript,${encodeURIComponent(program)}`;
+    const child = fork('-e', [`import(${JSON.stringify(source)})`], { execArgv: [] });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    await using channel = await listener.accept(LIMIT);
+    const asked = [0, 1, 2].map((number) => channel.request(Buffer.alloc(10, number), LIMIT));
+    const open = channel.request(Buffer.alloc(1), LIMIT);
+    open.catch(() => undefined);
+    // So that all of it is sent.
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    sleepUntilDead(child.pid as number);
+    const answers = await Promise.all(asked);
+    expect(answers.map((answer) => answer.copy())).toEqual(
+      [0, 1, 2].map((number) => Buffer.alloc(1000 + number, number)),
+    );
+    for (const answer of answers) answer.release();
+    await expect(open).rejects.toMatchObject({ code: 'PEER_DIED' });
+    expect(channel.stats()).toMatchObject({ requestsOpen: 0, deliveriesHeld: 0 });
+  });
+});
