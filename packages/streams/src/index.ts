@@ -6,6 +6,13 @@
  */
 export type { MessageSink, MessageSource } from './ends.js';
 export { type ByteSource, loanFrom } from './loans/loan-from.js';
+export type { ChannelStream } from './multiplexed/channel-stream.js';
+export {
+  type ChannelStreams,
+  createStreams,
+  type OpenOptions,
+  type StreamsOptions,
+} from './multiplexed/channel-streams.js';
 export { toDuplex, toReadable, toWritable } from './node/to-node.js';
 export type {
   FromMessagesOptions,
