@@ -190,6 +190,29 @@ describe.each(TRANSPORTS)('streams that share a channel of $name', (transport) =
     await Promise.all([here.close(), there.close()]);
   });
 
+  test('refuse options that cannot be used, before anything is sent', async () => {
+    await using ends = await place.twoWay(transport);
+    const streams = createStreams(ends.here);
+    const circular: Record<string, unknown> = {};
+    circular['itself'] = circular;
+    for (const options of [
+      { metadata: circular },
+      { metadata: 1n },
+      { metadata: 'x'.repeat(64 * KIB) },
+      { readable: false, writable: false },
+      { objectMode: 1 },
+      { objectmode: true },
+    ]) {
+      expect(() => streams.open('name', options as never)).toThrow(withCode('INVALID_ARGUMENT'));
+    }
+    expect(() => createStreams(ends.there, { windowBytes: 1 })).toThrow(
+      withCode('INVALID_ARGUMENT'),
+    );
+    expect(streams.size).toBe(0);
+    expect(ends.here.stats().messagesSent).toBe(0);
+    await streams.close();
+  });
+
   test('hold a reader of a large window to it, and tell of credits in between', async () => {
     await using ends = await place.twoWay(transport);
     const here = createStreams(ends.here);

@@ -164,8 +164,7 @@ export class ChannelStreams
     const objectMode = checkFlag('objectMode', checked.objectMode, false);
     if (this.closed) throw new PageferryError('CLOSED', 'these streams are closed');
     const opening: Opening = { name, metadata: checked.metadata, objectMode, reads, writes };
-    const payload = Buffer.from(JSON.stringify(opening));
-    checkInteger('byteLength of name and metadata', payload.length, 0, LONGEST_TEXT);
+    const payload = openingBytes(opening);
     const stream = this.#add({ number: this.#freeNumber(), isOurs: true }, opening);
     this.#send(FRAME.OPEN, stream.key, [payload]).catch((error: Error) =>
       stream.takeFailure(error),
@@ -382,6 +381,19 @@ export class ChannelStreams
   #wakeAll(): void {
     for (const wake of this.#wake.splice(0)) wake();
   }
+}
+
+/** @throws `INVALID_ARGUMENT` for what JSON cannot carry, or is too long. */
+function openingBytes(opening: Opening): Uint8Array {
+  let text: string;
+  try {
+    text = JSON.stringify(opening);
+  } catch {
+    throw invalidArgument('metadata', opening.metadata, 'what JSON can carry');
+  }
+  const bytes = Buffer.from(text);
+  checkInteger('byteLength of name and metadata', bytes.length, 0, LONGEST_TEXT);
+  return bytes;
 }
 
 function misbehaved(what: string): PageferryError {
