@@ -89,6 +89,17 @@ describe('a loan that fills itself', () => {
     expect((await stream.toArray()).join('')).toBe('6789');
   });
 
+  test('finds what a program has written that has ended between two calls', async () => {
+    await using ends = await place.twoWay(sharedMmap);
+    const program = spawn(process.execPath, ['-e', "process.stdout.write('onetwo')"]);
+    const ended = once(program, 'exit');
+    expect(String(await taken(ends.here, program.stdout, 3))).toBe('one');
+    await ended;
+    await turns();
+    expect(String(await taken(ends.here, program.stdout, 3))).toBe('two');
+    expect(await taken(ends.here, program.stdout, 3)).toBe(undefined);
+  });
+
   test('leaves the rest of a stream to whoever reads it otherwise', async () => {
     await using ends = await place.twoWay(sharedMmap);
     const stream = new PassThrough();

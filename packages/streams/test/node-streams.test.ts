@@ -172,6 +172,22 @@ describe.each(TRANSPORTS)('streams over $name', (transport) => {
     expect(read).toEqual(['arrived']);
   });
 
+  test('give what they have read ahead before the error that came after it', async () => {
+    await using ends = await place.oneWay(transport);
+    for (let count = 0; count < 5; count++) await ends.sender.send(Buffer.from('12345'));
+    const readable = toReadable(ends.receiver);
+    readable.read(0);
+    await until(() => readable.readableLength === 25);
+    await ends.sender.destroy();
+    await turns();
+    let text = '';
+    const reading = (async () => {
+      for await (const chunk of readable) text += chunk;
+    })();
+    await expect(reading).rejects.toThrow(withCode('PEER_DIED'));
+    expect(text).toBe('12345'.repeat(5));
+  });
+
   test('whose only receiver leaves fail at the sender', async () => {
     await using ends = await place.oneWay(transport, { poolBytes: MIB });
     const endless = new Readable({

@@ -92,6 +92,26 @@ describe.each(TRANSPORTS)('pipeTo over $name', (transport) => {
     await expect(ends.here.receive()).rejects.toThrow(withCode('PEER_DIED'));
   });
 
+  test('releases what a Writable that was destroyed never called back for', async () => {
+    await using ends = await place.oneWay(transport);
+    let isWriting = false;
+    const silent = new Writable({
+      write() {
+        isWriting = true;
+      },
+    });
+    const piping = pipeTo(ends.receiver, silent, { autoClose: false });
+    const failed = expect(piping).rejects.toThrow(
+      expect.objectContaining({ code: 'ERR_STREAM_PREMATURE_CLOSE' }),
+    );
+    await ends.sender.send(Buffer.from('never written'));
+    await until(() => isWriting);
+    expect(ends.receiver.stats().deliveriesHeld).toBe(1);
+    silent.destroy();
+    await failed;
+    expect(ends.receiver.stats().deliveriesHeld).toBe(0);
+  });
+
   test('destroys the Writable with what the source fails with', async () => {
     await using ends = await place.twoWay(transport);
     const target = new PassThrough();
