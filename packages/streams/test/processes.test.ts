@@ -69,3 +69,12 @@ describe.each(TRANSPORTS)('a pipeline over $name from another process', (transpo
     expect(await child.message()).toBe(way === 'plain' ? 'PEER_DIED' : 'STREAM_RESET');
   });
 });
+
+test('what a consumer of one stream throws is uncaught, and the other streams go on', async () => {
+  await using child = new Child(new URL('./programs/throwing.mjs', import.meta.url), [
+    place.fresh(),
+  ]);
+  expect(await child.message()).toBe('uncaught: thrown by a consumer');
+  expect(await child.message()).toBe('read: everything');
+  expect(await child.exit).toBe(0);
+});
