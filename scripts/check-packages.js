@@ -33,6 +33,8 @@ const ALLOWED = {
     '@pageferry/vmsplice',
   ],
   '@pageferry/socket': ['@pageferry/core'],
+  // On the contract alone.
+  '@pageferry/streams': ['@pageferry/core'],
   '@pageferry/conformance': ['@pageferry/core', '@pageferry/linux'],
   // For tests alone, and never published.
   '@pageferry/testkit': ['@pageferry/core', '@pageferry/linux'],

@@ -35,6 +35,7 @@ const TOGETHER = [
   ['doctor/sender', 'doctor/receiver'],
   ['doctor/answering', 'doctor/asking'],
   ['socket/sender', 'socket/receiver'],
+  ['streams/sending', 'streams/receiving'],
 ];
 
 const programs = programsOf(ROOT);

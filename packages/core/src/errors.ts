@@ -54,6 +54,10 @@ export type ErrorCode =
   | 'NOT_A_REQUEST'
   /** This request was answered before. Nothing was done. */
   | 'ALREADY_ANSWERED'
+  /** A stream of bytes has ended in the middle of what was to be read; `bytesTransferred` says after how many. */
+  | 'UNEXPECTED_END'
+  /** The other side has given up a stream before its end, or could not serve it; `cause` may say why. */
+  | 'STREAM_RESET'
   /** A system call failed; `syscall`, `errno` and `errnoName` say which and why. */
   | 'SYSTEM_CALL_FAILED'
   /** The native addon or FFI library of a binding could not be loaded; `cause` says why. */

@@ -11,6 +11,7 @@ export {
   isAnswer,
 } from './exchange.js';
 export { noChannels } from './no-channels.js';
+export { decodeError, encodeError } from './remote-error.js';
 export {
   type ChannelSideSettings,
   checkConnectOptions,

@@ -42,14 +42,18 @@ export function requestFailed(bytes: Uint8Array): PageferryError {
       'the other side has released the request without an answer: it does not answer such',
     );
   }
+  const cause = decodeError(bytes);
+  return new PageferryError(
+    'REQUEST_FAILED',
+    `the other side answered with an error: ${cause.message}`,
+    { cause },
+  );
+}
+
+/** The error that {@link encodeError} has made bytes of, as far as these can be read. */
+export function decodeError(bytes: Uint8Array): Error {
   const { name, message, code } = decode(bytes);
-  const cause = Object.assign(new Error(message), {
-    name,
-    ...(code === undefined ? {} : { code }),
-  });
-  return new PageferryError('REQUEST_FAILED', `the other side answered with an error: ${message}`, {
-    cause,
-  });
+  return Object.assign(new Error(message), { name, ...(code === undefined ? {} : { code }) });
 }
 
 function decode(bytes: Uint8Array): SentError {

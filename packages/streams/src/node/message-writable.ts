@@ -1,0 +1,94 @@
+import { Writable, type WritableOptions } from 'node:stream';
+import type { Loan, Payload } from '@pageferry/core';
+import { isLoan, type MessageWriter } from '../message-writer.js';
+import { type DestroyCallback, settle } from './message-readable.js';
+
+/** What Node hands to `_writev`. */
+export type Written = readonly { readonly chunk: unknown; readonly encoding: BufferEncoding }[];
+
+type WriteCallback = (error?: Error | null) => void;
+
+/** The writable half of a stream over messages: of a Writable, and of a Duplex. */
+export class WritingHalf {
+  readonly #writer: MessageWriter;
+  readonly #objectMode: boolean;
+  /** Loans that wait in the stream's buffer: the stream's, to be released if they are never sent. */
+  readonly #loans = new Set<Loan>();
+
+  constructor(writer: MessageWriter, objectMode: boolean) {
+    this.#writer = writer;
+    this.#objectMode = objectMode;
+  }
+
+  /** Remembers a chunk that is given to the stream. */
+  keep(chunk: unknown): void {
+    if (this.#objectMode && isLoan(chunk)) this.#loans.add(chunk);
+  }
+
+  /** Sends what was written: in byte mode gathered, in object mode one message for each chunk. */
+  write(written: Written, callback: WriteCallback): void {
+    this.#write(written).then(
+      () => callback(),
+      (error: Error) => callback(error),
+    );
+  }
+
+  /** The end of what is written. */
+  finish(callback: WriteCallback): void {
+    this.#writer.finish().then(
+      () => callback(),
+      (error: Error) => callback(error),
+    );
+  }
+
+  /** Gives back what was never sent. */
+  stop(): void {
+    this.#writer.stop();
+    for (const loan of this.#loans) loan.release();
+    this.#loans.clear();
+  }
+
+  async #write(written: Written): Promise<void> {
+    if (!this.#objectMode) {
+      await this.#writer.writeBytes(written.map(({ chunk }) => chunk as Uint8Array));
+      return;
+    }
+    for (const { chunk, encoding } of written) {
+      this.#loans.delete(chunk as Loan);
+      await this.#writer.writeMessage(chunk as Payload | string, encoding);
+    }
+  }
+}
+
+/** A Writable over messages. */
+export class MessageWritable extends Writable {
+  readonly #writer: MessageWriter;
+  readonly #half: WritingHalf;
+
+  constructor(writer: MessageWriter, options: WritableOptions) {
+    super(options);
+    this.#writer = writer;
+    this.#half = new WritingHalf(writer, options.objectMode === true);
+    // By its presence Node gathers what waits; each message of object mode goes for itself.
+    if (options.objectMode !== true)
+      this._writev = (written, done) => this.#half.write(written, done);
+  }
+
+  override write(chunk: unknown, ...rest: unknown[]): boolean {
+    this.#half.keep(chunk);
+    return super.write(chunk, ...(rest as []));
+  }
+
+  override _write(chunk: unknown, encoding: BufferEncoding, callback: WriteCallback): void {
+    this.#half.write([{ chunk, encoding }], callback);
+  }
+
+  override _final(callback: WriteCallback): void {
+    this.#half.finish(callback);
+  }
+
+  override _destroy(error: Error | null, callback: DestroyCallback): void {
+    this.#half.stop();
+    settle(this.#writer.end(), error, callback);
+  }
+}
