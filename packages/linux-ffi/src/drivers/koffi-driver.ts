@@ -28,6 +28,14 @@ const NAPI_INVALID_ARG = 1;
 
 type Splice = Koffi.KoffiFunc<(...values: Wide[]) => number>;
 
+/**
+ * koffi without the package of that name: what it is made of for this processor, glibc and musl. The package adds
+ * what is deprecated, and a script at installation, which makes package managers ask or fail and has nothing to do.
+ */
+function loadKoffi(): typeof Koffi {
+  return require(`@koromix/koffi-linux-${process.arch}`);
+}
+
 /** The driver over koffi. */
 export class KoffiDriver implements Driver {
   readonly binding = 'koffi';
@@ -40,7 +48,7 @@ export class KoffiDriver implements Driver {
   readonly #getDate: NativeFunction<number>;
 
   /** @throws whatever koffi throws when it cannot be loaded, or finds no C library. */
-  constructor(load: () => typeof Koffi = () => require('koffi')) {
+  constructor(load: () => typeof Koffi = loadKoffi) {
     this.#koffi = load();
     this.#library = openProgram((name) => this.#koffi.load(name));
     this.#splices = new LimitedQueue(MAX_ASYNCHRONOUS_CALLS);
