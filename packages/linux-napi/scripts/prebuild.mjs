@@ -28,6 +28,7 @@ for (const name of names) {
     compiler: [zig, 'c++', '-target', `${PROCESSORS[arch]}-linux-${LIBRARIES[libc]}`],
     output,
     objects: join(packageFolder, 'build-prebuilds', name),
+    strict: true,
     linkFlags: ['-s'],
   });
   console.log(`${output}: ${Math.round(statSync(output).size / 1024)} KiB`);
