@@ -188,7 +188,7 @@ describe('a process of its own', () => {
     rmSync(dirname(path), { recursive: true });
     const between = `cpSync(${JSON.stringify(aside)}, ${JSON.stringify(dirname(path))}, { recursive: true })`;
     const [first, second] = tell({ between });
-    expect(first).toMatch(/^BINDING_UNAVAILABLE .* is not installed, \(it is an optional/);
+    expect(first).toMatch(/^BINDING_UNAVAILABLE .* is not installed \(it is an optional/);
     expect(first).toMatch(`@pageferry/${ours} is`);
     expect(first).toMatch(REMEDIES);
     expect(second).toBe('loaded napi');

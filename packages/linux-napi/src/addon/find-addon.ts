@@ -48,9 +48,9 @@ function findPrebuilt(folder: string): string {
   const other = Object.keys(TARGETS).find((name) => resolvePrebuilt(name, folder) !== undefined);
   const instead =
     other === undefined
-      ? '(it is an optional dependency: was the installation told to omit those?)'
-      : `but ${SCOPE}${other} is: node_modules was installed for another system`;
-  throw new NoAddon(`${SCOPE}${platform} is not installed, ${instead}`);
+      ? ' (it is an optional dependency: was the installation told to omit those?)'
+      : `, but ${SCOPE}${other} is: node_modules was installed for another system`;
+  throw new NoAddon(`${SCOPE}${platform} is not installed${instead}`);
 }
 
 function resolvePrebuilt(platform: string, folder: string): string | undefined {
