@@ -32,7 +32,8 @@ export function wrongChangeset(text, packages) {
  * @returns {{ count: number, wrong: readonly string[] }}
  */
 export function checkChangesets() {
-  const packages = [...readPackages('packages'), ...readPackages('apps')].map(({ name }) => name);
+  const folders = ['packages', 'packages/linux-napi/npm', 'apps'];
+  const packages = folders.flatMap(readPackages).map(({ name }) => name);
   const files = readdirSync('.changeset').filter((file) => file.endsWith('.md'));
   const wrong = files.flatMap((file) => {
     const why = wrongChangeset(readFileSync(`.changeset/${file}`, 'utf8'), packages);

@@ -17,8 +17,7 @@ const PROJECTS = fileURLToPath(new URL('projects/', import.meta.url));
 /** What is installed from elsewhere, and where it is found. */
 const TOOLS = {
   'test/surroundings': ['happy-dom', 'jest', 'jest-environment-jsdom', 'jsdom', 'sinon', 'vitest'],
-  'packages/linux-ffi': ['koffi'],
-  'packages/linux-napi': ['node-gyp-build'],
+  'packages/linux-ffi': [`@koromix/koffi-linux-${process.arch}`],
 };
 
 /**

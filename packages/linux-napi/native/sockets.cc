@@ -34,12 +34,26 @@ const sockaddr* Generic(const UnixAddress& address) {
   return reinterpret_cast<const sockaddr*>(&address.address);
 }
 
-/// Room for the control messages of one message, aligned as cmsg(3) asks for.
+/// Room for the control messages of one message, aligned as cmsg(3) asks for. (A `cmsghdr` in a union
+/// would do that, too, but it ends in an array without a length, which clang lets no lambda refer to.)
 template <std::size_t kLength>
-union ControlRoom {
-  cmsghdr alignment;
-  unsigned char bytes[kLength];
+struct ControlRoom {
+  alignas(cmsghdr) unsigned char bytes[kLength];
 };
+
+/// The lengths of control messages: `size_t` with glibc, `socklen_t` with musl.
+using ControlLength = decltype(msghdr::msg_controllen);
+using ControlMessageLength = decltype(cmsghdr::cmsg_len);
+
+/// The control message after this one, or null.
+cmsghdr* NextControlMessage(msghdr& message, cmsghdr* header) {
+  // The macro of musl compares a length with a sign and one without.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-compare"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+  return CMSG_NXTHDR(&message, header);
+#pragma GCC diagnostic pop
+}
 
 /// Hands over as many of the received descriptors as there is room for, and closes the others.
 /// Returns true if it had to close some.
@@ -142,11 +156,11 @@ Result SendMessage(int fd, Bytes bytes, Int32s descriptors, int descriptor_count
   ControlRoom<CMSG_SPACE(kMaxDescriptorsPerMessage * sizeof(int))> control{};
   if (count > 0) {
     message.msg_control = control.bytes;
-    message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+    message.msg_controllen = static_cast<ControlLength>(CMSG_SPACE(count * sizeof(int)));
     cmsghdr* header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(count * sizeof(int));
+    header->cmsg_len = static_cast<ControlMessageLength>(CMSG_LEN(count * sizeof(int)));
     std::memcpy(CMSG_DATA(header), descriptors.data, count * sizeof(int));
   }
   return Repeat([&] { return sendmsg(fd, &message, flags | MSG_NOSIGNAL); });
@@ -171,7 +185,7 @@ Result ReceiveMessage(int fd, Bytes bytes, Int32s descriptors, Int32s info, int 
   std::size_t taken = 0;
   ucred sender{};
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
-       header = CMSG_NXTHDR(&message, header)) {
+       header = NextControlMessage(message, header)) {
     if (header->cmsg_level != SOL_SOCKET) continue;
     if (header->cmsg_type == SCM_RIGHTS) {
       // To the caller it is all one whether the kernel's room or the caller's was too small.

@@ -1,58 +1,68 @@
+#!/usr/bin/env node
 /**
- * Compiles the addon with node-gyp, and says nothing unless that fails.
+ * Compiles the addon for this machine, and says nothing unless that fails.
  *
- * node scripts/build-addon.mjs              to build/Release
- * node scripts/build-addon.mjs --sanitize   to build-sanitize/build/Release, with AddressSanitizer
- *                                           and UndefinedBehaviorSanitizer
+ *   pageferry-build-addon            to build/Release of this package, where it comes before a prebuilt one
+ *   pageferry-build-addon FILE       to a file, for PAGEFERRY_LINUX_NAPI_ADDON
+ *
+ * And in the repository:
+ *
+ *   --strict     a warning is an error
+ *   --sanitize   to build-sanitize, with AddressSanitizer and UndefinedBehaviorSanitizer
+ *
+ * The environment chooses the compiler (CXX) and further flags (CXXFLAGS, LDFLAGS).
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { compileAddon } from './compile.js';
 
-const packageFolder = join(dirname(fileURLToPath(import.meta.url)), '..');
-const sanitize = process.argv.includes('--sanitize');
+const SANITIZERS = [
+  '-g',
+  '-fno-omit-frame-pointer',
+  '-fsanitize=address,undefined',
+  '-fno-sanitize=vptr',
+  '-fno-sanitize-recover=all',
+];
+
+const packageFolder = fileURLToPath(new URL('..', import.meta.url));
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { strict: { type: 'boolean' }, sanitize: { type: 'boolean' } },
+});
 
 if (process.platform !== 'linux') {
   console.log('@pageferry/linux-napi: nothing to build, the addon is for Linux only');
   process.exit(0);
 }
 
-const { CXX: compiler = 'g++' } = process.env;
-if (spawnSync(`${compiler} --version`, { shell: true }).status !== 0) {
+const compiler = words(process.env.CXX ?? 'g++');
+if (spawnSync(compiler[0], ['--version']).status !== 0) {
   fail(
-    `there is no C++ compiler (looked for ${compiler}). Install g++ and make (Debian, Ubuntu: ` +
-      'apt-get install g++ make python3), or set CXX.',
+    `there is no C++ compiler (looked for ${compiler[0]}). Install g++ (Debian, Ubuntu: ` +
+      'apt-get install g++), or set CXX.',
   );
 }
 
-const gypFolder = sanitize ? copySources(join(packageFolder, 'build-sanitize')) : packageFolder;
-const nodeGyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
-const options = ['--release', '-C', gypFolder];
-// An installed Node comes with its headers: with these, nothing has to be downloaded.
-const nodeFolder = join(dirname(process.execPath), '..');
-if (existsSync(join(nodeFolder, 'include/node/node_api.h')))
-  options.push(`--nodedir=${nodeFolder}`);
-
-// Not `rebuild`: that would take a working addon away before it knows whether there will be another.
-for (const step of ['configure', 'build']) {
-  const args = [nodeGyp, step, ...options];
-  if (sanitize && step === 'configure') args.push('--', '-Dsanitize=true');
-  const result = spawnSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 1 << 28 });
-  if (result.status === 0) continue;
-  process.stderr.write(`${result.stdout}${result.stderr}`);
-  fail('node-gyp failed; its output is above.');
+const folder = join(packageFolder, values.sanitize ? 'build-sanitize' : 'build');
+const [file = join(folder, 'Release/linux_napi.node')] = positionals;
+try {
+  await compileAddon({
+    compiler,
+    output: resolve(file),
+    objects: join(folder, 'objects'),
+    strict: values.strict,
+    flags: values.sanitize ? SANITIZERS : [],
+    compileFlags: words(process.env.CXXFLAGS),
+    linkFlags: words(process.env.LDFLAGS),
+  });
+} catch (error) {
+  fail(error.message);
 }
 
-/** node-gyp knows one build folder per project, so a second kind of build gets a second project. */
-function copySources(folder) {
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder);
-  for (const source of ['binding.gyp', 'native']) {
-    cpSync(join(packageFolder, source), join(folder, source), { recursive: true });
-  }
-  return folder;
+function words(text = '') {
+  return text.split(' ').filter((word) => word !== '');
 }
 
 function fail(message) {

