@@ -168,6 +168,25 @@ describe.each(transports)('a port over $name', (transport) => {
     expect(await asked).toBeInstanceOf(Error);
   });
 
+  test('tells handlers and listeners of the death of the other side', async () => {
+    await using ports = await openPorts(transport, fresh());
+    const { here, there } = ports;
+    const signals: AbortSignal[] = [];
+    const reasons: unknown[] = [];
+    there.handle('wait', (_, { signal }) => {
+      signals.push(signal);
+      return new Promise((resolve) => signal.addEventListener('abort', () => resolve(0)));
+    });
+    there.on('close', (reason) => void reasons.push(reason));
+    const asked = here.request('wait').catch((reason: unknown) => reason);
+    await expect.poll(() => signals.length).toBe(1);
+    await here.destroy();
+    await expect.poll(() => reasons).toEqual([withCode('PEER_DIED')]);
+    expect(signals[0]?.aborted).toBe(true);
+    expect(await asked).toEqual(withCode('CLOSED'));
+    await expect.poll(() => there.channel.stats().deliveriesHeld).toBe(0);
+  });
+
   test('loses nothing by a receive that is given up', async () => {
     await using ports = await openPorts(transport, fresh());
     const { here, there } = ports;
