@@ -36,6 +36,7 @@ const ALLOWED = {
   // On the contract alone.
   '@pageferry/streams': ['@pageferry/core'],
   '@pageferry/conformance': ['@pageferry/core', '@pageferry/linux'],
+  '@pageferry/messages': ['@pageferry/core'],
   // For tests alone, and never published.
   '@pageferry/testkit': ['@pageferry/core', '@pageferry/linux'],
   // For `benchmarks` and `apps/compare` alone, and never published.

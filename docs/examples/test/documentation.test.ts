@@ -32,6 +32,7 @@ const TOGETHER = [
   ['vmsplice-napi/sender', 'vmsplice-napi/receiver'],
   ['vmsplice-napi/sender', 'vmsplice-napi/save'],
   ['vmsplice-ffi/sender', 'vmsplice-ffi/receiver'],
+  ['messages/answering', 'messages/asking'],
   ['doctor/sender', 'doctor/receiver'],
   ['doctor/answering', 'doctor/asking'],
   ['socket/sender', 'socket/receiver'],

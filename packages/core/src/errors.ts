@@ -58,6 +58,10 @@ export type ErrorCode =
   | 'UNEXPECTED_END'
   /** The other side has given up a stream before its end, or could not serve it; `cause` may say why. */
   | 'STREAM_RESET'
+  /** The value holds something that cannot be cloned (a function, a symbol, …); `path` says where. Nothing was done. */
+  | 'NOT_CLONEABLE'
+  /** The other side of a port handles no request of this name. */
+  | 'NO_HANDLER'
   /** A system call failed; `syscall`, `errno` and `errnoName` say which and why. */
   | 'SYSTEM_CALL_FAILED'
   /** The native addon or FFI library of a binding could not be loaded; `cause` says why. */
@@ -69,6 +73,8 @@ export interface ErrorDetails {
   readonly cause?: unknown;
   /** Name of the offending argument, for `INVALID_ARGUMENT`. */
   readonly argument?: string;
+  /** Where in a value the offending part is, for `NOT_CLONEABLE`: for example `list[3].callback`. */
+  readonly path?: string;
   /** Name of the system call that failed, for example `vmsplice`. */
   readonly syscall?: string;
   /** Positive errno of the failed system call. */
@@ -96,6 +102,8 @@ export class PageferryError extends Error {
   // Declared, not defined: what an error does not carry does not show when it is printed.
   /** See {@link ErrorDetails.argument}. */
   declare readonly argument?: string;
+  /** See {@link ErrorDetails.path}. */
+  declare readonly path?: string;
   /** See {@link ErrorDetails.syscall}. */
   declare readonly syscall?: string;
   /** See {@link ErrorDetails.errno}. */
@@ -111,6 +119,7 @@ export class PageferryError extends Error {
     this.name = code === 'ABORTED' ? 'AbortError' : 'PageferryError';
     this.code = code;
     if (details.argument !== undefined) this.argument = details.argument;
+    if (details.path !== undefined) this.path = details.path;
     if (details.syscall !== undefined) this.syscall = details.syscall;
     if (details.errno !== undefined) this.errno = details.errno;
     if (details.errnoName !== undefined) this.errnoName = details.errnoName;

@@ -1,0 +1,200 @@
+import { types } from 'node:util';
+import { Deserializer } from 'node:v8';
+import { PageferryError } from '@pageferry/core';
+import { checkHead } from './check-head.js';
+import {
+  BUFFER_BYTES,
+  FLAG_ERRORS,
+  KIND,
+  type Kind,
+  MAGIC,
+  MAX_NAME_BYTES,
+  PREFIX_BYTES,
+  VIEW_BYTES,
+} from './format.js';
+import { elementSizeOf, makeView } from './view-types.js';
+
+/** A message that was read. */
+export interface Decoded {
+  readonly kind: Kind;
+  readonly name: string;
+  readonly value: unknown;
+}
+
+/**
+ * Reads a message. The views of its value are views of `bytes`; an `ArrayBuffer` that is itself part of the value, and the
+ * views on it, have memory of their own.
+ *
+ * A peer may go on to write to `bytes`: everything that is checked is copied first.
+ *
+ * @param bytes aligned to 8 bytes.
+ * @throws `PEER_MISBEHAVED` for everything that the encoder does not write.
+ */
+export function decode(bytes: Uint8Array<ArrayBuffer>): Decoded {
+  try {
+    return new MessageReader(bytes).read();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new PageferryError('PEER_MISBEHAVED', `a message is no value: ${why}`, { cause: error });
+  }
+}
+
+/** What kind of message the bytes claim to be; `undefined` if they are too few. */
+export function kindOf(bytes: Uint8Array): number | undefined {
+  if (bytes.length < PREFIX_BYTES) return undefined;
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(4, true);
+}
+
+interface ViewEntry {
+  readonly type: number;
+  readonly offset: number;
+  readonly byteLength: number;
+  readonly buffer: number;
+}
+
+interface Range {
+  readonly offset: number;
+  readonly byteLength: number;
+}
+
+class MessageReader {
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  /** The prefix, the tables and the head, which nobody else can change. */
+  readonly #own: Buffer;
+  readonly #headLength: number;
+  readonly #viewCount: number;
+  readonly #ranges: readonly Range[];
+  readonly #buffers: readonly ArrayBuffer[];
+  readonly #views: (ArrayBufferView | undefined)[] = [];
+
+  constructor(bytes: Uint8Array<ArrayBuffer>) {
+    this.#bytes = bytes;
+    must(bytes.length >= PREFIX_BYTES, 'it is shorter than its prefix');
+    const prefix = Buffer.from(bytes.subarray(0, PREFIX_BYTES));
+    must(prefix.readUInt32LE(0) === MAGIC, 'it does not begin as one');
+    this.#headLength = prefix.readUInt32LE(8);
+    this.#viewCount = prefix.readUInt32LE(12);
+    const bufferCount = prefix.readUInt32LE(16);
+    const end =
+      PREFIX_BYTES + this.#viewCount * VIEW_BYTES + bufferCount * BUFFER_BYTES + this.#headLength;
+    must(end <= bytes.length, 'its head does not fit');
+    this.#own = Buffer.concat([prefix, bytes.subarray(PREFIX_BYTES, end)]);
+    this.#ranges = this.#readRanges(bufferCount);
+    this.#buffers = this.#ranges.map(
+      ({ offset, byteLength }) =>
+        new Uint8Array(bytes.subarray(offset, offset + byteLength)).buffer,
+    );
+  }
+
+  read(): Decoded {
+    const kind = this.#own.readUInt32LE(4);
+    const flags = this.#own.readUInt32LE(24);
+    must(kind <= KIND.noHandler, 'it is of no kind');
+    must(flags <= FLAG_ERRORS && this.#own.readUInt32LE(28) === 0, 'it has unknown flags');
+    const head = this.#own.subarray(this.#own.length - this.#headLength);
+    checkHead(head, 1 + flags, this.#bytes.length);
+    const deserializer = new ValueDeserializer(head, (number) => this.#view(number));
+    for (const [id, buffer] of this.#buffers.entries()) {
+      deserializer.transferArrayBuffer(id, buffer);
+    }
+    deserializer.readHeader();
+    const value: unknown = deserializer.readValue();
+    if (flags === FLAG_ERRORS) restoreErrors(deserializer.readValue());
+    return { kind: kind as Kind, name: this.#readName(), value };
+  }
+
+  #readName(): string {
+    const length = this.#own.readUInt32LE(20);
+    must(length <= MAX_NAME_BYTES && length <= this.#bytes.length, 'its name is too long');
+    return Buffer.from(this.#bytes.subarray(this.#bytes.length - length)).toString();
+  }
+
+  /** Copied they are: each claims memory of its own, and all of them no more than the message has. */
+  #readRanges(count: number): readonly Range[] {
+    const start = PREFIX_BYTES + this.#viewCount * VIEW_BYTES;
+    let sum = 0;
+    return Array.from({ length: count }, (_, index) => {
+      const at = start + index * BUFFER_BYTES;
+      const range = {
+        offset: this.#own.readUInt32LE(at),
+        byteLength: this.#own.readUInt32LE(at + 4),
+      };
+      sum += range.byteLength;
+      must(range.offset + range.byteLength <= this.#bytes.length, 'a buffer does not fit');
+      must(sum <= this.#bytes.length, 'its buffers overlap');
+      return range;
+    });
+  }
+
+  #view(number: number): ArrayBufferView {
+    must(number < this.#viewCount, 'there is no such view');
+    const known = this.#views[number];
+    if (known !== undefined) return known;
+    const view = this.#makeView(this.#entry(number));
+    this.#views[number] = view;
+    return view;
+  }
+
+  #entry(number: number): ViewEntry {
+    const at = PREFIX_BYTES + number * VIEW_BYTES;
+    return {
+      type: this.#own.readUInt32LE(at),
+      offset: this.#own.readUInt32LE(at + 4),
+      byteLength: this.#own.readUInt32LE(at + 8),
+      buffer: this.#own.readUInt32LE(at + 12),
+    };
+  }
+
+  #makeView({ type, offset, byteLength, buffer }: ViewEntry): ArrayBufferView {
+    const size = elementSizeOf(type) ?? Number.NaN;
+    must(offset % size === 0 && byteLength % size === 0, 'a view has no type, or is not aligned');
+    must(offset + byteLength <= this.#bytes.length, 'a view does not fit');
+    if (buffer === 0) {
+      return makeView(type, this.#bytes.buffer, this.#bytes.byteOffset + offset, byteLength);
+    }
+    const range = this.#ranges[buffer - 1];
+    const memory = this.#buffers[buffer - 1];
+    if (range === undefined || memory === undefined)
+      throw new RangeError('there is no such buffer');
+    const within = offset - range.offset;
+    must(within >= 0 && within + byteLength <= range.byteLength, 'a view leaves its buffer');
+    return makeView(type, memory, within, byteLength);
+  }
+}
+
+class ValueDeserializer extends Deserializer {
+  readonly #view: (number: number) => ArrayBufferView;
+
+  constructor(head: Buffer, view: (number: number) => ArrayBufferView) {
+    super(head);
+    this.#view = view;
+  }
+
+  /** Called by V8 for each view. */
+  _readHostObject(): ArrayBufferView {
+    return this.#view(this.readUint32());
+  }
+}
+
+/** Gives errors back what V8 leaves out: properties of their own, and nothing that they inherit. */
+function restoreErrors(extras: unknown): void {
+  must(Array.isArray(extras), 'what belongs to its errors is no list');
+  for (const each of extras as unknown[]) {
+    must(Array.isArray(each), 'what belongs to an error is no list');
+    const [error, visible, hidden] = each as unknown[];
+    must(types.isNativeError(error), 'what is said to be an error is none');
+    define(error as object, visible, true);
+    define(error as object, hidden, false);
+  }
+}
+
+function define(target: object, properties: unknown, enumerable: boolean): void {
+  must(typeof properties === 'object' && properties !== null, 'an error has no properties');
+  for (const [key, value] of Object.entries(properties as object)) {
+    Object.defineProperty(target, key, { value, enumerable, configurable: true, writable: true });
+  }
+}
+
+function must(condition: boolean, problem: string): asserts condition {
+  if (!condition) throw new RangeError(problem);
+}

@@ -1,0 +1,43 @@
+/**
+ * The layout of a message, see `docs/values.md`. All numbers are little-endian and have 32 bits.
+ *
+ * ```text
+ * 0   magic, kind, headLength, viewCount, bufferCount, nameLength, flags, 0
+ * 32  viewCount x   { type, offset, byteLength, buffer }
+ *     bufferCount x { offset, byteLength }
+ *     head: one or two values in the format of V8's serializer
+ *     segments
+ *     name, in UTF-8, at the very end
+ * ```
+ */
+export const MAGIC = 0x31564650;
+export const PREFIX_BYTES = 32;
+export const VIEW_BYTES = 16;
+export const BUFFER_BYTES = 8;
+
+/** The segments' alignment: from {@link ALIGNED_FROM} bytes on a cache line, below that any type's. */
+export const ALIGNMENT = 64;
+export const ALIGNED_FROM = 64;
+export const SMALL_ALIGNMENT = 8;
+
+/** The longest name of a request, in bytes. */
+export const MAX_NAME_BYTES = 256;
+
+/** How deep a value may be nested: below what V8's serializer has stack for. */
+export const MAX_DEPTH = 1000;
+
+/** How many elements the arrays with holes of one message may claim, besides one for each 8 bytes of the message. */
+export const HOLES = 64 * 1024;
+
+/** What a message is. */
+export const KIND = { message: 0, request: 1, answer: 2, failure: 3, noHandler: 4 } as const;
+
+export type Kind = (typeof KIND)[keyof typeof KIND];
+
+/** The head has a second value: what of the errors V8 leaves out. */
+export const FLAG_ERRORS = 1;
+
+/** The next multiple of a power of two. */
+export function alignUp(position: number, alignment: number): number {
+  return Math.ceil(position / alignment) * alignment;
+}

@@ -1,0 +1,111 @@
+import { type Channel, type ChannelDelivery, isPageferryError, WaitList } from '@pageferry/core';
+
+/** How it ended: in order, or with an error. */
+export interface End {
+  readonly error?: unknown;
+}
+
+/** What {@link Inbox} tells. Neither may throw. */
+export interface InboxEvents {
+  /** A request; it takes it over. */
+  onRequest(delivery: ChannelDelivery): void;
+  /** A message; true if it was taken over, else it is kept for {@link Inbox.take}. */
+  onMessage(delivery: ChannelDelivery): boolean;
+  onEnd(end: End): void;
+}
+
+/** Takes what comes over a channel, and only while somebody wants something. */
+export class Inbox {
+  readonly #channel: Channel;
+  readonly #events: InboxEvents;
+  readonly #kept: ChannelDelivery[] = [];
+  readonly #waiting = new WaitList();
+  /** How many calls wait for a message. */
+  #wanted = 0;
+  #servesAll = false;
+  #isRunning = false;
+  #idle = new AbortController();
+  #end: End | undefined;
+
+  constructor(channel: Channel, events: InboxEvents) {
+    this.#channel = channel;
+    this.#events = events;
+  }
+
+  /** Whether everything that comes is to be taken at once: there are handlers or listeners. */
+  set servesAll(on: boolean) {
+    this.#servesAll = on;
+    this.#adjust();
+  }
+
+  /** The oldest message that nobody has taken, if there is one. */
+  takeKept(): ChannelDelivery | undefined {
+    return this.#kept.shift();
+  }
+
+  /** The next message; `undefined` at the end. */
+  async take(signal: AbortSignal | undefined): Promise<ChannelDelivery | undefined> {
+    this.#wanted++;
+    try {
+      for (;;) {
+        this.#adjust();
+        await this.#waiting.until(() => this.#kept.length > 0 || this.#end !== undefined, signal);
+        const delivery = this.#kept.shift();
+        if (delivery !== undefined) return delivery;
+        if (this.#end === undefined) continue;
+        if (this.#end.error !== undefined) throw this.#end.error;
+        return undefined;
+      }
+    } finally {
+      this.#wanted--;
+      this.#adjust();
+    }
+  }
+
+  /** Gives back what nobody has taken. */
+  close(): void {
+    for (const delivery of this.#kept.splice(0)) delivery.release();
+  }
+
+  get #isNeeded(): boolean {
+    return this.#servesAll || this.#wanted > this.#kept.length;
+  }
+
+  #adjust(): void {
+    if (!this.#isNeeded) this.#idle.abort();
+    else if (!this.#isRunning && this.#end === undefined) {
+      this.#isRunning = true;
+      void this.#run();
+    }
+  }
+
+  async #run(): Promise<void> {
+    while (this.#isNeeded && this.#end === undefined) {
+      if (this.#idle.signal.aborted) this.#idle = new AbortController();
+      try {
+        const delivery = await this.#channel.receive({ signal: this.#idle.signal });
+        if (delivery === undefined) this.#finish({});
+        else this.#place(delivery);
+      } catch (error) {
+        if (!isPageferryError(error, 'ABORTED')) this.#finish({ error });
+      }
+    }
+    this.#isRunning = false;
+  }
+
+  #place(delivery: ChannelDelivery): void {
+    if (delivery.isRequest) {
+      this.#events.onRequest(delivery);
+      return;
+    }
+    if (this.#wanted <= this.#kept.length && this.#events.onMessage(delivery)) return;
+    this.#kept.push(delivery);
+    this.#waiting.wake();
+  }
+
+  #finish(end: End): void {
+    this.#end = end;
+    this.#waiting.wake();
+    this.#events.onEnd(end);
+  }
+}

@@ -1,0 +1,171 @@
+import {
+  type Delivery,
+  dispose,
+  type Loan,
+  PageferryError,
+  type SendOptions,
+  type SendOutcome,
+} from '@pageferry/core';
+import { type Decoded, decode } from './decode.js';
+import { rename } from './encode.js';
+import { KIND, type Kind } from './format.js';
+
+/**
+ * A value that was received.
+ *
+ * Ownership: the views in `value` are views of the message's memory, for reading, until `release`; then that memory
+ * holds other messages. What else is in it is yours for ever: an `ArrayBuffer` that is itself part of the value, too, and
+ * the views on that.
+ */
+export interface Message<T = unknown> extends Disposable {
+  /** @throws `DELIVERY_RELEASED` after `release`. */
+  readonly value: T;
+  /** Length of the whole message in bytes. */
+  readonly byteLength: number;
+  /** The sender's number for it; see `Loan.tag`. */
+  readonly tag: number;
+  /** True once its memory went back. Of one that was copied, too, once `release` was called. */
+  readonly released: boolean;
+  /** Gives the memory back. Does nothing after that. */
+  release(): void;
+}
+
+/** A value in a loan: its views are views of the memory that is sent, to be filled until then. */
+export interface ComposedMessage<T = unknown> extends Disposable {
+  /**
+   * The value as the other side will see it. What is written to its views is sent; what else of it is changed is not.
+   *
+   * @throws `LOAN_NOT_OWNED` once it was sent or released.
+   */
+  readonly value: T;
+  /** True while the memory is yours. */
+  readonly owned: boolean;
+  /**
+   * Sends it, as `Loan.send`. With any outcome but `'sent'` it stays yours.
+   *
+   * @throws as `Loan.send`.
+   */
+  send(options?: SendOptions): Promise<SendOutcome>;
+  /** Gives the memory back unsent. Does nothing if it is not yours any more. */
+  release(): void;
+}
+
+/** A delivery that was read. It takes the delivery over. */
+export class ReceivedMessage<T> implements Message<T> {
+  readonly byteLength: number;
+  readonly tag: number;
+  readonly name: string;
+  readonly kind: Kind;
+  readonly #delivery: Delivery | undefined;
+  #value: T | undefined;
+  #isReleased = false;
+
+  /**
+   * @param copy have the value in ordinary memory, and release the delivery at once.
+   * @throws `PEER_MISBEHAVED`; then the delivery stays the caller's.
+   */
+  constructor(delivery: Delivery, copy: boolean) {
+    this.byteLength = delivery.byteLength;
+    this.tag = delivery.tag;
+    const { isKept, decoded } = read(delivery, copy);
+    this.name = decoded.name;
+    this.kind = decoded.kind;
+    this.#value = decoded.value as T;
+    this.#delivery = isKept ? delivery : undefined;
+    if (!isKept) delivery.release();
+  }
+
+  get value(): T {
+    if (this.released) {
+      throw new PageferryError('DELIVERY_RELEASED', 'this message was released');
+    }
+    return this.#value as T;
+  }
+
+  get released(): boolean {
+    return this.#isReleased || this.#delivery?.released === true;
+  }
+
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#value = undefined;
+    this.#delivery?.release();
+  }
+
+  [dispose](): void {
+    this.release();
+  }
+}
+
+function read(delivery: Delivery, copy: boolean): { isKept: boolean; decoded: Decoded } {
+  const { bytes } = delivery;
+  // A transport may have the bytes anywhere; views of larger elements cannot be.
+  const isKept = !copy && bytes.byteOffset % 8 === 0;
+  return { isKept, decoded: decode(isKept ? bytes : new Uint8Array(bytes)) };
+}
+
+/** What {@link Composed} knows of its loan. */
+interface ComposedParts {
+  readonly loan: Loan;
+  /** How long the message is without a name. */
+  readonly usedBytes: number;
+}
+
+/** A value in a loan. */
+export class Composed<T> implements ComposedMessage<T> {
+  readonly #loan: Loan;
+  readonly #usedBytes: number;
+  #value: T | undefined;
+
+  constructor({ loan, usedBytes }: ComposedParts) {
+    this.#loan = loan;
+    this.#usedBytes = usedBytes;
+    this.#value = decode(loan.bytes).value as T;
+  }
+
+  get value(): T {
+    if (!this.owned) {
+      throw new PageferryError('LOAN_NOT_OWNED', 'this message was sent or released');
+    }
+    return this.#value as T;
+  }
+
+  get owned(): boolean {
+    return this.#loan.owned;
+  }
+
+  async send({ tag, ...options }: SendOptions = {}): Promise<SendOutcome> {
+    const loan = this.prepare(KIND.message, '');
+    loan.tag = tag ?? 0;
+    return loan.send(options);
+  }
+
+  /**
+   * Makes it a message of this kind, and of no other from then on: a loan can become shorter, and not longer.
+   *
+   * @throws `LOAN_NOT_OWNED`.
+   */
+  prepare(kind: Kind, name: string): Loan {
+    const { bytes } = this.#loan;
+    const length = this.#usedBytes + Buffer.byteLength(name);
+    if (length > bytes.length) {
+      throw new PageferryError(
+        'INVALID_ARGUMENT',
+        'a composed message that was to be sent, and was not, can become no request of a longer name',
+        { argument: 'name' },
+      );
+    }
+    this.#loan.truncate(rename(bytes, this.#usedBytes, { kind, name }));
+    return this.#loan;
+  }
+
+  release(): void {
+    this.#value = undefined;
+    this.#loan.release();
+  }
+
+  [dispose](): void {
+    this.release();
+  }
+}

@@ -1,0 +1,127 @@
+import type { Channel, SendOptions, SendOutcome, WaitOptions } from '@pageferry/core';
+import type { ComposedMessage, Message } from './message.js';
+import { ValuePort } from './value-port.js';
+
+/** Options of {@link Port.receive}. */
+export interface ReceiveOptions extends WaitOptions {
+  /** Have the value in ordinary memory, and give the message's back at once. Default: false. */
+  readonly copy?: boolean | undefined;
+}
+
+/** Options of {@link Port.on} for `'message'`. */
+export interface PortMessageOptions {
+  /**
+   * How long the value's buffers may be used. `'gc'`: as long as they are reachable, for which they are copied.
+   * `'explicit'`: in place, until the listener has returned, or what it has returned has settled. Default: `'gc'`.
+   */
+  readonly lifetime?: 'gc' | 'explicit' | undefined;
+}
+
+/** What {@link Port.on} tells of. */
+export interface PortEvents {
+  /** A message that no `receive` waits for. */
+  message: (value: unknown, message: Message) => unknown;
+  /** A message that is no value. It is gone; the channel goes on. */
+  messageerror: (error: unknown) => void;
+  /** Nothing will come any more: the other side has ended in order, or because of an error. */
+  close: (reason?: unknown) => void;
+}
+
+/** What a handler gets besides the value. */
+export interface HandlerContext {
+  /** The request, whose memory is given back when the handler is done. */
+  readonly message: Message;
+  /**
+   * Fires when the answer can reach nobody any more: the other side has died, or this port was closed. That the one who
+   * has asked has given up is not told.
+   */
+  readonly signal: AbortSignal;
+}
+
+/** Answers requests: with a value, or with one that it has composed. What it throws becomes the error of the request. */
+export type RequestHandler = (value: never, context: HandlerContext) => unknown;
+
+/**
+ * Values over a channel. Disposable with `await using`, which closes the channel.
+ *
+ * @example
+ * await port.send({ meta: { width: 640 }, pixels });
+ * for await (using message of port) show(message.value);
+ */
+export interface Port extends AsyncDisposable, AsyncIterable<Message> {
+  readonly channel: Channel;
+  /**
+   * Clones a value into a loan, and sends it: one copy of its buffers. The value stays yours, and was read whole when
+   * this resolves.
+   *
+   * @throws `NOT_CLONEABLE` with the `path` of what cannot be cloned, and as `Channel.send`.
+   */
+  send(value: unknown, options?: SendOptions): Promise<SendOutcome>;
+  /**
+   * Lays a value out in a loan, where what {@link shared} stands for is to be filled. The other buffers of it are copied.
+   * Until it is sent or released the memory counts as lent.
+   *
+   * @throws as {@link send}.
+   */
+  compose<T>(value: T, options?: WaitOptions): Promise<ComposedMessage<T>>;
+  /**
+   * The next message, to be released. `undefined` at the end. Requests are none: they go to their handlers.
+   *
+   * @throws `PEER_MISBEHAVED` for a message that is no value: it is gone, and the next call gets the next one. And as
+   *   `Channel.receive`.
+   */
+  receive<T = unknown>(options?: ReceiveOptions): Promise<Message<T> | undefined>;
+  /**
+   * Has `listener` called for what comes. Messages are not waited for: a listener that is asynchronous may have several
+   * at once. What it throws or rejects with is an uncaught exception.
+   */
+  on<E extends keyof PortEvents>(
+    event: E,
+    listener: PortEvents[E],
+    options?: PortMessageOptions,
+  ): this;
+  /** Takes back what {@link on} said. */
+  off<E extends keyof PortEvents>(event: E, listener: PortEvents[E]): this;
+  /**
+   * Asks, and resolves to the answer, to be released.
+   *
+   * @param name of the handler at the other side, of 1 to 256 bytes.
+   * @param value a value, or one that was composed.
+   * @throws `REQUEST_FAILED` with the error of the handler as its `cause` (name, message, code, stack and its other
+   *   properties); `NO_HANDLER`; `NOT_CLONEABLE`; `PEER_MISBEHAVED` if the answer is no value; and as `Channel.request`.
+   */
+  request<T = unknown>(name: string, value?: unknown, options?: WaitOptions): Promise<Message<T>>;
+  /**
+   * Asks, and resolves to the value of the answer in ordinary memory: nothing is to be released.
+   *
+   * @throws as {@link request}.
+   */
+  call<T = unknown>(name: string, value?: unknown, options?: WaitOptions): Promise<T>;
+  /**
+   * Answers requests of a name. The value's buffers may be read until the handler is done; what it answers with is copied
+   * before.
+   *
+   * @throws `INVALID_ARGUMENT`, also if the name has a handler.
+   */
+  handle(name: string, handler: RequestHandler): this;
+  /** Takes back what {@link handle} said. */
+  unhandle(name: string): this;
+  /** As `Channel.close`. Messages that nobody has taken are given up. */
+  close(options?: WaitOptions): Promise<void>;
+  /** As `Channel.destroy`. */
+  destroy(): Promise<void>;
+  /** As `Channel.ref`. */
+  ref(): this;
+  /** As `Channel.unref`. */
+  unref(): this;
+}
+
+/**
+ * A port over a channel, which it takes over: nobody else receives from it.
+ *
+ * @example
+ * await using port = createPort(await sharedMmap.connect({ endpoint }));
+ */
+export function createPort(channel: Channel): Port {
+  return new ValuePort(channel);
+}

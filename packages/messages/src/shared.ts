@@ -1,0 +1,41 @@
+import { checkInteger, invalidArgument } from '@pageferry/core';
+
+/** Placeholders and how many bytes each stands for. */
+const placeholders = new WeakMap<ArrayBufferView, number>();
+
+/** A type of view that {@link shared} takes. */
+interface SharedType<T extends ArrayBufferView> {
+  new (buffer: ArrayBuffer): T;
+  readonly BYTES_PER_ELEMENT?: number;
+}
+
+/**
+ * Stands for a typed array or a `DataView` that is to lie in the loan: `port.compose` gives a value back that has the real
+ * one in its place. It has no memory itself.
+ *
+ * @param type for example `Float32Array`.
+ * @param length in elements; of a `DataView` in bytes.
+ * @throws `INVALID_ARGUMENT`.
+ * @example
+ * const message = await port.compose({ width, pixels: shared(Uint8Array, 40e6) });
+ * message.value.pixels.fill(7);
+ * await message.send();
+ */
+export function shared<T extends ArrayBufferView>(type: SharedType<T>, length: number): T {
+  checkInteger('length', length, 0);
+  let view: T;
+  try {
+    view = new type(new ArrayBuffer(0));
+  } catch {
+    throw invalidArgument('type', type, 'a type of typed arrays or DataView');
+  }
+  if (!ArrayBuffer.isView(view))
+    throw invalidArgument('type', type, 'a type of typed arrays or DataView');
+  placeholders.set(view, length * (type.BYTES_PER_ELEMENT ?? 1));
+  return view;
+}
+
+/** How many bytes a placeholder stands for; `undefined` for any other view. */
+export function bytesOfPlaceholder(view: ArrayBufferView): number | undefined {
+  return placeholders.get(view);
+}

@@ -1,0 +1,217 @@
+import type { PageferryError } from '@pageferry/core';
+import { shared } from '@pageferry/messages';
+import { sharedMmap } from '@pageferry/shared-mmap';
+import { expectNothingLeft, temporaryFolder, withCode } from '@pageferry/testkit';
+import { describe, expect, test } from 'vitest';
+import { openPorts, transports } from './support/transports.js';
+
+const { fresh } = temporaryFolder();
+
+interface Picture {
+  meta: { width: number };
+  pixels: Uint8Array;
+}
+
+describe.each(transports)('a port over $name', (transport) => {
+  expectNothingLeft();
+
+  test('carries a value, and its buffer in the memory of the message', async () => {
+    await using ports = await openPorts(transport, fresh());
+    const { here, there } = ports;
+    const pixels = new Uint8Array(100_000).fill(7);
+    expect(await here.send({ meta: { width: 5 }, pixels }, { tag: 3 })).toBe('sent');
+    const message = await there.receive<Picture>();
+    expect(message?.tag).toBe(3);
+    expect(message?.value).toEqual({ meta: { width: 5 }, pixels });
+    expect(there.channel.stats().deliveriesHeld).toBe(1);
+    message?.release();
+    expect(() => message?.value).toThrow(withCode('DELIVERY_RELEASED'));
+    expect(there.channel.stats().deliveriesHeld).toBe(0);
+  });
+
+  test('composes a value in a loan, to be filled there', async () => {
+    await using ports = await openPorts(transport, fresh());
+    const { here, there } = ports;
+    using message = await here.compose({ meta: { width: 2 }, pixels: shared(Float64Array, 1000) });
+    expect(message.value.pixels).toHaveLength(1000);
+    message.value.pixels.fill(0.5);
+    expect(await message.send()).toBe('sent');
+    expect(() => message.value).toThrow(withCode('LOAN_NOT_OWNED'));
+    using got = await there.receive<{ pixels: Float64Array }>();
+    expect(got?.value.pixels).toEqual(new Float64Array(1000).fill(0.5));
+    const second = await here.compose({ pixels: shared(Uint8Array, 10) });
+    expect(here.channel.stats().loansHeld).toBe(1);
+    second.release();
+    expect(here.channel.stats().loansHeld).toBe(0);
+  });
+
+  test('answers by name, with values and with what was composed', async () => {
+    await using ports = await openPorts(transport, fresh());
+    const { here, there } = ports;
+    there.handle('double', (value: Picture) => ({
+      ...value,
+      pixels: value.pixels.map((x) => x * 2),
+    }));
+    there.handle('compose', async () => {
+      const answer = await there.compose({ out: shared(Int32Array, 3) });
+      answer.value.out.set([1, 2, 3]);
+      return answer;
+    });
+    const question = { meta: { width: 1 }, pixels: Uint8Array.of(1, 2) };
+    {
+      using answer = await here.request<Picture>('double', question);
+      expect(answer.value.pixels).toEqual(Uint8Array.of(2, 4));
+    }
+    using composed = await here.compose({ meta: { width: 1 }, pixels: shared(Uint8Array, 2) });
+    composed.value.pixels.set([4, 5]);
+    expect((await here.call<Picture>('double', composed)).pixels).toEqual(Uint8Array.of(8, 10));
+    expect(await here.call('compose')).toEqual({ out: Int32Array.of(1, 2, 3) });
+    expect(here.channel.stats().deliveriesHeld).toBe(0);
+    await expect.poll(() => there.channel.stats().deliveriesHeld).toBe(0);
+    await expect.poll(() => there.channel.stats().bytesOut).toBe(0);
+  });
+
+  test('tells the error of a handler with its name, message, code, stack and cause', async () => {
+    await using ports = await openPorts(transport, fresh());
+    const { here, there } = ports;
+    there.handle('fail', function failing() {
+      const cause = new RangeError('deep');
+      throw Object.assign(new Error('no', { cause }), {
+        name: 'Refused',
+        code: 'E_NO',
+        on: () => 0,
+      });
+    });
+    const error = await here.request('fail').catch((reason: unknown) => reason);
+    expect(error).toEqual(withCode('REQUEST_FAILED'));
+    const { cause } = error as { cause: Error };
+    expect(cause).toMatchObject({ name: 'Refused', message: 'no', code: 'E_NO' });
+    expect(cause.stack).toContain('failing');
+    expect(cause.cause).toBeInstanceOf(RangeError);
+  });
+
+  test('says that a name has no handler, and that an answer cannot be cloned', async () => {
+    await using ports = await openPorts(transport, fresh());
+    const { here, there } = ports;
+    there.handle('function', () => () => 0);
+    await expect(here.request('other')).rejects.toEqual(withCode('NO_HANDLER'));
+    const error = await here.call('function').catch((reason: unknown) => reason);
+    expect((error as PageferryError).cause).toMatchObject({ code: 'NOT_CLONEABLE' });
+    there.unhandle('function');
+    there.handle('else', () => 1);
+    await expect(here.request('function')).rejects.toEqual(withCode('NO_HANDLER'));
+    await expect(here.request('')).rejects.toEqual(withCode('INVALID_ARGUMENT'));
+  });
+
+  test('keeps a listener’s values, or gives them back when it has returned', async () => {
+    await using ports = await openPorts(transport, fresh());
+    const { here, there } = ports;
+    const kept: Uint8Array[] = [];
+    let done: () => void = () => undefined;
+    const first = (value: unknown): void => void kept.push(value as Uint8Array);
+    there.on('message', first);
+    await here.send(Uint8Array.of(1, 2));
+    await expect.poll(() => kept).toEqual([Uint8Array.of(1, 2)]);
+    expect(there.channel.stats().deliveriesHeld).toBe(0);
+    there.off('message', first);
+    let value: unknown;
+    there.on(
+      'message',
+      (got) => {
+        value = got;
+        return new Promise<void>((resolve) => {
+          done = resolve;
+        });
+      },
+      { lifetime: 'explicit' },
+    );
+    await here.send(Uint8Array.of(3));
+    await expect.poll(() => value).toEqual(Uint8Array.of(3));
+    if (transport.name === 'shared-mmap') expect(there.channel.stats().deliveriesHeld).toBe(1);
+    done();
+    await expect.poll(() => there.channel.stats().deliveriesHeld).toBe(0);
+    expect(kept).toEqual([Uint8Array.of(1, 2)]);
+  });
+
+  test('serves requests while nobody receives the messages among them, and keeps those in order', async () => {
+    await using ports = await openPorts(transport, fresh());
+    const { here, there } = ports;
+    there.handle('name', () => 'there');
+    for (let number = 0; number < 5; number++) await here.send(number);
+    expect(await here.call('name')).toBe('there');
+    const got: unknown[] = [];
+    for await (using message of there) {
+      got.push(message.value);
+      if (got.length === 5) break;
+    }
+    expect(got).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  test('ends as its channel does', async () => {
+    await using ports = await openPorts(transport, fresh());
+    const { here, there } = ports;
+    const signals: AbortSignal[] = [];
+    there.handle('wait', (_, { signal }) => {
+      signals.push(signal);
+      return new Promise(() => undefined);
+    });
+    const asked = here.request('wait').catch((reason: unknown) => reason);
+    await expect.poll(() => signals.length).toBe(1);
+    const receiving = here.receive();
+    await here.send('last');
+    await here.channel.finish();
+    expect((await there.receive())?.value).toBe('last');
+    expect(await there.receive()).toBeUndefined();
+    await there.close();
+    expect(signals[0]?.aborted).toBe(true);
+    expect(await receiving).toBeUndefined();
+    expect(await asked).toBeInstanceOf(Error);
+  });
+
+  test('tells handlers and listeners of the death of the other side', async () => {
+    await using ports = await openPorts(transport, fresh());
+    const { here, there } = ports;
+    const signals: AbortSignal[] = [];
+    const reasons: unknown[] = [];
+    there.handle('wait', (_, { signal }) => {
+      signals.push(signal);
+      return new Promise((resolve) => signal.addEventListener('abort', () => resolve(0)));
+    });
+    there.on('close', (reason) => void reasons.push(reason));
+    const asked = here.request('wait').catch((reason: unknown) => reason);
+    await expect.poll(() => signals.length).toBe(1);
+    await here.destroy();
+    await expect.poll(() => reasons).toEqual([withCode('PEER_DIED')]);
+    expect(signals[0]?.aborted).toBe(true);
+    expect(await asked).toEqual(withCode('CLOSED'));
+    await expect.poll(() => there.channel.stats().deliveriesHeld).toBe(0);
+  });
+
+  test('loses nothing by a receive that is given up', async () => {
+    await using ports = await openPorts(transport, fresh());
+    const { here, there } = ports;
+    await expect(there.receive({ timeout: 1 })).rejects.toEqual(withCode('TIMEOUT'));
+    const signal = AbortSignal.abort();
+    await expect(there.receive({ signal })).rejects.toEqual(withCode('ABORTED'));
+    await here.send('it');
+    expect((await there.receive({ copy: true }))?.value).toBe('it');
+  });
+});
+
+test('over shared memory the bytes of a message are where they were filled, and aligned', async () => {
+  await using ports = await openPorts(sharedMmap, fresh());
+  const { here, there } = ports;
+  await here.send({ text: 'x', a: new Float64Array(100), b: new Uint8Array(1000) });
+  using message = await there.receive<{ a: Float64Array; b: Uint8Array }>();
+  expect(message?.value.a.byteOffset).toSatisfy((offset: number) => offset % 64 === 0);
+  expect(message?.value.a.buffer).toBe(message?.value.b.buffer);
+});
+
+test('what was not composed has no placeholder', async () => {
+  await using ports = await openPorts(sharedMmap, fresh());
+  await expect(ports.here.send({ a: shared(Uint8Array, 5) })).rejects.toEqual(
+    withCode('INVALID_ARGUMENT'),
+  );
+  expect(() => shared(Uint8Array, -1)).toThrow(withCode('INVALID_ARGUMENT'));
+  expect(() => shared(Map as never, 1)).toThrow(withCode('INVALID_ARGUMENT'));
+});

@@ -1,0 +1,33 @@
+import type { Transport } from '@pageferry/core';
+import { createPort, type Port } from '@pageferry/messages';
+import { sharedMmap } from '@pageferry/shared-mmap';
+import { socketTransport } from '@pageferry/socket';
+import { vmspliceNapi } from '@pageferry/vmsplice-napi';
+
+/** Every mechanism that has channels. */
+export const transports: readonly Transport[] = [sharedMmap, vmspliceNapi, socketTransport];
+
+const LIMIT = { timeout: 15_000 };
+
+/** Both ends of a channel, as ports. */
+export interface Ports extends AsyncDisposable {
+  readonly here: Port;
+  readonly there: Port;
+}
+
+/** Opens a channel, and a port at each end. */
+export async function openPorts(transport: Transport, endpoint: string): Promise<Ports> {
+  const listener = await transport.listen({ endpoint });
+  const connecting = transport.connect({ endpoint, ...LIMIT });
+  const there = createPort(await listener.accept(LIMIT));
+  const here = createPort(await connecting);
+  return {
+    here,
+    there,
+    async [Symbol.asyncDispose]() {
+      await here.destroy();
+      await there.destroy();
+      await listener.destroy();
+    },
+  };
+}
