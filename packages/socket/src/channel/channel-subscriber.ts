@@ -88,6 +88,8 @@ export class ChannelSubscriber implements OutboxSubscriber {
 
   /** The other side lets more come. False if it must not say so. */
   grant(byteLength: number): boolean {
+    // Said before the other side was gone, and read when that was known: there is nothing left to compare it with.
+    if (this.#isGone) return true;
     if (byteLength === 0 || this.#credit + byteLength > WINDOW_BYTES) return false;
     this.#credit += byteLength;
     this.#writeOn();
@@ -96,6 +98,7 @@ export class ChannelSubscriber implements OutboxSubscriber {
 
   /** The other side is done with messages. False if it cannot be. */
   release(first: number, count: number): boolean {
+    if (this.#isGone) return true;
     if (count === 0 || first + count > this.#whole) return false;
     return this.#underWay.release(first, count);
   }
