@@ -1,3 +1,4 @@
+import { createHook } from 'node:async_hooks';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync, writeFileSync, writeSync } from 'node:fs';
@@ -9,7 +10,7 @@ import { createPipe } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { sharedMmap } from '@pageferry/shared-mmap';
 import { expectNothingLeft, withCode } from '@pageferry/testkit';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { loanFrom } from '../dist/index.js';
 import { content, TRANSPORTS, turns, until, usePlace } from './support/ends.js';
 
@@ -75,6 +76,18 @@ describe.each(TRANSPORTS)('loans of $name that fill themselves', (transport) => 
     await until(() => ends.here.stats().loansHeld === 0);
   });
 });
+
+/** Counts the calls that go to the thread pool, until the test ends. */
+function countFileCalls(): { readonly count: number } {
+  const calling = { count: 0 };
+  const hook = createHook({
+    init(_id, type) {
+      if (type === 'FSREQCALLBACK') calling.count++;
+    },
+  }).enable();
+  onTestFinished(() => void hook.disable());
+  return calling;
+}
 
 describe('a loan that fills itself', () => {
   expectNothingLeft();
@@ -160,12 +173,13 @@ describe('a loan that fills itself', () => {
     const [readEnd = -1, writeEnd = -1] = descriptors;
     const source = { fd: readEnd };
     const abort = new AbortController();
-    const given = loanFrom(ends.here, source, 8, { signal: abort.signal });
     writeSync(writeEnd, 'abc');
-    await turns();
+    const calling = countFileCalls();
+    const given = loanFrom(ends.here, source, 8, { signal: abort.signal });
+    // The second one waits for more than there is.
+    await until(() => calling.count === 2);
     abort.abort();
     await expect(given).rejects.toThrow(withCode('ABORTED'));
-    // A thread still waits in a read for more.
     await turns();
     expect(ends.here.stats().loansHeld).toBe(1);
     const next = taken(ends.here, source, 6);
