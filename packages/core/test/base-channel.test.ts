@@ -112,3 +112,26 @@ describe('questions', () => {
     expect(exchangeNumber(words.at(-1) as number)).toBe(last);
   });
 });
+
+describe('an answer that is an error', () => {
+  const revoked = Proxy.revocable({}, {});
+  revoked.revoke();
+  const throwing = {
+    get message(): string {
+      throw new Error('nobody reads this');
+    },
+  };
+
+  test.each([
+    ['has a property that throws', throwing],
+    ['is a revoked proxy', revoked.proxy],
+  ])('goes out though what was thrown %s', async (_, error) => {
+    const { sender, receiver, channel } = openChannel();
+    receiver.arrive(1, true, exchangeWord(EXCHANGE.request, 1));
+    const question = await channel.receive();
+    expect(await question?.reject(error)).toBe('sent');
+    expect(sender.outbox.exchanges).toEqual([exchangeWord(EXCHANGE.failure, 1)]);
+    // No bytes would say that it was not answered.
+    expect(sender.accepted[0]).toBeGreaterThan(0);
+  });
+});
