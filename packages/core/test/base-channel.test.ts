@@ -10,6 +10,7 @@ import {
 import { describe, expect, test } from 'vitest';
 import { FakeReceiver } from './support/fake-receiver.js';
 import { FakeSender } from './support/fake-sender.js';
+import { turns } from './support/turns.js';
 
 function openChannel() {
   const sender = new FakeSender();
@@ -48,6 +49,22 @@ describe('a channel that finishes', () => {
     await channel.finish();
     await expect(channel.finish(wrong)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     expect(channel.closed).toBe(false);
+  });
+});
+
+describe('a channel that closes', () => {
+  test('takes in what comes while its own messages leave: the other side may close, too', async () => {
+    const { sender, receiver, channel } = openChannel();
+    sender.outbox.left = false;
+    receiver.arrive(1);
+    const closing = channel.close();
+    await turns();
+    receiver.arrive(2);
+    await turns();
+    expect(receiver.calls).toEqual(['giveBack 0', 'giveBack 1']);
+    sender.change({ left: true });
+    await closing;
+    expect(receiver.calls.at(-1)).toBe('hangUp');
   });
 });
 
