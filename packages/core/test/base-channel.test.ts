@@ -10,6 +10,7 @@ import {
 import { describe, expect, test } from 'vitest';
 import { FakeReceiver } from './support/fake-receiver.js';
 import { FakeSender } from './support/fake-sender.js';
+import { turns } from './support/turns.js';
 
 function openChannel() {
   const sender = new FakeSender();
@@ -48,6 +49,22 @@ describe('a channel that finishes', () => {
     await channel.finish();
     await expect(channel.finish(wrong)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     expect(channel.closed).toBe(false);
+  });
+});
+
+describe('a channel that closes', () => {
+  test('takes in what comes while its own messages leave: the other side may close, too', async () => {
+    const { sender, receiver, channel } = openChannel();
+    sender.outbox.left = false;
+    receiver.arrive(1);
+    const closing = channel.close();
+    await turns();
+    receiver.arrive(2);
+    await turns();
+    expect(receiver.calls).toEqual(['giveBack 0', 'giveBack 1']);
+    sender.change({ left: true });
+    await closing;
+    expect(receiver.calls.at(-1)).toBe('hangUp');
   });
 });
 
@@ -110,5 +127,28 @@ describe('questions', () => {
     for (const word of words) expect(word | 0).toBe(word);
     for (const word of words) expect(word).toBeGreaterThan(0);
     expect(exchangeNumber(words.at(-1) as number)).toBe(last);
+  });
+});
+
+describe('an answer that is an error', () => {
+  const revoked = Proxy.revocable({}, {});
+  revoked.revoke();
+  const throwing = {
+    get message(): string {
+      throw new Error('nobody reads this');
+    },
+  };
+
+  test.each([
+    ['has a property that throws', throwing],
+    ['is a revoked proxy', revoked.proxy],
+  ])('goes out though what was thrown %s', async (_, error) => {
+    const { sender, receiver, channel } = openChannel();
+    receiver.arrive(1, true, exchangeWord(EXCHANGE.request, 1));
+    const question = await channel.receive();
+    expect(await question?.reject(error)).toBe('sent');
+    expect(sender.outbox.exchanges).toEqual([exchangeWord(EXCHANGE.failure, 1)]);
+    // No bytes would say that it was not answered.
+    expect(sender.accepted[0]).toBeGreaterThan(0);
   });
 });

@@ -114,6 +114,25 @@ describe('all channels of a listener as one', () => {
     expect(listener.channels).toEqual([]);
   });
 
+  test('take a loan that waits to be asked for no second question', async () => {
+    await using workshop = await Workshop.open('silent');
+    const { listener, workers } = workshop;
+    const any = listener.anyChannel({ maxUnderWay: 1 });
+    const first = any.request(Uint8Array.of(1)).catch(() => 'lost');
+    expect(await workers[0]?.message()).toBe('asked');
+    const question = await any.loan(3);
+    question.bytes.set([1, 2, 3]);
+    const asked = any.request(question);
+    await expect(any.request(question)).rejects.toEqual(withCode('LOAN_NOT_OWNED'));
+    expect(question.owned).toBe(true);
+    await workshop.start('answers');
+    const answer = await asked;
+    expect([...answer.bytes]).toEqual([3, 2, 1]);
+    answer.release();
+    await workers[0]?.end('SIGKILL');
+    expect(await first).toBe('lost');
+  });
+
   test('are told to the program as it is: nobody there, wrong arguments, closed', async () => {
     const listener = await sharedMmap.listen({ endpoint: fresh() });
     expect(() => listener.anyChannel({ maxUnderWay: 0 })).toThrow(withCode('INVALID_ARGUMENT'));

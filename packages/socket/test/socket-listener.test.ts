@@ -35,6 +35,17 @@ describe('a listener', () => {
     expect(await serving).toBe('CLOSED');
   });
 
+  test('ends a channel in order though both sides close with more on its way than the socket takes', async () => {
+    const rig = await Rig.open(place(), { poolBytes: 16 * MIB });
+    const { near, far } = await rig.channel();
+    for (const channel of [near, far]) {
+      const loan = await channel.loan(16 * MIB);
+      expect(loan.trySend()).toBe('sent');
+    }
+    await Promise.all([near.close(), far.close()]);
+    expect(near.closed && far.closed).toBe(true);
+  });
+
   test('frees what a channel had lent when that one closes', async () => {
     const rig = await Rig.open(place(), { poolBytes: MIB });
     const first = await rig.channel();

@@ -223,6 +223,20 @@ export function describePipeChannels(family: ChannelFamily): void {
       expect(await child.message()).toBe('PEER_DIED');
     });
 
+    test('ends in order where both sides close with more on its way than a pipe takes', async () => {
+      await using opened = await open(side, 'closing');
+      const { channel, child } = opened;
+      const loan = await channel.loan(8 * MIB, LIMIT);
+      const sending = loan.send();
+      sending.catch(() => undefined);
+      while (loan.owned) await new Promise(setImmediate);
+      expect(await child.message()).toBe('sending');
+      child.send('close');
+      await channel.close(LIMIT);
+      expect(await child.message()).toBe('closed');
+      expect(await child.exit).toBe(0);
+    });
+
     test('costs no more than eight descriptors', async () => {
       await using first = await open(side, 'echo');
       (await first.channel.request(Buffer.from('are you there?'), LIMIT)).release();

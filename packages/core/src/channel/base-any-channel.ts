@@ -116,6 +116,8 @@ export class BaseAnyChannel implements AnyChannel {
       else channel.forgetRequest(request);
       return outcome;
     });
+    // While it waits for its turn nobody else sends it: `checkOwnLoan` looks at that.
+    loan.exchange = EXCHANGE.request;
     try {
       const outcome = await loan.send(wait);
       if (outcome === 'no-receiver') {
@@ -132,6 +134,7 @@ export class BaseAnyChannel implements AnyChannel {
       lender.letGo(memory);
       throw error;
     } finally {
+      loan.exchange = 0;
       outbox.setOffer(memory, undefined);
     }
     return await this.#answerOf(loan, asked as NonNullable<typeof asked>, signal, () => {

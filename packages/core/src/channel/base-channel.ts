@@ -19,6 +19,7 @@ import type { PeerCredentials, WaitOptions } from '../contract/transport.js';
 import { isPageferryError, PageferryError } from '../errors.js';
 import { clock } from '../waiting/clock.js';
 import { checkWaitOptions, withDeadline } from '../waiting/deadline.js';
+import { nextTurn } from '../waiting/loop-budget.js';
 import { EXCHANGE, exchangeWord } from './exchange.js';
 import { type OpenRequest, OpenRequests } from './open-requests.js';
 import { encodeError } from './remote-error.js';
@@ -214,7 +215,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
   async close(options: WaitOptions = NOTHING): Promise<void> {
     if (this.#closing === undefined) {
       checkWaitOptions(options);
-      this.#closing = this.#closeBoth(() => this.#sender.close(options));
+      this.#closing = this.#closeBoth(() => this.#leave(options));
     }
     return this.#closing;
   }
@@ -476,6 +477,24 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
     } finally {
       await this.#receiver.close();
       this.#onClose?.(this);
+    }
+  }
+
+  /** Lets leave what was sent. The other side may do the same, and wait until this one takes what it has sent. */
+  async #leave(options: WaitOptions): Promise<void> {
+    let hasLeft = false;
+    const giveUpWhatComes = async (): Promise<void> => {
+      // Mostly nothing is in the way of what is to leave.
+      await nextTurn();
+      if (hasLeft) return;
+      for await (const message of this.#receiver) message.release();
+    };
+    // It ends with the receiver.
+    giveUpWhatComes().catch(() => undefined);
+    try {
+      await this.#sender.close(options);
+    } finally {
+      hasLeft = true;
     }
   }
 

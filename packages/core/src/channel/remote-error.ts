@@ -12,13 +12,22 @@ const LONGEST = 16 * 1024;
 
 /** An error as the bytes of an answer: JSON. Of what was thrown that is no error the text travels. */
 export function encodeError(error: unknown): Uint8Array<ArrayBuffer> {
-  const { name, message, code } = partsOf(error);
+  const { name, message, code } = legible(error);
   const sent: SentError = {
     name: name.slice(0, LONGEST),
     message: message.slice(0, LONGEST),
     ...(code === undefined ? {} : { code: code.slice(0, LONGEST) }),
   };
   return new Uint8Array(Buffer.from(JSON.stringify(sent)));
+}
+
+/** Whoever has asked is to be told in any case: also by an error that throws when it is read. */
+function legible(error: unknown): SentError {
+  try {
+    return partsOf(error);
+  } catch {
+    return { name: 'Error', message: 'an error that cannot be read' };
+  }
 }
 
 function partsOf(error: unknown): SentError {

@@ -64,6 +64,16 @@ const roles: Readonly<Record<string, (channel: Channel) => Promise<void>>> = {
     await told;
   },
 
+  /** Closes when it is told to, with more on its way than any pipe takes, and receives nothing. */
+  async closing(channel) {
+    const loan = await channel.loan(8 * 1024 * 1024);
+    loan.send().catch(() => undefined);
+    process.send?.('sending');
+    await told;
+    await channel.close();
+    process.send?.('closed');
+  },
+
   /** Sends as much as it gets, both at once, and says whether all of it was right. */
   async flood(channel) {
     process.send?.(await exchange(channel));
