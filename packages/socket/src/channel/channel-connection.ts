@@ -51,7 +51,7 @@ export class ChannelConnection {
     this.inbox = new ChannelInbox({
       peer,
       pool,
-      releases: new Releases(socket),
+      releases: new Releases(socket, () => this.subscriber.writeOn()),
       hangUp: () => this.#hangUp(),
     });
     keepReadable(socket, () => this.subscriber.leave());

@@ -77,13 +77,13 @@ export class ChannelSubscriber implements OutboxSubscriber {
   send(message: OutgoingMessage): void {
     this.#underWay.add(message);
     this.#queue.push(message);
-    this.#writeOn();
+    this.writeOn();
   }
 
   finish(sequence: number): void {
     this.#end = Buffer.alloc(FRAME_BYTES);
     writeFrame(this.#end, 0, FRAME.end, 0, sequence);
-    this.#writeOn();
+    this.writeOn();
   }
 
   /** The other side lets more come. False if it must not say so. */
@@ -92,7 +92,7 @@ export class ChannelSubscriber implements OutboxSubscriber {
     if (this.#isGone) return true;
     if (byteLength === 0 || this.#credit + byteLength > WINDOW_BYTES) return false;
     this.#credit += byteLength;
-    this.#writeOn();
+    this.writeOn();
     return true;
   }
 
@@ -113,7 +113,8 @@ export class ChannelSubscriber implements OutboxSubscriber {
     this.#events.onGone(this);
   }
 
-  #writeOn(): void {
+  /** Writes what may be written now. For whoever else writes to the socket: it waits for that, too. */
+  writeOn(): void {
     for (let message = this.#queue[0]; message !== undefined; message = this.#queue[0]) {
       const length = Math.min(PIECE_BYTES, message.byteLength - this.#written);
       if (length > this.#credit || !this.#socketTakes(length)) return;
@@ -165,7 +166,7 @@ export class ChannelSubscriber implements OutboxSubscriber {
       this.#untaken--;
       if (error || this.#isGone) return;
       if (last !== undefined) this.#underWay.noteLeft(last);
-      this.#writeOn();
+      this.writeOn();
       this.#events.onLeft();
     });
   }

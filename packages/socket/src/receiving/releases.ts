@@ -13,13 +13,18 @@ interface Run {
  */
 export class Releases {
   readonly #socket: Socket;
+  readonly #onTaken: (() => void) | undefined;
   #runs: Run[] = [];
   #credit = 0;
   #busy = false;
 
-  /** @param socket stays the caller's. */
-  constructor(socket: Socket) {
+  /**
+   * @param socket stays the caller's.
+   * @param onTaken called when the socket has taken what was said: it may have been in the way of something else.
+   */
+  constructor(socket: Socket, onTaken?: () => void) {
     this.#socket = socket;
+    this.#onTaken = onTaken;
   }
 
   /** Releases a message. The other side learns of it soon. */
@@ -62,6 +67,9 @@ export class Releases {
       writeFrame(bytes, index * FRAME_BYTES, FRAME.release, count, first);
     }
     if (credit > 0) writeFrame(bytes, runs.length * FRAME_BYTES, FRAME.credit, credit, 0);
-    this.#socket.write(bytes, this.#send);
+    this.#socket.write(bytes, () => {
+      this.#onTaken?.();
+      this.#send();
+    });
   };
 }
