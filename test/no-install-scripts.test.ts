@@ -16,7 +16,8 @@ describe('nothing is run where a package is installed', () => {
     );
     const folder = name
       .replace('@pageferry/linux-napi-', 'packages/linux-napi/npm/')
-      .replace('@pageferry/', 'packages/');
+      .replace('@pageferry/', 'packages/')
+      .replace(/^pageferry$/, 'packages/pageferry');
     expect(existsSync(`${folder}/package.json`)).toBe(true);
     expect(existsSync(`${folder}/binding.gyp`)).toBe(false);
   });
