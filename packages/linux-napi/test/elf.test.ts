@@ -64,7 +64,7 @@ describe('a prebuilt addon', () => {
   test('is not what was compiled here: that is linked with the C++ library', () => {
     const [mine] = Object.values(TARGETS).filter(({ arch }) => arch === process.arch);
     expect(faultsOf(readElf(built), mine ?? target)).toContainEqual(
-      expect.stringContaining('it needs libstdc++'),
+      expect.stringMatching(/it needs .*libstdc\+\+/),
     );
   });
 });
