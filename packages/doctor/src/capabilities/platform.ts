@@ -1,4 +1,5 @@
 import { release } from 'node:os';
+import { glibcVersion } from '@pageferry/linux';
 import { readText } from './proc.js';
 
 /** What this process runs on. */
@@ -31,12 +32,12 @@ export function examinePlatform(): Platform {
 function findLibc(): string | undefined {
   const { report } = process;
   if (report === undefined) return undefined;
+  const version = glibcVersion();
+  if (version !== undefined) return `glibc ${version}`;
   (report as { excludeNetwork?: boolean }).excludeNetwork = true; // It would look names up.
-  const { header, sharedObjects } = report.getReport() as unknown as {
-    readonly header: { readonly glibcVersionRuntime?: string };
+  const { sharedObjects } = report.getReport() as unknown as {
     readonly sharedObjects: readonly string[];
   };
-  if (header.glibcVersionRuntime !== undefined) return `glibc ${header.glibcVersionRuntime}`;
   return sharedObjects.some((path) => path.includes('musl')) ? 'musl' : undefined;
 }
 

@@ -1,3 +1,5 @@
+import { glibcVersion } from '@pageferry/linux';
+
 /**
  * Opens the C library that this very Node is linked to, by opening the program itself: dlopen(3) with
  * a null name searches the program and everything that was loaded with it. So it is glibc or musl as
@@ -22,8 +24,7 @@ export function openProgram<Library>(open: (name: string | null) => Library): Li
 
 function usualNames(): readonly string[] {
   // Node names the version of glibc that it runs on, and no other C library.
-  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
-  if (header.glibcVersionRuntime !== undefined) return ['libc.so.6'];
+  if (glibcVersion() !== undefined) return ['libc.so.6'];
   const { [process.arch]: machine = process.arch } = MUSL_MACHINES;
   return [`libc.musl-${machine}.so.1`, `ld-musl-${machine}.so.1`];
 }
