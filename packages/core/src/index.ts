@@ -59,7 +59,7 @@ export type * from './contract/piped-program.js';
 export type * from './contract/receiver.js';
 export type * from './contract/sender.js';
 export type * from './contract/transport.js';
-export { publish } from './diagnostics/publish.js';
+export { named, publish } from './diagnostics/publish.js';
 export { asyncDispose, dispose } from './dispose.js';
 export * from './endpoint/check-place.js';
 export * from './endpoint/endpoint-error.js';

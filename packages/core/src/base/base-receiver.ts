@@ -14,8 +14,8 @@ import type {
   SpliceResult,
 } from '../contract/receiver.js';
 import type { WaitOptions } from '../contract/transport.js';
-import { isWatched, publish } from '../diagnostics/publish.js';
-import { named, tellOfStalls } from '../diagnostics/stalls.js';
+import { isWatched, named, publish } from '../diagnostics/publish.js';
+import { tellOfStalls } from '../diagnostics/stalls.js';
 import { isPageferryError, PageferryError, withBytesTransferred } from '../errors.js';
 import { clock } from '../waiting/clock.js';
 import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';

@@ -18,8 +18,8 @@ import type {
   SendOutcome,
 } from '../contract/sender.js';
 import type { WaitOptions } from '../contract/transport.js';
-import { publish } from '../diagnostics/publish.js';
-import { named, tellOfStalls } from '../diagnostics/stalls.js';
+import { named, publish } from '../diagnostics/publish.js';
+import { tellOfStalls } from '../diagnostics/stalls.js';
 import { PageferryError } from '../errors.js';
 import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { eachSecond } from '../waiting/each-second.js';

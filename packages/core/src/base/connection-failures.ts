@@ -1,5 +1,4 @@
-import { publish } from '../diagnostics/publish.js';
-import { named } from '../diagnostics/stalls.js';
+import { named, publish } from '../diagnostics/publish.js';
 
 /**
  * Connections that were ended by a failure of this process, not of the peer. There may be no call that it

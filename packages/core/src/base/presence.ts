@@ -1,8 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { invalidArgument } from '../checks.js';
 import type { ReceiverEvent, ReceiverInfo } from '../contract/sender.js';
-import { publish } from '../diagnostics/publish.js';
-import { named } from '../diagnostics/stalls.js';
+import { named, publish } from '../diagnostics/publish.js';
 import { clock } from '../waiting/clock.js';
 
 /** Who is to be told of whoever joins and leaves; of one that leaves because of an error, also that. */

@@ -34,3 +34,8 @@ export function isWatched(name: Name): boolean {
 export function publish<N extends Name>(name: N, tell: () => DiagnosticsEvents[N]): void {
   if (channels[name].hasSubscribers) channels[name].publish(tell());
 }
+
+/** The endpoint as events have it: none where it is not known. */
+export function named(endpoint: string | undefined): { readonly endpoint?: string } {
+  return endpoint === undefined || endpoint === '' ? {} : { endpoint };
+}

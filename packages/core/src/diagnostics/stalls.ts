@@ -1,7 +1,7 @@
 import type { DiagnosticsEvents } from '../contract/diagnostics.js';
 import { clock } from '../waiting/clock.js';
 import { eachSecond } from '../waiting/each-second.js';
-import { isWatched, publish } from './publish.js';
+import { isWatched, named, publish } from './publish.js';
 
 type Stall = DiagnosticsEvents['pageferry:stall'];
 
@@ -28,9 +28,4 @@ export function tellOfStalls(
       waitsFor: words,
     }));
   });
-}
-
-/** The endpoint as events have it: none where it is not known. */
-export function named(endpoint: string | undefined): { readonly endpoint?: string } {
-  return endpoint === undefined || endpoint === '' ? {} : { endpoint };
 }

@@ -1,10 +1,10 @@
-import { publish } from '@pageferry/core';
+import { named, publish } from '@pageferry/core';
 import { FALLBACK } from '../backends/table.js';
 
 /** Tells whoever listens to diagnostics that messages are copied, and why. */
 export function tellOfCopies(reasons: readonly string[], endpoint?: string): void {
   publish('pageferry:fallback', () => ({
-    ...(endpoint === undefined ? {} : { endpoint }),
+    ...named(endpoint),
     method: FALLBACK.name,
     reason: reasons.join('; '),
   }));
