@@ -571,17 +571,16 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     accept: () => Promise<AcceptOutcome>,
     signal: AbortSignal | undefined,
   ): Promise<SendOutcome> {
-    const { memory } = loan;
-    let way: { readonly hasLeft: boolean } | undefined;
-    const outcome = await this.#sending.run(async () => {
+    const { outcome, way } = await this.#sending.run(async () => {
       const accepted = await accept();
-      if (accepted !== 'sent') return accepted;
-      way = this.#outbox.wayOf?.(memory);
+      const own = accepted === 'sent' ? this.#outbox.wayOf?.(loan.memory) : undefined;
       // Whoever comes next goes by the same way.
-      if (way === undefined) await this.#waits.until(() => this.#hasLeft(), signal);
-      return accepted;
+      if (accepted === 'sent' && own === undefined) {
+        await this.#waits.until(() => this.#hasLeft(), signal);
+      }
+      return { outcome: accepted, way: own };
     }, signal);
-    if (way !== undefined) await this.#waits.until(() => way?.hasLeft !== false, signal);
+    if (way !== undefined) await this.#waits.until(() => way.hasLeft, signal);
     return outcome;
   }
 

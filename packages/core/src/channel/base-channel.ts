@@ -123,7 +123,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
       const request = options === NOTHING ? this.#askAtOnce(question) : undefined;
       if (request === undefined) return this.#requestInTurn(question, options);
       // Who asks several things in one turn has asked all of them by then.
-      return SOON.then(() => this.#takeAnswer(request));
+      return SOON.then(() => this.#lookForAnswer(request));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -145,7 +145,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
   }
 
   /** Mostly the answer comes while this looks. */
-  #takeAnswer(request: OpenRequest): Delivery | Promise<Delivery> {
+  #lookForAnswer(request: OpenRequest): Delivery | Promise<Delivery> {
     try {
       this.#receiver.seekAtOnce(request);
     } catch (error) {
