@@ -21,6 +21,7 @@ export { ConnectionFailures } from './base/connection-failures.js';
 export { copyInPieces } from './base/copy.js';
 export { bytesDetached } from './base/detached.js';
 export { DropReports } from './base/drop-reports.js';
+export { fileCallFailed } from './base/file-call-failed.js';
 export type {
   AcceptOutcome,
   Corkable,

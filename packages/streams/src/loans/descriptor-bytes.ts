@@ -1,6 +1,6 @@
 import { read } from 'node:fs';
 import { promisify } from 'node:util';
-import { type Loan, onAbort, PageferryError, retryWithBackoff } from '@pageferry/core';
+import { fileCallFailed, type Loan, onAbort, retryWithBackoff } from '@pageferry/core';
 import type { ByteFiller } from './loan-from.js';
 
 const readOnce = promisify(read);
@@ -65,7 +65,7 @@ export class DescriptorBytes implements ByteFiller {
         // Beside what lies there already, if the call has not got so far.
         this.#keep(bytes.slice(0, count));
       }
-      throw signal?.aborted ? signal.reason : readFailed(error, count);
+      throw signal?.aborted ? signal.reason : fileCallFailed(error, 'read', count);
     }
   }
 
@@ -95,15 +95,4 @@ export class DescriptorBytes implements ByteFiller {
     const behind = kept.get(owner);
     kept.set(owner, behind === undefined ? bytes : Buffer.concat([bytes, behind]));
   }
-}
-
-function readFailed(cause: unknown, bytesTransferred: number): PageferryError {
-  const { message, errno, code } = cause as NodeJS.ErrnoException;
-  return new PageferryError('SYSTEM_CALL_FAILED', message, {
-    cause,
-    syscall: 'read',
-    bytesTransferred,
-    ...(errno === undefined ? {} : { errno: -errno }),
-    ...(code === undefined ? {} : { errnoName: code }),
-  });
 }

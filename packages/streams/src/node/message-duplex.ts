@@ -5,9 +5,7 @@ import { MessageWriter } from '../message-writer.js';
 import type { StreamSettings } from '../options.js';
 import { DelayedFailure } from './delayed-failure.js';
 import { type DestroyCallback, readOne, releaseUnread, settle } from './message-readable.js';
-import { WritingHalf } from './message-writable.js';
-
-type WriteCallback = (error?: Error | null) => void;
+import { type WriteCallback, WritingHalf } from './message-writable.js';
 
 /** A Duplex over a channel. */
 export class MessageDuplex extends Duplex {
@@ -20,8 +18,7 @@ export class MessageDuplex extends Duplex {
     super(options);
     this.#reader = new MessageReader(channel, settings);
     this.#writer = new MessageWriter(channel, settings);
-    this.#half = new WritingHalf(this.#writer, settings.objectMode);
-    if (!settings.objectMode) this._writev = (written, done) => this.#half.write(written, done);
+    this.#half = new WritingHalf(this, this.#writer, settings.objectMode);
   }
 
   override _read(): void {

@@ -6,7 +6,8 @@ import { type DestroyCallback, settle } from './message-readable.js';
 /** What Node hands to `_writev`. */
 export type Written = readonly { readonly chunk: unknown; readonly encoding: BufferEncoding }[];
 
-type WriteCallback = (error?: Error | null) => void;
+/** What Node hands to `_write` and `_final`. */
+export type WriteCallback = (error?: Error | null) => void;
 
 /** The writable half of a stream over messages: of a Writable, and of a Duplex. */
 export class WritingHalf {
@@ -15,9 +16,12 @@ export class WritingHalf {
   /** Loans that wait in the stream's buffer: the stream's, to be released if they are never sent. */
   readonly #loans = new Set<Loan>();
 
-  constructor(writer: MessageWriter, objectMode: boolean) {
+  /** @param stream gets a `_writev` unless it is of objects. */
+  constructor(stream: Writable, writer: MessageWriter, objectMode: boolean) {
     this.#writer = writer;
     this.#objectMode = objectMode;
+    // By its presence Node gathers what waits; each message of object mode goes for itself.
+    if (!objectMode) stream._writev = (written, done) => this.write(written, done);
   }
 
   /** Remembers a chunk that is given to the stream. */
@@ -68,10 +72,7 @@ export class MessageWritable extends Writable {
   constructor(writer: MessageWriter, options: WritableOptions) {
     super(options);
     this.#writer = writer;
-    this.#half = new WritingHalf(writer, options.objectMode === true);
-    // By its presence Node gathers what waits; each message of object mode goes for itself.
-    if (options.objectMode !== true)
-      this._writev = (written, done) => this.#half.write(written, done);
+    this.#half = new WritingHalf(this, writer, options.objectMode === true);
   }
 
   override write(chunk: unknown, ...rest: unknown[]): boolean {
