@@ -1,4 +1,4 @@
-import { execFile, fork } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { promisify } from 'node:util';
@@ -8,6 +8,7 @@ import { sharedMmap } from '../packages/shared-mmap/dist/index.js';
 import { socketTransport } from '../packages/socket/dist/index.js';
 import { temporaryFolder } from '../packages/testkit/dist/index.js';
 import { vmspliceNapi } from '../packages/vmsplice-napi/dist/index.js';
+import { forkProgram } from './support/fork-program.js';
 
 const { fresh } = temporaryFolder();
 const LIMIT = { timeout: 15_000 };
@@ -43,10 +44,7 @@ describe.each(transports)('diagnostics of %s', (name, transport) => {
       ${act}
       process.send('done');
       setInterval(() => undefined, 1000);`;
-    const source = `data:text/javascript,${encodeURIComponent(program)}`;
-    const child = fork('-e', [`import(${JSON.stringify(source)})`], { execArgv: [] });
-    onTestFinished(() => void child.kill('SIGKILL'));
-    return child;
+    return forkProgram(program);
   }
 
   test('tell a sender of receivers that come, and of one that is killed', async () => {

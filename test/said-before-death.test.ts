@@ -1,11 +1,11 @@
-import { fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Transport } from '../packages/core/dist/contract/index.js';
 import { sharedMmap } from '../packages/shared-mmap/dist/index.js';
 import { socketTransport } from '../packages/socket/dist/index.js';
-import { temporaryFolder } from '../packages/testkit/dist/index.js';
+import { temporaryFolder, turns } from '../packages/testkit/dist/index.js';
 import { vmspliceNapi } from '../packages/vmsplice-napi/dist/index.js';
+import { forkProgram } from './support/fork-program.js';
 
 const { fresh } = temporaryFolder();
 const LIMIT = { timeout: 15_000 };
@@ -15,11 +15,6 @@ const transports: readonly (readonly [string, string, Transport])[] = [
   ['vmsplice-napi', 'vmspliceNapi', vmspliceNapi],
   ['socket', 'socketTransport', socketTransport],
 ];
-
-/** So that all of it is sent. */
-async function turns(): Promise<void> {
-  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
-}
 
 /** Blocks this thread until a process has ended, so that its event loop learns of all that happened at once. */
 function sleepUntilDead(pid: number): void {
@@ -47,10 +42,7 @@ describe.each(transports)('over %s', (folder, name, transport) => {
       ${act}
       for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
       process.kill(process.pid, 'SIGKILL');`;
-    const source = `data:text/javascript,${encodeURIComponent(program)}`;
-    const child = fork('-e', [`import(${JSON.stringify(source)})`], { execArgv: [] });
-    onTestFinished(() => void child.kill('SIGKILL'));
-    return child;
+    return forkProgram(program);
   }
 
   test('answers that came before their sender was killed are there, and then its death', async () => {

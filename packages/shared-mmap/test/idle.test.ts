@@ -1,6 +1,6 @@
 import type { LinuxCalls } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
-import { expectNothingLeft } from '@pageferry/testkit';
+import { expectNothingLeft, turns } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
 import { LIMIT, openStage, trySend, until } from './support/stage.js';
 
@@ -19,11 +19,6 @@ function counting(): { readonly calls: LinuxCalls; made(): number } {
     });
   }
   return { calls, made: () => made };
-}
-
-/** Lets the event loop turn until it has nothing to do but to wait, and then some more. */
-async function turns(count: number): Promise<void> {
-  for (let turn = 0; turn < count; turn++) await new Promise(setImmediate);
 }
 
 describe('an idle sender and an idle receiver', () => {

@@ -4,10 +4,10 @@ import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { finished, pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { expectNothingLeft, withCode } from '@pageferry/testkit';
+import { expectNothingLeft, turns, withCode } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
 import { type ChannelStream, createStreams } from '../dist/index.js';
-import { content, TRANSPORTS, turns, until, usePlace } from './support/ends.js';
+import { content, TRANSPORTS, until, usePlace } from './support/ends.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

@@ -5,10 +5,10 @@ import { buffer } from 'node:stream/consumers';
 import { finished, pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import type { Delivery, Loan } from '@pageferry/core';
-import { expectNothingLeft, withCode } from '@pageferry/testkit';
+import { expectNothingLeft, turns, withCode } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
 import { toDuplex, toReadable, toWritable } from '../dist/index.js';
-import { content, TRANSPORTS, turns, until, usePlace } from './support/ends.js';
+import { content, TRANSPORTS, until, usePlace } from './support/ends.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

@@ -5,10 +5,10 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { PassThrough, Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import { expectNothingLeft, withCode } from '@pageferry/testkit';
+import { expectNothingLeft, turns, withCode } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
 import { pipeTo, toWritable } from '../dist/index.js';
-import { content, TRANSPORTS, turns, until, usePlace } from './support/ends.js';
+import { content, TRANSPORTS, until, usePlace } from './support/ends.js';
 
 const MIB = 1024 * 1024;
 const place = usePlace();

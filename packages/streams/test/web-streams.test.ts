@@ -1,8 +1,8 @@
 import type { Delivery } from '@pageferry/core';
-import { expectNothingLeft, withCode } from '@pageferry/testkit';
+import { expectNothingLeft, turns, withCode } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
 import { toReadableStream, toReadableWritablePair, toWritableStream } from '../dist/index.js';
-import { content, TRANSPORTS, turns, until, usePlace } from './support/ends.js';
+import { content, TRANSPORTS, until, usePlace } from './support/ends.js';
 
 const MIB = 1024 * 1024;
 const place = usePlace();

@@ -7,6 +7,7 @@ import { withCode } from './errors.js';
 import { exchange } from './exchange.js';
 import { temporaryFolder } from './folder.js';
 import { countDescriptors, expectNothingLeft } from './process-state.js';
+import { turns } from './turns.js';
 
 const PROGRAM = new URL('./programs/channel-peer.js', import.meta.url);
 const LIMIT = { timeout: 15_000 };
@@ -41,9 +42,11 @@ function drained({ readEnd }: Pipe, byteLength: number): Buffer {
   return bytes.subarray(0, readSync(readEnd.fd, bytes));
 }
 
-/** Resolves after a few turns of the event loop. */
-async function turns(): Promise<void> {
-  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+/** Sends a message that leaves in the background, if somebody takes it. */
+async function sendMoreThanAPipeTakes(channel: Channel): Promise<void> {
+  const loan = await channel.loan(8 * MIB, LIMIT);
+  loan.send().catch(() => undefined);
+  while (loan.owned) await new Promise(setImmediate);
 }
 
 /** What holds for channels through pipes, between real processes. */
@@ -213,10 +216,7 @@ export function describePipeChannels(family: ChannelFamily): void {
     test('ends for both sides where finish runs out of time', async () => {
       await using opened = await open(side, 'late');
       const { channel, child } = opened;
-      const loan = await channel.loan(8 * MIB, LIMIT);
-      const sending = loan.send();
-      sending.catch(() => undefined);
-      while (loan.owned) await new Promise(setImmediate);
+      await sendMoreThanAPipeTakes(channel);
       await expect(channel.finish({ timeout: 1 })).rejects.toThrow(withCode('TIMEOUT'));
       expect(channel.closed).toBe(true);
       child.send('receive');
@@ -226,10 +226,7 @@ export function describePipeChannels(family: ChannelFamily): void {
     test('ends in order where both sides close with more on its way than a pipe takes', async () => {
       await using opened = await open(side, 'closing');
       const { channel, child } = opened;
-      const loan = await channel.loan(8 * MIB, LIMIT);
-      const sending = loan.send();
-      sending.catch(() => undefined);
-      while (loan.owned) await new Promise(setImmediate);
+      await sendMoreThanAPipeTakes(channel);
       expect(await child.message()).toBe('sending');
       child.send('close');
       await channel.close(LIMIT);

@@ -30,3 +30,4 @@ export {
   expectNothingLeft,
 } from './process-state.js';
 export { expectNoLostWakeUp, RACE_LIMIT } from './race.js';
+export { turns } from './turns.js';

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { LinuxCalls } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
-import { expectNothingLeft } from '@pageferry/testkit';
+import { expectNothingLeft, turns } from '@pageferry/testkit';
 import { createPipePrograms } from '@pageferry/vmsplice';
 import { describe, expect, test } from 'vitest';
 import { callsWith } from './support/pair.js';
@@ -12,11 +12,6 @@ const LIMIT = { timeout: 10_000 };
 const MIB = 1024 * 1024;
 /** More than any pipe takes. */
 const LARGE = 3 * MIB;
-
-/** Lets the event loop turn often. */
-async function turns(): Promise<void> {
-  for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
-}
 
 /** System calls, and how often the kernel has told that a watched descriptor is ready. */
 function counted(changed: Partial<LinuxCalls> = {}) {
@@ -44,7 +39,7 @@ describe('a loan that waits for the program itself', () => {
       const held = await writer.loan(4096);
       if (state === 'is gone') readEnd.close();
       const waiting = writer.loan(4096, LIMIT);
-      await turns();
+      await turns(50);
       expect(told.times).toBe(0);
       held.release();
       (await waiting).release();
@@ -60,7 +55,7 @@ describe('a loan that waits for the program itself', () => {
     const writer = await openPipeWriter({ pipe: writeEnd, poolBytes: 1, spinMicroseconds: 0 });
     const held = await writer.loan(byteLength);
     const waiting = writer.loan(4096, LIMIT);
-    await turns();
+    await turns(50);
     expect(held.trySend()).toBe('sent');
     const cat = spawn('cat', { stdio: [readEnd.fd, 'ignore', 'inherit'] });
     (await waiting).release();
@@ -89,7 +84,7 @@ describe('a reader of a pipe that holds all it may', () => {
       real.write(writeEnd.fd, Buffer.from('second'), 0, 6);
       if (state === 'is gone') writeEnd.close();
       const waiting = reader.read(LIMIT);
-      await turns();
+      await turns(50);
       expect(told.times).toBe(0);
       held?.release();
       const next = await waiting;

@@ -1,7 +1,7 @@
 import { WAITS_FOR } from '@pageferry/connection';
 import type { Channel } from '@pageferry/core';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
-import { expectNothingLeft, temporaryFolder } from '@pageferry/testkit';
+import { expectNothingLeft, temporaryFolder, turns } from '@pageferry/testkit';
 import { createVmspliceTransport } from '@pageferry/vmsplice';
 import { describe, expect, test } from 'vitest';
 import { HostileCaller } from './support/hostile-channel.js';
@@ -11,11 +11,6 @@ const transport = createVmspliceTransport('test', () => calls);
 const folder = temporaryFolder();
 const LIMIT = { timeout: 5000 };
 const MIB = 1024 * 1024;
-
-/** A few turns of the event loop. */
-async function turns(): Promise<void> {
-  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
-}
 
 describe('while a channel waits for room in the pool of its listener', () => {
   expectNothingLeft();

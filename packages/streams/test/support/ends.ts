@@ -69,11 +69,6 @@ export function usePlace(): {
   };
 }
 
-/** Resolves after a few turns of the event loop. */
-export async function turns(count = 20): Promise<void> {
-  for (let turn = 0; turn < count; turn++) await new Promise(setImmediate);
-}
-
 /** Waits for something that is bound to become so: the test's own time limit ends the wait. */
 export async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise(setImmediate);
