@@ -1,0 +1,65 @@
+// The packages as they are released, in a registry of their own.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { plainEnvironment, run } from '../release/commands.js';
+import { packRelease, ROOT } from '../release/pack.js';
+import { publish } from '../release/publish.js';
+import { startRegistry } from './registry.js';
+
+/**
+ * Packs every published package and publishes it into a registry on loopback.
+ *
+ * @param {string} folder for the tarballs and npm's settings.
+ * @param {object} [options]
+ * @param {Parameters<typeof packRelease>[1]} [options.packing] what is packed: all of it unless given.
+ * @param {boolean} [options.isAlone] whether the registry answers for nothing else.
+ * @returns {Promise<{ registry: import('./registry.js').Registry, tarballs: import('../release/pack.js').Tarball[] }>}
+ */
+export async function publishOnLoopback(folder, { packing = {}, isAlone = false } = {}) {
+  const tarballs = await packRelease(join(folder, 'tarballs'), packing);
+  const upstream = isAlone ? undefined : await registryOfThisMachine();
+  const registry = await startRegistry(upstream === undefined ? {} : { upstream });
+  const home = join(folder, 'publisher');
+  mkdirSync(home);
+  for await (const _ of publish(tarballs, { cwd: home, env: environmentFor(registry, home) }));
+  return { registry, tarballs };
+}
+
+/**
+ * The environment of a program that installs or publishes: the settings and caches are in a folder of their own, and the
+ * registry is the one given.
+ *
+ * @param {import('./registry.js').Registry} registry
+ * @param {string} folder
+ * @returns {NodeJS.ProcessEnv}
+ */
+export function environmentFor({ url }, folder) {
+  const settings = join(folder, 'user.npmrc');
+  const lines = [
+    `registry=${url}`,
+    `${url.replace('http:', '')}:_authToken=anyone`, // npm and pnpm publish with some token alone.
+    'audit=false',
+    'fund=false',
+    'update-notifier=false',
+    'replace-registry-host=never',
+  ];
+  writeFileSync(settings, `${lines.join('\n')}\n`);
+  return plainEnvironment({
+    HOME: folder,
+    XDG_CACHE_HOME: join(folder, 'cache'),
+    XDG_CONFIG_HOME: join(folder, 'config'),
+    XDG_DATA_HOME: join(folder, 'data'),
+    XDG_STATE_HOME: join(folder, 'state'),
+    npm_config_userconfig: settings,
+    npm_config_cache: join(folder, 'cache/npm'),
+  });
+}
+
+/** Where this machine's npm installs from. */
+async function registryOfThisMachine() {
+  const { stdout } = await run(['npm', 'config', 'get', 'registry'], {
+    cwd: ROOT,
+    env: process.env,
+  });
+  return stdout.trim();
+}
