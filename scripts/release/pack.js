@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { readPackages } from '../check-packages.js';
 import { plainEnvironment, pnpmCommand, run } from './commands.js';
 import { inOrderOfRelease, neededBy } from './order.js';
+import { faultsOfTarball } from './tarball.js';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PLATFORMS = 'packages/linux-napi/npm';
@@ -52,11 +53,14 @@ export async function packRelease(folder, options = {}) {
     await pnpm('-r', ...filters, 'exec', 'sh', '-c', 'test ! -e tsconfig.json || tsc -b');
     mkdirSync(folder, { recursive: true });
     await pnpm('-r', ...filters, 'pack', '--pack-destination', folder);
-    return packages.map(({ name, version }) => ({
+    const tarballs = packages.map(({ name, version }) => ({
       name,
       version,
       file: join(folder, fileOf(name, version)),
     }));
+    const faults = await Promise.all(tarballs.map(({ file }) => faultsOfTarball(file)));
+    if (faults.flat().length > 0) throw new Error(faults.flat().join('\n'));
+    return tarballs;
   } finally {
     rmSync(copy, { recursive: true });
   }
