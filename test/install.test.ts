@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { run } from '../scripts/release/commands.js';
-import { ROOT } from '../scripts/release/pack.js';
+import { packRelease, ROOT } from '../scripts/release/pack.js';
 import { environmentFor, publishOnLoopback } from '../scripts/test-install/packed.js';
 import { compileReadme, runReadme } from '../scripts/test-install/readme.js';
 
@@ -14,22 +14,23 @@ const ADDON = join(ROOT, 'packages/linux-napi/build/Release/linux_napi.node');
 
 describe('what a release publishes', { timeout: 240_000 }, () => {
   let folder = '';
-  let loopback: Awaited<ReturnType<typeof publishOnLoopback>>;
+  let registry: Awaited<ReturnType<typeof publishOnLoopback>>;
 
   beforeAll(async () => {
     folder = realpathSync(mkdtempSync(join(tmpdir(), 'pf-install-test-')));
     const packing = { platforms: [], only: '@pageferry/shared-mmap' };
-    loopback = await publishOnLoopback(folder, { packing, isAlone: true });
+    const tarballs = await packRelease(join(folder, 'tarballs'), packing);
+    registry = await publishOnLoopback(tarballs, folder, { isAlone: true });
   }, 240_000);
 
   afterAll(async () => {
-    await loopback?.registry.close();
+    await registry?.close();
     rmSync(folder, { recursive: true });
   });
 
   test("is installed by npm, and runs the README's two files", async () => {
     const env = {
-      ...environmentFor(loopback.registry, folder),
+      ...environmentFor(registry, folder),
       PAGEFERRY_LINUX_NAPI_ADDON: ADDON,
     };
     writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }');

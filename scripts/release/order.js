@@ -15,12 +15,13 @@
  * The packages that are published, each after those that it depends on: whoever installs one while a release is under way
  * finds what it needs.
  *
- * @param {readonly Manifest[]} manifests
- * @returns {Manifest[]}
+ * @template {Manifest} M
+ * @param {readonly M[]} manifests
+ * @returns {M[]}
  */
 export function inOrderOfRelease(manifests) {
   let waiting = manifests.filter((manifest) => manifest.private !== true);
-  /** @type {Manifest[]} */
+  /** @type {M[]} */
   const ordered = [];
   while (waiting.length > 0) {
     const names = waiting.map(({ name }) => name);

@@ -1,5 +1,6 @@
 // Installs what a release would publish, out of a registry on loopback, and uses it as users do:
-// `pnpm test:install [--only SECTION]... [--node PROGRAM] [--all]`. Ends with a table, and with 1 if anything has failed;
+// `pnpm test:install [--only SECTION]... [--node PROGRAM] [--tarballs FOLDER] [--all]`. The tarballs are those of
+// `pnpm release --dry-run`, made now unless a folder has them. Ends with a table, and with 1 if anything has failed;
 // with `--all` also if something could not be tried here.
 import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +8,9 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { table } from '../package-arrows.js';
+import { packRelease } from '../release/pack.js';
 import { makePrebuilds } from '../release/prebuilds.js';
+import { readTarballs } from '../release/tarball.js';
 import { publishOnLoopback } from './packed.js';
 
 /** @typedef {import('./section.js').Row & { section: string }} Result */
@@ -16,6 +19,7 @@ const { values } = parseArgs({
   options: {
     only: { type: 'string', multiple: true },
     node: { type: 'string', default: process.execPath },
+    tarballs: { type: 'string' },
     all: { type: 'boolean', default: false },
   },
 });
@@ -33,9 +37,8 @@ const folder = realpathSync(mkdtempSync(join(tmpdir(), 'pf-install-')));
 /** @type {Result[]} */
 const results = [];
 try {
-  await makePrebuilds(say);
-  say('Packing what a release publishes');
-  const { registry, tarballs } = await publishOnLoopback(folder);
+  const tarballs = await tarballsFrom(values.tarballs);
+  const registry = await publishOnLoopback(tarballs, folder);
   try {
     for (const section of sections) {
       if (values.only && !values.only.includes(section.name)) continue;
@@ -63,6 +66,14 @@ process.stdout.write(`\n${resultTable(results)}\n`);
 const bad = values.all ? ['failed', 'not tried'] : ['failed'];
 if (results.length === 0 || results.some(({ outcome }) => bad.includes(outcome)))
   process.exitCode = 1;
+
+/** @param {string | undefined} made the folder where they are already. */
+async function tarballsFrom(made) {
+  if (made !== undefined) return readTarballs(made);
+  await makePrebuilds(say);
+  say('Packing what a release publishes');
+  return packRelease(join(folder, 'tarballs'));
+}
 
 /** @returns {Promise<import('./section.js').Section[]>} */
 async function readSections() {

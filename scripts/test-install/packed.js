@@ -2,27 +2,26 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { plainEnvironment, run } from '../release/commands.js';
-import { packRelease, ROOT } from '../release/pack.js';
+import { ROOT } from '../release/pack.js';
 import { publish } from '../release/publish.js';
 import { startRegistry } from './registry.js';
 
 /**
- * Packs every published package and publishes it into a registry on loopback.
+ * Publishes tarballs into a registry on loopback, as a release does.
  *
- * @param {string} folder for the tarballs and npm's settings.
+ * @param {readonly import('../release/pack.js').Tarball[]} tarballs
+ * @param {string} folder for npm's settings.
  * @param {object} [options]
- * @param {Parameters<typeof packRelease>[1]} [options.packing] what is packed: all of it unless given.
  * @param {boolean} [options.isAlone] whether the registry answers for nothing else.
- * @returns {Promise<{ registry: import('./registry.js').Registry, tarballs: import('../release/pack.js').Tarball[] }>}
+ * @returns {Promise<import('./registry.js').Registry>}
  */
-export async function publishOnLoopback(folder, { packing = {}, isAlone = false } = {}) {
-  const tarballs = await packRelease(join(folder, 'tarballs'), packing);
+export async function publishOnLoopback(tarballs, folder, { isAlone = false } = {}) {
   const upstream = isAlone ? undefined : await registryOfThisMachine();
   const registry = await startRegistry(upstream === undefined ? {} : { upstream });
   const home = join(folder, 'publisher');
   mkdirSync(home);
   for await (const _ of publish(tarballs, { cwd: home, env: environmentFor(registry, home) }));
-  return { registry, tarballs };
+  return registry;
 }
 
 /**
