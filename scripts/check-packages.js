@@ -15,24 +15,14 @@ const ALLOWED = {
   '@pageferry/linux-ffi': ['@pageferry/core', '@pageferry/linux'],
   '@pageferry/connection': ['@pageferry/core', '@pageferry/linux'],
   '@pageferry/vmsplice': ['@pageferry/core', '@pageferry/linux', '@pageferry/connection'],
-  '@pageferry/vmsplice-napi': [
-    '@pageferry/core',
-    '@pageferry/linux',
-    '@pageferry/linux-napi',
-    '@pageferry/vmsplice',
-  ],
+  '@pageferry/vmsplice-napi': ['@pageferry/core', '@pageferry/linux-napi', '@pageferry/vmsplice'],
   '@pageferry/shared-mmap': [
     '@pageferry/core',
     '@pageferry/linux',
     '@pageferry/connection',
     '@pageferry/linux-napi',
   ],
-  '@pageferry/vmsplice-ffi': [
-    '@pageferry/core',
-    '@pageferry/linux',
-    '@pageferry/linux-ffi',
-    '@pageferry/vmsplice',
-  ],
+  '@pageferry/vmsplice-ffi': ['@pageferry/core', '@pageferry/linux-ffi', '@pageferry/vmsplice'],
   '@pageferry/socket': ['@pageferry/core'],
   // On the contract alone.
   '@pageferry/streams': ['@pageferry/core'],

@@ -5,7 +5,7 @@ import process from 'node:process';
 /**
  * A program has ended with another status than 0. The message has what it printed.
  */
-export class CommandError extends Error {
+class CommandError extends Error {
   /**
    * @param {string} command
    * @param {string} output

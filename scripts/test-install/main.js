@@ -15,6 +15,9 @@ import { publishOnLoopback } from './packed.js';
 
 /** @typedef {import('./section.js').Row & { section: string }} Result */
 
+/** What fits into the table; all of what has failed is shown when it does. */
+const DETAIL_LENGTH = 90;
+
 const { values } = parseArgs({
   options: {
     only: { type: 'string', multiple: true },
@@ -104,7 +107,7 @@ function resultTable(results) {
     section,
     tried,
     outcome,
-    detail.split('\n', 1)[0] ?? '',
+    detail.split('\n', 1)[0]?.slice(0, DETAIL_LENGTH) ?? '',
   ]);
   return table([['section', 'tried', 'outcome', 'detail'], ...rows]);
 }

@@ -55,7 +55,7 @@ export function environmentFor({ url }, folder) {
 }
 
 /** Where this machine's npm installs from. */
-async function registryOfThisMachine() {
+export async function registryOfThisMachine() {
   const { stdout } = await run(['npm', 'config', 'get', 'registry'], {
     cwd: ROOT,
     env: process.env,

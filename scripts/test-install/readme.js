@@ -23,11 +23,9 @@ const COMPILER_OPTIONS = {
  * @param {object} [options]
  * @param {readonly string[]} [options.tsc] the compiler; the installed one unless given.
  * @param {readonly string[]} [options.typeRoots] where it finds `@types/node`, if that is not installed.
- * @param {string} [options.type] the `type` that package.json has: with `commonjs`, they become `require`.
  */
 export async function compileReadme(folder, options = {}) {
-  const { tsc = [process.execPath, join(folder, 'node_modules/typescript/bin/tsc')], typeRoots } =
-    options;
+  const { tsc = [join(folder, 'node_modules/.bin/tsc')], typeRoots } = options;
   mkdirSync(join(folder, 'src'), { recursive: true });
   for (const { name, source } of programsOf(ROOT).filter(({ name }) => NAMES.includes(name))) {
     writeFileSync(join(folder, 'src', `${name.split('/')[1]}.ts`), source);

@@ -5,6 +5,9 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 
+/** When everything was published: some package managers hold back what is new. */
+const LONG_AGO = '2026-01-01T00:00:00.000Z';
+
 /**
  * @typedef {object} Registry
  * @property {string} url ends with a slash.
@@ -114,7 +117,7 @@ function add(packages, sent, url) {
     tarballs.set(first.file, first.bytes);
     const tarball = `${url}${sent.name}/-/${first.file}`;
     document.versions[version] = { ...manifest, dist: { integrity, shasum, tarball } };
-    document.time[version] = new Date().toISOString();
+    document.time[version] = LONG_AGO;
   }
   Object.assign(document['dist-tags'], sent['dist-tags']);
   packages.set(sent.name, { document, tarballs });
