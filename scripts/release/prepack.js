@@ -1,7 +1,6 @@
 // Before a package is packed, by whatever command: builds it, and refuses to pack what is not whole.
-import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { buildQuietly } from '../build-quietly.js';
 import { faultsOfBuild, namedFiles } from './build-output.js';
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -11,9 +10,7 @@ if (!agent.startsWith('pnpm/')) {
 }
 // A release builds all packages first, in a copy that has nothing of earlier builds.
 if (isBuilt === undefined && existsSync('tsconfig.json')) {
-  const turbo = fileURLToPath(new URL('../../node_modules/.bin/turbo', import.meta.url));
-  const args = ['run', 'build', `--filter=${manifest.name}`, '--output-logs=errors-only'];
-  execFileSync(turbo, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  if (!(await buildQuietly(manifest.name))) fail('It does not build.');
 }
 const missing = namedFiles(manifest).filter((file) => !existsSync(file));
 const faults = [...faultsOfBuild('.'), ...missing.map((file) => `${file} is missing`)];

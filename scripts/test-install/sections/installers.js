@@ -37,45 +37,66 @@ export const section = {
         continue;
       }
       const project = join(folder, installer.name.replaceAll(/\W+/g, '-'));
-      yield attempt(installer.name, () =>
-        tryInstaller(installer, { command, registry, project, node }),
-      );
+      mkdirSync(project);
+      const options = {
+        cwd: project,
+        env: { ...environmentFor(registry, project), PROJECT_FOLDER: project },
+      };
+      const start = installer.run ? [...command, ...installer.run] : [node];
+      const installed = await attempt(`${installer.name}: install, import, command`, async () => {
+        await install(installer, command, registry.url, options);
+        await expectOutput([...start, 'imports.mjs'], options, 'every backend works');
+        const bin = installer.run
+          ? [...command, 'run', 'pageferry']
+          : [join(project, 'node_modules/.bin/pageferry')];
+        await expectOutput([...bin, 'doctor', '--help'], options, 'Usage: ');
+        const version = await run([...command, '--version'], options);
+        return `version ${version.stdout.trim()}`;
+      });
+      yield installed;
+      if (installed.outcome !== 'works') continue;
+      const tried = `${installer.name}: require`;
+      const { stdout } = await run([...start, '-p', 'process.version'], options);
+      // What a required module imports is resolved without the loader that yarn adds. Of import() it is asked.
+      yield installer.run && stdout.startsWith('v20.')
+        ? {
+            tried,
+            outcome: 'not tried',
+            detail: 'Node 20 cannot do that with PnP; import() and Node 22 can',
+          }
+        : attempt(tried, () =>
+            expectOutput([...start, 'requires.cjs'], options, 'every backend works'),
+          );
     }
   },
 };
 
 /**
+ * Makes a project and installs the packages there.
+ *
  * @param {import('../installers.js').Installer} installer
- * @param {object} options
- * @param {readonly string[]} options.command
- * @param {import('../registry.js').Registry} options.registry
- * @param {string} options.project
- * @param {string} options.node
+ * @param {readonly string[]} command
+ * @param {string} url the registry.
+ * @param {{ cwd: string, env: NodeJS.ProcessEnv }} options
  */
-async function tryInstaller({ add, files, run: runner }, { command, registry, project, node }) {
-  mkdirSync(project);
-  writeFileSync(
-    join(project, 'package.json'),
-    '{ "name": "project", "private": true, "type": "module" }',
-  );
-  for (const [name, text] of Object.entries(files?.(registry.url) ?? {})) {
-    writeFileSync(join(project, name), text);
+async function install({ add, files }, command, url, options) {
+  const manifest = { name: 'project', private: true, type: 'module' };
+  writeFileSync(join(options.cwd, 'package.json'), JSON.stringify(manifest));
+  for (const [name, text] of Object.entries(files?.(url) ?? {})) {
+    writeFileSync(join(options.cwd, name), text);
   }
   for (const file of PROGRAMS) {
-    cpSync(join(PROJECTS, file), join(project, file.replace('installed/', '')));
+    cpSync(join(PROJECTS, file), join(options.cwd, file.replace('installed/', '')));
   }
-  const env = environmentFor(registry, project);
-  const options = { cwd: project, env: { ...env, PROJECT_FOLDER: project } };
-  const version = await run([...command, '--version'], options);
   await run([...command, ...add, ...PACKAGES], options);
-  const start = runner ? [...command, ...runner] : [node];
-  for (const file of ['imports.mjs', 'requires.cjs']) {
-    const { stdout } = await run([...start, file], options);
-    if (!stdout.includes('every backend works')) throw new Error(`${file} printed ${stdout}`);
-  }
-  const help = runner
-    ? await run([...command, 'run', 'pageferry', 'doctor', '--help'], options)
-    : await run([join(project, 'node_modules/.bin/pageferry'), 'doctor', '--help'], options);
-  if (!help.stdout.includes('Usage: ')) throw new Error(`the command printed ${help.output}`);
-  return `version ${version.stdout.trim()}`;
+}
+
+/**
+ * @param {readonly string[]} command
+ * @param {{ cwd: string, env: NodeJS.ProcessEnv }} options
+ * @param {string} expected part of what it prints.
+ */
+async function expectOutput(command, options, expected) {
+  const { stdout } = await run(command, options);
+  if (!stdout.includes(expected)) throw new Error(`\`${command.join(' ')}\` printed ${stdout}`);
 }

@@ -98,5 +98,5 @@ function whatIsLacking(arch) {
   const [emulator] = EMULATOR;
   if (arch === process.arch || emulator === undefined) return undefined;
   if (spawnSync(emulator, ['--version']).status === 0) return undefined;
-  return 'there is no qemu-aarch64-static (Debian: qemu-user-static libc6-arm64-cross libstdc++6-arm64-cross)';
+  return 'there is no qemu-aarch64-static (Debian: qemu-user-static, libstdc++6-arm64-cross, libatomic1-arm64-cross)';
 }
