@@ -108,8 +108,9 @@ function add(packages, sent, url) {
     bytes: Buffer.from(data, 'base64'),
   }));
   for (const [version, manifest] of Object.entries(sent.versions)) {
-    if (version in document.versions)
-      throw new Error(`${sent.name}@${version} is published already`);
+    if (version in document.versions) {
+      return `You cannot publish over the previously published versions: ${version}.`;
+    }
     const [first] = bytes;
     if (first === undefined) throw new Error('there is no tarball');
     const integrity = `sha512-${createHash('sha512').update(first.bytes).digest('base64')}`;
