@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { describe, expect, test } from 'vitest';
-import { checkChangesets, wrongChangeset } from '../scripts/check-changesets.js';
+import { checkChangesets, unspokenOf, wrongChangeset } from '../scripts/check-changesets.js';
 import { readPackages } from '../scripts/check-packages.js';
 
 const PACKAGES = ['@pageferry/core'];
@@ -65,5 +65,19 @@ describe('changesets', () => {
     ["---\n'@pageferry/cor': patch\n---\n\nFaster.\n", 'a package that there is not'],
   ])('%j is reported: %s', (text) => {
     expect(wrongChangeset(text, PACKAGES)).toMatch(/./);
+  });
+
+  test('speak of every package that has its first release', () => {
+    const text = "---\n'spoken-of': minor\n---\n\nThe first release.\n";
+    const named = (name: string, version = '0.0.0') => ({ name, version });
+    const manifests = [
+      named('spoken-of'),
+      named('forgotten'),
+      named('released', '0.1.0'),
+      { ...named('ours'), private: true },
+    ];
+    expect(unspokenOf([text], manifests)).toEqual([
+      'forgotten has no release yet, and no changeset says what its first one is',
+    ]);
   });
 });
