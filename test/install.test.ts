@@ -12,7 +12,7 @@ import { compileReadme, runReadme } from '../scripts/test-install/readme.js';
 // here, because those for all platforms take minutes to build.
 const ADDON = join(ROOT, 'packages/linux-napi/build/Release/linux_napi.node');
 
-describe('what a release publishes', { timeout: 240_000 }, () => {
+describe('what a release publishes', { timeout: 480_000 }, () => {
   let folder = '';
   let registry: Awaited<ReturnType<typeof publishOnLoopback>>;
 
@@ -21,7 +21,7 @@ describe('what a release publishes', { timeout: 240_000 }, () => {
     const packing = { platforms: [], only: '@pageferry/shared-mmap' };
     const tarballs = await packRelease(join(folder, 'tarballs'), packing);
     registry = await publishOnLoopback(tarballs, folder, { isAlone: true });
-  }, 240_000);
+  }, 480_000);
 
   afterAll(async () => {
     await registry?.close();

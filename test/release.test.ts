@@ -1,10 +1,11 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { readPackages } from '../scripts/check-packages.js';
 import { faultsOfManifest } from '../scripts/manifests.js';
 import { faultsOfBuild, namedFiles } from '../scripts/release/build-output.js';
+import { plainEnvironment, pnpmCommand } from '../scripts/release/commands.js';
 import { inOrderOfRelease, neededBy } from '../scripts/release/order.js';
 import { faultsOf } from '../scripts/release/tarball.js';
 
@@ -33,6 +34,30 @@ describe('the order of a release', () => {
   test('can be had of one package and those that it needs', () => {
     const all = [named('a'), named('b', 'a'), named('c', 'b', 'elsewhere'), named('d', 'a')];
     expect(names(neededBy(all, 'c'))).toEqual(['a', 'b', 'c']);
+  });
+});
+
+describe('other programs', () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  test.each([
+    ['/somewhere/pnpm', ['/somewhere/pnpm']],
+    ['/somewhere/pnpm.cjs', [process.execPath, '/somewhere/pnpm.cjs']],
+    ['/somewhere/npm-cli.js', ['npx', '-y', 'pnpm@12']],
+    ['', ['npx', '-y', 'pnpm@12']],
+  ])('pnpm is the one that has started this, if one has: %j', (path, command) => {
+    vi.stubEnv('npm_execpath', path);
+    vi.stubEnv('npm_config_user_agent', 'pnpm/12.0.0 npm/? node/? linux x64'); // npx leaves it.
+    expect(pnpmCommand()).toEqual(command);
+  });
+
+  test('do not get the settings of the package manager that has started this', () => {
+    vi.stubEnv('npm_config_registry', 'http://elsewhere.invalid/');
+    vi.stubEnv('PNPM_HOME', '/somewhere');
+    vi.stubEnv('KEPT', 'yes');
+    const env = plainEnvironment({ ADDED: 'yes' });
+    expect(env).toMatchObject({ KEPT: 'yes', ADDED: 'yes' });
+    expect(Object.keys(env).filter((name) => /^(npm|pnpm)_/i.test(name))).toEqual([]);
   });
 });
 

@@ -1,5 +1,6 @@
 // How the release and the tests of its tarballs start other programs.
 import { spawn } from 'node:child_process';
+import { basename } from 'node:path';
 import process from 'node:process';
 
 /**
@@ -23,8 +24,9 @@ class CommandError extends Error {
  * @returns {string[]}
  */
 export function pnpmCommand() {
-  const { npm_execpath: path = '', npm_config_user_agent: agent = '' } = process.env;
-  if (!agent.startsWith('pnpm/') || path === '') return ['npx', '-y', 'pnpm@12'];
+  // The user agent is no sign: npx leaves that of the pnpm that has started it.
+  const { npm_execpath: path = '' } = process.env;
+  if (!basename(path).startsWith('pnpm')) return ['npx', '-y', 'pnpm@12'];
   // Up to pnpm 11 that is a script.
   return /\.[cm]?js$/.test(path) ? [process.execPath, path] : [path];
 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readPackages } from '../check-packages.js';
-import { plainEnvironment, pnpmCommand, run } from './commands.js';
+import { pnpmCommand, run } from './commands.js';
 import { inOrderOfRelease, neededBy } from './order.js';
 import { faultsOfTarball } from './tarball.js';
 
@@ -40,12 +40,16 @@ export async function packRelease(folder, options = {}) {
   try {
     await copyRepository(copy);
     for (const platform of platforms) copyAddon(copy, platform);
+    // With this machine's settings, which say where pnpm has what is installed already. The versions that change do not
+    // make it install anew.
+    const env = {
+      ...process.env,
+      PAGEFERRY_IS_BUILT: '1',
+      PNPM_CONFIG_VERIFY_DEPS_BEFORE_RUN: 'false',
+    };
     const pnpm = async (/** @type {string[]} */ ...args) =>
-      run([...pnpmCommand(), ...args], {
-        cwd: copy,
-        env: plainEnvironment({ PAGEFERRY_IS_BUILT: '1' }),
-      });
-    await pnpm('install', '--frozen-lockfile', '--prefer-offline');
+      run([...pnpmCommand(), ...args], { cwd: copy, env });
+    await pnpm('install', '--frozen-lockfile', '--offline');
     await pnpm('exec', 'changeset', 'version');
     const manifests = readManifests(copy, platforms);
     const packages = inOrderOfRelease(only === undefined ? manifests : neededBy(manifests, only));
