@@ -28,6 +28,7 @@ import { describeLongLivedSignals } from './cases/long-lived-signals.js';
 import { describeManyToOne } from './cases/many-to-one.js';
 import { describeOrder } from './cases/order.js';
 import { describeOwnership } from './cases/ownership.js';
+import { describePolledRequests } from './cases/polled-requests.js';
 import { describeRealms } from './cases/realms.js';
 import { describeReceiverLifecycle } from './cases/receiver-lifecycle.js';
 import { describeReceivers } from './cases/receivers.js';
@@ -75,6 +76,7 @@ const TOPICS = {
   channelMeeting: describeChannelMeeting,
   channelBothWays: describeChannelBothWays,
   requests: describeRequests,
+  polledRequests: describePolledRequests,
   requestFailures: describeRequestFailures,
   halfClose: describeHalfClose,
   channelLifecycle: describeChannelLifecycle,

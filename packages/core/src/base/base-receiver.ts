@@ -56,6 +56,11 @@ export interface BaseReceiverSettings {
   readonly keepAlive?: (on: boolean) => void;
 }
 
+/** What is waited for in what answers bring. */
+interface Sought {
+  readonly isSettled: boolean;
+}
+
 const NOTHING: WaitOptions = {};
 const SPLICE_OPTIONS = ['signal', 'timeout', 'tee'] as const;
 const END: IteratorReturnResult<undefined> = { value: undefined, done: true };
@@ -342,34 +347,45 @@ export abstract class BaseReceiver<M extends InboundMessage>
   }
 
   /** Looks a few times whether the answer to a question has come. For `BaseChannel` only. @throws as `receive`. */
-  seekAtOnce(request: { readonly isSettled: boolean }): void {
+  seekAtOnce(request: Sought): void {
     const channel = this.#channel as DeliveryChannel;
     // Who does not poll has whatever else is due on the event loop done before it sleeps, as `receive` does.
     if (this.#spins === 0 && this.#budget.exhausted()) return;
-    const isSettled = (): boolean => request.isSettled;
     for (let spin = this.#spins; spin >= 0 && !request.isSettled && !this.closed; spin--) {
-      if (this.#failure !== undefined || this.#seekAnswers(channel, isSettled) === 'end') return;
+      if (this.#failure !== undefined || this.#seekAnswers(channel, request) === 'end') return;
       if (!request.isSettled) pause();
     }
   }
 
   /**
-   * Takes in answers until `ready`: also while other calls wait for messages. For `BaseChannel` only.
+   * Looks once whether the answer to a question has come. For `BaseChannel` only.
    *
    * @returns `'end'` if no answer can come any more.
    * @throws as `receive`.
    */
-  async seekAnswers(
-    ready: () => boolean,
-    signal: AbortSignal | undefined,
-  ): Promise<'end' | undefined> {
+  seekOnce(request: Sought): 'end' | undefined {
+    if (this.closed) return undefined;
+    if (this.#failure !== undefined) throw this.#failure;
+    const end = this.#seekAnswers(this.#channel as DeliveryChannel, request);
+    // Who asks in a loop does not keep the other side from publishing.
+    if (this.#spins > 0 && !request.isSettled) pause();
+    return end;
+  }
+
+  /**
+   * Takes in answers until `sought` is settled: also while other calls wait for messages. For `BaseChannel` only.
+   *
+   * @returns `'end'` if no answer can come any more.
+   * @throws as `receive`.
+   */
+  async seekAnswers(sought: Sought, signal: AbortSignal | undefined): Promise<'end' | undefined> {
     const channel = this.#channel as DeliveryChannel;
     let end: 'end' | undefined;
     const seek = (): boolean => {
-      if (ready()) return true;
+      if (sought.isSettled) return true;
       if (this.#failure !== undefined) throw this.#failure;
-      end = this.#seekAnswers(channel, ready);
-      return end !== undefined || ready();
+      end = this.#seekAnswers(channel, sought);
+      return end !== undefined || sought.isSettled;
     };
     if (this.#budget.exhausted()) await nextTurn();
     await this.#waits.until(seek, signal);
@@ -482,12 +498,12 @@ export abstract class BaseReceiver<M extends InboundMessage>
   }
 
   /**
-   * Takes in answers until `ready`. Messages that came before them are taken early, and wait for their own call, as far
+   * Takes in answers until `sought` is settled. Messages that came before them are taken early, and wait for their own call, as far
    * as the caller may hold them. What came after the answer is left: it may be an error, and the answer be lost by it.
    *
    * @returns `'end'` if none can come any more.
    */
-  #seekAnswers(channel: DeliveryChannel, ready: () => boolean): 'end' | undefined {
+  #seekAnswers(channel: DeliveryChannel, sought: Sought): 'end' | undefined {
     if (this.#isMoving) return undefined;
     // Only the newest of all can be here in part.
     const isNewest = this.#arriving === undefined && this.#early.length === 0;
@@ -496,7 +512,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
       const message = this.#arriving ?? this.#nextNew();
       if (typeof message !== 'object') return message;
       if (isAnswer(message.exchange)) {
-        if (!this.#takeAnswer(message, channel) || ready()) return undefined;
+        if (!this.#takeAnswer(message, channel) || sought.isSettled) return undefined;
       } else if (!this.#takeEarly(message)) {
         return undefined;
       }

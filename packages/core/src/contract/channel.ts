@@ -42,6 +42,33 @@ export interface ChannelDelivery extends Delivery {
    * @throws as {@link respond}.
    */
   reject(error: unknown, options?: WaitOptions): Promise<SendOutcome>;
+  /**
+   * As {@link respond} without waiting, for a program that polls. After any outcome but `'sent'` the loan is still
+   * yours, and the question may be answered again.
+   *
+   * @throws as {@link respond}.
+   */
+  tryRespond(answer: Loan): SendOutcome;
+}
+
+/** A question that was asked with {@link Channel.tryRequest}, and whose answer the program fetches itself. */
+export interface PendingRequest {
+  /**
+   * The answer, if it is here by now: a delivery, to be released. The same one each time. Messages that come before
+   * it are kept for `receive`.
+   *
+   * @throws as {@link Channel.request}; the same error each time.
+   */
+  tryAnswer(): Delivery | undefined;
+  /**
+   * Waits for the answer, for a program that has polled long enough. After an `ABORTED` or a `TIMEOUT` the question
+   * is as it was: it may be waited for again, or given up.
+   *
+   * @throws as {@link Channel.request}.
+   */
+  answer(options?: WaitOptions): Promise<Delivery>;
+  /** Nobody wants the answer any more: it is released when it comes. One that has come stays the caller's. */
+  abandon(): void;
 }
 
 /** Counters of both directions of a channel. A snapshot. */
@@ -103,6 +130,18 @@ export interface Channel extends AsyncDisposable, AsyncIterable<ChannelDelivery>
    *   or ends in good order before it has answered; `CLOSED`, `ABORTED`, `TIMEOUT`, and as `send` and `receive`.
    */
   request(question: Payload, options?: SendOptions): Promise<Delivery>;
+  /**
+   * As {@link request} without waiting, for a program that polls: a promise for each answer costs more than a short
+   * question itself.
+   *
+   * @returns `undefined` if there is no room for the question now. Then the loan is still yours.
+   * @throws as {@link request}, and as `Loan.trySend`.
+   * @example
+   * const pending = channel.tryRequest(question);
+   * let answer = pending?.tryAnswer();
+   * while (answer === undefined) answer = pending?.tryAnswer();
+   */
+  tryRequest(question: Loan): PendingRequest | undefined;
 
   /** As `Receiver.receive`. */
   receive(options?: WaitOptions): Promise<ChannelDelivery | undefined>;
