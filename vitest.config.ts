@@ -10,6 +10,7 @@ export default defineConfig({
       'benchmarks/test/**/*.test.ts',
       'docs/examples/test/*.test.ts',
       'test/*.test.ts',
+      'clients/*/test/*.test.ts',
       'test/surroundings/*.test.ts',
     ],
     pool: 'forks',
