@@ -26,6 +26,7 @@ import { describeLasting } from './cases/lasting.js';
 import { describeLeftovers } from './cases/leftovers.js';
 import { describeLongLivedSignals } from './cases/long-lived-signals.js';
 import { describeManyToOne } from './cases/many-to-one.js';
+import { describeNames } from './cases/names.js';
 import { describeOrder } from './cases/order.js';
 import { describeOwnership } from './cases/ownership.js';
 import { describePolledRequests } from './cases/polled-requests.js';
@@ -54,6 +55,7 @@ const TOPICS = {
   receiverLifecycle: describeReceiverLifecycle,
   arguments: describeArguments,
   endpoint: describeEndpoint,
+  names: describeNames,
   users: describeUsers,
   aborts: describeAborts,
   abortsLoseNothing: describeAbortsLoseNothing,

@@ -10,6 +10,7 @@ import {
   identify,
   inheritedDescriptor,
   LONGEST_PATH,
+  prepareFolder,
   retryWithBackoff,
   SOCKET_FILE_STATES,
   SocketFile,
@@ -140,6 +141,7 @@ export class Endpoint implements Disposable {
 
 /** A socket that listens at `place`. */
 async function openSocket(calls: LinuxCalls, place: EndpointPath): Promise<UnixSocket> {
+  prepareFolder(place);
   const folder = dirname(place.absolute);
   // Two senders that find the same stale file must not remove each other's fresh one.
   let lock = await lockFolder(calls, folder, 0);

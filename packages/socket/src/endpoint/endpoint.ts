@@ -7,6 +7,7 @@ import {
   type FileIdentity,
   findReplaceable,
   identify,
+  prepareFolder,
   SocketFile,
   unusableEndpoint,
 } from '@pageferry/core';
@@ -114,7 +115,10 @@ async function bindAt(place: EndpointPath, onConnection: (socket: Socket) => voi
   // first moment on; a failure to listen is told by `listen`.
   server.on('error', () => {});
   try {
-    if (!NAMED_PIPES) return { server, identity: await bindFile(server, place) };
+    if (!NAMED_PIPES) {
+      prepareFolder(place);
+      return { server, identity: await bindFile(server, place) };
+    }
     await listen(server, toAddress(place));
     return { server, identity: undefined };
   } catch (error) {
