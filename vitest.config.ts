@@ -9,7 +9,7 @@ export default defineConfig({
       'benchmarks/test/**/*.test.ts',
       'docs/examples/test/*.test.ts',
       'test/*.test.ts',
-      'test/surroundings/*.test.ts',
+      'test/{surroundings,runtimes}/*.test.ts',
     ],
     pool: 'forks',
     // Ends a test that hangs; on a busy machine a good one may take several seconds.

@@ -1,6 +1,6 @@
 import { endianness } from 'node:os';
 import { PageferryError } from '@pageferry/core';
-import { checkSpareDescriptors, type LinuxCalls } from '@pageferry/linux';
+import { checkSpareDescriptors, type LinuxCalls, otherRuntime } from '@pageferry/linux';
 import type { Driver } from './drivers/driver.js';
 import { KoffiDriver } from './drivers/koffi-driver.js';
 import { NodeDriver } from './drivers/node-driver.js';
@@ -64,6 +64,13 @@ export function startDriver(name: FfiDriverName, create: () => Driver): LinuxCal
   if (process.platform !== 'linux') throw unavailable('it is for Linux', undefined);
   if (!PROCESSORS.includes(process.arch) || endianness() !== 'LE') {
     throw unavailable(`it knows nothing of this processor, ${process.arch}`, undefined);
+  }
+  const runtime = otherRuntime();
+  if (runtime !== undefined) {
+    throw unavailable(
+      `it waits on the event loop of Node itself, and this is ${runtime}`,
+      undefined,
+    );
   }
   // Node remembers of a package that it could not read it.
   checkSpareDescriptors(DESCRIPTORS);

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { PageferryError } from '@pageferry/core';
-import { checkSpareDescriptors, type LinuxCalls } from '@pageferry/linux';
+import { checkSpareDescriptors, type LinuxCalls, otherRuntime } from '@pageferry/linux';
 import { findAddon, NoAddon, VARIABLE } from './addon/find-addon.js';
 import { areAddonsForbidden, whyNotLoaded } from './addon/why-not.js';
 import type { LinuxNapiAddon } from './native.js';
@@ -14,6 +14,9 @@ const REMEDIES =
 const REMEDIES_WITHOUT_ADDONS =
   'What helps, in this order: use @pageferry/socket, which needs no addon; with Node 26.9 or later, ' +
   '@pageferry/linux-ffi with its driver `node` (node:ffi); start Node without that option.';
+
+/** They load it, and abort when it is used or when the process ends. */
+const FOR_OTHER_RUNTIMES = '@pageferry/socket works with both Bun and Deno, without an addon.';
 
 /**
  * Loads the addon and returns its system calls; the same object every time it is called on one
@@ -30,6 +33,10 @@ const REMEDIES_WITHOUT_ADDONS =
 export function loadLinuxCalls(): LinuxCalls {
   if (process.platform !== 'linux') {
     throw unavailable('it is for Linux, use the socket transport here', undefined);
+  }
+  const runtime = otherRuntime();
+  if (runtime !== undefined) {
+    throw unavailable(`it is for Node, and this is ${runtime}. ${FOR_OTHER_RUNTIMES}`, undefined);
   }
   const path = find();
   try {

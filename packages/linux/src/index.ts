@@ -23,6 +23,7 @@ export * from './destination/destination-writer.js';
 export * from './destination/write-to-file.js';
 export * from './processes/glibc-version.js';
 export * from './processes/node-child.js';
+export * from './processes/other-runtime.js';
 export * from './readiness/poll-now.js';
 export * from './readiness/spin.js';
 export * from './readiness/wait-until-ready.js';
