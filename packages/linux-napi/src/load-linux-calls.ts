@@ -1,8 +1,13 @@
 import { createRequire } from 'node:module';
 import { PageferryError } from '@pageferry/core';
-import { checkSpareDescriptors, type LinuxCalls, otherRuntime } from '@pageferry/linux';
+import {
+  checkSpareDescriptors,
+  type LinuxCalls,
+  otherRuntime,
+  whyNoAddons,
+} from '@pageferry/linux';
 import { findAddon, NoAddon, VARIABLE } from './addon/find-addon.js';
-import { areAddonsForbidden, whyNotLoaded } from './addon/why-not.js';
+import { whyNotLoaded } from './addon/why-not.js';
 import type { LinuxNapiAddon } from './native.js';
 
 const REMEDIES =
@@ -44,11 +49,9 @@ export function loadLinuxCalls(): LinuxCalls {
     return createRequire(path)(path) as LinuxNapiAddon;
   } catch (cause) {
     checkSpareDescriptors(1, cause);
-    if (areAddonsForbidden(cause)) {
-      const reason =
-        'this Node may load no addons (--no-addons, or --permission without --allow-addons)';
-      throw unavailable(`${reason}. ${REMEDIES_WITHOUT_ADDONS}`, cause);
-    }
+    const forbidden = whyNoAddons(cause);
+    if (forbidden !== undefined)
+      throw unavailable(`${forbidden}. ${REMEDIES_WITHOUT_ADDONS}`, cause);
     const chosen = process.env[VARIABLE] ? `${VARIABLE} must name one for this machine, but ` : '';
     throw unavailable(`${chosen}${whyNotLoaded(path, cause)}. ${REMEDIES}`, cause);
   }

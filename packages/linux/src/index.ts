@@ -6,6 +6,7 @@
  * @packageDocumentation
  */
 export * from './barrier/global-expedited.js';
+export * from './binding/addons-forbidden.js';
 export * from './binding/binding-loader.js';
 export * from './calls/architecture.js';
 export * from './calls/constants.js';
