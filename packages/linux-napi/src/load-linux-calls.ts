@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { PageferryError } from '@pageferry/core';
 import {
   checkSpareDescriptors,
+  isCutOff,
   type LinuxCalls,
   otherRuntime,
   whyNoAddons,
@@ -22,6 +23,9 @@ const REMEDIES_WITHOUT_ADDONS =
 
 /** They load it, and abort when it is used or when the process ends. */
 const FOR_OTHER_RUNTIMES = '@pageferry/socket works with both Bun and Deno, without an addon.';
+
+/** What is loaded already is not looked at again: it may be replaced meanwhile. */
+const loaded = new Set<string>();
 
 /**
  * Loads the addon and returns its system calls; the same object every time it is called on one
@@ -46,7 +50,11 @@ export function loadLinuxCalls(): LinuxCalls {
   const path = find();
   try {
     // Of the file itself, so that nothing has to be known of where this module is.
-    return createRequire(path)(path) as LinuxNapiAddon;
+    const require = createRequire(path);
+    if (!loaded.has(path) && isCutOff(path)) throw new Error('the file is cut off');
+    const addon = require(path) as LinuxNapiAddon;
+    loaded.add(path);
+    return addon;
   } catch (cause) {
     checkSpareDescriptors(1, cause);
     const forbidden = whyNoAddons(cause);

@@ -8,6 +8,7 @@
 export * from './barrier/global-expedited.js';
 export * from './binding/addons-forbidden.js';
 export * from './binding/binding-loader.js';
+export * from './binding/cut-off.js';
 export * from './calls/architecture.js';
 export * from './calls/constants.js';
 export * from './calls/errors.js';
