@@ -71,6 +71,7 @@ export { SOCKET_TYPE, typeOfSocketAt } from './endpoint/socket-table.js';
 export { errnoName } from './errno-name.js';
 export * from './errors.js';
 export { checkOptions } from './options.js';
+export { lackedPermission, lacksNetwork } from './permission.js';
 export * from './rendezvous/handshakes.js';
 export * from './rendezvous/hello.js';
 export * from './rendezvous/refusal.js';

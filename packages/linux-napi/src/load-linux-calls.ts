@@ -1,8 +1,14 @@
 import { createRequire } from 'node:module';
 import { PageferryError } from '@pageferry/core';
-import { checkSpareDescriptors, type LinuxCalls } from '@pageferry/linux';
+import {
+  checkSpareDescriptors,
+  isCutOff,
+  type LinuxCalls,
+  otherRuntime,
+  whyNoAddons,
+} from '@pageferry/linux';
 import { findAddon, NoAddon, VARIABLE } from './addon/find-addon.js';
-import { areAddonsForbidden, whyNotLoaded } from './addon/why-not.js';
+import { whyNotLoaded } from './addon/why-not.js';
 import type { LinuxNapiAddon } from './native.js';
 
 const REMEDIES =
@@ -14,6 +20,12 @@ const REMEDIES =
 const REMEDIES_WITHOUT_ADDONS =
   'What helps, in this order: use @pageferry/socket, which needs no addon; with Node 26.9 or later, ' +
   '@pageferry/linux-ffi with its driver `node` (node:ffi); start Node without that option.';
+
+/** They load it, and abort when it is used or when the process ends. */
+const FOR_OTHER_RUNTIMES = '@pageferry/socket works with both Bun and Deno, without an addon.';
+
+/** What is loaded already is not looked at again: it may be replaced meanwhile. */
+const loaded = new Set<string>();
 
 /**
  * Loads the addon and returns its system calls; the same object every time it is called on one
@@ -31,17 +43,23 @@ export function loadLinuxCalls(): LinuxCalls {
   if (process.platform !== 'linux') {
     throw unavailable('it is for Linux, use the socket transport here', undefined);
   }
+  const runtime = otherRuntime();
+  if (runtime !== undefined) {
+    throw unavailable(`it is for Node, and this is ${runtime}. ${FOR_OTHER_RUNTIMES}`, undefined);
+  }
   const path = find();
   try {
     // Of the file itself, so that nothing has to be known of where this module is.
-    return createRequire(path)(path) as LinuxNapiAddon;
+    const require = createRequire(path);
+    if (!loaded.has(path) && isCutOff(path)) throw new Error('the file is cut off');
+    const addon = require(path) as LinuxNapiAddon;
+    loaded.add(path);
+    return addon;
   } catch (cause) {
     checkSpareDescriptors(1, cause);
-    if (areAddonsForbidden(cause)) {
-      const reason =
-        'this Node may load no addons (--no-addons, or --permission without --allow-addons)';
-      throw unavailable(`${reason}. ${REMEDIES_WITHOUT_ADDONS}`, cause);
-    }
+    const forbidden = whyNoAddons(cause);
+    if (forbidden !== undefined)
+      throw unavailable(`${forbidden}. ${REMEDIES_WITHOUT_ADDONS}`, cause);
     const chosen = process.env[VARIABLE] ? `${VARIABLE} must name one for this machine, but ` : '';
     throw unavailable(`${chosen}${whyNotLoaded(path, cause)}. ${REMEDIES}`, cause);
   }

@@ -69,6 +69,31 @@ afterAll(() => rmSync(folder, { recursive: true }));
 describe('an addon that does not load says why, and is not remembered', () => {
   const newest = versions.filter((each) => /^GLIBC_2\.\d\d$/.test(each)).at(-1) ?? '';
 
+  // In another process, which it would end: the dynamic loader maps what the headers promise.
+  test.each([
+    ['its last byte', -1],
+    ['its last section', -20_000],
+    ['its second half', -Math.ceil(content.length / 2)],
+    ['all but its first page', 4096],
+    ['all but its header', 64],
+  ])('one that lacks %s', (what, length) => {
+    const path = join(folder, `without-${what.replaceAll(' ', '-')}.node`);
+    writeFileSync(path, content.subarray(0, length));
+    const program = `import { loadLinuxCalls } from '@pageferry/linux-napi';
+      try { loadLinuxCalls(); } catch ({ code, message }) { console.log(code, message); }`;
+    const { signal, stdout, stderr } = spawnSync(
+      process.execPath,
+      ['--input-type=module', '--eval', program],
+      {
+        cwd: fileURLToPath(new URL('.', import.meta.url)),
+        env: { ...process.env, PAGEFERRY_LINUX_NAPI_ADDON: path },
+        encoding: 'utf8',
+      },
+    );
+    expect({ signal, stderr }).toEqual({ signal: null, stderr: '' });
+    expect(stdout).toMatch(/^BINDING_UNAVAILABLE .*(not a whole one|is cut off)/);
+  });
+
   test.each([
     ['is missing', undefined, /there is no file .*addon\.node/],
     ['is none', 'not an addon', /is not an addon for Linux, or not a whole one/],

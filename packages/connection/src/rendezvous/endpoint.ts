@@ -3,6 +3,7 @@ import { closeSync, constants, linkSync, openSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import {
   checkEndpoint,
+  checkPermission,
   dispose,
   EndpointPath,
   endpointError,
@@ -99,6 +100,7 @@ export class Endpoint implements Disposable {
     const inherited = inheritedDescriptor(path);
     if (inherited !== undefined) return new Endpoint(calls, adoptSocket(calls, inherited), path);
     const place = new EndpointPath(path);
+    checkPermission(place);
     const socket = await openSocket(calls, place);
     try {
       return new Endpoint(calls, socket, place);

@@ -41,7 +41,13 @@ function adviseOnBindings({ bindings, platform }: SystemCapabilities): Advice[] 
   const advice: Advice[] = [];
   const napi = bindings.find(({ name }) => name === 'napi');
   const other = bindings.find(({ loads }) => loads);
-  if (napi?.loads === false) {
+  if (napi?.loads === false && platform.runtime !== undefined) {
+    advice.push({
+      finding: `${platform.runtime} cannot use any binding, and so no backend but socket`,
+      remedy: 'run this side with Node, too, if copies matter',
+      risk: 'none',
+    });
+  } else if (napi?.loads === false) {
     advice.push({
       finding: `the native addon does not load: ${napi.reason}`,
       remedy:

@@ -1,4 +1,6 @@
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { glibcVersion, isCutOff } from '@pageferry/linux';
 
 const require = createRequire(import.meta.url);
 
@@ -24,11 +26,24 @@ export interface Koffi {
   readonly node: { readonly env: unknown };
 }
 
+/** Where its compiled part is, by the C library. */
+const NATIVE = {
+  glibc: `linux_${process.arch}/koffi.node`,
+  musl: `musl_${process.arch}/koffi.node`,
+} as const;
+
 /**
  * koffi without the package of that name: what it is made of for this processor, for glibc and musl. The package
  * adds what is deprecated, and a script at installation, which makes package managers ask or fail and has nothing
  * to do.
+ *
+ * @param name of its package, or where that is.
+ * @throws what keeps it from loading, also if its file is not a whole one.
  */
-export function loadKoffi(): Koffi {
-  return require(`@koromix/koffi-linux-${process.arch}`) as Koffi;
+export function loadKoffi(name: string = `@koromix/koffi-linux-${process.arch}`): Koffi {
+  const main = require.resolve(name);
+  const native = NATIVE[glibcVersion() === undefined ? 'musl' : 'glibc'];
+  const path = join(dirname(main), native);
+  if (isCutOff(path)) throw new Error(`${path} is not a whole file`);
+  return require(main) as Koffi;
 }

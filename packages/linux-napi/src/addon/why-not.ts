@@ -14,11 +14,6 @@ export function whyNotLoaded(path: string, cause: unknown): string {
   return fileFault(path) ?? systemFault(path, message) ?? `${path}: ${message}`;
 }
 
-/** Whether this process may not load any addon. */
-export function areAddonsForbidden(cause: unknown): boolean {
-  return (cause as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED';
-}
-
 /** What is wrong with the file itself, here. */
 function fileFault(path: string): string | undefined {
   let file: Buffer;

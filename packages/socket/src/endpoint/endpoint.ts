@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import {
   checkEndpoint,
+  checkPermission,
   clock,
   EndpointPath,
   endpointError,
@@ -57,6 +58,7 @@ export class Endpoint {
    */
   static async bind(endpoint: string, onConnection: (socket: Socket) => void): Promise<Endpoint> {
     const place = new EndpointPath(checkEndpoint(endpoint));
+    if (!NAMED_PIPES) checkPermission(place);
     return new Endpoint(place, onConnection, await bindAt(place, onConnection));
   }
 
