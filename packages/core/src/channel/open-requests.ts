@@ -1,5 +1,6 @@
 import type { BaseDelivery } from '../base/base-delivery.js';
 import type { InboundMessage } from '../base/hooks.js';
+import { Magnitudes, microseconds } from '../diagnostics/magnitudes.js';
 import { EXCHANGE, exchangeKind, exchangeNumber, LAST_REQUEST } from './exchange.js';
 import { requestFailed } from './remote-error.js';
 
@@ -33,6 +34,15 @@ export class OpenRequests {
   #places: (OpenRequest | undefined)[] = new Array(FIRST_PLACES).fill(undefined);
   #count = 0;
   #last = 0;
+  /** When each was asked, and how long its answer took: if that is to be known. */
+  readonly #asked: WeakMap<OpenRequest, number> | undefined;
+  readonly answered: Magnitudes | undefined;
+
+  /** @param measures whether to note how long answers take. */
+  constructor(measures: boolean) {
+    this.#asked = measures ? new WeakMap() : undefined;
+    this.answered = measures ? new Magnitudes() : undefined;
+  }
 
   /** How many there are, with those that were given up. */
   get count(): number {
@@ -48,6 +58,7 @@ export class OpenRequests {
     const request = new OpenRequest(this.#last);
     this.#places[this.#placeOf(request.number)] = request;
     this.#count++;
+    this.#asked?.set(request, microseconds());
     return request;
   }
 
@@ -78,6 +89,7 @@ export class OpenRequests {
       return;
     }
     this.forget(request);
+    this.answered?.addSince(this.#asked?.get(request) ?? 0);
     if (exchangeKind(exchange) === EXCHANGE.answer && !request.isAbandoned) {
       request.answer = delivery;
       return;
