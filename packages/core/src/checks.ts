@@ -166,3 +166,11 @@ export function checkArrayOf<T>(
   }
   return value as readonly T[];
 }
+
+/** Passes true or false, and `fallback` for `undefined`. @throws `INVALID_ARGUMENT`. */
+export function checkFlag(argument: string, value: unknown, fallback = false): boolean {
+  if (value !== undefined && typeof value !== 'boolean') {
+    throw invalidArgument(argument, value, 'true or false');
+  }
+  return value ?? fallback;
+}

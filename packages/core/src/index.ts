@@ -54,6 +54,7 @@ export type {
 export type * from './contract/capabilities.js';
 export type * from './contract/channel.js';
 export type * from './contract/diagnostics.js';
+export type * from './contract/histograms.js';
 export type * from './contract/pipe-reader.js';
 export type * from './contract/pipe-writer.js';
 export type * from './contract/piped-program.js';

@@ -16,6 +16,7 @@ import { describeChannelLasting } from './cases/channel-lasting.js';
 import { describeChannelLeftovers } from './cases/channel-leftovers.js';
 import { describeChannelLifecycle } from './cases/channel-lifecycle.js';
 import { describeChannelMeeting } from './cases/channel-meeting.js';
+import { describeChannelStats } from './cases/channel-stats.js';
 import { describeChannelThreads } from './cases/channel-threads.js';
 import { describeDeaths } from './cases/deaths.js';
 import { describeEndings } from './cases/endings.js';
@@ -40,6 +41,7 @@ import { describeShortages } from './cases/shortages.js';
 import { describeSizes } from './cases/sizes.js';
 import { describeSplice } from './cases/splice.js';
 import { describeSpliceFailures } from './cases/splice-failures.js';
+import { describeStats } from './cases/stats.js';
 import { describeSymlinks } from './cases/symlinks.js';
 import { describeThreads } from './cases/threads.js';
 import { describeUsers } from './cases/users.js';
@@ -53,6 +55,7 @@ const TOPICS = {
   batches: describeBatches,
   senderLifecycle: describeSenderLifecycle,
   receiverLifecycle: describeReceiverLifecycle,
+  stats: describeStats,
   arguments: describeArguments,
   endpoint: describeEndpoint,
   names: describeNames,
@@ -82,6 +85,7 @@ const TOPICS = {
   requestFailures: describeRequestFailures,
   halfClose: describeHalfClose,
   channelLifecycle: describeChannelLifecycle,
+  channelStats: describeChannelStats,
   channelArguments: describeChannelArguments,
   channelAborts: describeChannelAborts,
   channelDeaths: describeChannelDeaths,

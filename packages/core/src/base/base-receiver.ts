@@ -14,6 +14,7 @@ import type {
   SpliceResult,
 } from '../contract/receiver.js';
 import type { WaitOptions } from '../contract/transport.js';
+import { ReceiverMeasures } from '../diagnostics/measures.js';
 import { isWatched, named, publish } from '../diagnostics/publish.js';
 import { tellOfStalls } from '../diagnostics/stalls.js';
 import { isPageferryError, PageferryError, withBytesTransferred } from '../errors.js';
@@ -52,6 +53,8 @@ export interface BaseReceiverSettings {
   readonly returns?: Corkable | undefined;
   /** See {@link BaseSenderSettings.spins}. */
   readonly spins?: boolean;
+  /** See `ReceiverOptions.histograms`. Default: false. */
+  readonly histograms?: boolean;
   /** Has whatever is watched keep the event loop alive, or stop it. By default nothing is watched. */
   readonly keepAlive?: (on: boolean) => void;
 }
@@ -88,6 +91,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
   readonly #quota: ByteQuota;
   readonly #returns: Corkable | undefined;
   readonly #spins: number;
+  readonly #measures: ReceiverMeasures | undefined;
   readonly #drops = new DropReports('delivery', () => this.closed);
   readonly #receiving = new SerialQueue();
   /** Ends whatever waits for a destination. */
@@ -123,6 +127,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
     this.#quota = quota;
     this.#returns = settings.returns;
     this.#spins = spins ? SPINS_AT_ONCE : 0;
+    this.#measures = settings.histograms ? new ReceiverMeasures() : undefined;
     this.#endpoint = settings.endpoint;
     // Soon: whether it is one half of a channel is not known yet.
     if (isWatched('pageferry:connect')) {
@@ -169,6 +174,11 @@ export abstract class BaseReceiver<M extends InboundMessage>
   protected abstract giveBack(message: M): void;
   /** Frees everything. Called once; no `move` goes on any more. */
   protected abstract hangUp(): Promise<void>;
+
+  /** See `ReceiverStats.sharedBytes`. By default the memory is this process's alone. */
+  protected get sharedBytes(): number {
+    return 0;
+  }
 
   get closed(): boolean {
     return this.#closing !== undefined;
@@ -328,6 +338,8 @@ export abstract class BaseReceiver<M extends InboundMessage>
       bytesReceived: this.#bytesReceived,
       deliveriesHeld: this.closed ? 0 : this.#quota.count - this.#early.length,
       bytesHeld: this.closed ? 0 : this.#quota.bytes - this.#earlyBytes(),
+      sharedBytes: this.closed ? 0 : this.sharedBytes,
+      ...(this.#measures && { histograms: this.#measures.snapshot() }),
     };
   }
 
@@ -397,6 +409,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
     const makesRoom =
       this.#onRoom !== undefined && (this.#quota.isFull || this.#current !== undefined);
     this.#quota.remove(delivery.byteLength);
+    this.#measures?.end(delivery);
     if (this.closed) return;
     this.giveBack(delivery.message);
     // A receive may wait for this room.
@@ -735,8 +748,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
       publish('pageferry:fallback', () => ({ ...named(this.#endpoint), method }));
     }
     const byteLength = message.offset - start;
-    this.#messagesReceived++;
-    this.#bytesReceived += byteLength;
+    this.#noteReceived(byteLength);
     this.giveBack(message);
     const { sequence, tag, exchange = 0 } = message;
     if (exchangeKind(exchange) === EXCHANGE.request) {
@@ -767,13 +779,21 @@ export abstract class BaseReceiver<M extends InboundMessage>
 
   #deliver(message: M): BaseDelivery<M> {
     const byteLength = message.byteLength - message.offset;
-    this.#messagesReceived++;
-    this.#bytesReceived += byteLength;
+    this.#noteReceived(byteLength);
     this.#quota.add(byteLength);
     const batch = this.#drops.add(byteLength);
-    return this.#channel === undefined
-      ? new BaseDelivery(this, message, byteLength, batch)
-      : new BaseChannelDelivery(this.#channel, this, message, byteLength, batch);
+    const delivery =
+      this.#channel === undefined
+        ? new BaseDelivery(this, message, byteLength, batch)
+        : new BaseChannelDelivery(this.#channel, this, message, byteLength, batch);
+    this.#measures?.begin(delivery);
+    return delivery;
+  }
+
+  #noteReceived(byteLength: number): void {
+    this.#messagesReceived++;
+    this.#bytesReceived += byteLength;
+    this.#measures?.received.add(byteLength);
   }
 
   #checkOpen(): void {

@@ -58,7 +58,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
   readonly #sender: BaseSender<LoanMemory>;
   readonly #receiver: BaseReceiver<InboundMessage>;
   readonly #onClose: ((channel: BaseChannel) => void) | undefined;
-  readonly #requests = new OpenRequests(this);
+  readonly #requests: OpenRequests;
   #closing: Promise<void> | undefined;
   #isDraining = false;
   /** True once it is to be closed as soon as nothing of it is held. */
@@ -68,6 +68,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
 
   constructor({ sender, receiver, peer, keepAlive, onClose }: BaseChannelSettings) {
     super('pageferry:Channel', keepAlive);
+    this.#requests = new OpenRequests(this, sender.hasHistograms);
     this.peer = peer;
     this.#sender = sender;
     this.#receiver = receiver;
@@ -269,8 +270,22 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
 
   stats(): ChannelStats {
     const { connectionsFailed, connectionFailure, ...sender } = this.#sender.stats();
+    const receiver = this.#receiver.stats();
     const requestsOpen = this.closed ? 0 : this.#requests.count;
-    return { ...sender, ...this.#receiver.stats(), requestsOpen };
+    const sharedBytes = sender.sharedBytes + receiver.sharedBytes;
+    const { histograms, ...counters } = { ...sender, ...receiver, requestsOpen, sharedBytes };
+    const answered = this.#requests.answered;
+    if (!sender.histograms || !receiver.histograms || !answered) return counters;
+    const answeredMicroseconds = answered.snapshot();
+    return {
+      ...counters,
+      histograms: { ...sender.histograms, ...receiver.histograms, answeredMicroseconds },
+    };
+  }
+
+  /** The share of this side's pool in `stats().sharedBytes`. For `BaseListener` only. */
+  get pooledBytes(): number {
+    return this.#sender.sharedBytes;
   }
 
   takeAnswer(delivery: BaseDelivery<InboundMessage>): void {

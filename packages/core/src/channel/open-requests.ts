@@ -3,6 +3,7 @@ import type { InboundMessage } from '../base/hooks.js';
 import type { PendingRequest } from '../contract/channel.js';
 import type { Delivery } from '../contract/receiver.js';
 import type { WaitOptions } from '../contract/transport.js';
+import { Magnitudes, microseconds } from '../diagnostics/magnitudes.js';
 import { PageferryError } from '../errors.js';
 import { EXCHANGE, exchangeKind, exchangeNumber, LAST_REQUEST } from './exchange.js';
 import { requestFailed } from './remote-error.js';
@@ -67,10 +68,18 @@ export class OpenRequests {
   #places: (OpenRequest | undefined)[] = new Array(FIRST_PLACES).fill(undefined);
   #count = 0;
   #last = 0;
+  /** When each was asked, and how long its answer took: if that is to be known. */
+  readonly #asked: WeakMap<OpenRequest, number> | undefined;
+  readonly answered: Magnitudes | undefined;
 
-  /** @param channel that they are asked over. */
-  constructor(channel: RequestChannel) {
+  /**
+   * @param channel that they are asked over.
+   * @param measures whether to note how long answers take.
+   */
+  constructor(channel: RequestChannel, measures: boolean) {
     this.#channel = channel;
+    this.#asked = measures ? new WeakMap() : undefined;
+    this.answered = measures ? new Magnitudes() : undefined;
   }
 
   /** How many there are, with those that were given up. */
@@ -92,6 +101,7 @@ export class OpenRequests {
     const request = new OpenRequest(this.#channel, this.#last);
     this.#places[this.#placeOf(request.number)] = request;
     this.#count++;
+    this.#asked?.set(request, microseconds());
     return request;
   }
 
@@ -122,6 +132,7 @@ export class OpenRequests {
       return;
     }
     this.forget(request);
+    this.answered?.addSince(this.#asked?.get(request) ?? 0);
     if (request.isAbandoned) {
       delivery.release();
       return;

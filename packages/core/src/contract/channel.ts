@@ -1,4 +1,5 @@
 import type { AnyChannel, AnyChannelOptions } from './any-channel.js';
+import type { ChannelHistograms } from './histograms.js';
 import type {
   Delivery,
   MessageInfo,
@@ -71,15 +72,28 @@ export interface PendingRequest {
   abandon(): void;
 }
 
-/** Counters of both directions of a channel. A snapshot. */
+/** Counters of both directions of a channel, by the names that they have at a sender and a receiver. A snapshot. */
 export interface ChannelStats
-  extends Omit<SenderStats, 'connectionsFailed' | 'connectionFailure'>,
-    ReceiverStats {
+  extends Omit<SenderStats, 'connectionsFailed' | 'connectionFailure' | 'histograms'>,
+    Omit<ReceiverStats, 'histograms'> {
   /**
    * Questions of this side that were not answered: also those that were given up, until their answer has come, or
    * can come no more.
    */
   readonly requestsOpen: number;
+  /** Memory of either side that both map: see `SenderStats.sharedBytes`. */
+  readonly sharedBytes: number;
+  /** Absent unless the option `histograms` is true. */
+  readonly histograms?: ChannelHistograms | undefined;
+}
+
+/**
+ * Counters of all channels of a listener together, also of those that are closed by now. A snapshot. The pool, which the
+ * channels share, is counted once.
+ */
+export interface ListenerStats extends Omit<ChannelStats, 'method' | 'methodReason'> {
+  /** Channels that there are now. */
+  readonly channelsOpen: number;
 }
 
 /**
@@ -173,6 +187,7 @@ export interface Channel extends AsyncDisposable, AsyncIterable<ChannelDelivery>
   ref(): this;
   /** As `Sender.unref`. */
   unref(): this;
+  /** Counters since the channel was opened. */
   stats(): ChannelStats;
 }
 
@@ -241,4 +256,6 @@ export interface Listener extends AsyncDisposable, AsyncIterable<ChannelDelivery
   ref(): this;
   /** As `Sender.unref`: for itself and all its channels. */
   unref(): this;
+  /** Counters since the listener was made. */
+  stats(): ListenerStats;
 }

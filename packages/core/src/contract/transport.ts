@@ -58,6 +58,11 @@ export interface SenderOptions {
    * 0 turns polling off. Default: 100.
    */
   readonly spinMicroseconds?: number | undefined;
+  /**
+   * True to count how long messages are, and how long calls and deliveries take, by orders of magnitude: see
+   * `stats().histograms`. It costs each message some reads of the clock. Default: false.
+   */
+  readonly histograms?: boolean | undefined;
 }
 
 /** What every transport's `createReceiver` takes. Backends add options of their own. */
@@ -74,6 +79,8 @@ export interface ReceiverOptions extends WaitOptions {
   readonly maxBorrowedBytes?: number | undefined;
   /** See {@link SenderOptions.spinMicroseconds}. */
   readonly spinMicroseconds?: number | undefined;
+  /** See {@link SenderOptions.histograms}. */
+  readonly histograms?: boolean | undefined;
 }
 
 /** What both sides of a channel take. Backends add options of their own. */
@@ -87,6 +94,8 @@ export interface ChannelSideOptions {
   readonly maxBorrowedBytes?: number | undefined;
   /** See {@link SenderOptions.spinMicroseconds}. */
   readonly spinMicroseconds?: number | undefined;
+  /** See {@link SenderOptions.histograms}: of each channel, and of a listener of all its channels together. */
+  readonly histograms?: boolean | undefined;
 }
 
 /** What every transport's `listen` takes. */
