@@ -1,7 +1,13 @@
-import { createRequire } from 'node:module';
 import { PageferryError } from '@pageferry/core';
-import { checkSpareDescriptors, type LinuxCalls } from '@pageferry/linux';
-import { findAddon, NoAddon, VARIABLE } from './addon/find-addon.js';
+import { checkSpareDescriptors, type LinuxCalls, requireFrom } from '@pageferry/linux';
+import prebuilt from '#prebuilt';
+import {
+  findAddon,
+  NoAddon,
+  platformOfThisSystem,
+  VARIABLE,
+  whyNoAddon,
+} from './addon/find-addon.js';
 import { areAddonsForbidden, whyNotLoaded } from './addon/why-not.js';
 import type { LinuxNapiAddon } from './native.js';
 
@@ -21,7 +27,8 @@ const REMEDIES_WITHOUT_ADDONS =
  *
  * The addon is, in this order: the file that the environment variable `PAGEFERRY_LINUX_NAPI_ADDON`
  * names; one that was compiled in this package's folder; the prebuilt one of this platform, which is a package of
- * its own (`@pageferry/linux-napi-linux-x64-gnu` and so on, an optional dependency).
+ * its own (`@pageferry/linux-napi-linux-x64-gnu` and so on, an optional dependency); where this package was bundled
+ * into another file, `linux_napi.node` beside that.
  *
  * @throws `BINDING_UNAVAILABLE` if there is none, or it does not load; `message` says why and what helps, `cause`
  *   is what Node said. `SYSTEM_CALL_FAILED` (`EMFILE`, `ENFILE`) if there is no descriptor left to open it with;
@@ -31,12 +38,15 @@ export function loadLinuxCalls(): LinuxCalls {
   if (process.platform !== 'linux') {
     throw unavailable('it is for Linux, use the socket transport here', undefined);
   }
-  const path = find();
+  let path: string | undefined;
   try {
+    path = findAddon();
+    if (path === undefined) return loadNamed();
     // Of the file itself, so that nothing has to be known of where this module is.
-    return createRequire(path)(path) as LinuxNapiAddon;
+    return requireFrom(path)(path) as LinuxNapiAddon;
   } catch (cause) {
     checkSpareDescriptors(1, cause);
+    if (cause instanceof NoAddon) throw unavailable(`${cause.message}. ${REMEDIES}`, cause);
     if (areAddonsForbidden(cause)) {
       const reason =
         'this Node may load no addons (--no-addons, or --permission without --allow-addons)';
@@ -47,14 +57,11 @@ export function loadLinuxCalls(): LinuxCalls {
   }
 }
 
-function find(): string {
-  try {
-    return findAddon();
-  } catch (cause) {
-    checkSpareDescriptors(1, cause);
-    if (!(cause instanceof NoAddon)) throw cause;
-    throw unavailable(`${cause.message}. ${REMEDIES}`, cause);
-  }
+/** What has no path that could be found out: where a program has collected the files of an application. */
+function loadNamed(): LinuxNapiAddon {
+  const loaded = prebuilt.loadPrebuilt(platformOfThisSystem());
+  if (loaded === undefined) throw whyNoAddon();
+  return loaded as LinuxNapiAddon;
 }
 
 function unavailable(reason: string, cause: unknown): PageferryError {

@@ -1,6 +1,5 @@
-import { createRequire } from 'node:module';
-
-const require = createRequire(import.meta.url);
+import { glibcVersion } from '@pageferry/linux';
+import packages from '#koffi';
 
 /** A C library, opened. */
 export interface KoffiLibrary {
@@ -30,5 +29,6 @@ export interface Koffi {
  * to do.
  */
 export function loadKoffi(): Koffi {
-  return require(`@koromix/koffi-linux-${process.arch}`) as Koffi;
+  const libc = glibcVersion() === undefined ? 'musl' : 'glibc';
+  return packages.requireKoffi(process.arch, libc) as Koffi;
 }
