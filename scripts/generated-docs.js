@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { readPackages } from './check-packages.js';
 import { decisionIndex, readDecisions } from './decisions.js';
 import { arrowTable, packageDiagram } from './package-arrows.js';
+import { budgetTable } from './size-budgets.js';
 
 /**
  * A part of a page, between the comments `<!-- begin NAME … -->` and `<!-- end NAME -->`.
@@ -27,6 +28,7 @@ export const BLOCKS = [
     name: 'package arrows',
     render: () => arrowTable(readPackages('packages')),
   },
+  { page: 'docs/installing.md', name: 'budgets', render: budgetTable },
   {
     page: 'docs/decisions/README.md',
     name: 'index',

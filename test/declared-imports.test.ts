@@ -25,7 +25,28 @@ describe('what is shipped imports only what its manifest declares', () => {
       expect(undeclared).toEqual([]);
     },
   );
+
+  // Declarations that speak of Node's types need `@types/node`, which a package manager that keeps packages apart
+  // gives only to those that ask for it.
+  const published = readPackages('packages').filter((manifest) => manifest.private !== true);
+  test.each(published.map((manifest) => [manifest.name, manifest]))(
+    "%s asks for Node's types if its own speak of them",
+    (name, { peerDependencies = {}, peerDependenciesMeta = {} }) => {
+      const dist = new URL(`${name.replace('@pageferry/', '')}/dist/`, PACKAGES);
+      const isSpokenOf = readdirSync(dist, { recursive: true, encoding: 'utf8' })
+        .filter((file) => file.endsWith('.d.ts'))
+        .some((file) => speaksOfNode(readFileSync(new URL(file, dist), 'utf8')));
+      expect('@types/node' in peerDependencies).toBe(isSpokenOf);
+      expect(peerDependenciesMeta['@types/node']?.optional === true).toBe(isSpokenOf);
+    },
+  );
 });
+
+/** Whether declarations have types of Node. What comments say does not count. */
+function speaksOfNode(source: string): boolean {
+  const code = source.replace(/\/\*.*?\*\/|\/\/.*$/gms, '');
+  return packagesIn(source).some(isBuiltin) || /\b(NodeJS\.|Buffer\b)/.test(code);
+}
 
 /** The packages that a module imports from, without its own files. */
 function packagesIn(source: string): string[] {

@@ -2,7 +2,7 @@ import type { DuplexOptions, ReadableOptions, WritableOptions } from 'node:strea
 import { checkOptionalInteger, checkOptions, invalidArgument } from '@pageferry/core';
 
 /** How large the pieces are in which bytes are read and written, unless a caller wants others. In bytes. */
-export const CHUNK_BYTES = 256 * 1024;
+const CHUNK_BYTES = 256 * 1024;
 
 /** What every stream of this package takes. */
 export interface StreamOptions {

@@ -1,7 +1,7 @@
 import type { OwnedFd, SocketMessage } from '@pageferry/linux';
 
 /** Length of a record in bytes: its kind, and a word. */
-export const SIDE_RECORD_BYTES = 8;
+const SIDE_RECORD_BYTES = 8;
 
 /** Room to read a record into: a longer message shows that it is none. */
 export const SIDE_RECORD_ROOM = SIDE_RECORD_BYTES + 1;

@@ -65,7 +65,7 @@ export function unavailable(error: unknown): Finding {
 }
 
 /** The positive errno behind an error of Pageferry's or of Node's, where there is one. */
-export function errnoOf(error: unknown): number | undefined {
+function errnoOf(error: unknown): number | undefined {
   const known = isPageferryError(error) || error instanceof Error;
   const errno = known ? (error as { errno?: unknown }).errno : undefined;
   return typeof errno === 'number' ? Math.abs(errno) : undefined;
