@@ -1,13 +1,20 @@
-import { createRequire } from 'node:module';
 import { PageferryError } from '@pageferry/core';
 import {
   checkSpareDescriptors,
   isCutOff,
   type LinuxCalls,
   otherRuntime,
+  requireFrom,
   whyNoAddons,
 } from '@pageferry/linux';
-import { findAddon, NoAddon, VARIABLE } from './addon/find-addon.js';
+import prebuilt from '#prebuilt';
+import {
+  findAddon,
+  NoAddon,
+  platformOfThisSystem,
+  VARIABLE,
+  whyNoAddon,
+} from './addon/find-addon.js';
 import { whyNotLoaded } from './addon/why-not.js';
 import type { LinuxNapiAddon } from './native.js';
 
@@ -33,7 +40,8 @@ const loaded = new Set<string>();
  *
  * The addon is, in this order: the file that the environment variable `PAGEFERRY_LINUX_NAPI_ADDON`
  * names; one that was compiled in this package's folder; the prebuilt one of this platform, which is a package of
- * its own (`@pageferry/linux-napi-linux-x64-gnu` and so on, an optional dependency).
+ * its own (`@pageferry/linux-napi-linux-x64-gnu` and so on, an optional dependency); where this package was bundled
+ * into another file, `linux_napi.node` beside that.
  *
  * @throws `BINDING_UNAVAILABLE` if there is none, or it does not load; `message` says why and what helps, `cause`
  *   is what Node said. `SYSTEM_CALL_FAILED` (`EMFILE`, `ENFILE`) if there is no descriptor left to open it with;
@@ -47,32 +55,32 @@ export function loadLinuxCalls(): LinuxCalls {
   if (runtime !== undefined) {
     throw unavailable(`it is for Node, and this is ${runtime}. ${FOR_OTHER_RUNTIMES}`, undefined);
   }
-  const path = find();
+  let path: string | undefined;
   try {
+    path = findAddon();
+    if (path === undefined) return loadNamed();
     // Of the file itself, so that nothing has to be known of where this module is.
-    const require = createRequire(path);
     if (!loaded.has(path) && isCutOff(path)) throw new Error('the file is cut off');
-    const addon = require(path) as LinuxNapiAddon;
+    const addon = requireFrom(path)(path) as LinuxNapiAddon;
     loaded.add(path);
     return addon;
   } catch (cause) {
     checkSpareDescriptors(1, cause);
+    if (cause instanceof NoAddon) throw unavailable(`${cause.message}. ${REMEDIES}`, cause);
     const forbidden = whyNoAddons(cause);
-    if (forbidden !== undefined)
+    if (forbidden !== undefined) {
       throw unavailable(`${forbidden}. ${REMEDIES_WITHOUT_ADDONS}`, cause);
+    }
     const chosen = process.env[VARIABLE] ? `${VARIABLE} must name one for this machine, but ` : '';
     throw unavailable(`${chosen}${whyNotLoaded(path, cause)}. ${REMEDIES}`, cause);
   }
 }
 
-function find(): string {
-  try {
-    return findAddon();
-  } catch (cause) {
-    checkSpareDescriptors(1, cause);
-    if (!(cause instanceof NoAddon)) throw cause;
-    throw unavailable(`${cause.message}. ${REMEDIES}`, cause);
-  }
+/** What has no path that could be found out: where a program has collected the files of an application. */
+function loadNamed(): LinuxNapiAddon {
+  const loaded = prebuilt.loadPrebuilt(platformOfThisSystem());
+  if (loaded === undefined) throw whyNoAddon();
+  return loaded as LinuxNapiAddon;
 }
 
 function unavailable(reason: string, cause: unknown): PageferryError {

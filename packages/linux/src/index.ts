@@ -23,6 +23,7 @@ export * from './calls/watcher.js';
 export * from './destination/destination.js';
 export * from './destination/destination-writer.js';
 export * from './destination/write-to-file.js';
+export * from './modules/surroundings.js';
 export * from './processes/glibc-version.js';
 export * from './processes/node-child.js';
 export * from './processes/other-runtime.js';

@@ -1,8 +1,5 @@
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { glibcVersion, isCutOff } from '@pageferry/linux';
-
-const require = createRequire(import.meta.url);
+import { glibcVersion, isCutOff, requireFrom, surroundingsOf } from '@pageferry/linux';
+import packages from '#koffi';
 
 /** A C library, opened. */
 export interface KoffiLibrary {
@@ -37,13 +34,24 @@ const NATIVE = {
  * adds what is deprecated, and a script at installation, which makes package managers ask or fail and has nothing
  * to do.
  *
- * @param name of its package, or where that is.
+ * @param name of its package, or where that is: its file is looked at before it is loaded.
  * @throws what keeps it from loading, also if its file is not a whole one.
  */
 export function loadKoffi(name: string = `@koromix/koffi-linux-${process.arch}`): Koffi {
-  const main = require.resolve(name);
-  const native = NATIVE[glibcVersion() === undefined ? 'musl' : 'glibc'];
-  const path = join(dirname(main), native);
-  if (isCutOff(path)) throw new Error(`${path} is not a whole file`);
-  return require(main) as Koffi;
+  const libc = glibcVersion() === undefined ? 'musl' : 'glibc';
+  const path = fileOf(`${name}/${NATIVE[libc]}`);
+  if (path !== undefined && isCutOff(path)) throw new Error(`${path} is not a whole file`);
+  return packages.requireKoffi(process.arch, libc) as Koffi;
+}
+
+/** Where a file of a package is, if that can be found out. */
+function fileOf(name: string): string | undefined {
+  for (const place of surroundingsOf('@pageferry/linux-ffi', import.meta.url).places) {
+    try {
+      return requireFrom(place).resolve(name);
+    } catch {
+      // Not there, or in a bundle: what loads it says so.
+    }
+  }
+  return undefined;
 }
