@@ -1,9 +1,10 @@
-// Writes the parts of the docs that follow from the repository: the arrows between the packages, and the
-// index of the decisions. With `--check` it writes nothing, and fails where a page says something else.
+// Writes the parts of the docs that follow from the repository: the arrows between the packages, the
+// index of the decisions, and the list of the examples. With `--check` it writes nothing, and fails where a page says something else.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { readPackages } from './check-packages.js';
 import { decisionIndex, readDecisions } from './decisions.js';
+import { exampleTable, readExamples } from './example-list.js';
 import { arrowTable, packageDiagram } from './package-arrows.js';
 import { budgetTable } from './size-budgets.js';
 
@@ -33,6 +34,11 @@ export const BLOCKS = [
     page: 'docs/decisions/README.md',
     name: 'index',
     render: () => decisionIndex(readDecisions('docs/decisions')),
+  },
+  {
+    page: 'docs/examples/README.md',
+    name: 'list',
+    render: () => exampleTable(readExamples()),
   },
 ];
 

@@ -9,11 +9,12 @@ const PACKAGES = new URL('../packages/', import.meta.url);
 describe('what is shipped imports only what its manifest declares', () => {
   test.each(readPackages('packages').map((manifest) => [manifest.name, manifest]))(
     '%s',
-    (name, { dependencies, peerDependencies }) => {
-      const declared = new Set([name, ...Object.keys({ ...dependencies, ...peerDependencies })]);
+    (name, { dependencies, optionalDependencies, peerDependencies }) => {
+      const all = { ...dependencies, ...optionalDependencies, ...peerDependencies };
+      const declared = new Set([name, ...Object.keys(all)]);
       const dist = new URL(`${name.replace('@pageferry/', '')}/dist/`, PACKAGES);
       const files = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((file) =>
-        /(\.d\.ts|\.js)$/.test(file),
+        /\.(d\.c?ts|c?js)$/.test(file),
       );
       expect(files).not.toEqual([]);
       const undeclared = files.flatMap((file) =>
@@ -52,9 +53,9 @@ function packagesIn(source: string): string[] {
   const statements = source.matchAll(
     /^(?:import|export)\s(?:[\w$*{},\s]+\bfrom )?['"]([^'"\n]+)['"]/gm,
   );
-  const expressions = source.matchAll(/\bimport\(['"]([^'"\n]+)['"]\)/g);
+  const expressions = source.matchAll(/\b(?:import|require)\(['"]([^'"\n]+)['"]\)/g);
   return [...statements, ...expressions]
     .map(([, specifier = '']) => specifier)
-    .filter((specifier) => !specifier.startsWith('.'))
+    .filter((specifier) => !/^[.#]/.test(specifier)) // Files of its own, by `imports` also.
     .map((specifier) => /^(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? specifier);
 }

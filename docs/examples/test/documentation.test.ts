@@ -21,8 +21,9 @@ const ONLY_COMPILED =
 /** Programs that two terminals run. All others run alone. */
 const TOGETHER = [
   ['README/sender', 'README/receiver'],
-  ['README-2/sender', 'README-2/receiver'],
-  ['README/answer', 'README/ask'],
+  ['getting-started/sending', 'getting-started/receiving'],
+  ['getting-started/sender', 'getting-started/receiver'],
+  ['getting-started/answer', 'getting-started/ask'],
   ['pageferry/answer', 'pageferry/ask'],
   ['shared-mmap/sender', 'shared-mmap/receiver'],
   ['shared-mmap/sender', 'shared-mmap/worker'],
@@ -91,7 +92,8 @@ describe('the programs of the READMEs and the docs (11.11)', () => {
   test.for(runs)('$title', { timeout: 60_000 }, async ({ names }, { signal }) => {
     const env = { ...process.env, XDG_RUNTIME_DIR: folder };
     const ends = names.map(async (name) => {
-      const path = join(folder, 'dist', `${name}.js`);
+      const file = programs.find((program) => program.name === name)?.file ?? '';
+      const path = join(folder, 'dist', file.replace(/ts$/, 'js'));
       const program = spawn(process.execPath, [path], {
         env,
         cwd: dirname(path),

@@ -54,6 +54,7 @@ export type {
 export type * from './contract/capabilities.js';
 export type * from './contract/channel.js';
 export type * from './contract/diagnostics.js';
+export type * from './contract/histograms.js';
 export type * from './contract/pipe-reader.js';
 export type * from './contract/pipe-writer.js';
 export type * from './contract/piped-program.js';
@@ -71,6 +72,7 @@ export { SOCKET_TYPE, typeOfSocketAt } from './endpoint/socket-table.js';
 export { errnoName } from './errno-name.js';
 export * from './errors.js';
 export { checkOptions } from './options.js';
+export { lackedPermission, lacksNetwork } from './permission.js';
 export * from './rendezvous/handshakes.js';
 export * from './rendezvous/hello.js';
 export * from './rendezvous/refusal.js';

@@ -1,5 +1,5 @@
 import { Serializer } from 'node:v8';
-import { invalidArgument, isPageferryError } from '@pageferry/core';
+import { invalidArgument, isPageferryError, PageferryError } from '@pageferry/core';
 import { checkHead } from './check-head.js';
 import {
   ALIGNMENT,
@@ -44,6 +44,20 @@ interface ViewEntry {
   readonly view: ArrayBufferView;
   readonly byteLength: number;
   readonly placeholder: Segment | undefined;
+}
+
+/**
+ * Finds out whether this runtime can encode values at all.
+ *
+ * @throws `NOT_SUPPORTED`
+ */
+export function checkSerializer(): void {
+  try {
+    new ValueSerializer(false);
+  } catch (cause) {
+    const words = 'this runtime cannot write values as V8 does (the Serializer of node:v8)';
+    throw new PageferryError('NOT_SUPPORTED', words, { cause });
+  }
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Channel, SendOptions, SendOutcome, WaitOptions } from '@pageferry/core';
+import { checkSerializer } from './encode.js';
 import type { ComposedMessage, Message } from './message.js';
 import { ValuePort } from './value-port.js';
 
@@ -121,7 +122,10 @@ export interface Port extends AsyncDisposable, AsyncIterable<Message> {
  *
  * @example
  * await using port = createPort(await sharedMmap.connect({ endpoint }));
+ *
+ * @throws `NOT_SUPPORTED` if this runtime has no serializer of V8's, as Bun has none; the channel stays the caller's.
  */
 export function createPort(channel: Channel): Port {
+  checkSerializer();
   return new ValuePort(channel);
 }

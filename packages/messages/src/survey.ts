@@ -159,7 +159,8 @@ function kindOfUncloneable(value: object): string | undefined {
   if (types.isSharedArrayBuffer(value)) return 'a SharedArrayBuffer';
   if (types.isSymbolObject(value)) return 'a symbol';
   if (types.isGeneratorObject(value)) return 'a generator';
-  if (types.isExternal(value)) return 'an address';
+  // Not every runtime knows of such values.
+  if (types.isExternal?.(value)) return 'an address';
   if (Object.prototype.toString.call(value) === '[object WeakRef]') return 'a WeakRef';
   return undefined;
 }

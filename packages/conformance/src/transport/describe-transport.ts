@@ -16,6 +16,7 @@ import { describeChannelLasting } from './cases/channel-lasting.js';
 import { describeChannelLeftovers } from './cases/channel-leftovers.js';
 import { describeChannelLifecycle } from './cases/channel-lifecycle.js';
 import { describeChannelMeeting } from './cases/channel-meeting.js';
+import { describeChannelStats } from './cases/channel-stats.js';
 import { describeChannelThreads } from './cases/channel-threads.js';
 import { describeDeaths } from './cases/deaths.js';
 import { describeEndings } from './cases/endings.js';
@@ -26,8 +27,10 @@ import { describeLasting } from './cases/lasting.js';
 import { describeLeftovers } from './cases/leftovers.js';
 import { describeLongLivedSignals } from './cases/long-lived-signals.js';
 import { describeManyToOne } from './cases/many-to-one.js';
+import { describeNames } from './cases/names.js';
 import { describeOrder } from './cases/order.js';
 import { describeOwnership } from './cases/ownership.js';
+import { describePolledRequests } from './cases/polled-requests.js';
 import { describeRealms } from './cases/realms.js';
 import { describeReceiverLifecycle } from './cases/receiver-lifecycle.js';
 import { describeReceivers } from './cases/receivers.js';
@@ -38,6 +41,7 @@ import { describeShortages } from './cases/shortages.js';
 import { describeSizes } from './cases/sizes.js';
 import { describeSplice } from './cases/splice.js';
 import { describeSpliceFailures } from './cases/splice-failures.js';
+import { describeStats } from './cases/stats.js';
 import { describeSymlinks } from './cases/symlinks.js';
 import { describeThreads } from './cases/threads.js';
 import { describeUsers } from './cases/users.js';
@@ -51,8 +55,10 @@ const TOPICS = {
   batches: describeBatches,
   senderLifecycle: describeSenderLifecycle,
   receiverLifecycle: describeReceiverLifecycle,
+  stats: describeStats,
   arguments: describeArguments,
   endpoint: describeEndpoint,
+  names: describeNames,
   users: describeUsers,
   aborts: describeAborts,
   abortsLoseNothing: describeAbortsLoseNothing,
@@ -75,9 +81,11 @@ const TOPICS = {
   channelMeeting: describeChannelMeeting,
   channelBothWays: describeChannelBothWays,
   requests: describeRequests,
+  polledRequests: describePolledRequests,
   requestFailures: describeRequestFailures,
   halfClose: describeHalfClose,
   channelLifecycle: describeChannelLifecycle,
+  channelStats: describeChannelStats,
   channelArguments: describeChannelArguments,
   channelAborts: describeChannelAborts,
   channelDeaths: describeChannelDeaths,

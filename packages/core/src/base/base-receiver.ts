@@ -14,6 +14,7 @@ import type {
   SpliceResult,
 } from '../contract/receiver.js';
 import type { WaitOptions } from '../contract/transport.js';
+import { ReceiverMeasures } from '../diagnostics/measures.js';
 import { isWatched, named, publish } from '../diagnostics/publish.js';
 import { tellOfStalls } from '../diagnostics/stalls.js';
 import { isPageferryError, PageferryError, withBytesTransferred } from '../errors.js';
@@ -52,8 +53,15 @@ export interface BaseReceiverSettings {
   readonly returns?: Corkable | undefined;
   /** See {@link BaseSenderSettings.spins}. */
   readonly spins?: boolean;
+  /** See `ReceiverOptions.histograms`. Default: false. */
+  readonly histograms?: boolean;
   /** Has whatever is watched keep the event loop alive, or stop it. By default nothing is watched. */
   readonly keepAlive?: (on: boolean) => void;
+}
+
+/** What is waited for in what answers bring. */
+interface Sought {
+  readonly isSettled: boolean;
 }
 
 const NOTHING: WaitOptions = {};
@@ -83,6 +91,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
   readonly #quota: ByteQuota;
   readonly #returns: Corkable | undefined;
   readonly #spins: number;
+  readonly #measures: ReceiverMeasures | undefined;
   readonly #drops = new DropReports('delivery', () => this.closed);
   readonly #receiving = new SerialQueue();
   /** Ends whatever waits for a destination. */
@@ -118,6 +127,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
     this.#quota = quota;
     this.#returns = settings.returns;
     this.#spins = spins ? SPINS_AT_ONCE : 0;
+    this.#measures = settings.histograms ? new ReceiverMeasures() : undefined;
     this.#endpoint = settings.endpoint;
     // Soon: whether it is one half of a channel is not known yet.
     if (isWatched('pageferry:connect')) {
@@ -164,6 +174,11 @@ export abstract class BaseReceiver<M extends InboundMessage>
   protected abstract giveBack(message: M): void;
   /** Frees everything. Called once; no `move` goes on any more. */
   protected abstract hangUp(): Promise<void>;
+
+  /** See `ReceiverStats.sharedBytes`. By default the memory is this process's alone. */
+  protected get sharedBytes(): number {
+    return 0;
+  }
 
   get closed(): boolean {
     return this.#closing !== undefined;
@@ -323,6 +338,8 @@ export abstract class BaseReceiver<M extends InboundMessage>
       bytesReceived: this.#bytesReceived,
       deliveriesHeld: this.closed ? 0 : this.#quota.count - this.#early.length,
       bytesHeld: this.closed ? 0 : this.#quota.bytes - this.#earlyBytes(),
+      sharedBytes: this.closed ? 0 : this.sharedBytes,
+      ...(this.#measures && { histograms: this.#measures.snapshot() }),
     };
   }
 
@@ -342,34 +359,45 @@ export abstract class BaseReceiver<M extends InboundMessage>
   }
 
   /** Looks a few times whether the answer to a question has come. For `BaseChannel` only. @throws as `receive`. */
-  seekAtOnce(request: { readonly isSettled: boolean }): void {
+  seekAtOnce(request: Sought): void {
     const channel = this.#channel as DeliveryChannel;
     // Who does not poll has whatever else is due on the event loop done before it sleeps, as `receive` does.
     if (this.#spins === 0 && this.#budget.exhausted()) return;
-    const isSettled = (): boolean => request.isSettled;
     for (let spin = this.#spins; spin >= 0 && !request.isSettled && !this.closed; spin--) {
-      if (this.#failure !== undefined || this.#seekAnswers(channel, isSettled) === 'end') return;
+      if (this.#failure !== undefined || this.#seekAnswers(channel, request) === 'end') return;
       if (!request.isSettled) pause();
     }
   }
 
   /**
-   * Takes in answers until `ready`: also while other calls wait for messages. For `BaseChannel` only.
+   * Looks once whether the answer to a question has come. For `BaseChannel` only.
    *
    * @returns `'end'` if no answer can come any more.
    * @throws as `receive`.
    */
-  async seekAnswers(
-    ready: () => boolean,
-    signal: AbortSignal | undefined,
-  ): Promise<'end' | undefined> {
+  seekOnce(request: Sought): 'end' | undefined {
+    if (this.closed) return undefined;
+    if (this.#failure !== undefined) throw this.#failure;
+    const end = this.#seekAnswers(this.#channel as DeliveryChannel, request);
+    // Who asks in a loop does not keep the other side from publishing.
+    if (this.#spins > 0 && !request.isSettled) pause();
+    return end;
+  }
+
+  /**
+   * Takes in answers until `sought` is settled: also while other calls wait for messages. For `BaseChannel` only.
+   *
+   * @returns `'end'` if no answer can come any more.
+   * @throws as `receive`.
+   */
+  async seekAnswers(sought: Sought, signal: AbortSignal | undefined): Promise<'end' | undefined> {
     const channel = this.#channel as DeliveryChannel;
     let end: 'end' | undefined;
     const seek = (): boolean => {
-      if (ready()) return true;
+      if (sought.isSettled) return true;
       if (this.#failure !== undefined) throw this.#failure;
-      end = this.#seekAnswers(channel, ready);
-      return end !== undefined || ready();
+      end = this.#seekAnswers(channel, sought);
+      return end !== undefined || sought.isSettled;
     };
     if (this.#budget.exhausted()) await nextTurn();
     await this.#waits.until(seek, signal);
@@ -381,6 +409,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
     const makesRoom =
       this.#onRoom !== undefined && (this.#quota.isFull || this.#current !== undefined);
     this.#quota.remove(delivery.byteLength);
+    this.#measures?.end(delivery);
     if (this.closed) return;
     this.giveBack(delivery.message);
     // A receive may wait for this room.
@@ -482,12 +511,12 @@ export abstract class BaseReceiver<M extends InboundMessage>
   }
 
   /**
-   * Takes in answers until `ready`. Messages that came before them are taken early, and wait for their own call, as far
+   * Takes in answers until `sought` is settled. Messages that came before them are taken early, and wait for their own call, as far
    * as the caller may hold them. What came after the answer is left: it may be an error, and the answer be lost by it.
    *
    * @returns `'end'` if none can come any more.
    */
-  #seekAnswers(channel: DeliveryChannel, ready: () => boolean): 'end' | undefined {
+  #seekAnswers(channel: DeliveryChannel, sought: Sought): 'end' | undefined {
     if (this.#isMoving) return undefined;
     // Only the newest of all can be here in part.
     const isNewest = this.#arriving === undefined && this.#early.length === 0;
@@ -496,7 +525,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
       const message = this.#arriving ?? this.#nextNew();
       if (typeof message !== 'object') return message;
       if (isAnswer(message.exchange)) {
-        if (!this.#takeAnswer(message, channel) || ready()) return undefined;
+        if (!this.#takeAnswer(message, channel) || sought.isSettled) return undefined;
       } else if (!this.#takeEarly(message)) {
         return undefined;
       }
@@ -719,8 +748,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
       publish('pageferry:fallback', () => ({ ...named(this.#endpoint), method }));
     }
     const byteLength = message.offset - start;
-    this.#messagesReceived++;
-    this.#bytesReceived += byteLength;
+    this.#noteReceived(byteLength);
     this.giveBack(message);
     const { sequence, tag, exchange = 0 } = message;
     if (exchangeKind(exchange) === EXCHANGE.request) {
@@ -751,13 +779,21 @@ export abstract class BaseReceiver<M extends InboundMessage>
 
   #deliver(message: M): BaseDelivery<M> {
     const byteLength = message.byteLength - message.offset;
-    this.#messagesReceived++;
-    this.#bytesReceived += byteLength;
+    this.#noteReceived(byteLength);
     this.#quota.add(byteLength);
     const batch = this.#drops.add(byteLength);
-    return this.#channel === undefined
-      ? new BaseDelivery(this, message, byteLength, batch)
-      : new BaseChannelDelivery(this.#channel, this, message, byteLength, batch);
+    const delivery =
+      this.#channel === undefined
+        ? new BaseDelivery(this, message, byteLength, batch)
+        : new BaseChannelDelivery(this.#channel, this, message, byteLength, batch);
+    this.#measures?.begin(delivery);
+    return delivery;
+  }
+
+  #noteReceived(byteLength: number): void {
+    this.#messagesReceived++;
+    this.#bytesReceived += byteLength;
+    this.#measures?.received.add(byteLength);
   }
 
   #checkOpen(): void {

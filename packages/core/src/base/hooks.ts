@@ -75,6 +75,8 @@ export interface Outbox<M extends LoanMemory> extends Partial<Corkable> {
   settle(): void;
   /** Bytes in the caller's hands or not yet given back. */
   readonly bytesOut: number;
+  /** See `SenderStats.sharedBytes`. By default the memory is this process's alone. */
+  readonly sharedBytes?: number;
   /** True if everything that was accepted has left this process. */
   readonly hasLeft: boolean;
   /**

@@ -1,4 +1,4 @@
-import { checkEndpoint, checkOptionalInteger, inheritedDescriptor } from '../checks.js';
+import { checkEndpoint, checkFlag, checkOptionalInteger, inheritedDescriptor } from '../checks.js';
 import type { Capabilities } from '../contract/capabilities.js';
 import type { ReceiverOptions, SenderOptions } from '../contract/transport.js';
 import { PageferryError } from '../errors.js';
@@ -10,6 +10,7 @@ export interface CommonSenderSettings {
   readonly poolBytes: number;
   readonly maxReceivers: number;
   readonly spinMicroseconds: number;
+  readonly histograms: boolean;
 }
 
 /** {@link ReceiverOptions} with every default filled in, without the time limit. */
@@ -17,13 +18,21 @@ export interface CommonReceiverSettings {
   readonly endpoint: string;
   readonly maxBorrowedBytes: number;
   readonly spinMicroseconds: number;
+  readonly histograms: boolean;
 }
 
-const SENDER_OPTIONS = ['endpoint', 'poolBytes', 'maxReceivers', 'spinMicroseconds'] as const;
+const SENDER_OPTIONS = [
+  'endpoint',
+  'poolBytes',
+  'maxReceivers',
+  'spinMicroseconds',
+  'histograms',
+] as const;
 const RECEIVER_OPTIONS = [
   'endpoint',
   'maxBorrowedBytes',
   'spinMicroseconds',
+  'histograms',
   'signal',
   'timeout',
 ] as const;
@@ -45,13 +54,15 @@ export function checkCommonSenderOptions<T extends SenderOptions>(
   more: readonly Exclude<keyof T & string, keyof SenderOptions>[],
 ): CommonSenderSettings {
   const known = [...SENDER_OPTIONS, ...more];
-  const { endpoint, poolBytes, maxReceivers, spinMicroseconds } = checkOptions(options, known);
+  const given = checkOptions(options, known);
+  const { endpoint, poolBytes, maxReceivers, spinMicroseconds, histograms } = given;
   const most = capabilities.maxReceivers;
   return {
     endpoint: checkEndpointFor(endpoint, capabilities),
     poolBytes: checkPoolBytes(poolBytes),
     maxReceivers: checkOptionalInteger('maxReceivers', maxReceivers, most, 1, most),
     spinMicroseconds: checkSpin(spinMicroseconds),
+    histograms: checkFlag('histograms', histograms),
   };
 }
 
@@ -62,11 +73,13 @@ export function checkCommonReceiverOptions<T extends ReceiverOptions>(
   more: readonly Exclude<keyof T & string, keyof ReceiverOptions>[],
 ): CommonReceiverSettings {
   const known = [...RECEIVER_OPTIONS, ...more];
-  const { endpoint, maxBorrowedBytes, spinMicroseconds } = checkOptions(options, known);
+  const given = checkOptions(options, known);
+  const { endpoint, maxBorrowedBytes, spinMicroseconds, histograms } = given;
   return {
     endpoint: checkEndpointFor(endpoint, capabilities),
     maxBorrowedBytes: checkOptionalInteger('maxBorrowedBytes', maxBorrowedBytes, DEFAULT_BYTES, 1),
     spinMicroseconds: checkSpin(spinMicroseconds),
+    histograms: checkFlag('histograms', histograms),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { ReceiverHistograms } from './histograms.js';
 import type { WaitOptions } from './transport.js';
 
 /**
@@ -108,6 +109,13 @@ export interface ReceiverStats {
   readonly deliveriesHeld: number;
   /** Bytes of those deliveries. */
   readonly bytesHeld: number;
+  /**
+   * Payload memory that this receiver maps and other processes map, too, in bytes: so much of what RSS says, at most,
+   * is counted in more than one process. 0 where a transport shares no memory.
+   */
+  readonly sharedBytes: number;
+  /** Absent unless the option `histograms` is true. */
+  readonly histograms?: ReceiverHistograms | undefined;
 }
 
 /**

@@ -1,6 +1,11 @@
 import { isBuiltin } from 'node:module';
 import { PageferryError } from '@pageferry/core';
-import { BindingLoader, type BindingName, type LinuxCalls } from '@pageferry/linux';
+import {
+  BindingLoader,
+  type BindingName,
+  type BindingPackage,
+  type LinuxCalls,
+} from '@pageferry/linux';
 import { reasonOf } from './optional-package.js';
 
 /** What became of one binding. */
@@ -11,7 +16,17 @@ export interface BindingReport {
   readonly reason?: string;
 }
 
-const loader = new BindingLoader((name) => import(name));
+const loader = new BindingLoader(importBinding);
+
+/** Names are written out, and within `try`: so bundlers find them, and do without one that is not installed. */
+async function importBinding(name: string): Promise<BindingPackage> {
+  try {
+    if (name === '@pageferry/linux-ffi') return await import('@pageferry/linux-ffi');
+    return await import('@pageferry/linux-napi');
+  } catch (cause) {
+    return Promise.reject(cause);
+  }
+}
 
 /** Every binding that this Node can have, best first. */
 const BINDINGS: readonly BindingName[] = ['napi', 'koffi', 'node-ffi'];

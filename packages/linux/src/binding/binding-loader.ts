@@ -31,8 +31,8 @@ export class BindingLoader {
   readonly #loaded: Map<string, BindingPackage>;
 
   /**
-   * @param importPackage `(name) => import(name)` in a module of the caller's: a name is looked up from where
-   *   the import is, and it is the caller's package that declares the binding.
+   * @param importPackage imports the package of that name, in a module of the caller's: a name is looked up from
+   *   where the import is, and it is the caller's package that declares the binding.
    * @param loaded packages that the caller has imported already, by their names.
    */
   constructor(

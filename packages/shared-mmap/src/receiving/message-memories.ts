@@ -28,6 +28,13 @@ export class MessageMemories {
     this.#windows = new Windows(settings.calls);
   }
 
+  /** Bytes of all memory of the sender's that is mapped. */
+  get byteLength(): number {
+    let sum = this.#settings.payload.byteLength;
+    for (const own of this.#owns) sum += own.byteLength;
+    return sum;
+  }
+
   /**
    * Shows a message that has memory of its own. May be tried again if it throws: the lack of memory or
    * descriptors may pass.

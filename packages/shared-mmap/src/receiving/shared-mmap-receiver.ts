@@ -49,7 +49,7 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
 
   /** Takes the parts over. It does not {@link watch} the connection yet. */
   constructor(calls: LinuxCalls, settings: ReceiverSettings, parts: ReceivingParts) {
-    const { spinMicroseconds, maxBorrowedBytes, maxBorrowed } = settings;
+    const { spinMicroseconds, maxBorrowedBytes, maxBorrowed, histograms } = settings;
     const { connection, inbox, memories, ring, park } = parts;
     const budget = new LoopBudget(spinMicroseconds);
     const waits = new AdaptiveWaits({ calls, budget, spinMicroseconds, arm: park });
@@ -62,6 +62,7 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
       quota: new ByteQuota(maxBorrowedBytes, maxBorrowed),
       returns: inbox.returns,
       spins: spinMicroseconds > 0,
+      histograms,
       keepAlive: (on) => connection.keepAlive(on),
     });
     this.#calls = calls;
@@ -122,6 +123,10 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
 
   override stats(): SharedMmapReceiverStats {
     return { ...super.stats(), messagesDropped: this.#inbox.messagesDropped };
+  }
+
+  protected override get sharedBytes(): number {
+    return this.#memories.byteLength;
   }
 
   protected override next(): InboundMessage | 'end' | undefined {
