@@ -98,6 +98,12 @@ export class ReceivedMessage<T> implements Message<T> {
   }
 }
 
+/** @throws `PEER_MISBEHAVED` unless the message is of one of these kinds. */
+export function mustBe({ kind }: ReceivedMessage<unknown>, ...kinds: readonly Kind[]): void {
+  if (kinds.includes(kind)) return;
+  throw new PageferryError('PEER_MISBEHAVED', `a message is of another kind (${kind}) than it is`);
+}
+
 function read(delivery: Delivery, copy: boolean): { isKept: boolean; decoded: Decoded } {
   const { bytes } = delivery;
   // A transport may have the bytes anywhere; views of larger elements cannot be.
@@ -146,7 +152,7 @@ export class Composed<T> implements ComposedMessage<T> {
    *
    * @throws `LOAN_NOT_OWNED`.
    */
-  prepare(kind: Kind, name: string): Loan {
+  prepare(kind: Kind, name: string, requestNumber = 0): Loan {
     const { bytes } = this.#loan;
     const length = this.#usedBytes + Buffer.byteLength(name);
     if (length > bytes.length) {
@@ -156,7 +162,7 @@ export class Composed<T> implements ComposedMessage<T> {
         { argument: 'name' },
       );
     }
-    this.#loan.truncate(rename(bytes, this.#usedBytes, { kind, name }));
+    this.#loan.truncate(rename(bytes, this.#usedBytes, { kind, name, requestNumber }));
     return this.#loan;
   }
 

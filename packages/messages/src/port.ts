@@ -32,8 +32,8 @@ export interface HandlerContext {
   /** The request, whose memory is given back when the handler is done. */
   readonly message: Message;
   /**
-   * Fires when the answer can reach nobody any more: the other side has died, or this port was closed. That the one who
-   * has asked has given up is not told.
+   * Fires when nobody waits for the answer any more: the one who has asked has given up (the signal or the time limit of
+   * its call), the other side has died, or this port was closed. What the handler answers then is thrown away.
    */
   readonly signal: AbortSignal;
 }
