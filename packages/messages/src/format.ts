@@ -62,6 +62,11 @@ export function requestNumberOf(bytes: Uint8Array): number {
   return wordOf(bytes, REQUEST_NUMBER_AT) ?? 0;
 }
 
+/** Whether the bytes claim to have views: their memory is what may be read in place. */
+export function hasViews(bytes: Uint8Array): boolean {
+  return (wordOf(bytes, 12) ?? 0) > 0;
+}
+
 function wordOf(bytes: Uint8Array, at: number): number | undefined {
   if (bytes.length < PREFIX_BYTES) return undefined;
   let word = 0;

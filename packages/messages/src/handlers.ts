@@ -151,7 +151,7 @@ function readRequest(delivery: ChannelDelivery): ReceivedMessage<never> {
   delivery.retain();
   let message: ReceivedMessage<never> | undefined;
   try {
-    message = new ReceivedMessage<never>(delivery, false);
+    message = new ReceivedMessage<never>(delivery, 'explicit');
     mustBe(message, KIND.request);
     return message;
   } catch (error) {

@@ -20,6 +20,7 @@ import { lend, lendAtOnce } from './lend.js';
 import {
   Composed,
   type ComposedMessage,
+  type Lifetime,
   type Message,
   mustBe,
   ReceivedMessage,
@@ -40,7 +41,7 @@ export class ValuePort implements Port {
   readonly channel: Channel;
   readonly #inbox: Inbox;
   readonly #handlers: Handlers;
-  readonly #onMessage = new Map<PortEvents['message'], boolean>();
+  readonly #onMessage = new Map<PortEvents['message'], Lifetime>();
   readonly #onError = new Set<PortEvents['messageerror']>();
   readonly #onClose = new Set<PortEvents['close']>();
   #requestNumber = 0;
@@ -94,7 +95,7 @@ export class ValuePort implements Port {
       (signal) => this.#inbox.take(signal),
       () => 'no message has come',
     );
-    return delivery && readMessage<T>(delivery, copy);
+    return delivery && readMessage<T>(delivery, copy ? 'copy' : 'explicit');
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Message, undefined> {
@@ -114,11 +115,11 @@ export class ValuePort implements Port {
     listener: PortEvents[E],
     { lifetime = 'gc' }: PortMessageOptions = {},
   ): this {
-    if (lifetime !== 'gc' && lifetime !== 'explicit') {
-      throw invalidArgument('lifetime', lifetime, "'gc' or 'explicit'");
+    if (lifetime !== 'gc' && lifetime !== 'explicit' && lifetime !== 'copy') {
+      throw invalidArgument('lifetime', lifetime, "'gc', 'explicit' or 'copy'");
     }
     if (event === 'message') {
-      this.#onMessage.set(listener as PortEvents['message'], lifetime === 'gc');
+      this.#onMessage.set(listener as PortEvents['message'], lifetime);
       for (let kept = this.#inbox.takeKept(); kept; kept = this.#inbox.takeKept()) this.#tell(kept);
     } else if (event === 'messageerror') this.#onError.add(listener as PortEvents['messageerror']);
     else if (event === 'close') this.#onClose.add(listener as PortEvents['close']);
@@ -239,34 +240,31 @@ export class ValuePort implements Port {
   /** Hands a message to the listeners, if there are any. */
   #tell(delivery: ChannelDelivery): boolean {
     if (this.#onMessage.size === 0) return false;
+    // For each lifetime one: who keeps its buffers does not see them change.
+    const messages = new Map<Lifetime, Message>();
     try {
-      // For each lifetime one: who keeps its buffers does not see them change.
-      const copied = this.#message(delivery.retain(), true);
-      const inPlace = this.#message(delivery, false);
-      void this.#callListeners(copied, inPlace);
+      for (const lifetime of new Set(this.#onMessage.values())) {
+        messages.set(lifetime, readMessage(delivery.retain(), lifetime));
+      }
+      void this.#callListeners(messages);
     } catch (error) {
-      delivery.release();
+      for (const message of messages.values()) message.release();
       this.#tellError(error);
+    } finally {
+      delivery.release();
     }
     return true;
   }
 
-  /** A message for the listeners with this lifetime; `undefined` if there are none. */
-  #message(delivery: ChannelDelivery, isCopied: boolean): Message | undefined {
-    if ([...this.#onMessage.values()].includes(isCopied)) return readMessage(delivery, isCopied);
-    delivery.release();
-    return undefined;
-  }
-
-  async #callListeners(copied: Message | undefined, inPlace: Message | undefined): Promise<void> {
-    const calls = [...this.#onMessage].map(async ([listener, isCopied]) => {
-      const message = isCopied ? copied : inPlace;
+  async #callListeners(messages: ReadonlyMap<Lifetime, Message>): Promise<void> {
+    const calls = [...this.#onMessage].map(async ([listener, lifetime]) => {
+      const message = messages.get(lifetime);
       if (message !== undefined) await listener(message.value, message);
     });
     for (const outcome of await Promise.allSettled(calls)) {
       if (outcome.status === 'rejected') throwUncaught(outcome.reason);
     }
-    inPlace?.release();
+    messages.get('explicit')?.release();
   }
 
   #tellError(error: unknown): void {
@@ -290,9 +288,9 @@ export class ValuePort implements Port {
 }
 
 /** @throws `PEER_MISBEHAVED`; the delivery is released then. */
-function readMessage<T>(delivery: Delivery, copy: boolean): ReceivedMessage<T> {
+function readMessage<T>(delivery: Delivery, lifetime: Lifetime): ReceivedMessage<T> {
   try {
-    const message = new ReceivedMessage<T>(delivery, copy);
+    const message = new ReceivedMessage<T>(delivery, lifetime);
     mustBe(message, KIND.message);
     return message;
   } catch (error) {
@@ -305,7 +303,7 @@ function answerOf<T>(delivery: Delivery, copy: boolean): ReceivedMessage<T> {
   try {
     // An error outlives its message.
     const isCopied = copy || kindOf(delivery.bytes) !== KIND.answer;
-    const message = new ReceivedMessage<T>(delivery, isCopied);
+    const message = new ReceivedMessage<T>(delivery, isCopied ? 'copy' : 'explicit');
     mustBe(message, KIND.answer, KIND.failure, KIND.noHandler);
     if (message.kind !== KIND.answer) throw failureOf(message);
     return message;
