@@ -17,6 +17,7 @@ export { BaseLoan, type LoanOwner } from './base/base-loan.js';
 export { BaseReceiver, type BaseReceiverSettings } from './base/base-receiver.js';
 export { BaseSender, type BaseSenderSettings } from './base/base-sender.js';
 export { ByteQuota, OccupancyQuota } from './base/byte-quota.js';
+export { CollectedHolds } from './base/collected-holds.js';
 export { ConnectionFailures } from './base/connection-failures.js';
 export { copyInPieces } from './base/copy.js';
 export { bytesDetached } from './base/detached.js';

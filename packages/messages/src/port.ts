@@ -12,10 +12,17 @@ export interface ReceiveOptions extends WaitOptions {
 /** Options of {@link Port.on} for `'message'`. */
 export interface PortMessageOptions {
   /**
-   * How long the value's buffers may be used. `'gc'`: as long as they are reachable, for which they are copied.
-   * `'explicit'`: in place, until the listener has returned, or what it has returned has settled. Default: `'gc'`.
+   * How long the value's buffers may be used.
+   *
+   * - `'gc'`: as long as they are reachable. Where the transport can, the views of a large message are the sender's own
+   *   pages, for reading, and the memory goes back once none of them is reachable any more. Small messages are copied,
+   *   and so is what comes while a quarter of the memory is held like that.
+   * - `'explicit'`: in place, until the listener has returned, or what it has returned has settled.
+   * - `'copy'`: for ever, in ordinary memory.
+   *
+   * Default: `'gc'`.
    */
-  readonly lifetime?: 'gc' | 'explicit' | undefined;
+  readonly lifetime?: 'gc' | 'explicit' | 'copy' | undefined;
 }
 
 /** What {@link Port.on} tells of. */
@@ -33,8 +40,8 @@ export interface HandlerContext {
   /** The request, whose memory is given back when the handler is done. */
   readonly message: Message;
   /**
-   * Fires when the answer can reach nobody any more: the other side has died, or this port was closed. That the one who
-   * has asked has given up is not told.
+   * Fires when nobody waits for the answer any more: the one who has asked has given up (the signal or the time limit of
+   * its call), the other side has died, or this port was closed. What the handler answers then is thrown away.
    */
   readonly signal: AbortSignal;
 }

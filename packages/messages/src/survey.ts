@@ -151,6 +151,30 @@ function stepTo(key: string): string {
     : `[${JSON.stringify(key)}]`;
 }
 
+/** True for an object of which nothing but its properties is cloned, and that has no prototype of its own. */
+export function isPlainObject(value: object): boolean {
+  if (types.isProxy(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return false;
+  // Any object may have been given this prototype.
+  return (
+    kindOfUncloneable(value) === undefined &&
+    !hasContents(value) &&
+    !types.isNativeError(value) &&
+    !types.isAnyArrayBuffer(value)
+  );
+}
+
+function hasContents(value: object): boolean {
+  return (
+    types.isMap(value) ||
+    types.isSet(value) ||
+    types.isBoxedPrimitive(value) ||
+    types.isDate(value) ||
+    types.isRegExp(value)
+  );
+}
+
 function kindOfUncloneable(value: object): string | undefined {
   if (types.isProxy(value)) return 'a Proxy';
   if (types.isPromise(value)) return 'a Promise';

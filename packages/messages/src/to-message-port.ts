@@ -39,6 +39,9 @@ export function toMessagePort(port: Port): MessagePortLike {
   return new PortAdapter(port);
 }
 
+/** Who listens to a `MessagePort` may write to what it gets. */
+const COPIED = { lifetime: 'copy' } as const;
+
 class PortAdapter implements MessagePortLike {
   readonly #port: Port;
   readonly #wrapped = new Map<EventListenerLike, (value: unknown) => void>();
@@ -59,7 +62,7 @@ class PortAdapter implements MessagePortLike {
   }
 
   on(event: keyof PortEvents, listener: (value: never) => void): this {
-    this.#port.on(event, listener as PortEvents[keyof PortEvents]);
+    this.#port.on(event, listener as PortEvents[keyof PortEvents], COPIED);
     return this;
   }
 
@@ -76,7 +79,7 @@ class PortAdapter implements MessagePortLike {
       else listener.handleEvent(event);
     };
     this.#wrapped.set(listener, wrapped);
-    this.#port.on(type, wrapped);
+    this.#port.on(type, wrapped, COPIED);
   }
 
   removeEventListener(type: string, listener: EventListenerLike): void {
@@ -96,7 +99,7 @@ class PortAdapter implements MessagePortLike {
     this.#onmessage = listener;
     if (typeof listener !== 'function') return;
     this.#tellOnmessage = (data) => void listener({ data });
-    this.#port.on('message', this.#tellOnmessage);
+    this.#port.on('message', this.#tellOnmessage, COPIED);
   }
 
   start(): void {

@@ -9,6 +9,8 @@ import type { InboundMessage } from './hooks.js';
 /** What a delivery asks of the receiver it came from. Implemented by `BaseReceiver`. */
 export interface DeliveryOwner<M extends InboundMessage> {
   readonly closed: boolean;
+  /** See `Delivery.untilCollected`. Nothing is left to the collector by who has none. */
+  leaveToCollector?(delivery: BaseDelivery<M>): Uint8Array<ArrayBuffer> | undefined;
   releaseDelivery(delivery: BaseDelivery<M>): void;
 }
 
@@ -74,6 +76,11 @@ export class BaseDelivery<M extends InboundMessage> implements Delivery {
     this.checkHeld();
     this.#holds++;
     return this;
+  }
+
+  untilCollected(): Uint8Array<ArrayBuffer> | undefined {
+    this.checkHeld();
+    return this.#owner.leaveToCollector?.(this);
   }
 
   release(): void {

@@ -31,6 +31,7 @@ import { BaseChannelDelivery, type DeliveryChannel } from './base-channel-delive
 import { BaseDelivery, checkDeliveries } from './base-delivery.js';
 import type { ByteQuota } from './byte-quota.js';
 import { checkIsOpen } from './check-is-open.js';
+import type { CollectedHolds } from './collected-holds.js';
 import { DropReports } from './drop-reports.js';
 import type { Corkable, InboundMessage, MoveTarget } from './hooks.js';
 import { LoopHolder } from './loop-holder.js';
@@ -49,6 +50,8 @@ export interface BaseReceiverSettings {
   readonly waits: Waits;
   /** How much the caller may hold. */
   readonly quota: ByteQuota;
+  /** How much of that is left to the garbage collector: by default nothing. See {@link BaseReceiver.bytesForCollector}. */
+  readonly collected?: CollectedHolds | undefined;
   /** Tells the sender what is given back. By default of each message at once. */
   readonly returns?: Corkable | undefined;
   /** See {@link BaseSenderSettings.spins}. */
@@ -89,6 +92,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
   readonly #budget: LoopBudget;
   readonly #waits: Waits;
   readonly #quota: ByteQuota;
+  readonly #collected: CollectedHolds | undefined;
   readonly #returns: Corkable | undefined;
   readonly #spins: number;
   readonly #measures: ReceiverMeasures | undefined;
@@ -125,6 +129,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
     this.#budget = budget;
     this.#waits = waits;
     this.#quota = quota;
+    this.#collected = settings.collected;
     this.#returns = settings.returns;
     this.#spins = spins ? SPINS_AT_ONCE : 0;
     this.#measures = settings.histograms ? new ReceiverMeasures() : undefined;
@@ -172,6 +177,10 @@ export abstract class BaseReceiver<M extends InboundMessage>
   ): Promise<SpliceMethod>;
   /** Takes a message back that the caller has released, or that has moved on. Not called after `hangUp`. */
   protected abstract giveBack(message: M): void;
+  /** The bytes of a message that is held, in an `ArrayBuffer` that nothing else has. Only with {@link BaseReceiverSettings.collected}. */
+  protected bytesForCollector(_message: M): Uint8Array<ArrayBuffer> | undefined {
+    return undefined;
+  }
   /** Frees everything. Called once; no `move` goes on any more. */
   protected abstract hangUp(): Promise<void>;
 
@@ -402,6 +411,17 @@ export abstract class BaseReceiver<M extends InboundMessage>
     if (this.#budget.exhausted()) await nextTurn();
     await this.#waits.until(seek, signal);
     return end;
+  }
+
+  /** For `BaseDelivery` only. */
+  leaveToCollector(delivery: BaseDelivery<M>): Uint8Array<ArrayBuffer> | undefined {
+    const { message, byteLength, offset } = delivery;
+    // Nothing has no memory, and what has moved on in part is rare.
+    if (byteLength === 0 || offset > 0 || !this.#collected?.hasRoomFor(byteLength))
+      return undefined;
+    const bytes = this.bytesForCollector(message);
+    if (bytes !== undefined) this.#collected.add(bytes.buffer, delivery);
+    return bytes;
   }
 
   /** For `BaseDelivery` only. */

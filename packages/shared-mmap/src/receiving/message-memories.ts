@@ -67,6 +67,21 @@ export class MessageMemories {
         : this.#settings.payload.renewed(place);
   }
 
+  /**
+   * The bytes of a message once more, in an `ArrayBuffer` that nothing else has. `undefined` for one with memory of its own:
+   * the next such message is shown through the same.
+   *
+   * @throws `SYSTEM_CALL_FAILED`.
+   */
+  ownBytesOf({ place }: InboundMessage): Uint8Array<ArrayBuffer> | undefined {
+    return place instanceof OwnMemoryView ? undefined : this.#settings.payload.renewed(place);
+  }
+
+  /** Length of the sender's payload memory in bytes. */
+  get payloadBytes(): number {
+    return this.#settings.payload.byteLength;
+  }
+
   /** Takes the memory of a message back. */
   giveBack({ place }: InboundMessage): void {
     if (place instanceof OwnMemoryView) {
