@@ -42,7 +42,7 @@ function addressOf(place, root, pages) {
   if (pages.has(place)) return siteAddress(place);
   const readme = posix.join(place, 'README.md');
   if (pages.has(readme)) return siteAddress(readme);
-  const kind = statSync(join(root, place)).isDirectory() ? 'tree' : 'blob';
+  const kind = statSync(join(root, place), { bigint: true }).isDirectory() ? 'tree' : 'blob';
   return `${REPOSITORY}/${kind}/main/${place}`;
 }
 

@@ -8,7 +8,9 @@ import type { InboundMessage } from './hooks.js';
 
 /** What a delivery asks of the receiver it came from. Implemented by `BaseReceiver`. */
 export interface DeliveryOwner<M extends InboundMessage> {
+  /** True once its deliveries have no bytes any more. */
   readonly closed: boolean;
+  /** Takes the memory back. Called once for each delivery. */
   releaseDelivery(delivery: BaseDelivery<M>): void;
 }
 
