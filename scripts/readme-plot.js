@@ -41,9 +41,9 @@ const HEIGHT = 260;
 /** The edges of the field that the lines are drawn in. */
 const FIELD = { left: 50, right: WIDTH - 130, top: 34, bottom: HEIGHT - 34 };
 
-const STYLE = `text{font:12px system-ui,sans-serif;fill:#1f2328}.soft{fill:#59636e}.grid{stroke:#d1d9e0}
+const STYLE = `.ground{fill:#fff}text{font:12px system-ui,sans-serif;fill:#1f2328}.soft{fill:#59636e}.grid{stroke:#d1d9e0}
 polyline{fill:none;stroke-width:2.5}.shared{stroke:#0b62c4}.pipe{stroke:#c2410c}.node{stroke:#57606a}
-@media(prefers-color-scheme:dark){text{fill:#e6edf3}.soft{fill:#9aa5b1}.grid{stroke:#30363d}
+@media(prefers-color-scheme:dark){.ground{fill:#0d1117}text{fill:#e6edf3}.soft{fill:#9aa5b1}.grid{stroke:#30363d}
 .shared{stroke:#58a6ff}.pipe{stroke:#ff9050}.node{stroke:#9aa5b1}}`;
 
 /**
@@ -77,6 +77,7 @@ export function readmePlot({ results, machine }) {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img">
 <title>Throughput against message size, written in full by one process and read in full by another</title>
 <style>${STYLE}</style>
+<rect class="ground" width="100%" height="100%"/>
 <text x="${FIELD.left - 40}" y="16" class="soft">GiB/s, every byte written and read (${escaped(machine.processor)}, Node ${escaped(machine.node)})</text>
 ${decades(all.map(({ speed }) => speed))
   .map((speed) => gridLine(y(speed), String(speed)))

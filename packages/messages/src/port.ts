@@ -57,6 +57,7 @@ export type RequestHandler = (value: never, context: HandlerContext) => unknown;
  * for await (using message of port) show(message.value);
  */
 export interface Port extends AsyncDisposable, AsyncIterable<Message> {
+  /** The channel that it speaks over. It is closed with the port. */
   readonly channel: Channel;
   /**
    * Clones a value into a loan, and sends it: one copy of its buffers. The value stays yours, and was read whole when

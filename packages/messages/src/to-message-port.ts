@@ -16,15 +16,21 @@ export interface MessagePortLike {
   postMessage(value: unknown, transfer?: unknown): void;
   /** Has `listener` called with each value (`'message'`), or when nothing comes any more (`'close'`). */
   on(event: 'message' | 'messageerror' | 'close', listener: (value: never) => void): this;
+  /** Takes back what `on` has done. */
   off(event: 'message' | 'messageerror' | 'close', listener: (value: never) => void): this;
+  /** As `on`, in the shape of the web: `listener` gets an event whose `data` is the value. */
   addEventListener(type: string, listener: EventListenerLike, options?: unknown): void;
+  /** Takes back what `addEventListener` has done. */
   removeEventListener(type: string, listener: EventListenerLike, options?: unknown): void;
+  /** One more listener for messages; `null` if there is none. */
   onmessage: ((event: { readonly data: unknown }) => unknown) | null;
   /** Does nothing: messages come as soon as somebody listens. */
   start(): void;
   /** Sends what was posted, and closes the port. */
   close(): void;
+  /** Keeps the process alive while the port is open. That is how it begins. */
   ref(): this;
+  /** Lets the process end although the port is open. */
   unref(): this;
 }
 

@@ -131,6 +131,7 @@ export class Endpoint implements Disposable {
     return former;
   }
 
+  /** Listens no more, and removes the socket file if it is still its own. Harmless the second time. */
   close(): void {
     this.#file?.close();
     this.#socket.close();

@@ -14,6 +14,7 @@ export interface AdaptiveWaitsSettings {
   readonly budget: LoopBudget;
   /** For how long a wait polls without seeing anything move, before it parks. */
   readonly spinMicroseconds: number;
+  /** The system calls of a binding. */
   readonly calls: LinuxCalls;
   /** Tells the other side that this one is about to park, and what would wake it. */
   readonly arm: () => void;

@@ -39,6 +39,7 @@ import { counted, inBytes } from './words.js';
 
 /** What every backend tells {@link BaseReceiver}, and the parts that it hands in. */
 export interface BaseReceiverSettings {
+  /** Those of the transport. */
   readonly capabilities: Capabilities;
   /** The other side in words, for errors: `senderAt(endpoint)`. */
   readonly sender?: string;

@@ -41,7 +41,9 @@ import { counted, inBytes, whoIsBehind } from './words.js';
 
 /** What every backend tells {@link BaseSender}, and the parts that it hands in. */
 export interface BaseSenderSettings<M extends LoanMemory> {
+  /** As it was asked for. */
   readonly endpoint: string;
+  /** Those of the transport. */
   readonly capabilities: Capabilities;
   /** How many bytes may be out, for the words of errors. Unknown by default. */
   readonly poolBytes?: number;

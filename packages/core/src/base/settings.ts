@@ -6,17 +6,24 @@ import { checkOptions } from '../options.js';
 
 /** {@link SenderOptions} with every default filled in. */
 export interface CommonSenderSettings {
+  /** Checked, as it was given. */
   readonly endpoint: string;
+  /** See {@link SenderOptions.poolBytes}. */
   readonly poolBytes: number;
+  /** See {@link SenderOptions.maxReceivers}. */
   readonly maxReceivers: number;
+  /** See {@link SenderOptions.spinMicroseconds}. */
   readonly spinMicroseconds: number;
   readonly histograms: boolean;
 }
 
 /** {@link ReceiverOptions} with every default filled in, without the time limit. */
 export interface CommonReceiverSettings {
+  /** Checked, as it was given. */
   readonly endpoint: string;
+  /** See {@link ReceiverOptions.maxBorrowedBytes}. */
   readonly maxBorrowedBytes: number;
+  /** See {@link SenderOptions.spinMicroseconds}. */
   readonly spinMicroseconds: number;
   readonly histograms: boolean;
 }

@@ -32,8 +32,11 @@ import { isUnsent, noteUnsent } from './unsent.js';
 
 /** What a mechanism hands {@link BaseChannel}: the two halves of a connection. It takes them over. */
 export interface BaseChannelSettings {
+  /** The half that sends. The channel closes it. */
   readonly sender: BaseSender<LoanMemory>;
+  /** The half that receives. The channel closes it. */
   readonly receiver: BaseReceiver<InboundMessage>;
+  /** Who is at the other end, where the transport knows. */
   readonly peer: PeerCredentials | undefined;
   /** Has the connection keep the event loop alive, or stop it. */
   readonly keepAlive: (on: boolean) => void;
@@ -249,6 +252,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
     return this.#receiver.spliceTo(destination, options);
   }
 
+  /** As `Channel.close`. */
   async close(options: WaitOptions = NOTHING): Promise<void> {
     if (this.#closing === undefined) {
       checkWaitOptions(options);
@@ -268,6 +272,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
     return this.#receiver[Symbol.asyncIterator]() as AsyncIterator<ChannelDelivery, undefined>;
   }
 
+  /** As `Channel.stats`. */
   stats(): ChannelStats {
     const { connectionsFailed, connectionFailure, ...sender } = this.#sender.stats();
     const receiver = this.#receiver.stats();
@@ -365,10 +370,12 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
     return this.#sender.receivers.map((info) => ({ ...info, messagesBehind: this.underWay }));
   }
 
+  /** True once all that was sent has left. For `BaseAnyChannel` only. */
   get hasLeft(): boolean {
     return this.#sender.hasLeft;
   }
 
+  /** Sends memory of the pool that all channels of a listener share. For `BaseAnyChannel` only. */
   acceptMemory(
     memory: LoanMemory,
     byteLength: number,
@@ -378,14 +385,17 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
     return this.#sender.acceptMemory(memory, byteLength, tag, exchange);
   }
 
+  /** A question that expects an answer. For `BaseAnyChannel` only. */
   beginRequest(): OpenRequest {
     return this.#requests.begin();
   }
 
+  /** A question that was not sent, or that needs no answer any more. For `BaseAnyChannel` only. */
   forgetRequest(request: OpenRequest): void {
     this.#requests.forget(request);
   }
 
+  /** Nobody waits for the answer any more: it is released should it come. For `BaseAnyChannel` only. */
   abandonRequest(request: OpenRequest): void {
     this.#abandon(request);
   }

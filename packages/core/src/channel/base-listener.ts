@@ -26,6 +26,7 @@ import { ChannelSender } from './channel-sender.js';
 
 /** What every backend tells {@link BaseListener}, and the parts that it hands in. */
 export interface BaseListenerSettings {
+  /** As it was asked for. */
   readonly endpoint: string;
   /** Watches how long this listener holds the event loop. */
   readonly budget: LoopBudget;
@@ -39,6 +40,7 @@ export interface BaseListenerSettings {
   readonly checkMayCome?: () => void;
   /** Lends memory that any channel can send. */
   readonly lender: Lender<LoanMemory>;
+  /** Those of the transport. */
   readonly capabilities: Capabilities;
   /** What the pool may have out, in bytes. */
   readonly poolBytes: number;
@@ -110,6 +112,7 @@ export abstract class BaseListener extends LoopHolder implements Listener {
   /** Frees what the channels shared, when all of them are closed. */
   protected abstract freePool(): void;
 
+  /** True once it was closed or destroyed. */
   get closed(): boolean {
     return this.#closing !== undefined;
   }

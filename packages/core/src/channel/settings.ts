@@ -7,15 +7,20 @@ import { checkOptions } from '../options.js';
 
 /** {@link ChannelSideOptions} with every default filled in. */
 export interface ChannelSideSettings {
+  /** Checked, as it was given. */
   readonly endpoint: string;
+  /** See {@link ChannelSideOptions.poolBytes}. */
   readonly poolBytes: number;
+  /** See {@link ChannelSideOptions.maxBorrowedBytes}. */
   readonly maxBorrowedBytes: number;
+  /** See {@link ChannelSideOptions.spinMicroseconds}. */
   readonly spinMicroseconds: number;
   readonly histograms: boolean;
 }
 
 /** {@link ListenOptions} with every default filled in. */
 export interface ListenSettings extends ChannelSideSettings {
+  /** See {@link ListenOptions.maxChannels}. */
   readonly maxChannels: number;
 }
 

@@ -187,7 +187,7 @@ export interface Channel extends AsyncDisposable, AsyncIterable<ChannelDelivery>
   ref(): this;
   /** As `Sender.unref`. */
   unref(): this;
-  /** Counters since the channel was opened. */
+  /** A snapshot of the counters of both directions. They never go down. */
   stats(): ChannelStats;
 }
 
@@ -206,6 +206,7 @@ export interface Listener extends AsyncDisposable, AsyncIterable<ChannelDelivery
   readonly endpoint: string;
   /** The channels that are open, in the order in which they came. */
   readonly channels: readonly Channel[];
+  /** True once it was closed or destroyed. */
   readonly closed: boolean;
   /**
    * Waits for a channel that was not accepted yet. Whoever accepts it closes it. Whoever only uses {@link receive} and

@@ -126,6 +126,7 @@ export interface Transport<
 > {
   /** The backend's name, as users type it: `vmsplice-napi`, `shared-mmap`, `socket`. */
   readonly name: string;
+  /** What it can do beyond the contract, and its limits. */
   readonly capabilities: Capabilities;
   /**
    * Binds the endpoint and owns the memory that messages are written into.

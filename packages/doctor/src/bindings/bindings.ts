@@ -10,7 +10,9 @@ import { reasonOf } from './optional-package.js';
 
 /** What became of one binding. */
 export interface BindingReport {
+  /** The binding's name. */
   readonly name: BindingName;
+  /** True if it can be used. */
   readonly loads: boolean;
   /** Why not, in one line. */
   readonly reason?: string;

@@ -42,6 +42,7 @@ export type ProbeResult = 'references' | 'copies' | 'unavailable';
 
 /** What was seen at one hop, and what it means. */
 export interface Finding {
+  /** What the experiment has shown. */
   readonly result: ProbeResult;
   /** What was seen, in one sentence. */
   readonly evidence: string;
@@ -53,6 +54,7 @@ export interface Finding {
 
 /** What is known about one hop on this kernel. */
 export interface Probe extends Finding {
+  /** Which step on the way of a page it is about. */
   readonly hop: HopName;
 }
 

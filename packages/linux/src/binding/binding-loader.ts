@@ -7,6 +7,7 @@ export type BindingName = 'napi' | 'koffi' | 'node-ffi';
 
 /** What a package exports that makes system calls. */
 export interface BindingPackage {
+  /** The system calls. Throws `BINDING_UNAVAILABLE` where it does not load. */
   loadLinuxCalls(options?: { readonly driver: 'koffi' | 'node' }): LinuxCalls;
 }
 
