@@ -30,7 +30,7 @@ async function start(...film: string[]) {
     createInterface({ input: program.stdout }).on('line', (line) => {
       const [, sequence, sum = ''] = /^(\d+) ([0-9a-f]{32})$/.exec(line) ?? [];
       if (sequence !== undefined) sums[Number(sequence)] = sum;
-      const [, port] = /port: (\d+)/.exec(line) ?? [];
+      const [, port] = /localhost:(\d+)/.exec(line) ?? [];
       if (port !== undefined) resolve(Number(port));
     });
   });

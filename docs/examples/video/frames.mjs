@@ -51,7 +51,10 @@ async function show(/** @type {string} */ endpoint) {
     request.socket.once('close', () => frame.release());
     response.writeHead(200, { connection: 'close', 'x-frame': frame.sequence }).end(frame.bytes);
   });
-  server.listen(0, 'localhost', () => console.log('http server', server.address()));
+  server.listen(0, 'localhost', () => {
+    const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+    console.log(`http://localhost:${port}/`);
+  });
   for await (const frame of receiver) {
     latest?.release();
     latest = frame;

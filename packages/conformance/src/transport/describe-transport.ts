@@ -19,6 +19,7 @@ import { describeChannelMeeting } from './cases/channel-meeting.js';
 import { describeChannelStats } from './cases/channel-stats.js';
 import { describeChannelThreads } from './cases/channel-threads.js';
 import { describeDeaths } from './cases/deaths.js';
+import { describeDiagnostics } from './cases/diagnostics.js';
 import { describeEndings } from './cases/endings.js';
 import { describeEndpoint } from './cases/endpoint.js';
 import { describeEventLoop } from './cases/event-loop.js';
@@ -36,6 +37,7 @@ import { describeReceiverLifecycle } from './cases/receiver-lifecycle.js';
 import { describeReceivers } from './cases/receivers.js';
 import { describeRequestFailures } from './cases/request-failures.js';
 import { describeRequests } from './cases/requests.js';
+import { describeSaidBeforeDeath } from './cases/said-before-death.js';
 import { describeSenderLifecycle } from './cases/sender-lifecycle.js';
 import { describeShortages } from './cases/shortages.js';
 import { describeSizes } from './cases/sizes.js';
@@ -66,6 +68,7 @@ const TOPICS = {
   backPressure: describeBackPressure,
   endings: describeEndings,
   deaths: describeDeaths,
+  diagnostics: describeDiagnostics,
   receivers: describeReceivers,
   splice: describeSplice,
   spliceFailures: describeSpliceFailures,
@@ -89,6 +92,7 @@ const TOPICS = {
   channelArguments: describeChannelArguments,
   channelAborts: describeChannelAborts,
   channelDeaths: describeChannelDeaths,
+  saidBeforeDeath: describeSaidBeforeDeath,
   manyToOne: describeManyToOne,
   channelThreads: describeChannelThreads,
   channelLasting: describeChannelLasting,
