@@ -115,6 +115,21 @@ describe('questions', () => {
     },
   );
 
+  test('that are given up just when the last answer has come leave theirs to nobody, too', async () => {
+    const { sender, receiver, channel } = openChannel();
+    const giveUp = (): number => {
+      channel.tryRequest(channel.tryLoan(1) as Loan)?.abandon();
+      return exchangeNumber(sender.outbox.exchanges.at(-1) as number);
+    };
+    receiver.arrive(1, true, answer(giveUp()));
+    const second = giveUp();
+    await turns();
+    receiver.arrive(2, true, answer(second));
+    await turns();
+    expect(receiver.calls).toEqual(['giveBack 0', 'giveBack 1']);
+    expect(channel.stats().requestsOpen).toBe(0);
+  });
+
   test('have words that a small integer of V8 can hold', () => {
     const { sender, channel } = openChannel();
     for (const loan of [channel.tryLoan(1), channel.tryLoan(1)])

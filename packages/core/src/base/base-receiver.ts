@@ -392,6 +392,11 @@ export abstract class BaseReceiver<M extends InboundMessage>
     return end;
   }
 
+  /** Has those who wait for an answer look again: one was given up. For `BaseChannel` only. */
+  wakeSeekers(): void {
+    if (this.#waits.parked > 0) this.#waits.wake();
+  }
+
   /** For `BaseDelivery` only. */
   releaseDelivery(delivery: BaseDelivery<M>): void {
     const makesRoom =
