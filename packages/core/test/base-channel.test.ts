@@ -1,5 +1,6 @@
 import {
   BaseChannel,
+  ByteQuota,
   EXCHANGE,
   exchangeNumber,
   exchangeWord,
@@ -12,9 +13,8 @@ import { FakeReceiver } from './support/fake-receiver.js';
 import { FakeSender } from './support/fake-sender.js';
 import { turns } from './support/turns.js';
 
-function openChannel() {
+function openChannel(receiver: FakeReceiver = new FakeReceiver()) {
   const sender = new FakeSender();
-  const receiver = new FakeReceiver();
   const channel = new BaseChannel({
     sender,
     receiver,
@@ -128,6 +128,25 @@ describe('questions', () => {
     await turns();
     expect(receiver.calls).toEqual(['giveBack 0', 'giveBack 1']);
     expect(channel.stats().requestsOpen).toBe(0);
+  });
+
+  test('whose answer waits behind what may not be held get it when that is moved on at once', async () => {
+    const quota = new ByteQuota(100);
+    const { sender, receiver, channel } = openChannel(new FakeReceiver(1e9, false, quota));
+    const asked = channel.request(channel.tryLoan(1) as Loan);
+    const number = exchangeNumber(sender.outbox.exchanges[0] as number);
+    receiver.arrive(80);
+    receiver.arrive(80);
+    receiver.arrive(50, true, answer(number));
+    for (let message = 0; message < 2; message++) {
+      await turns();
+      receiver.atOnce = 80;
+      expect(await channel.spliceTo(1)).toMatchObject({ byteLength: 80, method: 'splice' });
+    }
+    using delivery = await asked;
+    expect(delivery.byteLength).toBe(50);
+    expect(receiver.calls).toEqual(['giveBack 0', 'giveBack 1']);
+    expect([quota.count, quota.bytes]).toEqual([1, 50]);
   });
 
   test('have words that a small integer of V8 can hold', () => {

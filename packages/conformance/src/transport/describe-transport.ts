@@ -18,6 +18,7 @@ import { describeChannelLifecycle } from './cases/channel-lifecycle.js';
 import { describeChannelMeeting } from './cases/channel-meeting.js';
 import { describeChannelThreads } from './cases/channel-threads.js';
 import { describeDeaths } from './cases/deaths.js';
+import { describeEarlyMessages } from './cases/early-messages.js';
 import { describeEndings } from './cases/endings.js';
 import { describeEndpoint } from './cases/endpoint.js';
 import { describeEventLoop } from './cases/event-loop.js';
@@ -77,6 +78,7 @@ const TOPICS = {
   channelBothWays: describeChannelBothWays,
   requests: describeRequests,
   polledRequests: describePolledRequests,
+  earlyMessages: describeEarlyMessages,
   requestFailures: describeRequestFailures,
   halfClose: describeHalfClose,
   channelLifecycle: describeChannelLifecycle,
