@@ -20,6 +20,7 @@ import { describeChannelStats } from './cases/channel-stats.js';
 import { describeChannelThreads } from './cases/channel-threads.js';
 import { describeDeaths } from './cases/deaths.js';
 import { describeDiagnostics } from './cases/diagnostics.js';
+import { describeEarlyMessages } from './cases/early-messages.js';
 import { describeEndings } from './cases/endings.js';
 import { describeEndpoint } from './cases/endpoint.js';
 import { describeEventLoop } from './cases/event-loop.js';
@@ -85,6 +86,7 @@ const TOPICS = {
   channelBothWays: describeChannelBothWays,
   requests: describeRequests,
   polledRequests: describePolledRequests,
+  earlyMessages: describeEarlyMessages,
   requestFailures: describeRequestFailures,
   halfClose: describeHalfClose,
   channelLifecycle: describeChannelLifecycle,

@@ -98,21 +98,36 @@ export abstract class BaseReceiver<M extends InboundMessage>
   readonly #spins: number;
   readonly #measures: ReceiverMeasures | undefined;
   readonly #drops = new DropReports('delivery', () => this.closed);
-  readonly #receiving = new SerialQueue();
+  readonly #receiving = new SerialQueue(() => this.#onRoom?.());
   /** Ends whatever waits for a destination. */
   readonly #ending = new AbortController();
   /** The channel that this is one half of. */
   #channel: DeliveryChannel | undefined;
   /** Called when a message that the caller might not have may be had. */
   #onRoom: (() => void) | undefined;
+  // What `next` has returned, and nobody has got yet, lies in these places, in the order in which it came:
+  //
+  //   #current    the message that comes next, as soon as anybody has looked at it
+  //   #early      messages behind it
+  //   #arriving   the newest of all: a message, or an answer
+  //
+  // Without a channel there is only #current. The other two come of looking for an answer, which takes what is before
+  // it. `next` goes on only where all that came before is whole: only the newest may be here in part, be it #current
+  // (then the others are empty) or #arriving. So, once anything was taken behind it, #current is whole, as is all in
+  // #early, and the quota counts both as held: what is behind must not take their room, or nobody could ever have
+  // them. #arriving is not counted. It stays there until it is whole and there is room for it; if #current and #early
+  // are empty before that, a message becomes #current, and an answer stays. While #isMoving, nobody looks for answers:
+  // #current is in use.
+  /** The message that comes next, if it was looked at and could not be handed over or moved on whole. */
+  #current: M | undefined;
+  /** How many bytes the quota counts for {@link #current}; `undefined` if it does not count it. */
+  #currentHeld: number | undefined;
   /** Messages that came before an answer, which were taken early for its sake; whole. They count as held. */
   readonly #early: M[] = [];
-  /** The newest message of a channel, if it was taken for the sake of an answer and is not here whole. */
+  /** The newest message of a channel, if it was taken for the sake of an answer and is not here whole, or has no room. */
   #arriving: M | undefined;
   /** True while {@link move} is at work on the current message, and until what became of it is noted. */
   #isMoving = false;
-  /** The message that comes next, if it was looked at and could not be handed over or moved on whole. */
-  #current: M | undefined;
   #moving: Promise<unknown> | undefined;
   #closing: Promise<void> | undefined;
   #ended = false;
@@ -346,8 +361,8 @@ export abstract class BaseReceiver<M extends InboundMessage>
     return {
       messagesReceived: this.#messagesReceived,
       bytesReceived: this.#bytesReceived,
-      deliveriesHeld: this.closed ? 0 : this.#quota.count - this.#early.length,
-      bytesHeld: this.closed ? 0 : this.#quota.bytes - this.#earlyBytes(),
+      deliveriesHeld: this.closed ? 0 : this.#quota.count - this.#keptCount(),
+      bytesHeld: this.closed ? 0 : this.#quota.bytes - this.#keptBytes(),
       sharedBytes: this.closed ? 0 : this.sharedBytes,
       ...(this.#measures && { histograms: this.#measures.snapshot() }),
     };
@@ -363,7 +378,10 @@ export abstract class BaseReceiver<M extends InboundMessage>
     this.#channel = channel;
   }
 
-  /** Has `onRoom` called when a message may be had that had to wait for a release. For `BaseListener` only. */
+  /**
+   * Has `onRoom` called when a message may be had that a look could not have before: something in its way was released
+   * or moved on, or no other call is before it any more. For `BaseListener` only.
+   */
   tellOfRoom(onRoom: () => void): void {
     this.#onRoom = onRoom;
   }
@@ -414,6 +432,11 @@ export abstract class BaseReceiver<M extends InboundMessage>
     return end;
   }
 
+  /** Has those who wait for an answer look again: one was given up. For `BaseChannel` only. */
+  wakeSeekers(): void {
+    if (this.#waits.parked > 0) this.#waits.wake();
+  }
+
   /** For `BaseDelivery` only. */
   leaveToCollector(delivery: BaseDelivery<M>): Uint8Array<ArrayBuffer> | undefined {
     const { message, byteLength, offset } = delivery;
@@ -427,8 +450,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
 
   /** For `BaseDelivery` only. */
   releaseDelivery(delivery: BaseDelivery<M>): void {
-    const makesRoom =
-      this.#onRoom !== undefined && (this.#quota.isFull || this.#current !== undefined);
+    const makesRoom = this.#onRoom !== undefined && (this.#quota.isFull || this.#isAnyInTheWay());
     this.#quota.remove(delivery.byteLength);
     this.#measures?.end(delivery);
     if (this.closed) return;
@@ -493,14 +515,15 @@ export abstract class BaseReceiver<M extends InboundMessage>
   /** The next message if it is here, whole, and the caller may hold it. */
   #look(): M | 'end' | undefined {
     // Nothing is taken that may not be held: the sender may still replace it by something newer.
-    if (this.#quota.isFull && this.#early.length === 0) return undefined;
+    if (this.#quota.isFull && this.#keptCount() === 0) return undefined;
     const wasNone = this.#current === undefined;
     const message = this.#head();
     if (typeof message !== 'object') return message;
     const isNew = wasNone && this.#current === undefined;
     let isWhole = false;
     try {
-      const mayHold = this.#quota.hasRoomFor(message.byteLength - message.offset);
+      const isHeld = this.#currentHeld !== undefined;
+      const mayHold = isHeld || this.#quota.hasRoomFor(message.byteLength - message.offset);
       isWhole = mayHold && this.gather(message, isNew);
     } catch (error) {
       this.#current = message;
@@ -508,14 +531,14 @@ export abstract class BaseReceiver<M extends InboundMessage>
     }
     // Mostly it is new and whole, and nothing is stored: a young object in an old one is dear.
     if (!isWhole) this.#current = message;
-    else if (!isNew) this.#current = undefined;
+    else if (!isNew) this.#forgetCurrent();
     return isWhole ? message : undefined;
   }
 
   /** As {@link #head}: answers that are before it go to whoever has asked. */
   #headOfChannel(channel: DeliveryChannel): M | 'end' | undefined {
     for (;;) {
-      if (this.#early.length > 0) this.#current ??= this.#nextEarly();
+      if (this.#early.length > 0 && this.#current === undefined) this.#takeFromEarly();
       if (this.#current !== undefined) return this.#current;
       // What had arrived is delivered before what went wrong afterwards is told.
       if (this.#failure !== undefined) throw this.#failure;
@@ -539,9 +562,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
    */
   #seekAnswers(channel: DeliveryChannel, sought: Sought): 'end' | undefined {
     if (this.#isMoving) return undefined;
-    // Only the newest of all can be here in part.
-    const isNewest = this.#arriving === undefined && this.#early.length === 0;
-    if (this.#current && isNewest && !this.#gatherWhole(this.#current, false)) return undefined;
+    if (!this.#keepCurrent()) return undefined;
     for (;;) {
       const message = this.#arriving ?? this.#nextNew();
       if (typeof message !== 'object') return message;
@@ -570,15 +591,44 @@ export abstract class BaseReceiver<M extends InboundMessage>
     return true;
   }
 
-  #earlyBytes(): number {
-    return this.#early.reduce((sum, { byteLength, offset }) => sum + byteLength - offset, 0);
+  /** Has the quota count the message that comes next, before anything behind it is taken. False if that cannot be. */
+  #keepCurrent(): boolean {
+    const message = this.#current;
+    if (message === undefined || this.#currentHeld !== undefined) return true;
+    if (!this.#gatherWhole(message, false)) return false;
+    this.#currentHeld = message.byteLength - message.offset;
+    this.#quota.add(this.#currentHeld);
+    return true;
   }
 
-  /** The oldest of the messages that were taken early. */
-  #nextEarly(): M | undefined {
-    const message = this.#early.shift();
-    if (message !== undefined) this.#quota.remove(message.byteLength - message.offset);
-    return message;
+  /** The oldest of the messages that were taken early is the one that comes next. The quota counts it as before. */
+  #takeFromEarly(): void {
+    const message = this.#early.shift() as M;
+    this.#current = message;
+    this.#currentHeld = message.byteLength - message.offset;
+  }
+
+  /** Somebody has got the message that comes next. */
+  #forgetCurrent(): void {
+    this.#current = undefined;
+    if (this.#currentHeld === undefined) return;
+    this.#quota.remove(this.#currentHeld);
+    this.#currentHeld = undefined;
+  }
+
+  /** How many messages the quota counts that nobody has got. */
+  #keptCount(): number {
+    return this.#early.length + (this.#currentHeld === undefined ? 0 : 1);
+  }
+
+  #keptBytes(): number {
+    const early = this.#early.reduce((sum, { byteLength, offset }) => sum + byteLength - offset, 0);
+    return early + (this.#currentHeld ?? 0);
+  }
+
+  /** True if something that was taken from the backend may wait for room, and all that came after it with it. */
+  #isAnyInTheWay(): boolean {
+    return this.#current !== undefined || this.#arriving !== undefined;
   }
 
   /** Brings the newest message here, as far as that goes at once. */
@@ -764,7 +814,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
   }
 
   #movedOn(message: M, start: number, method: SpliceMethod): SpliceResult {
-    this.#current = undefined;
+    this.#forgetCurrent();
     if (this.#capabilities.zeroCopySplice && method !== 'splice') {
       publish('pageferry:fallback', () => ({ ...named(this.#endpoint), method }));
     }
@@ -775,6 +825,9 @@ export abstract class BaseReceiver<M extends InboundMessage>
     if (exchangeKind(exchange) === EXCHANGE.request) {
       this.#channel?.acknowledge(exchangeNumber(exchange));
     }
+    // It may have been in the way of an answer, or of what a listener can have.
+    this.wakeSeekers();
+    this.#onRoom?.();
     return { byteLength, sequence, tag, method, userSpaceCopies: USER_SPACE_COPIES[method] };
   }
 

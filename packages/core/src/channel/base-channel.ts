@@ -518,6 +518,8 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
   #abandon(request: OpenRequest): void {
     request.isAbandoned = true;
     request.arrived?.release();
+    // Somebody may wait for it still.
+    this.#receiver.wakeSeekers();
     if (!this.#requests.has(request)) return;
     if (this.closed) this.#requests.forget(request);
     else this.#drainAnswers();
@@ -527,14 +529,14 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
   #drainAnswers(): void {
     if (this.#isDraining) return;
     this.#isDraining = true;
-    this.#receiver
-      .seekAnswers(this.#requests, undefined)
-      .catch(() => undefined)
-      .finally(() => {
-        this.#isDraining = false;
-        // Either they were answered, or no answer can come.
-        this.#requests.forgetAbandoned();
-      });
+    const onDrained = (end: 'end' | undefined): void => {
+      this.#isDraining = false;
+      if (end === 'end') this.#requests.forgetAbandoned();
+      // One may have been given up since the last answer came.
+      else if (this.#requests.someAreAbandoned) this.#drainAnswers();
+    };
+    const noneCanCome = (): void => onDrained('end');
+    this.#receiver.seekAnswers(this.#requests, undefined).then(onDrained, noneCanCome);
   }
 
   #whyNoAnswer(): string {

@@ -117,6 +117,11 @@ export class OpenRequests {
     return this.#places[this.#placeOf(request.number)] === request;
   }
 
+  /** True if nobody waits for one of them any more. */
+  get someAreAbandoned(): boolean {
+    return this.#places.some((request) => request?.isAbandoned === true);
+  }
+
   /** Forgets all that nobody waits for. Should an answer come all the same, it is released. */
   forgetAbandoned(): void {
     for (const request of this.#places) if (request?.isAbandoned) this.forget(request);

@@ -4,7 +4,7 @@ import { type ChannelStage, describeBothRoles, type Role } from '../harness/chan
 import { expectFailure, expectReceived } from '../harness/expectations.js';
 import { fillForGood } from '../harness/filling.js';
 import { receiveOne } from '../harness/here.js';
-import { turns } from '../harness/settling.js';
+import { observe, turns } from '../harness/settling.js';
 import { answerFor, answerProblem, REJECTION } from '../peers/answers.js';
 import type { ChannelUser } from '../peers/channel-user.js';
 import { fillPattern } from '../peers/pattern.js';
@@ -139,6 +139,16 @@ function describePendingRequests(stage: ChannelStage, role: Role): void {
     await answer(question, there.channel);
     using delivery = await last;
     expect(answerProblem(delivery, 0, 10)).toBeUndefined();
+  });
+
+  test('that are given up while somebody waits for the answer are ABORTED there, and at once', async () => {
+    const { here, pending } = await asked();
+    const waiting = observe(pending.answer());
+    await turns(50);
+    expect(waiting.state()).toBe('pending');
+    pending.abandon();
+    await expectFailure(() => waiting.promise, 'ABORTED');
+    expect(here.channel.stats().requestsOpen).toBe(1);
   });
 
   test('that are given up are ABORTED, and their answers are released', async () => {
