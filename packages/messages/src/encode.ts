@@ -51,7 +51,7 @@ export interface Encoded {
  */
 export function checkSerializer(): void {
   try {
-    new ValueSerializer(false);
+    new ValueSerializer(new ViewEntries(false));
   } catch (cause) {
     const words = 'this runtime cannot write values as V8 does (the Serializer of node:v8)';
     throw new PageferryError('NOT_SUPPORTED', words, { cause });
