@@ -127,22 +127,19 @@ function copied(delivery: Delivery, bytes: Uint8Array): Decoded {
   return decoded;
 }
 
-/** V8 keeps what the functions on the stack belong to, and so the bytes, until somebody asks for the text. */
-function forgetFrames(error: Error): void {
-  void error.stack;
-}
-
 /** Where the value's views go on to lie in the message; `undefined` where they are to be copied. */
-function readCollected(delivery: Delivery, bytes: Uint8Array): Decoded | undefined {
+function readCollected(delivery: Delivery, bytes: Uint8Array<ArrayBuffer>): Decoded | undefined {
   if (bytes.length < COLLECTED_FROM || !hasViews(bytes)) return undefined;
+  // First where it lies: an error keeps what the functions on its stack belong to, and so would keep what is left to the
+  // collector. Of a large message the head is mostly short.
+  decode(bytes);
   const own = delivery.untilCollected();
   if (own === undefined) return undefined;
   try {
     return decode(own);
   } catch (error) {
-    // For the hold that the collector has by now.
+    // The peer has changed it meanwhile. This is for the hold that the collector has by now.
     delivery.retain();
-    for (let each: unknown = error; each instanceof Error; each = each.cause) forgetFrames(each);
     throw error;
   }
 }
