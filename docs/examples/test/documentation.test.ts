@@ -16,7 +16,7 @@ const HARNESS = fileURLToPath(new URL('harness/', import.meta.url));
 
 /** Vitest files, a library, a child or worker that its parent starts; node:ffi, which not every Node has; and what tests of its own run. */
 const ONLY_COMPILED =
-  /^(CONTRIBUTING|conformance|core)\/|^adding-a-backend\/(toy-transport|program-3|program-5)$|\/(child|stoppable-worker)$|^vmsplice-ffi\/program|^(keeping-messages|transfer-contract)\//;
+  /^(CONTRIBUTING|conformance|core)\/|^adding-a-backend\/(toy-transport|program-3|program-5)$|\/(child|stoppable-worker)$|^vmsplice-ffi\/through-node-ffi|^(keeping-messages|transfer-contract)\//;
 
 /** Programs that two terminals run. All others run alone. */
 const TOGETHER = [
@@ -80,6 +80,16 @@ describe('the programs of the READMEs and the docs (11.11)', () => {
 
   test('there are many', () => {
     expect(programs.length).toBeGreaterThan(40);
+  });
+
+  test('each says which file it is, and none forgets what became of a message (16.16)', () => {
+    const shown = programs.filter(({ page }) => /README|getting-started|testing/.test(page));
+    expect(shown.length).toBeGreaterThan(40);
+    expect(shown.map(({ name }) => name).filter((name) => /program-/.test(name))).toEqual([]);
+    const forgetful = shown.filter(({ source }) =>
+      /^ *await [\w.]+\.(try)?[sS]end\(/m.test(source),
+    );
+    expect(forgetful.map(({ name }) => name)).toEqual([]);
   });
 
   test('all compile', { timeout: 60_000 }, () => {

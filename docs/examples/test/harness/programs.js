@@ -60,7 +60,7 @@ function named(page, folder, blocks) {
   for (const { extension, source } of blocks) {
     if (!/^import |^} from /m.test(source)) continue;
     const [, given = `program-${programs.length + 1}`, ending = extension] =
-      /^\/\/ ([\w-]+)\.(m?[jt]s)\b/.exec(source) ?? [];
+      /^\/\/ (?:.*: node )?([\w.-]+)\.(m?[jt]s)\b/.exec(source) ?? [];
     let name = `${folder}/${given}`;
     for (let count = 2; taken.has(name); count++) name = `${folder}-${count}/${given}`;
     taken.add(name);
