@@ -83,6 +83,10 @@ export interface ErrorDetails {
   readonly errnoName?: string;
   /** Bytes of the message that the failed call had moved on before it failed. They are not lost. */
   readonly bytesTransferred?: number;
+  /** For `PEER_DIED` of a child process or a thread: what it has exited with. */
+  readonly exitCode?: number;
+  /** For `PEER_DIED` of a child process: the signal that has ended it, for example `SIGKILL`. */
+  readonly signalCode?: string;
 }
 
 /**
@@ -112,6 +116,10 @@ export class PageferryError extends Error {
   declare readonly errnoName?: string;
   /** See {@link ErrorDetails.bytesTransferred}. */
   declare readonly bytesTransferred?: number;
+  /** See {@link ErrorDetails.exitCode}. */
+  declare readonly exitCode?: number;
+  /** See {@link ErrorDetails.signalCode}. */
+  declare readonly signalCode?: string;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -124,6 +132,8 @@ export class PageferryError extends Error {
     if (details.errno !== undefined) this.errno = details.errno;
     if (details.errnoName !== undefined) this.errnoName = details.errnoName;
     if (details.bytesTransferred !== undefined) this.bytesTransferred = details.bytesTransferred;
+    if (details.exitCode !== undefined) this.exitCode = details.exitCode;
+    if (details.signalCode !== undefined) this.signalCode = details.signalCode;
   }
 }
 
