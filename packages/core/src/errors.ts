@@ -62,6 +62,8 @@ export type ErrorCode =
   | 'NOT_CLONEABLE'
   /** The other side of a port handles no request of this name. */
   | 'NO_HANDLER'
+  /** The queue of a pool of workers holds as many tasks as it may. Nothing was done. */
+  | 'QUEUE_FULL'
   /** A system call failed; `syscall`, `errno` and `errnoName` say which and why. */
   | 'SYSTEM_CALL_FAILED'
   /** The native addon or FFI library of a binding could not be loaded; `cause` says why. */

@@ -3,9 +3,9 @@ import { abortedError, onAbort } from '@pageferry/core';
 import type { Port } from '@pageferry/messages';
 import { awaitChild } from './await-child.js';
 import { type ChildOptions, checkChildOptions } from './fork.js';
-import { inviting } from './invitation.js';
+import { type Invitation, inviting } from './invitation.js';
 import { Life } from './life.js';
-import { findMechanisms, withFirstThatLoads } from './mechanism.js';
+import { type ChannelSettings, findMechanisms, withFirstThatLoads } from './mechanism.js';
 import { type Meeting, meet } from './meeting.js';
 import { realTime, type Timers } from './timers.js';
 
@@ -60,6 +60,7 @@ export async function startThread(
     channelPair,
     transportModule,
     channel,
+    childChannel,
     readyTimeout,
     onStart,
     signal,
@@ -71,7 +72,7 @@ export async function startThread(
   let worker: Worker;
   try {
     if (signal?.aborted) throw abortedError(signal.reason);
-    worker = inviting(invitationTo(meeting, taken), () => new Worker(module, nodes));
+    worker = inviting(invitationTo(meeting, taken, childChannel), () => new Worker(module, nodes));
   } catch (error) {
     meeting.leave();
     await meeting.close();
@@ -100,12 +101,17 @@ export async function startThread(
   return { worker, port, life };
 }
 
-function invitationTo(meeting: Meeting, taken: SharedArrayBuffer) {
+function invitationTo(
+  meeting: Meeting,
+  taken: SharedArrayBuffer,
+  channel: ChannelSettings | undefined,
+): Invitation {
   const { transport, module, descriptor } = meeting;
   return {
     endpoint: meeting.endpointWith(descriptor ?? 0),
     transport: transport.name,
     module,
+    channel,
     taken,
   };
 }

@@ -23,8 +23,10 @@ import { realTime, type Timers } from './timers.js';
 
 /** What {@link fork} and {@link forkThread} take beyond what Node does. */
 export interface ChildOptions<Child> extends MechanismOptions {
-  /** What this side of the channel takes, for example `{ poolBytes }`. The other side's are those of `parentPort`. */
+  /** What this side of the channel takes, for example `{ poolBytes }`. */
   readonly channel?: ChannelSettings | undefined;
+  /** What the child's side takes, where `parentPort` is not given anything else. */
+  readonly childChannel?: ChannelSettings | undefined;
   /** After how many milliseconds a child that has not called `parentPort()` is ended. No limit by default. */
   readonly readyTimeout?: number | undefined;
   /** Called when the child has started, before it has connected: for listeners that are to miss nothing. */
@@ -87,15 +89,23 @@ export async function startProcess(
   options: ForkProcessOptions,
   timers: Timers,
 ): Promise<StartedProcess> {
-  const { transport, channelPair, transportModule, channel, readyTimeout, onStart, ...nodes } =
-    checkChildOptions(options);
+  const {
+    transport,
+    channelPair,
+    transportModule,
+    channel,
+    childChannel,
+    readyTimeout,
+    onStart,
+    ...nodes
+  } = checkChildOptions(options);
   const mechanisms = await findMechanisms({ transport, channelPair, transportModule });
   const meeting = await withFirstThatLoads(mechanisms, (each) => meet(each, channel ?? {}));
   let child: ChildProcess;
   try {
     const { signal } = nodes;
     if (signal?.aborted) throw abortedError(signal.reason);
-    child = forkOfNode(module, args, withInvitation(nodes, meeting));
+    child = forkOfNode(module, args, withInvitation(nodes, meeting, childChannel));
   } catch (error) {
     await meeting.close();
     throw error;
@@ -123,6 +133,7 @@ export function checkChildOptions<
 >(given: T): T {
   const options = checkOptions(given);
   checkOptions(options.channel);
+  checkOptions(options.childChannel);
   checkOptionalInteger('readyTimeout', options.readyTimeout, 0, 0, 0x7fffffff);
   const { onStart, signal } = options;
   if (onStart !== undefined && typeof onStart !== 'function') {
@@ -135,7 +146,11 @@ export function checkChildOptions<
 }
 
 /** Node's options, with the child's end behind all other descriptors, and a word of it in the environment. */
-function withInvitation(options: ForkOptions, meeting: Meeting): ForkOptions {
+function withInvitation(
+  options: ForkOptions,
+  meeting: Meeting,
+  channel: ChannelSettings | undefined,
+): ForkOptions {
   const { descriptor, transport, module } = meeting;
   const stdio = listOf(options);
   const endpoint = meeting.endpointWith(stdio.length);
@@ -146,6 +161,7 @@ function withInvitation(options: ForkOptions, meeting: Meeting): ForkOptions {
       endpoint,
       transport: transport.name,
       module,
+      channel,
     }),
   };
 }

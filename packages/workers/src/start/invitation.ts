@@ -1,5 +1,6 @@
 import process from 'node:process';
 import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
+import type { ChannelSettings } from './mechanism.js';
 
 /** What a child is told. */
 export interface Invitation {
@@ -8,6 +9,8 @@ export interface Invitation {
   readonly transport: string;
   /** What exports it. */
   readonly module: string;
+  /** What its side of the channel takes. */
+  readonly channel: ChannelSettings | undefined;
   /** Of a thread: set to 1 once it owns the descriptor in `endpoint`. */
   readonly taken?: SharedArrayBuffer;
 }

@@ -37,9 +37,9 @@ async function connect(given: ParentPortOptions): Promise<Port> {
     );
   }
   const theirs = await agreedOn(invitation, transport);
-  const { endpoint, taken } = invitation;
+  const { endpoint, channel, taken } = invitation;
   if (taken !== undefined) Atomics.store(new Int32Array(taken), 0, 1);
-  return createPort(await theirs.connect({ ...options, endpoint }));
+  return createPort(await theirs.connect({ ...channel, ...options, endpoint }));
 }
 
 async function agreedOn(

@@ -4,7 +4,7 @@ import { clock } from '@pageferry/core';
 export interface Timers {
   /** Milliseconds since some moment in the past. */
   now(): number;
-  /** @returns what {@link clearTimeout} takes. */
+  /** Keeps no process alive. @returns what {@link clearTimeout} takes. */
   setTimeout(callback: () => void, milliseconds: number): unknown;
   clearTimeout(timer: unknown): void;
 }
@@ -12,6 +12,6 @@ export interface Timers {
 /** The clock of Node. */
 export const realTime: Timers = {
   now: clock.now,
-  setTimeout: (callback, milliseconds) => clock.setTimeout(callback, milliseconds),
+  setTimeout: (callback, milliseconds) => clock.setTimeout(callback, milliseconds).unref(),
   clearTimeout: (timer) => clock.clearTimeout(timer as NodeJS.Timeout),
 };
