@@ -28,6 +28,8 @@ const ALLOWED = {
   '@pageferry/streams': ['@pageferry/core'],
   '@pageferry/conformance': ['@pageferry/core', '@pageferry/linux'],
   '@pageferry/messages': ['@pageferry/core'],
+  // On the contract and on values; whichever backend is installed is found by its name.
+  '@pageferry/workers': ['@pageferry/core', '@pageferry/messages'],
   // For tests alone, and never published.
   '@pageferry/testkit': ['@pageferry/core', '@pageferry/linux'],
   // For `benchmarks` and `apps/compare` alone, and never published.
@@ -48,6 +50,12 @@ const ALLOWED_IF_INSTALLED = {
   '@pageferry/doctor': [
     '@pageferry/linux-ffi',
     '@pageferry/shared-mmap',
+    '@pageferry/vmsplice-ffi',
+    '@pageferry/vmsplice-napi',
+  ],
+  '@pageferry/workers': [
+    '@pageferry/shared-mmap',
+    '@pageferry/socket',
     '@pageferry/vmsplice-ffi',
     '@pageferry/vmsplice-napi',
   ],

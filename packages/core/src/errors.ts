@@ -65,6 +65,8 @@ export type ErrorCode =
   | 'NOT_CLONEABLE'
   /** The other side of a port handles no request of this name. */
   | 'NO_HANDLER'
+  /** The queue of a pool of workers holds as many tasks as it may. Nothing was done. */
+  | 'QUEUE_FULL'
   /** A system call failed; `syscall`, `errno` and `errnoName` say which and why. */
   | 'SYSTEM_CALL_FAILED'
   /** The native addon or FFI library of a binding could not be loaded; `cause` says why. */
@@ -86,6 +88,10 @@ export interface ErrorDetails {
   readonly errnoName?: string;
   /** Bytes of the message that the failed call had moved on before it failed. They are not lost. */
   readonly bytesTransferred?: number;
+  /** For `PEER_DIED` of a child process or a thread: what it has exited with. */
+  readonly exitCode?: number;
+  /** For `PEER_DIED` of a child process: the signal that has ended it, for example `SIGKILL`. */
+  readonly signalCode?: string;
 }
 
 /**
@@ -115,6 +121,10 @@ export class PageferryError extends Error {
   declare readonly errnoName?: string;
   /** See {@link ErrorDetails.bytesTransferred}. */
   declare readonly bytesTransferred?: number;
+  /** See {@link ErrorDetails.exitCode}. */
+  declare readonly exitCode?: number;
+  /** See {@link ErrorDetails.signalCode}. */
+  declare readonly signalCode?: string;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -127,6 +137,8 @@ export class PageferryError extends Error {
     if (details.errno !== undefined) this.errno = details.errno;
     if (details.errnoName !== undefined) this.errnoName = details.errnoName;
     if (details.bytesTransferred !== undefined) this.bytesTransferred = details.bytesTransferred;
+    if (details.exitCode !== undefined) this.exitCode = details.exitCode;
+    if (details.signalCode !== undefined) this.signalCode = details.signalCode;
   }
 }
 

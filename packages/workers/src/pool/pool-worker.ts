@@ -1,0 +1,321 @@
+import { isPageferryError, PageferryError, timeoutError } from '@pageferry/core';
+import type { ComposedMessage, Message } from '@pageferry/messages';
+import { HeldMessage } from './held-message.js';
+import type { PoolSettings } from './options.js';
+import { LOAD, type Loading, RUN, type Run, type ToPool, type ToWorker } from './protocol.js';
+import { type StartedWorker, startWorker } from './start-worker.js';
+
+/** What becomes of a worker, in this order; from each it may be `'gone'`. */
+export type WorkerState = 'starting' | 'ready' | 'retiring' | 'ending' | 'gone';
+
+/** A worker as `stats` and the events of a pool have it. A snapshot. */
+export interface WorkerInfo {
+  /** Of its process, or of its thread; `undefined` as long as it has not connected. */
+  readonly id: number | undefined;
+  readonly state: WorkerState;
+  /** How many of its slots are taken: by tasks, also by aborted ones that go on, and by composed ones. */
+  readonly running: number;
+  /** How many tasks it has been given that are over. */
+  readonly completed: number;
+}
+
+/** The error of a task whose worker has ended before it has answered. A task may throw one that looks the same. */
+export class WorkerDied {
+  readonly error: unknown;
+
+  constructor(error: unknown) {
+    this.error = error;
+  }
+}
+
+/** One worker of a pool, from its start to its end. */
+export class PoolWorker {
+  readonly #settings: PoolSettings;
+  readonly #stop = new AbortController();
+  #started: StartedWorker | undefined;
+  #state: WorkerState = 'starting';
+  #taken = 0;
+  #held = 0;
+  #completed = 0;
+  /** Calls of the port that have not settled. */
+  #asking = 0;
+  #isTooLarge = false;
+  #wasTold = false;
+  #death: PageferryError | undefined;
+  /** Tasks that were aborted, and the timer after which that ends the worker. */
+  readonly #aborted = new Map<number, unknown>();
+  /** Called when it has become {@link isWornOut} or {@link isUnused} beside what the pool does with it. */
+  onChange: () => void = () => undefined;
+  /** When a task was begun here last: a count of all tasks of the pool. */
+  lastTurn = 0;
+  /** Resolves when it is gone. */
+  readonly gone: Promise<void>;
+  #setGone: () => void = () => undefined;
+  /** Resolves when it has started, or will never. */
+  readonly #startIsOver: Promise<void>;
+  #setStarted: () => void = () => undefined;
+
+  constructor(settings: PoolSettings) {
+    this.#settings = settings;
+    this.gone = new Promise((resolve) => {
+      this.#setGone = resolve;
+    });
+    this.#startIsOver = new Promise((resolve) => {
+      this.#setStarted = resolve;
+    });
+  }
+
+  get info(): WorkerInfo {
+    return {
+      id: this.#started?.id,
+      state: this.#state,
+      running: this.#taken,
+      completed: this.#completed,
+    };
+  }
+
+  /** Whether the pool has ended it. */
+  get wasTold(): boolean {
+    return this.#wasTold;
+  }
+
+  /** How it has ended, of one that is gone. */
+  get death(): PageferryError {
+    return this.#death ?? new PageferryError('PEER_DIED', 'the worker is gone');
+  }
+
+  get state(): WorkerState {
+    return this.#state;
+  }
+
+  get taken(): number {
+    return this.#taken;
+  }
+
+  get hasRoom(): boolean {
+    const { concurrentTasksPerWorker, maxTasksPerWorker } = this.#settings;
+    return (
+      this.#state === 'ready' &&
+      this.#taken < concurrentTasksPerWorker &&
+      this.#completed + this.#taken < maxTasksPerWorker
+    );
+  }
+
+  /** Nothing of it is in use by anybody. */
+  get isUnused(): boolean {
+    return this.#taken === 0 && this.#held === 0;
+  }
+
+  /** It has done as much as it may, or has grown too large. */
+  get isWornOut(): boolean {
+    return this.#isTooLarge || this.#completed >= this.#settings.maxTasksPerWorker;
+  }
+
+  /**
+   * Starts it, and has it load the module. If this rejects, it is gone.
+   *
+   * @throws `REQUEST_FAILED` if the module does not load, with why as its `cause`; `TIMEOUT`; and as `fork`.
+   */
+  async start(): Promise<void> {
+    try {
+      await this.#start();
+    } finally {
+      this.#setStarted();
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { timers } = this.#settings;
+    const begin = timers.now();
+    try {
+      this.#started = await startWorker(this.#settings, this.#stop.signal);
+    } catch (error) {
+      this.#end();
+      throw error;
+    }
+    const { life, port } = this.#started;
+    void life.ended.then((ending) => {
+      this.#death = life.died(ending);
+      this.#end();
+    });
+    port.on('message', (message) => {
+      this.#isTooLarge ||= (message as ToPool).memory > this.#settings.maxMemoryPerWorker;
+      this.onChange();
+    });
+    try {
+      await this.#load(this.#settings.readyTimeout - (timers.now() - begin));
+      // It may have been told to end meanwhile.
+      if (this.#state === 'starting') this.#state = 'ready';
+    } catch (error) {
+      this.kill();
+      await this.gone;
+      throw error;
+    }
+  }
+
+  /** Has a slot taken, until {@link giveBack}. */
+  take(turn: number): void {
+    this.#taken++;
+    this.lastTurn = turn;
+  }
+
+  /** @param isDone whether a task was run in it. */
+  giveBack(isDone: boolean): void {
+    this.#taken--;
+    if (isDone) this.#completed++;
+  }
+
+  /** No task is to come any more. */
+  retire(): void {
+    if (this.#state === 'ready') this.#state = 'retiring';
+  }
+
+  /**
+   * Lays a task out in the memory of this worker's channel.
+   *
+   * @throws as `Port.compose`.
+   */
+  compose<T>(
+    run: Run & { readonly task: T },
+  ): Promise<ComposedMessage<Run & { readonly task: T }>> {
+    return this.#ask((port) => port.compose(run));
+  }
+
+  /**
+   * Has a task run.
+   *
+   * @throws what the task throws, in its own words; {@link WorkerDied}; and as `Port.request`.
+   */
+  async run(id: number, run: Run | ComposedMessage<Run>, inPlace: boolean): Promise<unknown> {
+    try {
+      if (!inPlace) return await this.#ask((port) => port.call(RUN, run));
+      return await this.#ask(async (port) => this.#hold(await port.request(RUN, run)));
+    } catch (error) {
+      throw await this.#told(error);
+    } finally {
+      this.#forget(id);
+    }
+  }
+
+  /** Tells a task that it is not wanted any more. If it goes on, the worker is ended. */
+  abort(id: number): void {
+    const { timers, abortGrace } = this.#settings;
+    this.#aborted.set(
+      id,
+      timers.setTimeout(() => this.kill(), abortGrace),
+    );
+    // If it does not arrive, nothing runs there any more.
+    this.#port.send({ abort: id } satisfies ToWorker).catch(() => undefined);
+  }
+
+  /** Ends it at once. Of a thread that loads modules Node leaves files open then. */
+  kill(): void {
+    if (this.#state === 'gone') return;
+    this.#wasTold = true;
+    this.#state = 'ending';
+    if (this.#started === undefined) this.#stop.abort();
+    else this.#started.kill();
+  }
+
+  /** Ends it in order, and at once if it does not. Resolves when it is gone. */
+  async finish(): Promise<void> {
+    const { timers, endTimeout, threads } = this.#settings;
+    if (this.#state === 'starting' && !threads) this.kill();
+    else if (this.#state !== 'gone' && this.#state !== 'ending') {
+      this.#wasTold = true;
+      // Of a thread that is terminated while it loads, Node leaves the files open that it was reading. A start has its
+      // own time limit.
+      await Promise.race([this.#startIsOver, this.gone]);
+      const timer = timers.setTimeout(() => this.kill(), endTimeout);
+      if (this.state !== 'gone') this.#state = 'ending';
+      this.#started?.port.close().catch(() => undefined);
+      await this.gone;
+      timers.clearTimeout(timer);
+    }
+    await this.gone;
+  }
+
+  get #port(): StartedWorker['port'] {
+    if (this.#started === undefined)
+      throw new PageferryError('CLOSED', 'the worker has not started');
+    return this.#started.port;
+  }
+
+  async #load(limit: number): Promise<void> {
+    const { timers, module, maxMemoryPerWorker, readyTimeout } = this.#settings;
+    let isLate = false;
+    const timer = timers.setTimeout(
+      () => {
+        isLate = true;
+        this.kill();
+      },
+      Math.max(0, limit),
+    );
+    const isLimited = maxMemoryPerWorker !== Number.POSITIVE_INFINITY;
+    const loading: Loading = { module, memoryLimit: isLimited ? maxMemoryPerWorker : 0 };
+    try {
+      await this.#ask((port) => port.call(LOAD, loading));
+    } catch (error) {
+      if (isLate) throw timeoutError(readyTimeout, `a worker has not loaded ${module}`);
+      if (!isPageferryError(error, 'REQUEST_FAILED')) throw error;
+      const { cause } = error;
+      const why = (cause as Partial<Error> | undefined)?.message ?? String(cause);
+      throw new PageferryError('REQUEST_FAILED', `a worker could not load ${module}: ${why}`, {
+        cause,
+      });
+    } finally {
+      timers.clearTimeout(timer);
+    }
+  }
+
+  /** The channel of a worker that is gone stays until every call has been told so. */
+  async #ask<T>(call: (port: StartedWorker['port']) => Promise<T>): Promise<T> {
+    this.#asking++;
+    try {
+      return await call(this.#port);
+    } finally {
+      this.#asking--;
+      this.#closeIfUnused();
+    }
+  }
+
+  #hold(message: Message): Message {
+    this.#held++;
+    return new HeldMessage(message, () => {
+      this.#held--;
+      this.#closeIfUnused();
+      this.onChange();
+    });
+  }
+
+  /** The task's own error, or how the worker has ended. */
+  async #told(error: unknown): Promise<unknown> {
+    if (isPageferryError(error, 'REQUEST_FAILED')) return error.cause ?? error;
+    if (isPageferryError(error, 'PEER_DIED')) return new WorkerDied(error);
+    if (!isPageferryError(error, 'REQUEST_UNANSWERED')) return error;
+    // It has hung up in order, in the middle of a task.
+    const { life } = this.#started as StartedWorker;
+    const hungUp = new PageferryError('PEER_DIED', `${life.who} has hung up`);
+    return new WorkerDied(await life.explain(hungUp));
+  }
+
+  #forget(id: number): void {
+    const timer = this.#aborted.get(id);
+    if (timer !== undefined) this.#settings.timers.clearTimeout(timer);
+    this.#aborted.delete(id);
+  }
+
+  #end(): void {
+    this.#state = 'gone';
+    for (const timer of this.#aborted.values()) this.#settings.timers.clearTimeout(timer);
+    this.#aborted.clear();
+    this.#closeIfUnused();
+    this.#setGone();
+  }
+
+  /** What the caller still reads stays; the rest of the channel is of no use. */
+  #closeIfUnused(): void {
+    if (this.#state === 'gone' && this.#held === 0 && this.#asking === 0)
+      void this.#started?.port.destroy();
+  }
+}

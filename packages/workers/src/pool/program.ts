@@ -1,0 +1,60 @@
+/** What a worker of a pool runs, be it a process or a thread. */
+import process from 'node:process';
+import { PageferryError } from '@pageferry/core';
+import type { ComposedMessage } from '@pageferry/messages';
+import { parentPort } from '../start/parent-port.js';
+import { ownMemory } from './memory.js';
+import { LOAD, type Loading, RUN, type Run, type ToPool, type ToWorker } from './protocol.js';
+import type { TaskContext } from './task-context.js';
+
+type TaskFunction = (task: unknown, context: TaskContext) => unknown;
+
+const port = await parentPort();
+const running = new Map<number, AbortController>();
+let exports: Record<string, unknown> = {};
+let memoryLimit = 0;
+
+port.handle(LOAD, async (loading: Loading) => {
+  exports = (await import(loading.module)) as Record<string, unknown>;
+  memoryLimit = loading.memoryLimit;
+});
+
+port.handle(RUN, async ({ id, name, task }: Run) => {
+  const run = functionOf(name);
+  const controller = new AbortController();
+  running.set(id, controller);
+  try {
+    return await run(task, {
+      name,
+      signal: controller.signal,
+      compose: <T>(value: T): Promise<ComposedMessage<T>> => port.compose(value),
+    });
+  } finally {
+    running.delete(id);
+    if (memoryLimit > 0) await tellIfTooLarge();
+  }
+});
+
+port.on('message', (message) => running.get((message as ToWorker).abort)?.abort());
+
+// In order or not: nobody is there for whom anything could be done.
+port.on('close', () => process.exit());
+
+function functionOf(name: string): TaskFunction {
+  const named = name === 'default' ? exports['default'] : (exports[name] ?? byDefault()[name]);
+  const found =
+    typeof named === 'function' ? named : name === 'default' ? byDefault()[name] : undefined;
+  if (typeof found === 'function') return found as TaskFunction;
+  throw new PageferryError('NO_HANDLER', `the module of this worker exports no function '${name}'`);
+}
+
+/** A CommonJS module is what its default export is; a compiled one has a default export within that. */
+function byDefault(): Record<string, unknown> {
+  const all = exports['default'];
+  return typeof all === 'object' && all !== null ? (all as Record<string, unknown>) : {};
+}
+
+async function tellIfTooLarge(): Promise<void> {
+  const memory = ownMemory();
+  if (memory > memoryLimit) await port.send({ memory } satisfies ToPool);
+}

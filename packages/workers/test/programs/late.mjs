@@ -1,0 +1,2 @@
+// Ends before it connects.
+process.exit(7);

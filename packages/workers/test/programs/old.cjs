@@ -1,0 +1,2 @@
+exports.default = (/** @type {string} */ word) => `old ${word}`;
+exports.named = () => 'named';

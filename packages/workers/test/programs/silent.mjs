@@ -1,0 +1,3 @@
+// Never connects: lives until it is ended.
+setInterval(() => undefined, 60_000);
+process.send?.('begun');
