@@ -1,7 +1,7 @@
 import type { Listener, Loan } from '@pageferry/core';
 import { sharedMmap } from '@pageferry/shared-mmap';
 import { Child, expectNothingLeft, temporaryFolder, withCode } from '@pageferry/testkit';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
 const WORKER = new URL('peers/worker.mjs', import.meta.url);
 const { fresh } = temporaryFolder();
@@ -59,6 +59,7 @@ describe('all channels of a listener as one', () => {
     const { listener, workers } = workshop;
     const any = listener.anyChannel({ maxUnderWay: 2 });
     const first = [1, 2].map((number) => any.request(Uint8Array.of(number)).catch(() => 'lost'));
+    await vi.waitUntil(() => listener.channels[0]?.stats().messagesSent === 2, 20_000);
     const third = any.request(Uint8Array.of(3), { timeout: 50 });
     await expect(third).rejects.toEqual(withCode('TIMEOUT'));
     expect(listener.channels[0]?.stats().messagesSent).toBe(2);

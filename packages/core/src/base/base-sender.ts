@@ -244,10 +244,13 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
   /**
    * Passes a loan of this sender that is owned. For `BaseChannel` only.
    *
+   * @param argument what it was passed as.
    * @throws `INVALID_ARGUMENT` for one of another sender, `LOAN_NOT_OWNED`, `CLOSED`, `BYTES_DETACHED`.
    */
-  checkOwnLoan(loan: BaseLoan<LoanMemory>): void {
-    if (!loan.isOf(this)) throw invalidArgument('loan', loan, 'a loan of this side of the channel');
+  checkOwnLoan(loan: Loan, argument: string): BaseLoan<LoanMemory> {
+    if (!(loan instanceof BaseLoan) || !loan.isOf(this)) {
+      throw invalidArgument(argument, loan, 'a loan of this side of the channel');
+    }
     loan.checkOwned();
     if (loan.exchange !== 0) {
       throw new PageferryError(
@@ -255,6 +258,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
         'this loan waits to be sent already, as a request or as an answer',
       );
     }
+    return loan;
   }
 
   /** A loan that was sent is the caller's again. For `BaseAnyChannel` only. */

@@ -89,7 +89,7 @@ export class BaseAnyChannel implements AnyChannel {
     onLost: AnyRequestOptions['onLost'],
   ): Promise<Delivery> {
     const { sender } = this.#settings;
-    sender.checkOwnLoan(loan);
+    sender.checkOwnLoan(loan, 'question');
     for (;;) {
       try {
         return await this.#askOne(loan, signal);
@@ -97,7 +97,7 @@ export class BaseAnyChannel implements AnyChannel {
         // Only what is the caller's again may be given to another one.
         if (!loan.owned || onLost === undefined || isUnsent(error)) throw error;
         if (!(await onLost(loan, error))) throw error;
-        sender.checkOwnLoan(loan);
+        sender.checkOwnLoan(loan, 'question');
       }
     }
   }

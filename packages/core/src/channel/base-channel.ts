@@ -5,7 +5,7 @@ import type { BaseReceiver } from '../base/base-receiver.js';
 import type { BaseSender } from '../base/base-sender.js';
 import type { AcceptOutcome, InboundMessage, LoanMemory } from '../base/hooks.js';
 import { LoopHolder } from '../base/loop-holder.js';
-import { checkTag, invalidArgument } from '../checks.js';
+import { checkTag } from '../checks.js';
 import type {
   ChannelDelivery,
   ChannelStats,
@@ -25,7 +25,7 @@ import { isPageferryError, PageferryError } from '../errors.js';
 import { clock } from '../waiting/clock.js';
 import { checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { nextTurn } from '../waiting/loop-budget.js';
-import { EXCHANGE, exchangeWord } from './exchange.js';
+import { EXCHANGE, exchangeWord, isAnswer } from './exchange.js';
 import { type OpenRequest, OpenRequests, type RequestChannel } from './open-requests.js';
 import { encodeError } from './remote-error.js';
 import { isUnsent, noteUnsent } from './unsent.js';
@@ -140,9 +140,6 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
 
   tryRequest(question: Loan): PendingRequest | undefined {
     this.#checkOpen();
-    if (!(question instanceof BaseLoan)) {
-      throw invalidArgument('question', question, 'a loan of this side of the channel');
-    }
     const asked = this.#offerQuestion(question);
     if (asked === 'no-receiver') throw notAsked();
     return typeof asked === 'string' ? undefined : asked;
@@ -176,7 +173,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
   }
 
   /** Sends a question if it can be accepted at once; otherwise there is none. @throws as `Loan.trySend`. */
-  #offerQuestion(question: BaseLoan<LoanMemory>): OpenRequest | 'full' | 'no-receiver' {
+  #offerQuestion(question: Loan): OpenRequest | 'full' | 'no-receiver' {
     const request = this.#requests.begin();
     let outcome: AcceptOutcome | 'left' = 'full';
     try {
@@ -305,9 +302,6 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
   }
 
   tryAnswerWith(number: number, answer: Loan): SendOutcome {
-    if (!(answer instanceof BaseLoan)) {
-      throw invalidArgument('answer', answer, 'a loan of this side of the channel');
-    }
     const outcome = this.#sendAtOnce(answer, exchangeWord(EXCHANGE.answer, number));
     return outcome === 'left' ? 'sent' : outcome;
   }
@@ -421,10 +415,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
   }
 
   #whyUnanswered(end: 'end' | undefined): unknown {
-    if (end === undefined) {
-      // Who closes a channel because its peer is gone tells those who wait why.
-      return this.#receiver.peerFailure ?? channelClosed();
-    }
+    if (end === undefined) return this.#whyClosed(channelClosed());
     return new PageferryError(
       'REQUEST_UNANSWERED',
       'the other side has ended without an answer to this request',
@@ -438,9 +429,13 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
     try {
       return await this.#receiver.seekAnswers(request, signal);
     } catch (error) {
-      // Who closes a channel because its peer is gone tells those who wait why.
-      throw isPageferryError(error, 'CLOSED') ? (this.#receiver.peerFailure ?? error) : error;
+      throw isPageferryError(error, 'CLOSED') ? this.#whyClosed(error) : error;
     }
+  }
+
+  /** Who closes a channel because its peer is gone tells those who wait why: `closed` is for all others. */
+  #whyClosed(closed: unknown): unknown {
+    return this.#receiver.peerFailure ?? closed;
   }
 
   /**
@@ -481,13 +476,13 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
   }
 
   /** Sends a loan if it can be accepted at once. Otherwise it is as before. @throws as `Loan.trySend`. */
-  #sendAtOnce(loan: BaseLoan<LoanMemory>, word: number): AcceptOutcome | 'left' {
-    this.#sender.checkOwnLoan(loan);
-    loan.exchange = word;
+  #sendAtOnce(loan: Loan, word: number): AcceptOutcome | 'left' {
+    const own = this.#sender.checkOwnLoan(loan, argumentOf(word));
+    own.exchange = word;
     try {
-      return this.#sender.offerAtOnce(loan);
+      return this.#sender.offerAtOnce(own);
     } finally {
-      if (loan.held) loan.exchange = 0;
+      if (own.held) own.exchange = 0;
     }
   }
 
@@ -498,7 +493,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
   ): Promise<SendOutcome> {
     try {
       const { tag } = checkWaitOptions(options, SEND_OPTIONS);
-      this.#sender.checkOwnLoan(loan);
+      this.#sender.checkOwnLoan(loan, argumentOf(word));
       if (tag !== undefined) loan.tag = checkTag(tag);
     } catch (error) {
       throw noteUnsent(error);
@@ -579,6 +574,11 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
 
 function channelClosed(): PageferryError {
   return new PageferryError('CLOSED', 'this channel is closed');
+}
+
+/** What a loan that asks or answers was passed as. */
+function argumentOf(word: number): string {
+  return isAnswer(word) ? 'answer' : 'question';
 }
 
 function notAsked(): unknown {

@@ -126,7 +126,9 @@ export interface Channel extends AsyncDisposable, AsyncIterable<ChannelDelivery>
   flush(options?: WaitOptions): Promise<void>;
   /**
    * The orderly end of what this side sends: lets leave what was sent, and tells the other side that this was all.
-   * It may still send, and be received. Questions of this side are still answered; it can ask no more.
+   * It may still send, and be received. Questions of this side are still answered. But this side can neither ask nor
+   * answer any more: `respond` is `CLOSED`, and what the other side asks fails there with `REQUEST_UNANSWERED`. So
+   * answer first.
    *
    * An abort or a time-out turns it into {@link destroy}, as with `Sender.close`.
    */
@@ -148,7 +150,8 @@ export interface Channel extends AsyncDisposable, AsyncIterable<ChannelDelivery>
    * As {@link request} without waiting, for a program that polls: a promise for each answer costs more than a short
    * question itself.
    *
-   * @returns `undefined` if there is no room for the question now. Then the loan is still yours.
+   * @returns `undefined` if there is no room for the question now, or other calls of this side wait to send. Then the
+   *   loan is still yours.
    * @throws as {@link request}, and as `Loan.trySend`.
    * @example
    * const pending = channel.tryRequest(question);

@@ -269,7 +269,8 @@ function describeRefusals(stage: ChannelStage, role: Role): void {
     const foreign = await there.channel.loan(1);
     const bytes = new Uint8Array(1) as unknown as Loan;
     for (const wrong of [foreign, bytes, undefined as unknown as Loan]) {
-      await expectFailure(() => here.channel.tryRequest(wrong), 'INVALID_ARGUMENT');
+      const error = await expectFailure(() => here.channel.tryRequest(wrong), 'INVALID_ARGUMENT');
+      expect(error.argument).toBe('question');
     }
     foreign.release();
     const released = await here.channel.loan(1);
@@ -279,7 +280,8 @@ function describeRefusals(stage: ChannelStage, role: Role): void {
     const question = await receiveOne(here.channel);
     const other = await there.channel.loan(1);
     for (const wrong of [other, bytes]) {
-      await expectFailure(() => question.tryRespond(wrong), 'INVALID_ARGUMENT');
+      const error = await expectFailure(() => question.tryRespond(wrong), 'INVALID_ARGUMENT');
+      expect(error.argument).toBe('answer');
     }
     await expectFailure(() => question.tryRespond(released), 'LOAN_NOT_OWNED');
     expect(here.channel.stats()).toMatchObject({ messagesSent: 0, requestsOpen: 0 });

@@ -193,8 +193,13 @@ function describeForeignLoans(stage: ChannelStage, role: Role): void {
   test('a loan of somebody else as a question is INVALID_ARGUMENT, and stays', async () => {
     const { here, there } = await stage.bothHere(role);
     for (const loan of await foreignLoans(there.channel)) {
-      await expectFailure(() => here.channel.request(loan), 'INVALID_ARGUMENT');
-      await expectFailure(() => here.channel.request(loan, { timeout: 1000 }), 'INVALID_ARGUMENT');
+      for (const options of [undefined, { timeout: 1000 }]) {
+        const error = await expectFailure(
+          () => here.channel.request(loan, options),
+          'INVALID_ARGUMENT',
+        );
+        expect(error.argument).toBe('question');
+      }
       await expectFailure(() => here.channel.sendMany([loan]), 'INVALID_ARGUMENT');
       expect(loan.owned).toBe(true);
       loan.release();
@@ -207,8 +212,13 @@ function describeForeignLoans(stage: ChannelStage, role: Role): void {
   test('a loan of somebody else as an answer is INVALID_ARGUMENT, and stays', async () => {
     const { here, there, asking, question } = await asked(stage, role);
     for (const loan of await foreignLoans(there.channel)) {
-      await expectFailure(() => question.respond(loan), 'INVALID_ARGUMENT');
-      await expectFailure(() => question.respond(loan, { timeout: 1000 }), 'INVALID_ARGUMENT');
+      for (const options of [undefined, { timeout: 1000 }]) {
+        const error = await expectFailure(
+          () => question.respond(loan, options),
+          'INVALID_ARGUMENT',
+        );
+        expect(error.argument).toBe('answer');
+      }
       expect(loan.owned).toBe(true);
       loan.release();
     }
