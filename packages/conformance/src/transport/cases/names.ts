@@ -148,8 +148,14 @@ export function describeNames(subject: Subject): void {
       expect(failed?.code).toBe('TIMEOUT');
       expect(failed?.message).toContain(`frames (${join(runtime, 'pageferry', 'frames')})`);
     });
+  });
 
-    describe.runIf(canActAsNobody(moduleUrl))('of other users (needs root)', () => {
+  // Beside the others, and not within them: what is skipped twice is not told as skipped.
+  describe.runIf(processes && canActAsNobody(moduleUrl))(
+    'names of other users (needs root)',
+    () => {
+      const stage = useStage(subject);
+
       test("another user's folder is refused, whoever else may enter it", async () => {
         const runtime = folder(stage);
         const theirs = join(runtime, 'pageferry');
@@ -175,8 +181,8 @@ export function describeNames(subject: Subject): void {
         );
         expect(said).toEqual([[[], ['pageferry-0']]]);
       });
-    });
-  });
+    },
+  );
 }
 
 interface Refusal {
