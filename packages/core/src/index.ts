@@ -52,6 +52,7 @@ export type {
   AnyChannelOptions,
   AnyRequestOptions,
 } from './contract/any-channel.js';
+export type * from './contract/bytes.js';
 export type * from './contract/capabilities.js';
 export type * from './contract/channel.js';
 export type * from './contract/diagnostics.js';

@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { Deserializer } from 'node:v8';
+import type { Bytes } from '@pageferry/core';
 import { PageferryError } from '@pageferry/core';
 import { checkHead } from './check-head.js';
 import {
@@ -31,7 +32,7 @@ export interface Decoded {
  * @param bytes aligned to 8 bytes.
  * @throws `PEER_MISBEHAVED` for everything that the encoder does not write.
  */
-export function decode(bytes: Uint8Array<ArrayBuffer>): Decoded {
+export function decode(bytes: Bytes): Decoded {
   try {
     return new MessageReader(bytes).read();
   } catch (error) {
@@ -63,7 +64,7 @@ function copyOf(bytes: Uint8Array, length: number): Buffer {
 }
 
 class MessageReader {
-  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #bytes: Bytes;
   /** The prefix, the tables and the head, which nobody else can change. */
   readonly #own: Buffer;
   readonly #headLength: number;
@@ -72,7 +73,7 @@ class MessageReader {
   readonly #buffers: readonly ArrayBuffer[];
   readonly #views: (ArrayBufferView | undefined)[] = [];
 
-  constructor(bytes: Uint8Array<ArrayBuffer>) {
+  constructor(bytes: Bytes) {
     this.#bytes = bytes;
     must(bytes.length >= PREFIX_BYTES, 'it is shorter than its prefix');
     const prefix = copyOf(bytes, PREFIX_BYTES);

@@ -1,4 +1,5 @@
 import { checkArrayOf } from '../checks.js';
+import type { Bytes, OwnBuffer } from '../contract/bytes.js';
 import type { Delivery } from '../contract/receiver.js';
 import { dispose } from '../dispose.js';
 import { PageferryError } from '../errors.js';
@@ -47,7 +48,7 @@ export class BaseDelivery<M extends InboundMessage> implements Delivery {
     return this.#holds > 0;
   }
 
-  get bytes(): Uint8Array<ArrayBuffer> {
+  get bytes(): Bytes {
     this.checkHeld();
     const { bytes } = this.message;
     if (bytes.length !== this.byteLength) throw bytesDetached('delivery');
@@ -70,7 +71,7 @@ export class BaseDelivery<M extends InboundMessage> implements Delivery {
     return this.#holds === 0 || this.#owner.closed;
   }
 
-  copy(): Buffer<ArrayBuffer> {
+  copy(): OwnBuffer {
     return Buffer.from(this.bytes);
   }
 

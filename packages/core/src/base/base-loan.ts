@@ -1,4 +1,5 @@
 import { checkInteger, checkTag } from '../checks.js';
+import type { Bytes } from '../contract/bytes.js';
 import type { Loan, SendOutcome } from '../contract/sender.js';
 import type { WaitOptions } from '../contract/transport.js';
 import { dispose } from '../dispose.js';
@@ -25,7 +26,7 @@ const NONE = new Uint8Array(0);
 /** The one implementation of {@link Loan}: it knows who owns the memory, and nothing of transports. */
 export class BaseLoan<M extends LoanMemory> implements Loan {
   readonly #owner: LoanOwner<M>;
-  #bytes: Uint8Array<ArrayBuffer>;
+  #bytes: Bytes;
   // Kept apart: the view of memory that was taken away has no length any more.
   #byteLength: number;
   #owned = true;
@@ -48,7 +49,7 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
     this.#byteLength = byteLength;
   }
 
-  get bytes(): Uint8Array<ArrayBuffer> {
+  get bytes(): Bytes {
     this.checkOwned();
     return this.memory.sealed ? NONE : this.#bytes;
   }

@@ -1,10 +1,11 @@
+import type { Bytes } from '../contract/bytes.js';
 import type { SpliceDestination } from '../contract/receiver.js';
 import type { ReceiverInfo } from '../contract/sender.js';
 
 /** Memory behind a loan, as a backend hands it out. Backends add what they need. */
 export interface LoanMemory {
   /** Exactly as many bytes as were asked for, page-aligned where the transport has pages. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly bytes: Bytes;
   /**
    * True once the bytes cannot be changed any more though the message was not sent: the loan shows none
    * from then on, and stays the caller's.
@@ -28,7 +29,7 @@ export interface InboundMessage {
   /** Bytes that `spliceTo` has moved on. */
   readonly offset: number;
   /** What is left of it, once it was gathered: to be handed over. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly bytes: Bytes;
 }
 
 /** Where a message is to be moved on to. */

@@ -1,3 +1,4 @@
+import type { Bytes } from '../contract/bytes.js';
 import { PageferryError } from '../errors.js';
 
 /** What of an error travels to the other side. */
@@ -11,7 +12,7 @@ interface SentError {
 const LONGEST = 16 * 1024;
 
 /** An error as the bytes of an answer: JSON. Of what was thrown that is no error the text travels. */
-export function encodeError(error: unknown): Uint8Array<ArrayBuffer> {
+export function encodeError(error: unknown): Bytes {
   const { name, message, code } = legible(error);
   const sent: SentError = {
     name: name.slice(0, LONGEST),

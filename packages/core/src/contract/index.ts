@@ -9,6 +9,7 @@ export type {
   AnyChannelOptions,
   AnyRequestOptions,
 } from './any-channel.js';
+export type * from './bytes.js';
 export type * from './capabilities.js';
 export type * from './channel.js';
 export type * from './diagnostics.js';

@@ -1,3 +1,4 @@
+import type { Bytes, OwnBuffer } from './bytes.js';
 import type { ReceiverHistograms } from './histograms.js';
 import type { WaitOptions } from './transport.js';
 
@@ -16,7 +17,7 @@ export interface Delivery extends Disposable {
    *
    * @throws `DELIVERY_RELEASED` after `release`, `BYTES_DETACHED` if another API has taken the memory over.
    */
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly bytes: Bytes;
   /** Length of `bytes`. Readable in every state. */
   readonly byteLength: number;
   /** Number of the message, counted by the sender from 0. */
@@ -28,7 +29,7 @@ export interface Delivery extends Disposable {
   /** True once nobody holds it any more, or its receiver was closed. */
   readonly released: boolean;
   /** The message in memory of its own, which stays valid for ever. One copy. */
-  copy(): Buffer<ArrayBuffer>;
+  copy(): OwnBuffer;
   /**
    * Adds a hold: the memory goes back when `release` was called once for each hold. A delivery begins
    * with one. `receiver.close()` ends all of them.

@@ -1,3 +1,4 @@
+import type { Bytes } from './bytes.js';
 import type { SenderHistograms } from './histograms.js';
 import type { PeerCredentials, WaitOptions } from './transport.js';
 
@@ -70,7 +71,7 @@ export interface Loan extends Disposable {
    * @throws `LOAN_NOT_OWNED` after the loan was sent or released, `CLOSED` after the sender closed,
    *   `BYTES_DETACHED` if another API has taken the memory over: release the loan then.
    */
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly bytes: Bytes;
   /** Length of the message in bytes. Readable in every state. */
   readonly byteLength: number;
   /** True while the caller owns the memory. */

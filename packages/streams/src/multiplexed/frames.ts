@@ -1,3 +1,5 @@
+import type { Bytes } from '@pageferry/core';
+
 /**
  * What the two sides of a channel tell each other about the streams that share it. A frame is a message; kind, and which
  * stream it is about, are in its tag, so that payload has no header and is what was written.
@@ -76,7 +78,7 @@ export function readOpening(bytes: Uint8Array): Opening {
 }
 
 /** The payload of a frame CREDIT. */
-export function creditBytes(count: number): Uint8Array<ArrayBuffer> {
+export function creditBytes(count: number): Bytes {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, count, true);
   return bytes;

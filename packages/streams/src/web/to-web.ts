@@ -4,6 +4,7 @@ import {
   ReadableStream,
   WritableStream,
 } from 'node:stream/web';
+import type { Bytes } from '@pageferry/core';
 import {
   type Channel,
   checkBytes,
@@ -23,7 +24,7 @@ import {
 } from '../options.js';
 
 /** A chunk of a readable stream: a copy, or the delivery itself with `copy: false`. */
-export type ReadChunk = Uint8Array<ArrayBuffer> | Delivery;
+export type ReadChunk = Bytes | Delivery;
 
 /**
  * A `ReadableStream` of what a receiver, or a channel, receives. In byte mode it is a byte stream: a reader that brings
@@ -38,7 +39,7 @@ export function toReadableStream(
 export function toReadableStream(
   source: MessageSource,
   options?: ToReadableStreamOptions,
-): ReadableStream<Uint8Array<ArrayBuffer>>;
+): ReadableStream<Bytes>;
 export function toReadableStream(
   source: MessageSource,
   options?: ToReadableStreamOptions,
@@ -120,7 +121,7 @@ export function toReadableWritablePair(
   channel: Channel,
   options?: ToReadableWritablePairOptions,
 ): {
-  readable: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readable: ReadableStream<Bytes>;
   writable: WritableStream<Payload | string>;
 } {
   if (!isSource(channel) || !isChannel(channel)) {
@@ -167,7 +168,7 @@ function fill(reader: MessageReader, controller: ReadableByteStreamController): 
 }
 
 /** In a buffer of its own, which a byte stream may take over. */
-function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+function copyOf(bytes: Uint8Array): Bytes {
   return new Uint8Array(bytes);
 }
 
