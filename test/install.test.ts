@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { run } from '../scripts/release/commands.js';
 import { packRelease, ROOT } from '../scripts/release/pack.js';
 import { environmentFor, publishOnLoopback } from '../scripts/test-install/packed.js';
-import { compileReadme, runReadme } from '../scripts/test-install/readme.js';
+import { runReadme, writeReadme } from '../scripts/test-install/readme.js';
 
 // A part of `pnpm test:install`, which needs no network: the packages are built from nothing, packed, published into a
 // registry on loopback that answers for nothing else, and installed from there. The addon is the one that is built
@@ -35,8 +35,8 @@ describe('what a release publishes', { timeout: 480_000 }, () => {
     };
     writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }');
     await run(['npm', 'install', '@pageferry/shared-mmap'], { cwd: folder, env });
-    const tsc = [join(ROOT, 'node_modules/.bin/tsc')];
-    await compileReadme(folder, { tsc, typeRoots: [join(ROOT, 'node_modules/@types')] });
+    // `pageferry` itself needs packages of others, which are not here.
+    writeReadme(folder, '@pageferry/shared-mmap');
     await expect(runReadme(folder, { node: [process.execPath], env })).resolves.toBe(undefined);
   });
 });

@@ -1,5 +1,5 @@
 // The programs of the README, in the folder of somebody who has installed the packages.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { programsOf } from '../../docs/examples/test/harness/programs.js';
 import { plainEnvironment, run } from '../release/commands.js';
@@ -7,41 +7,21 @@ import { ROOT } from '../release/pack.js';
 
 /** The two files that the README begins with. */
 const NAMES = ['README/sender', 'README/receiver'];
-
-/** What the README says that TypeScript has to be given for `using`. */
-const COMPILER_OPTIONS = {
-  target: 'es2022',
-  module: 'nodenext',
-  lib: ['es2022', 'esnext.disposable'],
-  types: ['node'],
-};
+/** What the second one prints. */
+const PRINTED = '8294400 7';
 
 /**
- * Writes the README's two files, and compiles them as it says.
+ * Writes the README's two files as they are.
  *
  * @param {string} folder where the packages are installed.
- * @param {object} [options]
- * @param {readonly string[]} [options.tsc] the compiler; the installed one unless given.
- * @param {readonly string[]} [options.typeRoots] where it finds `@types/node`, if that is not installed.
+ * @param {string} [from] what they import from, in place of `pageferry`.
  */
-export async function compileReadme(folder, options = {}) {
-  const { tsc = [join(folder, 'node_modules/.bin/tsc')], typeRoots } = options;
-  mkdirSync(join(folder, 'src'), { recursive: true });
-  for (const { name, source } of programsOf(ROOT).filter(({ name }) => NAMES.includes(name))) {
-    writeFileSync(join(folder, 'src', `${name.split('/')[1]}.ts`), source);
+export function writeReadme(folder, from = 'pageferry') {
+  const programs = programsOf(ROOT).filter(({ name }) => NAMES.includes(name));
+  if (programs.length !== NAMES.length) throw new Error('the README has no such files any more');
+  for (const { name, source } of programs) {
+    writeFileSync(fileOf(folder, name), source.replace("from 'pageferry'", `from '${from}'`));
   }
-  const config = {
-    compilerOptions: {
-      ...COMPILER_OPTIONS,
-      strict: true,
-      rootDir: 'src',
-      outDir: 'dist',
-      typeRoots,
-    },
-    include: ['src'],
-  };
-  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
-  await run([...tsc, '-p', folder], { cwd: folder });
 }
 
 /**
@@ -56,7 +36,7 @@ export async function compileReadme(folder, options = {}) {
 export async function runReadme(folder, { node, env = plainEnvironment() }) {
   const failed = new AbortController();
   const ends = NAMES.map(async (name) => {
-    const program = join(folder, 'dist', `${name.split('/')[1]}.js`);
+    const program = fileOf(folder, name);
     try {
       const own = { ...env, XDG_RUNTIME_DIR: folder };
       return await run([...node, program], { cwd: folder, env: own, signal: failed.signal });
@@ -71,5 +51,14 @@ export async function runReadme(folder, { node, env = plainEnvironment() }) {
   );
   if (errors.length > 0) throw new Error(errors.map(({ message }) => message).join('\n'));
   const printed = receiver?.status === 'fulfilled' ? receiver.value.stdout : '';
-  if (printed.trim() !== '7') throw new Error(`the receiver printed ${JSON.stringify(printed)}`);
+  if (printed.trim() !== PRINTED)
+    throw new Error(`the receiver printed ${JSON.stringify(printed)}`);
+}
+
+/**
+ * @param {string} folder
+ * @param {string} name
+ */
+function fileOf(folder, name) {
+  return join(folder, `${name.split('/')[1]}.mjs`);
 }

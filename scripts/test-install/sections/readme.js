@@ -1,4 +1,4 @@
-// In an empty folder: the tarballs alone are installed, as files, and the README's two programs compiled and run, on the
+// In an empty folder: the tarballs alone are installed, as files, and the README's two programs run, on the
 // oldest and the newest Node, and on another processor.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { programOf } from '../../nodes.js';
 import { run } from '../../release/commands.js';
 import { environmentFor, registryOfThisMachine } from '../packed.js';
-import { compileReadme, runReadme } from '../readme.js';
+import { runReadme, writeReadme } from '../readme.js';
 import { startRegistry } from '../registry.js';
 import { attempt } from '../section.js';
 
@@ -64,15 +64,7 @@ async function install(project, { arch, tarballs, registry }) {
   // The addon's package is named itself here, and npm refuses one for another processor unless it is told to.
   const platform = arch === process.arch ? [] : [`--cpu=${arch}`, '--os=linux', '--force'];
   await run(['npm', 'install', ...platform, '--omit=peer', ...files], options);
-  // The compiler is this processor's.
-  const compiler = join(project, '..', `compiler-${arch}`);
-  mkdirSync(compiler);
-  const tools = ['typescript@5', '@types/node@20'];
-  await run(['npm', 'install', '--prefix', compiler, ...tools], { ...options, cwd: compiler });
-  await compileReadme(project, {
-    tsc: [join(compiler, 'node_modules/.bin/tsc')],
-    typeRoots: [join(compiler, 'node_modules/@types')],
-  });
+  writeReadme(project);
   return `${files.length} files`;
 }
 
