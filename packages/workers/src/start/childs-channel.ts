@@ -8,6 +8,7 @@ import {
   type MessageInfo,
   type Payload,
   type PeerCredentials,
+  type PendingRequest,
   type SendOptions,
   type SendOutcome,
   type SpliceDestination,
@@ -72,6 +73,11 @@ export class ChildsChannel implements Channel {
 
   request(question: Payload, options?: SendOptions): Promise<Delivery> {
     return this.#explained(this.#channel.request(question, options));
+  }
+
+  // What polls does not wait for the child's exit: its errors are as the channel has them.
+  tryRequest(question: Loan): PendingRequest | undefined {
+    return this.#channel.tryRequest(question);
   }
 
   receive(options?: WaitOptions): Promise<ChannelDelivery | undefined> {
