@@ -1,48 +1,87 @@
-// The types alone, where a package manager keeps packages apart: a declaration that speaks of a package that its own does
-// not ask for is `any` there, or an error. The compiler is told to read every declaration.
+// TypeScript as strict as it gets, in the versions that people use: the README's programs compile, and the declarations of
+// the packages with them.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pnpmCommand, run } from '../../release/commands.js';
+import { run } from '../../release/commands.js';
 import { environmentFor } from '../packed.js';
 import { attempt } from '../section.js';
+import { STRICT, writePrograms } from '../strict-consumer.js';
 
-/** What a transport is tested with, by its author: its types are those of vitest. */
-const OMITTED = ['@pageferry/conformance'];
-const COMPILERS = ['typescript@5.9', 'typescript@latest'];
+const VERSIONS = ['5.2', '5.6', '5.9', '7'];
+const PACKAGES = ['pageferry', '@pageferry/vmsplice-napi'];
+/** The first one that lets CommonJS `require` an ES module. */
+const REQUIRES_MODULES = 5.8;
+
+/**
+ * @typedef {object} Way
+ * @property {string} name
+ * @property {import('../strict-consumer.js').Kind} kind
+ * @property {Record<string, string>} options
+ * @property {(version: string) => boolean} [knows] which versions can do it; all unless given.
+ */
+
+/** @type {readonly Way[]} */
+const WAYS = [
+  { name: 'node16', kind: 'modules', options: resolution('node16', 'node16') },
+  { name: 'nodenext', kind: 'modules', options: resolution('nodenext', 'nodenext') },
+  { name: 'bundler', kind: 'modules', options: resolution('esnext', 'bundler') },
+  { name: 'CommonJS, import()', kind: 'dynamic', options: resolution('node16', 'node16') },
+  {
+    name: 'CommonJS',
+    kind: 'commonjs',
+    options: resolution('nodenext', 'nodenext'),
+    knows: (version) => Number(version) >= REQUIRES_MODULES,
+  },
+];
 
 /** @type {import('../section.js').Section} */
 export const section = {
   name: 'types',
-  async *run({ registry, tarballs, folder }) {
-    const names = tarballs
-      .map(({ name }) => name)
-      .filter((name) => !OMITTED.includes(name) && !/-linux-(x64|arm64)-/.test(name));
+  async *run({ registry, folder }) {
     const options = { cwd: folder, env: environmentFor(registry, folder) };
     writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }');
-    const lines = names.map((name, index) => `import * as name${index} from '${name}';`);
-    const uses = names.map((_, index) => `name${index}`).join(', ');
-    const source = `${lines.join('\n')}\nexport const all: readonly object[] = [${uses}];\n`;
-    writeFileSync(join(folder, 'index.mts'), source);
-    writeFileSync(join(folder, 'index.cts'), source);
-    const compilerOptions = {
-      target: 'es2022',
-      module: 'nodenext',
-      lib: ['es2022', 'esnext.disposable'],
-      types: ['node'],
-      strict: true,
-      noEmit: true,
-      skipLibCheck: false,
-    };
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions }));
-    for (const compiler of COMPILERS) {
-      yield attempt(`every declaration, pnpm, not hoisted, ${compiler}`, async () => {
-        const add = ['add', '--config.hoist=false', '@types/node@20', compiler, ...names];
-        await run([...pnpmCommand(), ...add], options);
-        const tsc = join(folder, 'node_modules/.bin/tsc');
-        await run([tsc, '-p', folder], options);
-        const version = await run([tsc, '--version'], options);
-        return version.stdout.trim();
-      });
+    await run(['npm', 'install', ...PACKAGES], options);
+    const tools = VERSIONS.map((version) => `typescript-${version}@npm:typescript@${version}`);
+    try {
+      await run(['npm', 'install', ...tools, '@types/node@20'], options);
+    } catch (error) {
+      const [line] = String(error).match(/^npm error .*$/m) ?? [error];
+      yield { tried: 'TypeScript', outcome: 'not tried', detail: `cannot be had: ${line}` };
+      return;
+    }
+    for (const way of WAYS) writePrograms(join(folder, way.kind), way.kind);
+    for (const version of VERSIONS) {
+      for (const way of WAYS) {
+        if (way.knows?.(version) === false) continue; // `import()` above is what it can do.
+        for (const dom of [false, true]) {
+          const tried = `TypeScript ${version}, ${way.name}${dom ? ', with DOM' : ''}`;
+          yield attempt(tried, () => compile(folder, version, way, dom));
+        }
+      }
     }
   },
 };
+
+/**
+ * @param {string} folder
+ * @param {string} version
+ * @param {Way} way
+ * @param {boolean} dom
+ */
+async function compile(folder, version, { kind, options }, dom) {
+  const cwd = join(folder, kind);
+  const lib = ['es2022', 'esnext.disposable', ...(dom ? ['dom'] : [])];
+  const config = { compilerOptions: { ...STRICT, ...options, lib }, include: ['*.ts'] };
+  writeFileSync(join(cwd, 'tsconfig.json'), JSON.stringify(config));
+  await run([process.execPath, join(folder, `node_modules/typescript-${version}/bin/tsc`)], {
+    cwd,
+  });
+}
+
+/**
+ * @param {string} module
+ * @param {string} moduleResolution
+ */
+function resolution(module, moduleResolution) {
+  return { module, moduleResolution };
+}
