@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 // Tests start real processes that run the built packages, so the tests import the built packages
@@ -9,11 +10,14 @@ export default defineConfig({
       'benchmarks/test/**/*.test.ts',
       'docs/examples/test/*.test.ts',
       'test/*.test.ts',
-      'test/surroundings/*.test.ts',
+      'clients/*/test/*.test.ts',
+      'test/{surroundings,runtimes}/*.test.ts',
     ],
     pool: 'forks',
-    // Ends a test that hangs; on a busy machine a good one may take several seconds.
-    testTimeout: 20_000,
+    // Most of a test's time is spent waiting for other processes, so that two files go well with two processors.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Ends a test that hangs; on a busy machine a good one may take many seconds.
+    testTimeout: 60_000,
     reporters: ['default', './scripts/closing-line-reporter.js'],
   },
 });

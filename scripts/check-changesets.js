@@ -27,19 +27,36 @@ export function wrongChangeset(text, packages) {
 }
 
 /**
+ * The packages that would have their first release without a word about them, as sentences.
+ *
+ * @param {readonly string[]} texts of all changesets.
+ * @param {readonly { name: string, version: string, private?: boolean }[]} manifests
+ * @returns {string[]}
+ */
+export function unspokenOf(texts, manifests) {
+  const named = texts.flatMap((text) => parse(text).releases.map(({ name }) => name));
+  return manifests
+    .filter((each) => each.private !== true && each.version === '0.0.0')
+    .filter(({ name }) => !named.includes(name))
+    .map(({ name }) => `${name} has no release yet, and no changeset says what its first one is`);
+}
+
+/**
  * The changesets of the workspace that are wrong, as sentences.
  *
  * @returns {{ count: number, wrong: readonly string[] }}
  */
 export function checkChangesets() {
   const folders = ['packages', 'packages/linux-napi/npm', 'apps'];
-  const packages = folders.flatMap(readPackages).map(({ name }) => name);
+  const manifests = folders.flatMap(readPackages);
+  const packages = manifests.map(({ name }) => name);
   const files = readdirSync('.changeset').filter((file) => file.endsWith('.md'));
-  const wrong = files.flatMap((file) => {
-    const why = wrongChangeset(readFileSync(`.changeset/${file}`, 'utf8'), packages);
+  const texts = files.map((file) => readFileSync(`.changeset/${file}`, 'utf8'));
+  const wrong = files.flatMap((file, index) => {
+    const why = wrongChangeset(texts[index] ?? '', packages);
     return why === undefined ? [] : [`.changeset/${file}: ${why}`];
   });
-  return { count: files.length, wrong };
+  return { count: files.length, wrong: wrong.length > 0 ? wrong : unspokenOf(texts, manifests) };
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -4,6 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
+import { faultsOfManifest } from './manifests.js';
 import { arrowsOf } from './package-arrows.js';
 
 /** What each package may depend on within the workspace. `apps` and `benchmarks` may use anything. */
@@ -14,24 +15,14 @@ const ALLOWED = {
   '@pageferry/linux-ffi': ['@pageferry/core', '@pageferry/linux'],
   '@pageferry/connection': ['@pageferry/core', '@pageferry/linux'],
   '@pageferry/vmsplice': ['@pageferry/core', '@pageferry/linux', '@pageferry/connection'],
-  '@pageferry/vmsplice-napi': [
-    '@pageferry/core',
-    '@pageferry/linux',
-    '@pageferry/linux-napi',
-    '@pageferry/vmsplice',
-  ],
+  '@pageferry/vmsplice-napi': ['@pageferry/core', '@pageferry/linux-napi', '@pageferry/vmsplice'],
   '@pageferry/shared-mmap': [
     '@pageferry/core',
     '@pageferry/linux',
     '@pageferry/connection',
     '@pageferry/linux-napi',
   ],
-  '@pageferry/vmsplice-ffi': [
-    '@pageferry/core',
-    '@pageferry/linux',
-    '@pageferry/linux-ffi',
-    '@pageferry/vmsplice',
-  ],
+  '@pageferry/vmsplice-ffi': ['@pageferry/core', '@pageferry/linux-ffi', '@pageferry/vmsplice'],
   '@pageferry/socket': ['@pageferry/core'],
   // On the contract alone.
   '@pageferry/streams': ['@pageferry/core'],
@@ -125,6 +116,18 @@ function without(names, others) {
 }
 
 /**
+ * The folder of a package under `packages`, from the repository's root on.
+ *
+ * @param {string} name
+ */
+export function folderOf(name) {
+  return name
+    .replace('@pageferry/linux-napi-', 'packages/linux-napi/npm/')
+    .replace('@pageferry/', 'packages/')
+    .replace(/^pageferry$/, 'packages/pageferry');
+}
+
+/**
  * The manifests of the packages in a folder.
  *
  * @param {string} parent
@@ -138,12 +141,21 @@ export function readPackages(parent) {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const packages = readPackages('packages');
-  const wrong = [...wrongArrows(packages), ...unusedArrows(packages)];
+  const wrong = [
+    ...wrongArrows(packages),
+    ...unusedArrows(packages),
+    ...['packages', 'packages/linux-napi/npm'].flatMap((parent) =>
+      readPackages(parent).flatMap((manifest) =>
+        faultsOfManifest(manifest, folderOf(manifest.name)),
+      ),
+    ),
+  ];
   for (const line of wrong) process.stderr.write(`${line}\n`);
   if (wrong.length > 0) process.exit(1);
   for (const { name } of packages) {
-    const folder = `packages/${name.replace('@pageferry/', '')}`;
-    execFileSync('publint', ['run', folder, '--strict', '--pack', 'false'], { stdio: 'inherit' });
+    execFileSync('publint', ['run', folderOf(name), '--strict', '--pack', 'false'], {
+      stdio: 'inherit',
+    });
   }
   process.stdout.write(`${packages.length} packages: arrows and manifests are in order\n`);
 }

@@ -1,10 +1,12 @@
-// Writes the parts of the docs that follow from the repository: the arrows between the packages, and the
-// index of the decisions. With `--check` it writes nothing, and fails where a page says something else.
+// Writes the parts of the docs that follow from the repository: the arrows between the packages, the
+// index of the decisions, and the list of the examples. With `--check` it writes nothing, and fails where a page says something else.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { readPackages } from './check-packages.js';
 import { decisionIndex, readDecisions } from './decisions.js';
+import { exampleTable, readExamples } from './example-list.js';
 import { arrowTable, packageDiagram } from './package-arrows.js';
+import { budgetTable } from './size-budgets.js';
 
 /**
  * A part of a page, between the comments `<!-- begin NAME … -->` and `<!-- end NAME -->`.
@@ -27,10 +29,16 @@ export const BLOCKS = [
     name: 'package arrows',
     render: () => arrowTable(readPackages('packages')),
   },
+  { page: 'docs/installing.md', name: 'budgets', render: budgetTable },
   {
     page: 'docs/decisions/README.md',
     name: 'index',
     render: () => decisionIndex(readDecisions('docs/decisions')),
+  },
+  {
+    page: 'docs/examples/README.md',
+    name: 'list',
+    render: () => exampleTable(readExamples()),
   },
 ];
 

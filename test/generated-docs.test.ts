@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { readPackages } from '../scripts/check-packages.js';
+import { exampleOf, readExamples } from '../scripts/example-list.js';
 import { BLOCKS, driftedBlocks, withBlock } from '../scripts/generated-docs.js';
 import { arrowTable, packageDiagram } from '../scripts/package-arrows.js';
 
@@ -82,4 +83,22 @@ test('the architecture says of every package what it knows, and of no other', ()
     ([, name = '']) => name,
   );
   expect(named.toSorted()).toEqual(packages.map(({ name }) => name).toSorted());
+});
+
+describe('the list of the examples', () => {
+  test('has what each says of itself', () => {
+    const text = '// Sends: all of it, twice: node sender.mjs ENDPOINT\nsend();\n';
+    expect(exampleOf('a/sender.mjs', text)).toEqual({
+      path: 'a/sender.mjs',
+      sentence: 'Sends: all of it, twice',
+      command: 'node sender.mjs ENDPOINT',
+    });
+    expect(() => exampleOf('a/b.mjs', '// Sends.\n')).toThrow('a/b.mjs');
+  });
+
+  test('leaves out what belongs to the tests', () => {
+    const paths = readExamples().map(({ path }) => path);
+    expect(paths).toContain('video/frames.mjs');
+    expect(paths.filter((path) => path.startsWith('test/'))).toEqual([]);
+  });
 });

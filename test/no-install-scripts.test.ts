@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { readPackages } from '../scripts/check-packages.js';
+import { folderOf, readPackages } from '../scripts/check-packages.js';
 
 /** What a package manager runs, or takes for something to compile. */
 const AT_INSTALLATION = ['preinstall', 'install', 'postinstall'];
@@ -14,10 +14,7 @@ describe('nothing is run where a package is installed', () => {
     expect(Object.keys(manifest.scripts).filter((each) => AT_INSTALLATION.includes(each))).toEqual(
       [],
     );
-    const folder = name
-      .replace('@pageferry/linux-napi-', 'packages/linux-napi/npm/')
-      .replace('@pageferry/', 'packages/')
-      .replace(/^pageferry$/, 'packages/pageferry');
+    const folder = folderOf(name);
     expect(existsSync(`${folder}/package.json`)).toBe(true);
     expect(existsSync(`${folder}/binding.gyp`)).toBe(false);
   });

@@ -2,6 +2,7 @@ import { runCommand } from '@pageferry/measuring/command';
 import { Command } from 'commander';
 import { measureBindings } from './bindings.js';
 import { measureDestinations } from './destinations.js';
+import { messagesCommand } from './messages/command.js';
 import { collectNumbers, positiveInteger } from './options.js';
 import { printReport } from './report.js';
 import { type RoundsResult, runRounds } from './rounds.js';
@@ -26,6 +27,7 @@ const log = (line: string) => process.stderr.write(`${line}\n`);
 const program = new Command('bench')
   .enablePositionalOptions()
   .addCommand(sharedCommand(log))
+  .addCommand(messagesCommand(log))
   .description('Throughput of the pipe transport beside the same loop in C, round by round.')
   .option('--rounds <n>', 'rounds; every subject runs once in each', positiveInteger, 7)
   .option('--gib <n>', 'GiB that each trial moves', positiveInteger, 16)

@@ -66,7 +66,7 @@ class Clock {
 }
 
 /** `3 min`, `40 s`: as exact as an estimate is. */
-export function timeLeft(seconds: number): string {
+function timeLeft(seconds: number): string {
   if (seconds >= 90) return `about ${Math.round(seconds / 60)} min`;
   return `about ${Math.ceil(seconds / 5) * 5} s`;
 }

@@ -1,5 +1,3 @@
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import { AUTOMATIC, backendNames } from './backends.js';
 import { parseTcpAddress } from './destination.js';
@@ -17,13 +15,12 @@ export const backendsOption = () =>
     ...backendNames,
   ]);
 
-const { XDG_RUNTIME_DIR } = process.env;
-
-/** `--endpoint`: where the two processes meet. One for each user. */
+/** `--endpoint`: where the two processes meet. A name is one for each user. */
 export const endpointOption = () =>
-  new Option('--endpoint <path>', 'the Unix socket where the two meet').default(
-    join(XDG_RUNTIME_DIR || tmpdir(), `pageferry-demo-${process.getuid?.() ?? 'user'}.sock`),
-  );
+  new Option(
+    '--endpoint <name>',
+    'where the two meet: a name, or the path of a Unix socket',
+  ).default('demo');
 
 /** `--timeout`, in milliseconds once parsed. */
 export const timeoutOption = () =>

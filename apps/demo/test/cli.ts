@@ -102,8 +102,13 @@ afterEach(async () => {
 /** The path of something in the test's folder. */
 export const inFolder = (name: string): string => join(folder, name);
 
-/** What is in the test's folder. */
-export const left = (): string[] => readdirSync(folder).sort();
+/** What is in the test's folder, and in the one that endpoints have there which are names. */
+export function left(): string[] {
+  const names = `pageferry-${process.geteuid?.()}`;
+  const files = readdirSync(folder);
+  const endpoints = files.includes(names) ? readdirSync(inFolder(names)) : [];
+  return [...files.filter((name) => name !== names), ...endpoints].sort();
+}
 
 /** Starts a command. It dies with the test. */
 export function start(env: NodeJS.ProcessEnv, command: string, ...args: string[]): Demo {

@@ -1,5 +1,6 @@
 import { combineRounds, type Spread, spread } from '@pageferry/measuring/statistics';
 import {
+  AWAITED_REQUEST,
   CHANNELS,
   LIMIT,
   LIMIT_POLLING,
@@ -114,6 +115,12 @@ export function findingsFrom(rows: readonly Row[]): readonly Finding[] {
       const what = `round trip, ${task}, ${request}: to two connections`;
       add(what, 'times', lists, divide, REQUESTS_AT_MOST[task]);
     }
+    const awaited = [
+      find('round trip', task, AWAITED_REQUEST),
+      find('round trip', task, TRANSPORT),
+    ];
+    const what = `round trip, ${task}, ${AWAITED_REQUEST}: to two connections`;
+    add(what, 'times', awaited, divide);
   }
 
   for (const subject of [WAYS.try, LIMIT]) {

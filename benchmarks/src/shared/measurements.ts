@@ -63,6 +63,7 @@ export const TRANSPORT = 'transport';
 export const ONE_BY_ONE = 'transport, one thing after the other';
 export const REQUEST = 'request over one channel';
 export const REQUEST_ONE_BY_ONE = 'request, one thing after the other';
+export const AWAITED_REQUEST = 'request that is awaited';
 export const SPINNING = 'both polling';
 export const PARKED = 'both asleep';
 
@@ -208,18 +209,27 @@ function roundTrips(plan: Plan): readonly Measurement[] {
     const common = { question: 'round trip' as const, task, count };
     const { transport, hasChannels } = plan;
     const park = task === PARKED;
-    const both = (peer: 'ping-pong' | 'request-pong', ahead: string, oneByOne: string) => {
-      const play = (isAhead: boolean) => () =>
-        runPingPong(peer, { transport, count, warmUp: count * WARM_UPS, park, ahead: isAhead });
-      return [
-        { ...common, subject: ahead, run: play(!park) },
-        ...(park ? [] : [{ ...common, subject: oneByOne, run: play(false) }]),
-      ];
+    const played = (
+      peer: 'ping-pong' | 'request-pong',
+      subject: string,
+      { ahead = false, awaits = park },
+    ): Measurement => {
+      const workload = { transport, count, warmUp: count * WARM_UPS, park, ahead, awaits };
+      return { ...common, subject, run: () => runPingPong(peer, workload) };
     };
+    const withoutRequests = [played('ping-pong', TRANSPORT, { ahead: !park })];
+    const requests = [played('request-pong', REQUEST, { ahead: !park })];
+    if (!park) {
+      withoutRequests.push(played('ping-pong', ONE_BY_ONE, {}));
+      requests.push(
+        played('request-pong', REQUEST_ONE_BY_ONE, {}),
+        played('request-pong', AWAITED_REQUEST, { ahead: true, awaits: true }),
+      );
+    }
     return [
       ...limitOf(plan, common, 'pingpong', count, mode),
-      ...both('ping-pong', TRANSPORT, ONE_BY_ONE),
-      ...(hasChannels ? both('request-pong', REQUEST, REQUEST_ONE_BY_ONE) : []),
+      ...withoutRequests,
+      ...(hasChannels ? requests : []),
     ];
   });
 }

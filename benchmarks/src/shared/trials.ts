@@ -62,10 +62,14 @@ export async function runChannel(
   channel: Channel,
   workload: Omit<Unplaced<ChannelWorkload>, 'channel'>,
 ): Promise<Trial> {
-  const endpoint = temporaryPath();
-  const sender = startPeer('channel-sender', { ...workload, channel, endpoint });
-  const reports = collectMessages<Report>(sender);
-  await allSucceed([sender]);
+  return runPeer('channel-sender', { ...workload, channel });
+}
+
+/** A fresh process of `peers/` that starts the other ones by itself, and reports one trial. */
+export async function runPeer(name: string, workload: object): Promise<Trial> {
+  const peer = startPeer(name, { ...workload, endpoint: temporaryPath() });
+  const reports = collectMessages<Report>(peer);
+  await allSucceed([peer]);
   return onlyTrial(reports);
 }
 

@@ -34,6 +34,8 @@ export interface PingPongWorkload {
    * the next is on its way: whoever waits for an answer does not wait for that.
    */
   readonly ahead: boolean;
+  /** Whether who asks awaits each answer; for requests alone. Otherwise it looks for it again and again. */
+  readonly awaits: boolean;
   /** The one that throws first is the one that looks at the clock. */
   readonly begins: boolean;
 }

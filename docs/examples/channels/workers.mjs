@@ -1,11 +1,10 @@
 // Three workers answer ten questions of 8 MiB each, and one of them is killed in the middle: node workers.mjs
 import { fork } from 'node:child_process';
-import { tmpdir } from 'node:os';
 import { sharedMmap } from '@pageferry/shared-mmap';
 
 const BYTES = 8 * 1024 * 1024;
 const [, , inherited] = process.argv;
-const endpoint = inherited ?? `${tmpdir()}/workers-${process.pid}.sock`;
+const endpoint = inherited ?? `workers-${process.pid}`;
 
 /** Answers each question with its bytes, each one larger by one. */
 async function work() {

@@ -2,8 +2,7 @@
 import { closeSync, openSync, write } from 'node:fs';
 import { sharedMmap } from '@pageferry/shared-mmap';
 
-const here = process.env.XDG_RUNTIME_DIR ?? '.';
-const [endpoint = `${here}/ferry.sock`, path = 'arrived'] = process.argv.slice(2);
+const [endpoint = 'ferry', path = 'arrived'] = process.argv.slice(2);
 
 /**
  * Writes a whole message, then releases it.

@@ -3,8 +3,7 @@ import { open } from 'node:fs/promises';
 import { gzip } from 'node:zlib';
 import { sharedMmap } from '@pageferry/shared-mmap';
 
-const here = process.env.XDG_RUNTIME_DIR ?? '.';
-const [endpoint = `${here}/ferry.sock`, path = 'arrived.gz'] = process.argv.slice(2);
+const [endpoint = 'ferry', path = 'arrived.gz'] = process.argv.slice(2);
 
 /**
  * @param {import('@pageferry/core').Delivery} delivery

@@ -5,8 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { sharedMmap } from '@pageferry/shared-mmap';
 
-const here = process.env.XDG_RUNTIME_DIR ?? '.';
-const [endpoint = `${here}/ferry.sock`, path = 'arrived.gz'] = process.argv.slice(2);
+const [endpoint = 'ferry', path = 'arrived.gz'] = process.argv.slice(2);
 
 const receiver = await sharedMmap.createReceiver({ endpoint });
 const gzip = createGzip();

@@ -2,8 +2,7 @@
 import { createServer } from 'node:http';
 import { sharedMmap } from '@pageferry/shared-mmap';
 
-const here = process.env.XDG_RUNTIME_DIR ?? '.';
-const [endpoint = `${here}/ferry.sock`, port = '8080'] = process.argv.slice(2);
+const [endpoint = 'ferry', port = '8080'] = process.argv.slice(2);
 
 /**
  * Resolves when the response has read `bytes`, or never will.

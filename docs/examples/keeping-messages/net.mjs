@@ -2,8 +2,7 @@
 import { createConnection } from 'node:net';
 import { sharedMmap } from '@pageferry/shared-mmap';
 
-const here = process.env.XDG_RUNTIME_DIR ?? '.';
-const [endpoint = `${here}/ferry.sock`, path = `${here}/log.sock`] = process.argv.slice(2);
+const [endpoint = 'ferry', path = './log.sock'] = process.argv.slice(2);
 
 const socket = createConnection(path);
 const receiver = await sharedMmap.createReceiver({ endpoint });

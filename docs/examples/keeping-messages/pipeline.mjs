@@ -3,8 +3,7 @@ import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { sharedMmap } from '@pageferry/shared-mmap';
 
-const here = process.env.XDG_RUNTIME_DIR ?? '.';
-const [endpoint = `${here}/ferry.sock`, path = 'arrived'] = process.argv.slice(2);
+const [endpoint = 'ferry', path = 'arrived'] = process.argv.slice(2);
 
 const receiver = await sharedMmap.createReceiver({ endpoint });
 await pipeline(async function* () {

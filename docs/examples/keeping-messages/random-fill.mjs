@@ -3,8 +3,7 @@ import { createHash, randomFill } from 'node:crypto';
 import { promisify } from 'node:util';
 import { sharedMmap } from '@pageferry/shared-mmap';
 
-const here = process.env.XDG_RUNTIME_DIR ?? '.';
-const [endpoint = `${here}/ferry.sock`, messages = '1000'] = process.argv.slice(2);
+const [endpoint = 'ferry', messages = '1000'] = process.argv.slice(2);
 
 /** @type {(bytes: Uint8Array) => Promise<unknown>} */
 const fill = promisify(randomFill);

@@ -4,8 +4,7 @@ import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { sharedMmap } from '@pageferry/shared-mmap';
 
-const here = process.env.XDG_RUNTIME_DIR ?? '.';
-const [endpoint = `${here}/ferry.sock`, path = 'arrived'] = process.argv.slice(2);
+const [endpoint = 'ferry', path = 'arrived'] = process.argv.slice(2);
 
 const receiver = await sharedMmap.createReceiver({ endpoint });
 const file = await open(path, 'w');

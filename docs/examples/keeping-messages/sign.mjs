@@ -3,8 +3,7 @@ import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { sharedMmap } from '@pageferry/shared-mmap';
 
-const here = process.env.XDG_RUNTIME_DIR ?? '.';
-const [endpoint = `${here}/ferry.sock`, path = 'signatures'] = process.argv.slice(2);
+const [endpoint = 'ferry', path = 'signatures'] = process.argv.slice(2);
 
 const { publicKey, privateKey } = generateKeyPairSync('ed25519');
 console.log(publicKey.export({ format: 'der', type: 'spki' }).toString('base64'));

@@ -6,8 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { sharedMmap } from '@pageferry/shared-mmap';
 
 if (isMainThread) {
-  const here = process.env.XDG_RUNTIME_DIR ?? '.';
-  const [endpoint = `${here}/ferry.sock`, path = 'arrived.gz'] = process.argv.slice(2);
+  const [endpoint = 'ferry', path = 'arrived.gz'] = process.argv.slice(2);
 
   const worker = new Worker(new URL(import.meta.url), { workerData: path });
   const ended = new AbortController();

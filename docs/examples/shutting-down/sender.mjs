@@ -2,7 +2,7 @@
 import { isPageferryError } from '@pageferry/core';
 import { sharedMmap } from '@pageferry/shared-mmap';
 
-const [endpoint = `${process.env.XDG_RUNTIME_DIR ?? '.'}/ferry.sock`] = process.argv.slice(2);
+const [endpoint = 'ferry'] = process.argv.slice(2);
 
 const told = new AbortController();
 const { signal } = told;

@@ -16,13 +16,14 @@ const HARNESS = fileURLToPath(new URL('harness/', import.meta.url));
 
 /** Vitest files, a library, a child or worker that its parent starts; node:ffi, which not every Node has; and what tests of its own run. */
 const ONLY_COMPILED =
-  /^(CONTRIBUTING|conformance|core)\/|^adding-a-backend\/(toy-transport|program-3|program-5)$|\/(child|stoppable-worker)$|^vmsplice-ffi\/program|^(keeping-messages|transfer-contract)\//;
+  /^(CONTRIBUTING|conformance|core)\/|^adding-a-backend\/(toy-transport|program-3|program-5)$|\/(child|stoppable-worker)$|^vmsplice-ffi\/through-node-ffi|^(keeping-messages|transfer-contract)\//;
 
 /** Programs that two terminals run. All others run alone. */
 const TOGETHER = [
   ['README/sender', 'README/receiver'],
-  ['README-2/sender', 'README-2/receiver'],
-  ['README/answer', 'README/ask'],
+  ['getting-started/sending', 'getting-started/receiving'],
+  ['getting-started/sender', 'getting-started/receiver'],
+  ['getting-started/answer', 'getting-started/ask'],
   ['pageferry/answer', 'pageferry/ask'],
   ['shared-mmap/sender', 'shared-mmap/receiver'],
   ['shared-mmap/sender', 'shared-mmap/worker'],
@@ -81,6 +82,16 @@ describe('the programs of the READMEs and the docs (11.11)', () => {
     expect(programs.length).toBeGreaterThan(40);
   });
 
+  test('each says which file it is, and none forgets what became of a message (16.16)', () => {
+    const shown = programs.filter(({ page }) => /README|getting-started|testing/.test(page));
+    expect(shown.length).toBeGreaterThan(40);
+    expect(shown.map(({ name }) => name).filter((name) => /program-/.test(name))).toEqual([]);
+    const forgetful = shown.filter(({ source }) =>
+      /^ *await [\w.]+\.(try)?[sS]end\(/m.test(source),
+    );
+    expect(forgetful.map(({ name }) => name)).toEqual([]);
+  });
+
   test('all compile', { timeout: 60_000 }, () => {
     const tsc = join(ROOT, 'node_modules/.bin/tsc');
     const { stdout, status } = spawnSync(tsc, ['-p', folder], { encoding: 'utf8' });
@@ -91,7 +102,8 @@ describe('the programs of the READMEs and the docs (11.11)', () => {
   test.for(runs)('$title', { timeout: 60_000 }, async ({ names }, { signal }) => {
     const env = { ...process.env, XDG_RUNTIME_DIR: folder };
     const ends = names.map(async (name) => {
-      const path = join(folder, 'dist', `${name}.js`);
+      const file = programs.find((program) => program.name === name)?.file ?? '';
+      const path = join(folder, 'dist', file.replace(/ts$/, 'js'));
       const program = spawn(process.execPath, [path], {
         env,
         cwd: dirname(path),

@@ -1,11 +1,10 @@
 // An object with a tensor of 40 MB goes to a child, and comes back: node tensor.mjs
 import { fork } from 'node:child_process';
-import { tmpdir } from 'node:os';
 import { createPort, shared } from '@pageferry/messages';
 import { sharedMmap } from '@pageferry/shared-mmap';
 
 const [, , inherited] = process.argv;
-const endpoint = inherited ?? `${tmpdir()}/tensor-${process.pid}.sock`;
+const endpoint = inherited ?? `tensor-${process.pid}`;
 const poolBytes = 256 * 1024 * 1024;
 
 /** @typedef {{ shape: number[], data: Float32Array }} Tensor */

@@ -146,6 +146,7 @@ const EXPECTATIONS: readonly Expectation[] = [
       'back-pressure > flush waits for what is not received yet',
       'several receivers > memory comes back when the last of them is done with it',
     ],
+    perhaps: [FAN_OUT],
   },
   {
     broken: 'RoundsLengths',

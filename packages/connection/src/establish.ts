@@ -9,6 +9,7 @@ import { Doorbell } from './waiting/doorbell.js';
 
 /** The sender's end of a connection that is being set up. */
 export interface NewConnection<Queue> {
+  /** The sender's end. It is the caller's. */
   readonly connection: SenderConnection<Queue>;
   /** What to pass first with the welcome: control memory, the sender's bell, the receiver's bell. */
   readonly descriptors: readonly OwnedFd[];
@@ -103,6 +104,7 @@ export interface ChannelConnection<Outgoing, Incoming extends DeliverySource> {
   readonly outgoing: SenderConnection<Outgoing>;
   /** What comes from the peer. */
   readonly incoming: ReceiverConnection<Incoming>;
+  /** The socket and the bells that both halves share. */
   readonly link: Link;
 }
 
@@ -116,7 +118,9 @@ export interface NewChannel<Outgoing, Incoming extends DeliverySource>
 
 /** What a mechanism needs at either side of a channel. */
 export interface ChannelTerms<Outgoing, Incoming extends DeliverySource> {
+  /** For what this side sends. */
   readonly outgoing: SenderTerms<Outgoing>;
+  /** For what this side receives. */
   readonly incoming: ReceiverTerms<Incoming>;
 }
 

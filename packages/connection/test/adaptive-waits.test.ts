@@ -166,6 +166,63 @@ describe('a wait', () => {
     expect(armed.times).toBe(0);
   });
 
+  test('does not poll while another one does, and is asked in each turn instead', async () => {
+    const { waits, armed } = createWaits({ budget: 100, spin: 1_000_000 });
+    const turns = countTurns();
+    const first = waits.until(() => turns.count >= 20);
+    let looks = 0;
+    const second = waits.until(() => {
+      looks++;
+      return turns.count >= 5;
+    });
+    expect(waits.parked).toBe(1);
+    await second;
+    expect(looks).toBeLessThan(20);
+    await first;
+    turns.stop();
+    expect(armed.times).toBe(0);
+  });
+
+  test.each<[string, () => boolean]>([
+    ['is over', () => true],
+    [
+      'fails',
+      () => {
+        throw new Error('no good');
+      },
+    ],
+  ])('asks to be woken when the one that has polled %s', async (_, end) => {
+    const { waits, armed } = createWaits({ budget: 100, spin: 1_000_000 });
+    let ends = false;
+    const polling = waits.until(() => ends && end()).catch(() => undefined);
+    let changed = false;
+    const waiting = waits.until(() => changed);
+    expect(armed.times).toBe(0);
+    ends = true;
+    await polling;
+    while (armed.times === 0) await new Promise(setImmediate);
+    expect(waits.parked).toBe(1);
+    changed = true;
+    waits.wake();
+    await waiting;
+  });
+
+  test('asks to be woken for all when the one that has polled parks, or is given up', async () => {
+    for (const isGivenUp of [false, true]) {
+      const { waits, armed } = createWaits({ budget: 100, spin: isGivenUp ? 1_000_000 : 200 });
+      const controller = new AbortController();
+      let changed = false;
+      const polling = waits.until(() => changed, controller.signal).catch(() => undefined);
+      const waiting = waits.until(() => changed);
+      if (isGivenUp) controller.abort();
+      while (armed.times === 0) await new Promise(setImmediate);
+      expect(waits.parked).toBe(isGivenUp ? 1 : 2);
+      changed = true;
+      waits.wake();
+      await Promise.all([polling, waiting]);
+    }
+  });
+
   test('ends by its signal, by a failure, and by what its condition throws', async () => {
     const { waits } = createWaits();
     const controller = new AbortController();

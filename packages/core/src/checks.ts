@@ -113,17 +113,22 @@ function asBytes(argument: string, value: unknown): Uint8Array {
 }
 
 /**
- * Passes an endpoint path.
+ * Passes an endpoint: a path, a name or `fd:N`.
  *
- * @throws `INVALID_ARGUMENT` for another type, `ENDPOINT_INVALID` for an empty path or one with a
- *   NUL byte.
+ * @throws `INVALID_ARGUMENT` for another type, `ENDPOINT_INVALID` for an empty one, one with a NUL byte, and the
+ *   names of folders (`.`, `..`).
  */
 export function checkEndpoint(value: unknown): string {
-  if (typeof value !== 'string') throw invalidArgument('endpoint', value, 'a file system path');
+  if (typeof value !== 'string')
+    throw invalidArgument('endpoint', value, 'a name or a file system path');
   if (value === '' || value.includes('\0')) {
-    throw new PageferryError('ENDPOINT_INVALID', 'the endpoint path is empty or holds a NUL byte', {
+    throw new PageferryError('ENDPOINT_INVALID', 'the endpoint is empty or holds a NUL byte', {
       argument: 'endpoint',
     });
+  }
+  if (value === '.' || value === '..') {
+    const words = `the endpoint ${value} is a folder: an endpoint is a name, or the path of a file`;
+    throw new PageferryError('ENDPOINT_INVALID', words, { argument: 'endpoint' });
   }
   if (value.startsWith('fd:') && inheritedDescriptor(value) === undefined) {
     throw new PageferryError(
@@ -160,4 +165,12 @@ export function checkArrayOf<T>(
     if (!isOne(each)) throw invalidArgument(argument, each, expected);
   }
   return value as readonly T[];
+}
+
+/** Passes true or false, and `fallback` for `undefined`. @throws `INVALID_ARGUMENT`. */
+export function checkFlag(argument: string, value: unknown, fallback = false): boolean {
+  if (value !== undefined && typeof value !== 'boolean') {
+    throw invalidArgument(argument, value, 'true or false');
+  }
+  return value ?? fallback;
 }

@@ -23,13 +23,16 @@ export type ErrorCode =
   | 'TIMEOUT'
   /** This transport or platform cannot do what was asked; its capabilities say so. */
   | 'NOT_SUPPORTED'
-  /** The endpoint cannot be used: wrong type of file, missing folder, empty path. */
+  /** The endpoint cannot be used: wrong type of file, missing folder, empty. */
   | 'ENDPOINT_INVALID'
   /** The endpoint path does not fit into a Unix socket address (107 bytes on Linux). */
   | 'ENDPOINT_TOO_LONG'
   /** A live program already listens at the endpoint. */
   | 'ENDPOINT_IN_USE'
-  /** The endpoint belongs to another user, or this user may not create or reach it. */
+  /**
+   * The endpoint belongs to another user, or this user may not create or reach it; or it is a name, and others may enter
+   * the folder of names.
+   */
   | 'ENDPOINT_FORBIDDEN'
   /** The program at the other end does not speak Pageferry's protocol. */
   | 'NOT_PAGEFERRY'

@@ -1,5 +1,6 @@
 import {
   BaseChannel,
+  ByteQuota,
   EXCHANGE,
   exchangeNumber,
   exchangeWord,
@@ -12,9 +13,8 @@ import { FakeReceiver } from './support/fake-receiver.js';
 import { FakeSender } from './support/fake-sender.js';
 import { turns } from './support/turns.js';
 
-function openChannel() {
+function openChannel(receiver: FakeReceiver = new FakeReceiver()) {
   const sender = new FakeSender();
-  const receiver = new FakeReceiver();
   const channel = new BaseChannel({
     sender,
     receiver,
@@ -114,6 +114,40 @@ describe('questions', () => {
       expect(channel.stats()).toMatchObject({ requestsOpen: 0, deliveriesHeld: 1 });
     },
   );
+
+  test('that are given up just when the last answer has come leave theirs to nobody, too', async () => {
+    const { sender, receiver, channel } = openChannel();
+    const giveUp = (): number => {
+      channel.tryRequest(channel.tryLoan(1) as Loan)?.abandon();
+      return exchangeNumber(sender.outbox.exchanges.at(-1) as number);
+    };
+    receiver.arrive(1, true, answer(giveUp()));
+    const second = giveUp();
+    await turns();
+    receiver.arrive(2, true, answer(second));
+    await turns();
+    expect(receiver.calls).toEqual(['giveBack 0', 'giveBack 1']);
+    expect(channel.stats().requestsOpen).toBe(0);
+  });
+
+  test('whose answer waits behind what may not be held get it when that is moved on at once', async () => {
+    const quota = new ByteQuota(100);
+    const { sender, receiver, channel } = openChannel(new FakeReceiver(1e9, false, quota));
+    const asked = channel.request(channel.tryLoan(1) as Loan);
+    const number = exchangeNumber(sender.outbox.exchanges[0] as number);
+    receiver.arrive(80);
+    receiver.arrive(80);
+    receiver.arrive(50, true, answer(number));
+    for (let message = 0; message < 2; message++) {
+      await turns();
+      receiver.atOnce = 80;
+      expect(await channel.spliceTo(1)).toMatchObject({ byteLength: 80, method: 'splice' });
+    }
+    using delivery = await asked;
+    expect(delivery.byteLength).toBe(50);
+    expect(receiver.calls).toEqual(['giveBack 0', 'giveBack 1']);
+    expect([quota.count, quota.bytes]).toEqual([1, 50]);
+  });
 
   test('have words that a small integer of V8 can hold', () => {
     const { sender, channel } = openChannel();

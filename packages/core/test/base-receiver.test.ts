@@ -20,6 +20,7 @@ describe('receiving', () => {
     expect(await waiting).toMatchObject({ sequence: 1, byteLength: 20, offset: 0 });
     expect(receiver.stats()).toEqual({
       messagesReceived: 2,
+      sharedBytes: 0,
       bytesReceived: 30,
       deliveriesHeld: 2,
       bytesHeld: 30,

@@ -1,4 +1,10 @@
-import { endpointError, isTrustedFile, PageferryError, seekSender } from '@pageferry/core';
+import {
+  endpointError,
+  isTrustedFile,
+  nodeCallFailed,
+  PageferryError,
+  seekSender,
+} from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
 
 const place = { given: './endpoint', absolute: '/nowhere/endpoint' };
@@ -28,6 +34,22 @@ describe('a call that fails at an endpoint', () => {
       expect(error.message).toContain(': ./endpoint');
       expect(error.cause).toBe(cause);
     }
+  });
+
+  test.each([
+    [{ permission: 'FileSystemWrite', resource: '/nowhere/.pf-1/s' }, '--allow-fs-write=/nowhere'],
+    [{ permission: 'FileSystemRead' }, '--allow-fs-read=/nowhere'],
+    [{ permission: 'Net' }, '--allow-net'],
+    [{ message: 'connect: restricted. Use --allow-net to manage permissions.' }, '--allow-net'],
+    [{ permission: 'Tomorrow' }, '--permission'],
+  ])('that the permission model forbids (%j) names the option', (details, option) => {
+    const cause = Object.assign(new Error('denied'), { code: 'ERR_ACCESS_DENIED' }, details);
+    const error = endpointError(cause, place);
+    expect(error).toMatchObject({ code: 'ENDPOINT_FORBIDDEN', cause });
+    expect(error.message).toMatch(new RegExp(`endpoint ./endpoint without ${option}$`));
+    const elsewhere = nodeCallFailed(cause);
+    expect(elsewhere).toMatchObject({ code: 'SYSTEM_CALL_FAILED', errno: 13, errnoName: 'EACCES' });
+    expect(elsewhere.message).toContain(option.split('=')[0]);
   });
 
   test('with an error of its own keeps that', () => {

@@ -79,3 +79,17 @@ test('a signal that has fired already leaves the line without waiting', async ()
   await turns(1);
   expect(queue.busy).toBe(false);
 });
+
+test('says when the last call has left, be it that it failed, and not before', async () => {
+  const told: boolean[] = [];
+  const queue = new SerialQueue(() => told.push(queue.busy));
+  const { task, open } = gate();
+  const first = queue.run(task);
+  const second = queue.run(() => Promise.reject(new Error('it fails')));
+  await turns(2);
+  expect(told).toEqual([]);
+  open('in');
+  await Promise.allSettled([first, second]);
+  await turns(2);
+  expect(told).toEqual([false]);
+});

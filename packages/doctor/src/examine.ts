@@ -24,6 +24,7 @@ export interface Report {
   readonly backends: readonly BackendReport[];
   /** The backend to use; `null` if none works. */
   readonly recommended: string | null;
+  /** What the machine allows. */
   readonly capabilities: SystemCapabilities;
   /** What is not as it could be, and what to do about it. */
   readonly advice: readonly Advice[];

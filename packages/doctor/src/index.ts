@@ -29,6 +29,7 @@ export {
   openBestListener,
 } from './choice/open-best-channel.js';
 export { examine, hasZeroCopy, type Report } from './examine.js';
+export { type MemoryUse, memoryOf, type ProcessMemory } from './memory/memory-of.js';
 export type { Finding, HopName, Probe, ProbeResult } from './probes/probe.js';
 export { type ProbeOptions, probeHops } from './probes/probe-hops.js';
 export type { Advice } from './verdict/advice.js';

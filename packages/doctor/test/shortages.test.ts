@@ -54,6 +54,29 @@ describe.runIf(process.platform === 'linux')('a vmsplice that copies without a w
   });
 });
 
+describe.runIf(process.platform === 'linux')('a runtime that takes no memory but its own', () => {
+  const circumstances = { env: withAddon('caged.cjs') };
+
+  test('is told of by the doctor, which recommends what works there', async () => {
+    const { report } = await runDoctor(circumstances);
+    expect(report.recommended).toBe('socket');
+    expect(report.backends.find(({ name }) => name === 'shared-mmap')).toMatchObject({
+      usable: false,
+      reason: expect.stringMatching(/memory cage.*@pageferry\/socket/),
+    });
+  });
+
+  test('gets the socket, for messages and for channels', async () => {
+    for (const program of ['choose.mjs', 'choose-channel.mjs']) {
+      const words = [join(folder, program), '{"warn":false}'];
+      const { stdout, code } = await runNode(fixture(program), words, circumstances);
+      const choices = JSON.parse(stdout) as { readonly name: string }[];
+      expect(new Set(choices.map(({ name }) => name)), program).toEqual(new Set(['socket']));
+      expect(code).toBe(0);
+    }
+  });
+});
+
 describe.runIf(process.platform === 'linux')('an addon that does not load', () => {
   const circumstances = { env: { PAGEFERRY_LINUX_NAPI_ADDON: '/nowhere/addon.node' } };
 

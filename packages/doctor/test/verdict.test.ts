@@ -44,6 +44,7 @@ const IDEAL: SystemCapabilities = {
     architecture: 'x64',
     libc: 'glibc 2.41',
     node: 'v24.0.0',
+    runtime: undefined,
     electron: undefined,
     container: undefined,
   },
@@ -108,6 +109,14 @@ describe('the advice', () => {
       'no addon',
       { bindings: [{ name: 'napi' as const, loads: false, reason: 'no' }] },
       'npm install @pageferry/vmsplice-ffi',
+    ],
+    [
+      'another runtime',
+      {
+        platform: { ...platform, runtime: 'Bun 1.4.5' },
+        bindings: [{ name: 'napi' as const, loads: false, reason: 'no' }],
+      },
+      'with Node',
     ],
     [
       'a filter',

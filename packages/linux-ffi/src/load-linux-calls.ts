@@ -1,6 +1,11 @@
 import { endianness } from 'node:os';
-import { PageferryError } from '@pageferry/core';
-import { checkSpareDescriptors, type LinuxCalls } from '@pageferry/linux';
+import { lackedPermission, lacksNetwork, PageferryError } from '@pageferry/core';
+import {
+  checkSpareDescriptors,
+  type LinuxCalls,
+  otherRuntime,
+  whyNoAddons,
+} from '@pageferry/linux';
 import type { Driver } from './drivers/driver.js';
 import { KoffiDriver } from './drivers/koffi-driver.js';
 import { NodeDriver } from './drivers/node-driver.js';
@@ -65,17 +70,41 @@ export function startDriver(name: FfiDriverName, create: () => Driver): LinuxCal
   if (!PROCESSORS.includes(process.arch) || endianness() !== 'LE') {
     throw unavailable(`it knows nothing of this processor, ${process.arch}`, undefined);
   }
+  const runtime = otherRuntime();
+  if (runtime !== undefined) {
+    throw unavailable(
+      `it waits on the event loop of Node itself, and this is ${runtime}`,
+      undefined,
+    );
+  }
+  if (lacksNetwork()) {
+    throw unavailable(
+      "it waits by a socket of Node's, which --permission does not allow without --allow-net",
+      undefined,
+    );
+  }
   // Node remembers of a package that it could not read it.
   checkSpareDescriptors(DESCRIPTORS);
   try {
     return createLinuxCalls(create());
   } catch (cause) {
+    const forbidden = whyNoAddons(cause);
+    if (forbidden !== undefined)
+      throw unavailable(`${forbidden}, and koffi is one`, undefined, cause);
+    if (lackedPermission(cause) === '--allow-ffi') {
+      throw unavailable(
+        "Node's permission model keeps it from node:ffi (--allow-ffi)",
+        undefined,
+        cause,
+      );
+    }
     throw unavailable(`${name} does not load, or not the C library through it`, cause);
   }
 }
 
-function unavailable(reason: string, cause: unknown): PageferryError {
-  const detail = cause instanceof Error ? `: ${cause.message}` : '';
+/** @param told an error whose message belongs to the reason. */
+function unavailable(reason: string, told: unknown, cause = told): PageferryError {
+  const detail = told instanceof Error ? `: ${told.message.replace(/\.$/, '')}` : '';
   return new PageferryError(
     'BINDING_UNAVAILABLE',
     `@pageferry/linux-ffi cannot be used here, ${reason}${detail}. @pageferry/socket works without it.`,

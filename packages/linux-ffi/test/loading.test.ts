@@ -1,9 +1,16 @@
+import { cpSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { loadLinuxCalls } from '@pageferry/linux-ffi';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { openProgram } from '../dist/drivers/c-library.js';
+import { loadKoffi } from '../dist/drivers/koffi.js';
 import { KoffiDriver } from '../dist/drivers/koffi-driver.js';
 import { NodeDriver } from '../dist/drivers/node-driver.js';
 import { startDriver } from '../dist/load-linux-calls.js';
+
+const require = createRequire(import.meta.url);
 
 /** Replaces properties of `process`. */
 function stubProcess(properties: Readonly<Record<string, unknown>>): void {
@@ -51,6 +58,27 @@ describe('loading', () => {
         cause,
       }),
     );
+  });
+
+  test('a koffi that is cut off is not loaded: that would end the process', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'pf-koffi-'));
+    try {
+      const installed = dirname(require.resolve(`@koromix/koffi-linux-${process.arch}`));
+      cpSync(installed, folder, { recursive: true });
+      for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+        const path = join(folder, name);
+        if (name.endsWith('.node')) truncateSync(path, statSync(path).size - 100_000);
+      }
+      const create = () => new KoffiDriver(() => loadKoffi(folder));
+      expect(() => startDriver('koffi', create)).toThrow(
+        expect.objectContaining({
+          code: 'BINDING_UNAVAILABLE',
+          message: expect.stringContaining('koffi.node is not a whole file'),
+        }),
+      );
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test('a C library without one of the calls is a typed error that names it', () => {

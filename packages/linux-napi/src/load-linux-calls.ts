@@ -1,8 +1,21 @@
-import { createRequire } from 'node:module';
 import { PageferryError } from '@pageferry/core';
-import { checkSpareDescriptors, type LinuxCalls } from '@pageferry/linux';
-import { findAddon, NoAddon, VARIABLE } from './addon/find-addon.js';
-import { areAddonsForbidden, whyNotLoaded } from './addon/why-not.js';
+import {
+  checkSpareDescriptors,
+  isCutOff,
+  type LinuxCalls,
+  otherRuntime,
+  requireFrom,
+  whyNoAddons,
+} from '@pageferry/linux';
+import prebuilt from '#prebuilt';
+import {
+  findAddon,
+  NoAddon,
+  platformOfThisSystem,
+  VARIABLE,
+  whyNoAddon,
+} from './addon/find-addon.js';
+import { whyNotLoaded } from './addon/why-not.js';
 import type { LinuxNapiAddon } from './native.js';
 
 const REMEDIES =
@@ -15,13 +28,20 @@ const REMEDIES_WITHOUT_ADDONS =
   'What helps, in this order: use @pageferry/socket, which needs no addon; with Node 26.9 or later, ' +
   '@pageferry/linux-ffi with its driver `node` (node:ffi); start Node without that option.';
 
+/** They load it, and abort when it is used or when the process ends. */
+const FOR_OTHER_RUNTIMES = '@pageferry/socket works with both Bun and Deno, without an addon.';
+
+/** What is loaded already is not looked at again: it may be replaced meanwhile. */
+const loaded = new Set<string>();
+
 /**
  * Loads the addon and returns its system calls; the same object every time it is called on one
  * thread. What does not load is tried anew the next time.
  *
  * The addon is, in this order: the file that the environment variable `PAGEFERRY_LINUX_NAPI_ADDON`
  * names; one that was compiled in this package's folder; the prebuilt one of this platform, which is a package of
- * its own (`@pageferry/linux-napi-linux-x64-gnu` and so on, an optional dependency).
+ * its own (`@pageferry/linux-napi-linux-x64-gnu` and so on, an optional dependency); where this package was bundled
+ * into another file, `linux_napi.node` beside that.
  *
  * @throws `BINDING_UNAVAILABLE` if there is none, or it does not load; `message` says why and what helps, `cause`
  *   is what Node said. `SYSTEM_CALL_FAILED` (`EMFILE`, `ENFILE`) if there is no descriptor left to open it with;
@@ -31,30 +51,36 @@ export function loadLinuxCalls(): LinuxCalls {
   if (process.platform !== 'linux') {
     throw unavailable('it is for Linux, use the socket transport here', undefined);
   }
-  const path = find();
+  const runtime = otherRuntime();
+  if (runtime !== undefined) {
+    throw unavailable(`it is for Node, and this is ${runtime}. ${FOR_OTHER_RUNTIMES}`, undefined);
+  }
+  let path: string | undefined;
   try {
+    path = findAddon();
+    if (path === undefined) return loadNamed();
     // Of the file itself, so that nothing has to be known of where this module is.
-    return createRequire(path)(path) as LinuxNapiAddon;
+    if (!loaded.has(path) && isCutOff(path)) throw new Error('the file is cut off');
+    const addon = requireFrom(path)(path) as LinuxNapiAddon;
+    loaded.add(path);
+    return addon;
   } catch (cause) {
     checkSpareDescriptors(1, cause);
-    if (areAddonsForbidden(cause)) {
-      const reason =
-        'this Node may load no addons (--no-addons, or --permission without --allow-addons)';
-      throw unavailable(`${reason}. ${REMEDIES_WITHOUT_ADDONS}`, cause);
+    if (cause instanceof NoAddon) throw unavailable(`${cause.message}. ${REMEDIES}`, cause);
+    const forbidden = whyNoAddons(cause);
+    if (forbidden !== undefined) {
+      throw unavailable(`${forbidden}. ${REMEDIES_WITHOUT_ADDONS}`, cause);
     }
     const chosen = process.env[VARIABLE] ? `${VARIABLE} must name one for this machine, but ` : '';
     throw unavailable(`${chosen}${whyNotLoaded(path, cause)}. ${REMEDIES}`, cause);
   }
 }
 
-function find(): string {
-  try {
-    return findAddon();
-  } catch (cause) {
-    checkSpareDescriptors(1, cause);
-    if (!(cause instanceof NoAddon)) throw cause;
-    throw unavailable(`${cause.message}. ${REMEDIES}`, cause);
-  }
+/** What has no path that could be found out: where a program has collected the files of an application. */
+function loadNamed(): LinuxNapiAddon {
+  const loaded = prebuilt.loadPrebuilt(platformOfThisSystem());
+  if (loaded === undefined) throw whyNoAddon();
+  return loaded as LinuxNapiAddon;
 }
 
 function unavailable(reason: string, cause: unknown): PageferryError {

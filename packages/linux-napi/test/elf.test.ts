@@ -5,7 +5,7 @@ import { findAddon } from '../dist/addon/find-addon.js';
 import { compareVersions, faultsOf, TARGETS } from '../dist/addon/targets.js';
 import { cLibraryOfThisSystem } from '../dist/addon/this-system.js';
 
-const built = readFileSync(findAddon());
+const built = readFileSync(findAddon() ?? '');
 const good: ElfFile = {
   arch: 'arm64',
   needed: ['libm.so.6', 'libpthread.so.0', 'libc.so.6', 'libdl.so.2', 'ld-linux-aarch64.so.1'],

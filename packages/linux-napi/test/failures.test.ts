@@ -22,7 +22,7 @@ import { whyNotLoaded } from '../dist/addon/why-not.js';
 const PACKAGES = fileURLToPath(new URL('../../', import.meta.url));
 const REMEDIES = /linux-ffi.*vmsplice-ffi.*PAGEFERRY_LINUX_NAPI_ADDON.*pageferry-build-addon/;
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'pf-addon-')));
-const addon = findAddon();
+const addon = findAddon() ?? '';
 const content = readFileSync(addon);
 const { libc, versions } = readElf(content);
 const ours = `linux-napi-linux-${process.arch}-${libc === 'musl' ? 'musl' : 'gnu'}`;
@@ -68,6 +68,31 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('an addon that does not load says why, and is not remembered', () => {
   const newest = versions.filter((each) => /^GLIBC_2\.\d\d$/.test(each)).at(-1) ?? '';
+
+  // In another process, which it would end: the dynamic loader maps what the headers promise.
+  test.each([
+    ['its last byte', -1],
+    ['its last section', -20_000],
+    ['its second half', -Math.ceil(content.length / 2)],
+    ['all but its first page', 4096],
+    ['all but its header', 64],
+  ])('one that lacks %s', (what, length) => {
+    const path = join(folder, `without-${what.replaceAll(' ', '-')}.node`);
+    writeFileSync(path, content.subarray(0, length));
+    const program = `import { loadLinuxCalls } from '@pageferry/linux-napi';
+      try { loadLinuxCalls(); } catch ({ code, message }) { console.log(code, message); }`;
+    const { signal, stdout, stderr } = spawnSync(
+      process.execPath,
+      ['--input-type=module', '--eval', program],
+      {
+        cwd: fileURLToPath(new URL('.', import.meta.url)),
+        env: { ...process.env, PAGEFERRY_LINUX_NAPI_ADDON: path },
+        encoding: 'utf8',
+      },
+    );
+    expect({ signal, stderr }).toEqual({ signal: null, stderr: '' });
+    expect(stdout).toMatch(/^BINDING_UNAVAILABLE .*(not a whole one|is cut off)/);
+  });
 
   test.each([
     ['is missing', undefined, /there is no file .*addon\.node/],
@@ -215,10 +240,37 @@ describe('a process of its own', () => {
     );
   });
 
+  /** Another place for the modules of the package, which is no package: what a bundle is. */
+  function bundle(): string {
+    cpSync(join(scope, 'linux-napi/dist'), join(project, 'dist/pageferry'), { recursive: true });
+    const imports = { '#prebuilt': './dist/pageferry/addon/prebuilt-of-bundle.js' };
+    writeFileSync(join(project, 'package.json'), JSON.stringify({ type: 'module', imports }));
+    return './dist/pageferry/index.js';
+  }
+
   test('is told that the package was bundled without its addon', () => {
     install();
-    cpSync(join(scope, 'linux-napi/dist'), join(project, 'dist/pageferry'), { recursive: true });
-    expect(tell({}, './dist/pageferry/index.js')[0]).toMatch(/was bundled into .*"external"/);
+    expect(tell({}, bundle())[0]).toMatch(
+      /was bundled into .*"external".* or copy linux_napi\.node/,
+    );
+  });
+
+  test('finds the package of its platform from where the bundle is', () => {
+    install();
+    installAddon(ours);
+    expect(tell({}, bundle())[0]).toBe('loaded napi');
+  });
+
+  test('finds an addon beside the bundle, and not beside the package', () => {
+    install();
+    const beside = (path: string): string => join(project, dirname(path), 'linux_napi.node');
+    copyFileSync(addon, beside('node_modules/@pageferry/linux-napi/dist/addon/find-addon.js'));
+    expect(tell()[0]).toMatch(/is not installed/);
+    const bundled = bundle();
+    rmSync(beside('dist/pageferry/addon/find-addon.js'));
+    expect(tell({}, bundled)[0]).toMatch(/was bundled/);
+    copyFileSync(addon, beside('program.js'));
+    expect(tell({}, bundled)[0]).toBe('loaded napi');
   });
 
   test('is told that it may load no addons', () => {

@@ -7,7 +7,7 @@ import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { findAddon } from '../dist/addon/find-addon.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'pageferry-linux-napi-'));
-const addon = findAddon();
+const addon = findAddon() ?? '';
 
 /** A second copy of the addon, with its own code and data in this process. */
 function loadCopy(name: string): LinuxCalls {

@@ -6,7 +6,9 @@
  * @packageDocumentation
  */
 export * from './barrier/global-expedited.js';
+export * from './binding/addons-forbidden.js';
 export * from './binding/binding-loader.js';
+export * from './binding/cut-off.js';
 export * from './calls/architecture.js';
 export * from './calls/constants.js';
 export * from './calls/errors.js';
@@ -21,8 +23,10 @@ export * from './calls/watcher.js';
 export * from './destination/destination.js';
 export * from './destination/destination-writer.js';
 export * from './destination/write-to-file.js';
+export * from './modules/surroundings.js';
 export * from './processes/glibc-version.js';
 export * from './processes/node-child.js';
+export * from './processes/other-runtime.js';
 export * from './readiness/poll-now.js';
 export * from './readiness/spin.js';
 export * from './readiness/wait-until-ready.js';

@@ -2,6 +2,7 @@ import {
   createSealedMemory,
   ENOMEM,
   ENOSPC,
+  EOPNOTSUPP,
   EPERM,
   MAP_ANONYMOUS,
   MAP_NORESERVE,
@@ -46,6 +47,21 @@ describe('a mapping', () => {
       ['mmap', 1, PROT_READ | PROT_WRITE, MAP_POPULATE | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, 1],
       ['mmap', 2, PROT_READ, MAP_SHARED, 5, 0, 2],
     ]);
+  });
+
+  test('in a runtime that takes no memory but its own is a typed error that says what to do', () => {
+    const { calls } = fakeCalls({ mmap: () => -EOPNOTSUPP });
+    for (const map of [
+      () => Mapping.anonymous(calls, 4096),
+      () => Mapping.shared(calls, 5, 4096, PROT_READ),
+    ]) {
+      expect(map).toThrow(
+        expect.objectContaining({
+          code: 'BINDING_UNAVAILABLE',
+          message: expect.stringMatching(/memory cage.*@pageferry\/socket/),
+        }),
+      );
+    }
   });
 
   test('that is shown in parts has a buffer that only stands for it', () => {

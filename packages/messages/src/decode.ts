@@ -12,6 +12,7 @@ import {
   PREFIX_BYTES,
   VIEW_BYTES,
 } from './format.js';
+import { NOT_PLAIN, readPlain } from './read-plain.js';
 import { elementSizeOf, makeView } from './view-types.js';
 
 /** A message that was read. */
@@ -39,12 +40,6 @@ export function decode(bytes: Uint8Array<ArrayBuffer>): Decoded {
   }
 }
 
-/** What kind of message the bytes claim to be; `undefined` if they are too few. */
-export function kindOf(bytes: Uint8Array): number | undefined {
-  if (bytes.length < PREFIX_BYTES) return undefined;
-  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(4, true);
-}
-
 interface ViewEntry {
   readonly type: number;
   readonly offset: number;
@@ -55,6 +50,16 @@ interface ViewEntry {
 interface Range {
   readonly offset: number;
   readonly byteLength: number;
+}
+
+const NONE: readonly never[] = [];
+
+/** The first bytes, in memory that nobody else can change. */
+function copyOf(bytes: Uint8Array, length: number): Buffer {
+  const copy = Buffer.allocUnsafe(length);
+  // As `set`, without a view of the part.
+  Buffer.prototype.copy.call(bytes, copy, 0, 0, length);
+  return copy;
 }
 
 class MessageReader {
@@ -70,7 +75,7 @@ class MessageReader {
   constructor(bytes: Uint8Array<ArrayBuffer>) {
     this.#bytes = bytes;
     must(bytes.length >= PREFIX_BYTES, 'it is shorter than its prefix');
-    const prefix = Buffer.from(bytes.subarray(0, PREFIX_BYTES));
+    const prefix = copyOf(bytes, PREFIX_BYTES);
     must(prefix.readUInt32LE(0) === MAGIC, 'it does not begin as one');
     this.#headLength = prefix.readUInt32LE(8);
     this.#viewCount = prefix.readUInt32LE(12);
@@ -78,8 +83,10 @@ class MessageReader {
     const end =
       PREFIX_BYTES + this.#viewCount * VIEW_BYTES + bufferCount * BUFFER_BYTES + this.#headLength;
     must(end <= bytes.length, 'its head does not fit');
-    this.#own = Buffer.concat([prefix, bytes.subarray(PREFIX_BYTES, end)]);
-    this.#ranges = this.#readRanges(bufferCount);
+    this.#own = copyOf(bytes, end);
+    // They may have been changed between the two looks.
+    prefix.copy(this.#own);
+    this.#ranges = bufferCount === 0 ? NONE : this.#readRanges(bufferCount);
     this.#buffers = this.#ranges.map(
       ({ offset, byteLength }) =>
         new Uint8Array(bytes.subarray(offset, offset + byteLength)).buffer,
@@ -90,8 +97,17 @@ class MessageReader {
     const kind = this.#own.readUInt32LE(4);
     const flags = this.#own.readUInt32LE(24);
     must(kind <= KIND.noHandler, 'it is of no kind');
-    must(flags <= FLAG_ERRORS && this.#own.readUInt32LE(28) === 0, 'it has unknown flags');
+    must(flags <= FLAG_ERRORS, 'it has unknown flags');
     const head = this.#own.subarray(this.#own.length - this.#headLength);
+    const plain =
+      flags === 0 && this.#buffers.length === 0
+        ? readPlain(head, (number) => this.#view(number))
+        : NOT_PLAIN;
+    const value = plain === NOT_PLAIN ? this.#readByV8(head, flags) : plain;
+    return { kind: kind as Kind, name: this.#readName(), value };
+  }
+
+  #readByV8(head: Buffer, flags: number): unknown {
     checkHead(head, 1 + flags, this.#bytes.length);
     const deserializer = new ValueDeserializer(head, (number) => this.#view(number));
     for (const [id, buffer] of this.#buffers.entries()) {
@@ -100,11 +116,12 @@ class MessageReader {
     deserializer.readHeader();
     const value: unknown = deserializer.readValue();
     if (flags === FLAG_ERRORS) restoreErrors(deserializer.readValue());
-    return { kind: kind as Kind, name: this.#readName(), value };
+    return value;
   }
 
   #readName(): string {
     const length = this.#own.readUInt32LE(20);
+    if (length === 0) return '';
     must(length <= MAX_NAME_BYTES && length <= this.#bytes.length, 'its name is too long');
     return Buffer.from(this.#bytes.subarray(this.#bytes.length - length)).toString();
   }

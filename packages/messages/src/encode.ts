@@ -1,5 +1,5 @@
 import { Serializer } from 'node:v8';
-import { invalidArgument, isPageferryError } from '@pageferry/core';
+import { isPageferryError, PageferryError } from '@pageferry/core';
 import { checkHead } from './check-head.js';
 import {
   ALIGNMENT,
@@ -11,18 +11,23 @@ import {
   MAGIC,
   MAX_NAME_BYTES,
   PREFIX_BYTES,
+  REQUEST_NUMBER_AT,
   VIEW_BYTES,
 } from './format.js';
-import { type Segment, Segments } from './segments.js';
-import { bytesOfPlaceholder } from './shared.js';
+import type { Segments } from './segments.js';
 import { notCloneable, survey } from './survey.js';
-import { viewTypeOf } from './view-types.js';
+import { ViewEntries, type ViewEntry } from './view-entries.js';
+import { writePlain } from './write-plain.js';
+
+const NO_BYTES = new Uint8Array(0);
 
 /** How a value is encoded. */
 export interface EncodeOptions {
   readonly kind?: Kind;
   /** The name of a request. */
   readonly name?: string;
+  /** By which a request may be given up. */
+  readonly requestNumber?: number;
   /** Leave room for the longest name. */
   readonly withRoomForName?: boolean;
   /** Take what `shared` returns, and lay it out. */
@@ -39,11 +44,18 @@ export interface Encoded {
   writeTo(bytes: Uint8Array): void;
 }
 
-interface ViewEntry {
-  readonly type: number;
-  readonly view: ArrayBufferView;
-  readonly byteLength: number;
-  readonly placeholder: Segment | undefined;
+/**
+ * Finds out whether this runtime can encode values at all.
+ *
+ * @throws `NOT_SUPPORTED`
+ */
+export function checkSerializer(): void {
+  try {
+    new ValueSerializer(new ViewEntries(false));
+  } catch (cause) {
+    const words = 'this runtime cannot write values as V8 does (the Serializer of node:v8)';
+    throw new PageferryError('NOT_SUPPORTED', words, { cause });
+  }
 }
 
 /**
@@ -52,17 +64,26 @@ interface ViewEntry {
  * @throws `NOT_CLONEABLE`, `INVALID_ARGUMENT`, and what a getter of the value throws.
  */
 export function encode(value: unknown, options: EncodeOptions = {}): Encoded {
+  const takesPlaceholders = options.takesPlaceholders === true;
+  const views = new ViewEntries(takesPlaceholders);
+  const head = writePlain(value, views);
+  if (head !== undefined) return new Layout({ head, raw: [], views, hasErrors: false }, options);
+  return encodeByV8(value, new ViewEntries(takesPlaceholders), options);
+}
+
+function encodeByV8(value: unknown, views: ViewEntries, options: EncodeOptions): Encoded {
   const { errors, buffers } = survey(value);
-  const serializer = new ValueSerializer(options.takesPlaceholders === true);
+  const serializer = new ValueSerializer(views);
   serializer.writeHeader();
   const raw = [...buffers];
   for (const [id, buffer] of raw.entries()) serializer.takeBuffer(id, buffer);
   write(serializer, value);
-  if (errors.length > 0) write(serializer, errors);
+  const hasErrors = errors.length > 0;
+  if (hasErrors) write(serializer, errors);
   const head = serializer.releaseBuffer();
-  const layout = new Layout(head, raw, serializer, errors.length > 0, options);
+  const layout = new Layout({ head, raw, views, hasErrors }, options);
   try {
-    checkHead(head, errors.length > 0 ? 2 : 1, layout.usedBytes);
+    checkHead(head, hasErrors ? 2 : 1, layout.usedBytes);
   } catch (error) {
     // Rather here than at the other side.
     throw notCloneable(`this value (${(error as Error).message})`, '', error);
@@ -82,13 +103,11 @@ function write(serializer: Serializer, value: unknown): void {
 class DataCloneFailure extends Error {}
 
 class ValueSerializer extends Serializer {
-  readonly views: ViewEntry[] = [];
-  readonly segments = new Segments();
-  readonly #takesPlaceholders: boolean;
+  readonly #views: ViewEntries;
 
-  constructor(takesPlaceholders: boolean) {
+  constructor(views: ViewEntries) {
     super();
-    this.#takesPlaceholders = takesPlaceholders;
+    this.#views = views;
     const own = this as unknown as Record<string, unknown>;
     own['_getDataCloneError'] = (message: string) => new DataCloneFailure(message);
     // V8 has its own way with views, in which each has a buffer of its own.
@@ -99,28 +118,24 @@ class ValueSerializer extends Serializer {
   /** Lays out a buffer that is itself part of the value. */
   takeBuffer(id: number, buffer: ArrayBuffer): void {
     this.transferArrayBuffer(id, buffer);
-    this.segments.add(buffer, 0, buffer.byteLength);
+    this.#views.segments.add(buffer, 0, buffer.byteLength);
   }
 
   /** Called by V8 for each view, once. */
   _writeHostObject(object: object): void {
-    const type = ArrayBuffer.isView(object) ? viewTypeOf(object) : undefined;
-    if (type === undefined) throw new DataCloneFailure(`${object.constructor?.name}, native,`);
-    const view = object as ArrayBufferView;
-    const length = bytesOfPlaceholder(view);
-    this.writeUint32(this.views.length);
-    if (length === undefined) {
-      const { buffer, byteOffset, byteLength } = view;
-      this.views.push({ type, view, byteLength, placeholder: undefined });
-      this.segments.add(buffer, byteOffset, byteOffset + byteLength);
-      return;
-    }
-    if (!this.#takesPlaceholders) {
-      throw invalidArgument('value', view, 'composed, as it has shared() in it');
-    }
-    const placeholder = this.segments.addPlaceholder(length);
-    this.views.push({ type, view, byteLength: length, placeholder });
+    const number = ArrayBuffer.isView(object) ? this.#views.add(object) : undefined;
+    if (number === undefined) throw new DataCloneFailure(`${object.constructor?.name}, native,`);
+    this.writeUint32(number);
   }
+}
+
+/** What a message consists of. */
+interface Parts {
+  readonly head: Uint8Array;
+  /** The buffers that are themselves part of the value. */
+  readonly raw: readonly ArrayBuffer[];
+  readonly views: ViewEntries;
+  readonly hasErrors: boolean;
 }
 
 /** Where everything lies. */
@@ -135,54 +150,59 @@ class Layout implements Encoded {
   readonly #kind: Kind;
   readonly #name: Uint8Array;
   readonly #firstSegment: number;
+  readonly #requestNumber: number;
 
   constructor(
-    head: Uint8Array,
-    raw: readonly ArrayBuffer[],
-    { views, segments }: ValueSerializer,
-    hasErrors: boolean,
-    { kind = KIND.message, name = '', withRoomForName = false }: EncodeOptions,
+    { head, raw, views, hasErrors }: Parts,
+    { kind = KIND.message, name = '', requestNumber = 0, withRoomForName = false }: EncodeOptions,
   ) {
-    segments.place();
+    views.segments.place();
     this.#head = head;
     this.#raw = raw;
-    this.#views = views;
-    this.#segments = segments;
+    this.#views = views.all;
+    this.#segments = views.segments;
     this.#hasErrors = hasErrors;
     this.#kind = kind;
-    this.#name = Buffer.from(name);
-    const tables = views.length * VIEW_BYTES + raw.length * BUFFER_BYTES;
+    this.#requestNumber = requestNumber;
+    this.#name = name === '' ? NO_BYTES : Buffer.from(name);
+    const tables = views.all.length * VIEW_BYTES + raw.length * BUFFER_BYTES;
     const headEnd = PREFIX_BYTES + tables + head.length;
     // An empty view has a place, too.
-    const isFlat = views.length + raw.length === 0;
+    const isFlat = views.all.length + raw.length === 0;
     this.#firstSegment = isFlat ? headEnd : alignUp(headEnd, ALIGNMENT);
-    this.usedBytes = this.#firstSegment + segments.byteLength;
+    this.usedBytes = this.#firstSegment + views.segments.byteLength;
     this.byteLength = this.usedBytes + (withRoomForName ? MAX_NAME_BYTES : this.#name.length);
   }
 
   writeTo(bytes: Uint8Array): void {
     const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    let at = 0;
-    const put = (...numbers: number[]): void => {
-      for (const each of numbers) {
-        words.setUint32(at, each, true);
-        at += 4;
-      }
-    };
-    put(MAGIC, this.#kind, this.#head.length, this.#views.length, this.#raw.length);
-    put(this.#name.length, this.#hasErrors ? FLAG_ERRORS : 0, 0);
+    let at = PREFIX_BYTES;
+    words.setUint32(0, MAGIC, true);
+    words.setUint32(4, this.#kind, true);
+    words.setUint32(8, this.#head.length, true);
+    words.setUint32(12, this.#views.length, true);
+    words.setUint32(16, this.#raw.length, true);
+    words.setUint32(20, this.#name.length, true);
+    words.setUint32(24, this.#hasErrors ? FLAG_ERRORS : 0, true);
+    words.setUint32(REQUEST_NUMBER_AT, this.#requestNumber, true);
     for (const each of this.#views) {
       const number = this.#raw.indexOf(each.view.buffer as ArrayBuffer) + 1;
-      put(each.type, this.#positionOf(each), each.byteLength, number);
+      words.setUint32(at, each.type, true);
+      words.setUint32(at + 4, this.#positionOf(each), true);
+      words.setUint32(at + 8, each.byteLength, true);
+      words.setUint32(at + 12, number, true);
+      at += VIEW_BYTES;
     }
     for (const buffer of this.#raw) {
       const position = this.#segments.positionOf(buffer, 0, buffer.byteLength);
-      put(this.#firstSegment + position, buffer.byteLength);
+      words.setUint32(at, this.#firstSegment + position, true);
+      words.setUint32(at + 4, buffer.byteLength, true);
+      at += BUFFER_BYTES;
     }
     bytes.set(this.#head, at);
     bytes.fill(0, at + this.#head.length, this.#firstSegment);
     this.#segments.copyTo(bytes.subarray(this.#firstSegment, this.usedBytes));
-    bytes.set(this.#name, this.usedBytes);
+    if (this.#name.length > 0) bytes.set(this.#name, this.usedBytes);
   }
 
   #positionOf({ view, byteLength, placeholder }: ViewEntry): number {
@@ -194,6 +214,15 @@ class Layout implements Encoded {
   }
 }
 
+/** What a composed message becomes. */
+export interface Identity {
+  readonly kind: Kind;
+  /** Of a request; otherwise empty. */
+  readonly name: string;
+  /** By which a request may be given up. */
+  readonly requestNumber?: number;
+}
+
 /**
  * Makes a message that was encoded with room for a name a request, or a message.
  *
@@ -202,12 +231,13 @@ class Layout implements Encoded {
 export function rename(
   bytes: Uint8Array,
   usedBytes: number,
-  { kind, name }: { readonly kind: Kind; readonly name: string },
+  { kind, name, requestNumber = 0 }: Identity,
 ): number {
   const encoded = Buffer.from(name);
   const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   words.setUint32(4, kind, true);
   words.setUint32(20, encoded.length, true);
+  words.setUint32(REQUEST_NUMBER_AT, requestNumber, true);
   bytes.set(encoded, usedBytes);
   return usedBytes + encoded.length;
 }

@@ -2,7 +2,7 @@
  * The layout of a message, see `docs/values.md`. All numbers are little-endian and have 32 bits.
  *
  * ```text
- * 0   magic, kind, headLength, viewCount, bufferCount, nameLength, flags, 0
+ * 0   magic, kind, headLength, viewCount, bufferCount, nameLength, flags, requestNumber
  * 32  viewCount x   { type, offset, byteLength, buffer }
  *     bufferCount x { offset, byteLength }
  *     head: one or two values in the format of V8's serializer
@@ -30,9 +30,19 @@ export const MAX_DEPTH = 1000;
 export const HOLES = 64 * 1024;
 
 /** What a message is. */
-export const KIND = { message: 0, request: 1, answer: 2, failure: 3, noHandler: 4 } as const;
+export const KIND = {
+  message: 0,
+  request: 1,
+  answer: 2,
+  failure: 3,
+  noHandler: 4,
+  givenUp: 5,
+} as const;
 
 export type Kind = (typeof KIND)[keyof typeof KIND];
+
+/** Where the number of a request is that may be given up, and of one that was. 0: none. */
+export const REQUEST_NUMBER_AT = 28;
 
 /** The head has a second value: what of the errors V8 leaves out. */
 export const FLAG_ERRORS = 1;
@@ -40,4 +50,42 @@ export const FLAG_ERRORS = 1;
 /** The next multiple of a power of two. */
 export function alignUp(position: number, alignment: number): number {
   return Math.ceil(position / alignment) * alignment;
+}
+
+/** What kind of message the bytes claim to be; `undefined` if they are too few. */
+export function kindOf(bytes: Uint8Array): number | undefined {
+  return wordOf(bytes, 4);
+}
+
+/** The number of a request by which it may be given up; 0 if it has none. */
+export function requestNumberOf(bytes: Uint8Array): number {
+  return wordOf(bytes, REQUEST_NUMBER_AT) ?? 0;
+}
+
+/** Whether the bytes claim to have views: their memory is what may be read in place. */
+export function hasViews(bytes: Uint8Array): boolean {
+  return (wordOf(bytes, 12) ?? 0) > 0;
+}
+
+function wordOf(bytes: Uint8Array, at: number): number | undefined {
+  if (bytes.length < PREFIX_BYTES) return undefined;
+  let word = 0;
+  for (let index = 3; index >= 0; index--) word = word * 256 + (bytes[at + index] as number);
+  return word;
+}
+
+/** The message that a request was given up. It has a prefix, and nothing else. */
+export function givenUpMessage(requestNumber: number): Uint8Array {
+  const bytes = Buffer.alloc(PREFIX_BYTES);
+  bytes.writeUInt32LE(MAGIC, 0);
+  bytes.writeUInt32LE(KIND.givenUp, 4);
+  bytes.writeUInt32LE(requestNumber, REQUEST_NUMBER_AT);
+  return bytes;
+}
+
+/** Whether the bytes are such a message. */
+export function isGivenUp(bytes: Uint8Array): boolean {
+  return (
+    bytes.length === PREFIX_BYTES && wordOf(bytes, 0) === MAGIC && wordOf(bytes, 4) === KIND.givenUp
+  );
 }

@@ -1,16 +1,19 @@
 import { type Channel, type ChannelDelivery, isPageferryError, WaitList } from '@pageferry/core';
+import { isGivenUp, requestNumberOf } from './format.js';
 
 /** How it ended: in order, or with an error. */
 export interface End {
   readonly error?: unknown;
 }
 
-/** What {@link Inbox} tells. Neither may throw. */
+/** What {@link Inbox} tells. None may throw. */
 export interface InboxEvents {
   /** A request; it takes it over. */
   onRequest(delivery: ChannelDelivery): void;
   /** A message; true if it was taken over, else it is kept for {@link Inbox.take}. */
   onMessage(delivery: ChannelDelivery): boolean;
+  /** Who has asked has given a request up. */
+  onGivenUp(requestNumber: number): void;
   onEnd(end: End): void;
 }
 
@@ -19,6 +22,8 @@ export class Inbox {
   readonly #channel: Channel;
   readonly #events: InboxEvents;
   readonly #kept: ChannelDelivery[] = [];
+  /** Requests that came when they were not wanted any more. */
+  readonly #keptRequests: ChannelDelivery[] = [];
   readonly #waiting = new WaitList();
   /** How many calls wait for a message. */
   #wanted = 0;
@@ -65,6 +70,7 @@ export class Inbox {
   /** Gives back what nobody has taken. */
   close(): void {
     for (const delivery of this.#kept.splice(0)) delivery.release();
+    for (const delivery of this.#keptRequests.splice(0)) delivery.release();
   }
 
   get #isNeeded(): boolean {
@@ -72,18 +78,24 @@ export class Inbox {
   }
 
   #adjust(): void {
-    if (!this.#isNeeded) this.#idle.abort();
-    else if (!this.#isRunning && this.#end === undefined) {
-      this.#isRunning = true;
-      void this.#run();
+    if (!this.#isNeeded) {
+      this.#idle.abort();
+      return;
     }
+    for (const delivery of this.#keptRequests.splice(0)) this.#events.onRequest(delivery);
+    if (this.#isRunning || this.#end !== undefined) return;
+    this.#isRunning = true;
+    void this.#run();
   }
 
   async #run(): Promise<void> {
     while (this.#isNeeded && this.#end === undefined) {
-      if (this.#idle.signal.aborted) this.#idle = new AbortController();
       try {
-        const delivery = await this.#channel.receive({ signal: this.#idle.signal });
+        // Under a signal, a wait costs as much as a message. So where everything is taken there is none, and what
+        // comes first after that has ended is kept.
+        const delivery = await (this.#servesAll
+          ? this.#channel.receive()
+          : this.#channel.receive({ signal: this.#freshIdle() }));
         if (delivery === undefined) this.#finish({});
         else this.#place(delivery);
       } catch (error) {
@@ -93,9 +105,20 @@ export class Inbox {
     this.#isRunning = false;
   }
 
+  #freshIdle(): AbortSignal {
+    if (this.#idle.signal.aborted) this.#idle = new AbortController();
+    return this.#idle.signal;
+  }
+
   #place(delivery: ChannelDelivery): void {
     if (delivery.isRequest) {
-      this.#events.onRequest(delivery);
+      if (this.#isNeeded) this.#events.onRequest(delivery);
+      else this.#keptRequests.push(delivery);
+      return;
+    }
+    if (isGivenUp(delivery.bytes)) {
+      this.#events.onGivenUp(requestNumberOf(delivery.bytes));
+      delivery.release();
       return;
     }
     if (this.#wanted <= this.#kept.length && this.#events.onMessage(delivery)) return;

@@ -8,7 +8,7 @@ import {
 } from '@pageferry/core';
 import { type Decoded, decode } from './decode.js';
 import { rename } from './encode.js';
-import { KIND, type Kind } from './format.js';
+import { hasViews, KIND, type Kind } from './format.js';
 
 /**
  * A value that was received.
@@ -50,6 +50,15 @@ export interface ComposedMessage<T = unknown> extends Disposable {
   release(): void;
 }
 
+/** How long the views of a value are valid; see `PortMessageOptions.lifetime`. */
+export type Lifetime = 'gc' | 'explicit' | 'copy';
+
+/**
+ * From this length on, in bytes, a message is left where it is for the collector: a shorter one is copied in less time, and
+ * must not keep memory that is many times as large.
+ */
+const COLLECTED_FROM = 64 * 1024;
+
 /** A delivery that was read. It takes the delivery over. */
 export class ReceivedMessage<T> implements Message<T> {
   readonly byteLength: number;
@@ -60,19 +69,15 @@ export class ReceivedMessage<T> implements Message<T> {
   #value: T | undefined;
   #isReleased = false;
 
-  /**
-   * @param copy have the value in ordinary memory, and release the delivery at once.
-   * @throws `PEER_MISBEHAVED`; then the delivery stays the caller's.
-   */
-  constructor(delivery: Delivery, copy: boolean) {
+  /** @throws `PEER_MISBEHAVED`; then the delivery stays the caller's. */
+  constructor(delivery: Delivery, lifetime: Lifetime) {
     this.byteLength = delivery.byteLength;
     this.tag = delivery.tag;
-    const { isKept, decoded } = read(delivery, copy);
+    const { isKept, decoded } = read(delivery, lifetime);
     this.name = decoded.name;
     this.kind = decoded.kind;
     this.#value = decoded.value as T;
     this.#delivery = isKept ? delivery : undefined;
-    if (!isKept) delivery.release();
   }
 
   get value(): T {
@@ -98,11 +103,45 @@ export class ReceivedMessage<T> implements Message<T> {
   }
 }
 
-function read(delivery: Delivery, copy: boolean): { isKept: boolean; decoded: Decoded } {
+/** @throws `PEER_MISBEHAVED` unless the message is of one of these kinds. */
+export function mustBe({ kind }: ReceivedMessage<unknown>, ...kinds: readonly Kind[]): void {
+  if (kinds.includes(kind)) return;
+  throw new PageferryError('PEER_MISBEHAVED', `a message is of another kind (${kind}) than it is`);
+}
+
+/** @returns whether the delivery is still to be released. */
+function read(delivery: Delivery, lifetime: Lifetime): { isKept: boolean; decoded: Decoded } {
   const { bytes } = delivery;
   // A transport may have the bytes anywhere; views of larger elements cannot be.
-  const isKept = !copy && bytes.byteOffset % 8 === 0;
-  return { isKept, decoded: decode(isKept ? bytes : new Uint8Array(bytes)) };
+  if (lifetime === 'explicit' && bytes.byteOffset % 8 === 0) {
+    return { isKept: true, decoded: decode(bytes) };
+  }
+  const decoded =
+    (lifetime === 'gc' ? readCollected(delivery, bytes) : undefined) ?? copied(delivery, bytes);
+  return { isKept: false, decoded };
+}
+
+function copied(delivery: Delivery, bytes: Uint8Array): Decoded {
+  const decoded = decode(new Uint8Array(bytes));
+  delivery.release();
+  return decoded;
+}
+
+/** Where the value's views go on to lie in the message; `undefined` where they are to be copied. */
+function readCollected(delivery: Delivery, bytes: Uint8Array<ArrayBuffer>): Decoded | undefined {
+  if (bytes.length < COLLECTED_FROM || !hasViews(bytes)) return undefined;
+  // First where it lies: an error keeps what the functions on its stack belong to, and so would keep what is left to the
+  // collector. Of a large message the head is mostly short.
+  decode(bytes);
+  const own = delivery.untilCollected();
+  if (own === undefined) return undefined;
+  try {
+    return decode(own);
+  } catch (error) {
+    // The peer has changed it meanwhile. This is for the hold that the collector has by now.
+    delivery.retain();
+    throw error;
+  }
 }
 
 /** What {@link Composed} knows of its loan. */
@@ -146,7 +185,7 @@ export class Composed<T> implements ComposedMessage<T> {
    *
    * @throws `LOAN_NOT_OWNED`.
    */
-  prepare(kind: Kind, name: string): Loan {
+  prepare(kind: Kind, name: string, requestNumber = 0): Loan {
     const { bytes } = this.#loan;
     const length = this.#usedBytes + Buffer.byteLength(name);
     if (length > bytes.length) {
@@ -156,7 +195,7 @@ export class Composed<T> implements ComposedMessage<T> {
         { argument: 'name' },
       );
     }
-    this.#loan.truncate(rename(bytes, this.#usedBytes, { kind, name }));
+    this.#loan.truncate(rename(bytes, this.#usedBytes, { kind, name, requestNumber }));
     return this.#loan;
   }
 

@@ -1,4 +1,5 @@
 import type { Channel, SendOptions, SendOutcome, WaitOptions } from '@pageferry/core';
+import { checkSerializer } from './encode.js';
 import type { ComposedMessage, Message } from './message.js';
 import { ValuePort } from './value-port.js';
 
@@ -11,10 +12,17 @@ export interface ReceiveOptions extends WaitOptions {
 /** Options of {@link Port.on} for `'message'`. */
 export interface PortMessageOptions {
   /**
-   * How long the value's buffers may be used. `'gc'`: as long as they are reachable, for which they are copied.
-   * `'explicit'`: in place, until the listener has returned, or what it has returned has settled. Default: `'gc'`.
+   * How long the value's buffers may be used.
+   *
+   * - `'gc'`: as long as they are reachable. Where the transport can, the views of a large message are the sender's own
+   *   pages, for reading, and the memory goes back once none of them is reachable any more. Small messages are copied,
+   *   and so is what comes while a quarter of the memory is held like that.
+   * - `'explicit'`: in place, until the listener has returned, or what it has returned has settled.
+   * - `'copy'`: for ever, in ordinary memory.
+   *
+   * Default: `'gc'`.
    */
-  readonly lifetime?: 'gc' | 'explicit' | undefined;
+  readonly lifetime?: 'gc' | 'explicit' | 'copy' | undefined;
 }
 
 /** What {@link Port.on} tells of. */
@@ -32,8 +40,8 @@ export interface HandlerContext {
   /** The request, whose memory is given back when the handler is done. */
   readonly message: Message;
   /**
-   * Fires when the answer can reach nobody any more: the other side has died, or this port was closed. That the one who
-   * has asked has given up is not told.
+   * Fires when nobody waits for the answer any more: the one who has asked has given up (the signal or the time limit of
+   * its call), the other side has died, or this port was closed. What the handler answers then is thrown away.
    */
   readonly signal: AbortSignal;
 }
@@ -49,6 +57,7 @@ export type RequestHandler = (value: never, context: HandlerContext) => unknown;
  * for await (using message of port) show(message.value);
  */
 export interface Port extends AsyncDisposable, AsyncIterable<Message> {
+  /** The channel that it speaks over. It is closed with the port. */
   readonly channel: Channel;
   /**
    * Clones a value into a loan, and sends it: one copy of its buffers. The value stays yours, and was read whole when
@@ -121,7 +130,10 @@ export interface Port extends AsyncDisposable, AsyncIterable<Message> {
  *
  * @example
  * await using port = createPort(await sharedMmap.connect({ endpoint }));
+ *
+ * @throws `NOT_SUPPORTED` if this runtime has no serializer of V8's, as Bun has none; the channel stays the caller's.
  */
 export function createPort(channel: Channel): Port {
+  checkSerializer();
   return new ValuePort(channel);
 }

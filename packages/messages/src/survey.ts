@@ -151,6 +151,30 @@ function stepTo(key: string): string {
     : `[${JSON.stringify(key)}]`;
 }
 
+/** True for an object of which nothing but its properties is cloned, and that has no prototype of its own. */
+export function isPlainObject(value: object): boolean {
+  if (types.isProxy(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return false;
+  // Any object may have been given this prototype.
+  return (
+    kindOfUncloneable(value) === undefined &&
+    !hasContents(value) &&
+    !types.isNativeError(value) &&
+    !types.isAnyArrayBuffer(value)
+  );
+}
+
+function hasContents(value: object): boolean {
+  return (
+    types.isMap(value) ||
+    types.isSet(value) ||
+    types.isBoxedPrimitive(value) ||
+    types.isDate(value) ||
+    types.isRegExp(value)
+  );
+}
+
 function kindOfUncloneable(value: object): string | undefined {
   if (types.isProxy(value)) return 'a Proxy';
   if (types.isPromise(value)) return 'a Promise';
@@ -159,7 +183,8 @@ function kindOfUncloneable(value: object): string | undefined {
   if (types.isSharedArrayBuffer(value)) return 'a SharedArrayBuffer';
   if (types.isSymbolObject(value)) return 'a symbol';
   if (types.isGeneratorObject(value)) return 'a generator';
-  if (types.isExternal(value)) return 'an address';
+  // Not every runtime knows of such values.
+  if (types.isExternal?.(value)) return 'an address';
   if (Object.prototype.toString.call(value) === '[object WeakRef]') return 'a WeakRef';
   return undefined;
 }

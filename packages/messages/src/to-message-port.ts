@@ -16,15 +16,21 @@ export interface MessagePortLike {
   postMessage(value: unknown, transfer?: unknown): void;
   /** Has `listener` called with each value (`'message'`), or when nothing comes any more (`'close'`). */
   on(event: 'message' | 'messageerror' | 'close', listener: (value: never) => void): this;
+  /** Takes back what `on` has done. */
   off(event: 'message' | 'messageerror' | 'close', listener: (value: never) => void): this;
+  /** As `on`, in the shape of the web: `listener` gets an event whose `data` is the value. */
   addEventListener(type: string, listener: EventListenerLike, options?: unknown): void;
+  /** Takes back what `addEventListener` has done. */
   removeEventListener(type: string, listener: EventListenerLike, options?: unknown): void;
+  /** One more listener for messages; `null` if there is none. */
   onmessage: ((event: { readonly data: unknown }) => unknown) | null;
   /** Does nothing: messages come as soon as somebody listens. */
   start(): void;
   /** Sends what was posted, and closes the port. */
   close(): void;
+  /** Keeps the process alive while the port is open. That is how it begins. */
   ref(): this;
+  /** Lets the process end although the port is open. */
   unref(): this;
 }
 
@@ -38,6 +44,9 @@ export interface MessagePortLike {
 export function toMessagePort(port: Port): MessagePortLike {
   return new PortAdapter(port);
 }
+
+/** Who listens to a `MessagePort` may write to what it gets. */
+const COPIED = { lifetime: 'copy' } as const;
 
 class PortAdapter implements MessagePortLike {
   readonly #port: Port;
@@ -59,7 +68,7 @@ class PortAdapter implements MessagePortLike {
   }
 
   on(event: keyof PortEvents, listener: (value: never) => void): this {
-    this.#port.on(event, listener as PortEvents[keyof PortEvents]);
+    this.#port.on(event, listener as PortEvents[keyof PortEvents], COPIED);
     return this;
   }
 
@@ -76,7 +85,7 @@ class PortAdapter implements MessagePortLike {
       else listener.handleEvent(event);
     };
     this.#wrapped.set(listener, wrapped);
-    this.#port.on(type, wrapped);
+    this.#port.on(type, wrapped, COPIED);
   }
 
   removeEventListener(type: string, listener: EventListenerLike): void {
@@ -96,7 +105,7 @@ class PortAdapter implements MessagePortLike {
     this.#onmessage = listener;
     if (typeof listener !== 'function') return;
     this.#tellOnmessage = (data) => void listener({ data });
-    this.#port.on('message', this.#tellOnmessage);
+    this.#port.on('message', this.#tellOnmessage, COPIED);
   }
 
   start(): void {

@@ -5,17 +5,26 @@ import {
   type ChannelDelivery,
   type Delivery,
   invalidArgument,
+  type Loan,
   PageferryError,
   type SendOptions,
   type SendOutcome,
   type WaitOptions,
   withDeadline,
 } from '@pageferry/core';
-import { kindOf } from './decode.js';
-import { type Encoded, encode, encodeFailure } from './encode.js';
-import { KIND, type Kind, MAX_NAME_BYTES } from './format.js';
+import { encode } from './encode.js';
+import { givenUpMessage, KIND, kindOf, MAX_NAME_BYTES } from './format.js';
+import { Handlers } from './handlers.js';
 import { type End, Inbox } from './inbox.js';
-import { Composed, type ComposedMessage, type Message, ReceivedMessage } from './message.js';
+import { lend, lendAtOnce } from './lend.js';
+import {
+  Composed,
+  type ComposedMessage,
+  type Lifetime,
+  type Message,
+  mustBe,
+  ReceivedMessage,
+} from './message.js';
 import type {
   Port,
   PortEvents,
@@ -24,40 +33,45 @@ import type {
   RequestHandler,
 } from './port.js';
 
+/** The numbers of requests begin anew after it. */
+const MAX_REQUEST_NUMBER = 2 ** 30;
+
 /** Values over a channel. */
 export class ValuePort implements Port {
   readonly channel: Channel;
   readonly #inbox: Inbox;
-  readonly #handlers = new Map<string, RequestHandler>();
-  readonly #onMessage = new Map<PortEvents['message'], boolean>();
+  readonly #handlers: Handlers;
+  readonly #onMessage = new Map<PortEvents['message'], Lifetime>();
   readonly #onError = new Set<PortEvents['messageerror']>();
   readonly #onClose = new Set<PortEvents['close']>();
-  /** Fires when no answer can reach anybody any more. */
-  readonly #over = new AbortController();
+  #requestNumber = 0;
 
   constructor(channel: Channel) {
     this.channel = channel;
+    this.#handlers = new Handlers(channel);
     this.#inbox = new Inbox(channel, {
-      onRequest: (delivery) => void this.#serve(delivery),
+      onRequest: (delivery) => void this.#handlers.serve(delivery),
+      onGivenUp: (number) => this.#handlers.giveUp(number),
       onMessage: (delivery) => this.#tell(delivery),
       onEnd: (end) => this.#end(end),
     });
   }
 
-  async send(value: unknown, options: SendOptions = {}): Promise<SendOutcome> {
-    const { tag, ...wait } = options;
+  async send(value: unknown, { tag = 0, ...wait }: SendOptions = {}): Promise<SendOutcome> {
     const encoded = encode(value);
+    const sendIt = async (loan: Loan, signal?: AbortSignal): Promise<SendOutcome> => {
+      try {
+        loan.tag = tag;
+        return await loan.send(signal && { signal });
+      } finally {
+        loan.release();
+      }
+    };
+    const atOnce = isUnlimited(wait) ? lendAtOnce(this.channel, encoded) : undefined;
+    if (atOnce !== undefined) return sendIt(atOnce);
     return withDeadline(
       wait,
-      async (signal) => {
-        const loan = await this.#lend(encoded, signal);
-        try {
-          loan.tag = tag ?? 0;
-          return await loan.send({ signal });
-        } finally {
-          loan.release();
-        }
-      },
+      async (signal) => sendIt(await lend(this.channel, encoded, signal), signal),
       () => 'the message was not accepted',
     );
   }
@@ -81,7 +95,7 @@ export class ValuePort implements Port {
       (signal) => this.#inbox.take(signal),
       () => 'no message has come',
     );
-    return delivery && readMessage<T>(delivery, copy);
+    return delivery && readMessage<T>(delivery, copy ? 'copy' : 'explicit');
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Message, undefined> {
@@ -101,11 +115,11 @@ export class ValuePort implements Port {
     listener: PortEvents[E],
     { lifetime = 'gc' }: PortMessageOptions = {},
   ): this {
-    if (lifetime !== 'gc' && lifetime !== 'explicit') {
-      throw invalidArgument('lifetime', lifetime, "'gc' or 'explicit'");
+    if (lifetime !== 'gc' && lifetime !== 'explicit' && lifetime !== 'copy') {
+      throw invalidArgument('lifetime', lifetime, "'gc', 'explicit' or 'copy'");
     }
     if (event === 'message') {
-      this.#onMessage.set(listener as PortEvents['message'], lifetime === 'gc');
+      this.#onMessage.set(listener as PortEvents['message'], lifetime);
       for (let kept = this.#inbox.takeKept(); kept; kept = this.#inbox.takeKept()) this.#tell(kept);
     } else if (event === 'messageerror') this.#onError.add(listener as PortEvents['messageerror']);
     else if (event === 'close') this.#onClose.add(listener as PortEvents['close']);
@@ -137,25 +151,25 @@ export class ValuePort implements Port {
     checkName(name);
     if (typeof handler !== 'function') throw invalidArgument('handler', handler, 'a function');
     if (this.#handlers.has(name)) throw invalidArgument('name', name, 'one without a handler');
-    this.#handlers.set(name, handler);
+    this.#handlers.add(name, handler);
     this.#adjust();
     return this;
   }
 
   unhandle(name: string): this {
-    this.#handlers.delete(name);
+    this.#handlers.remove(name);
     this.#adjust();
     return this;
   }
 
   async close(options?: WaitOptions): Promise<void> {
-    this.#over.abort();
+    this.#handlers.end();
     this.#inbox.close();
     await this.channel.close(options);
   }
 
   async destroy(): Promise<void> {
-    this.#over.abort();
+    this.#handlers.end();
     this.#inbox.close();
     await this.channel.destroy();
   }
@@ -176,143 +190,81 @@ export class ValuePort implements Port {
 
   async #ask(name: string, value: unknown, options: WaitOptions): Promise<Delivery> {
     checkName(name);
-    if (isComposed(value)) {
-      return this.channel.request(value.prepare(KIND.request, name), options);
+    if (isUnlimited(options)) {
+      const encoded = isComposed(value) ? undefined : encode(value, { kind: KIND.request, name });
+      const loan =
+        encoded === undefined
+          ? (value as Composed<unknown>).prepare(KIND.request, name)
+          : (lendAtOnce(this.channel, encoded) ?? (await lend(this.channel, encoded, undefined)));
+      try {
+        return await this.channel.request(loan);
+      } finally {
+        if (encoded !== undefined) loan.release();
+      }
     }
-    const encoded = encode(value, { kind: KIND.request, name });
+    return this.#askWithin(name, value, options);
+  }
+
+  /** As {@link #ask}, for a request that may be given up. Then the other side is told. */
+  async #askWithin(name: string, value: unknown, options: WaitOptions): Promise<Delivery> {
+    this.#requestNumber = (this.#requestNumber % MAX_REQUEST_NUMBER) + 1;
+    const requestNumber = this.#requestNumber;
+    const encoded = isComposed(value)
+      ? undefined
+      : encode(value, { kind: KIND.request, name, requestNumber });
     return withDeadline(
       options,
       async (signal) => {
-        const loan = await this.#lend(encoded, signal);
+        const loan =
+          encoded === undefined
+            ? (value as Composed<unknown>).prepare(KIND.request, name, requestNumber)
+            : await lend(this.channel, encoded, signal);
         try {
           return await this.channel.request(loan, { signal });
+        } catch (error) {
+          if (!loan.owned && signal?.aborted) this.#tellGivenUp(requestNumber);
+          throw error;
         } finally {
-          loan.release();
+          if (encoded !== undefined) loan.release();
         }
       },
       () => `the request '${name}' was not answered`,
     );
   }
 
-  async #lend(encoded: Encoded, signal: AbortSignal | undefined) {
-    const loan = await this.channel.loan(encoded.byteLength, { signal });
-    try {
-      encoded.writeTo(loan.bytes);
-      return loan;
-    } catch (error) {
-      loan.release();
-      throw error;
-    }
-  }
-
-  /** Answers a request. Where the answer reaches nobody any more, there is nothing to be done about it. */
-  async #serve(delivery: ChannelDelivery): Promise<void> {
-    try {
-      await this.#answer(delivery);
-    } catch {
-      // The channel has ended: its own calls say so.
-    } finally {
-      delivery.release();
-    }
-  }
-
-  async #answer(delivery: ChannelDelivery): Promise<void> {
-    const message = await this.#readRequest(delivery);
-    if (message === undefined) return;
-    try {
-      const handler = this.#handlers.get(message.name);
-      if (handler === undefined) {
-        await this.#respond(delivery, encode(message.name, { kind: KIND.noHandler }));
-        return;
-      }
-      await this.#respond(delivery, await this.#run(handler, message));
-    } finally {
-      message.release();
-    }
-  }
-
-  /** One that cannot be read is answered with why. */
-  async #readRequest(delivery: ChannelDelivery): Promise<ReceivedMessage<never> | undefined> {
-    // A hold of its own: what is released before it was answered is no request any more.
-    delivery.retain();
-    let message: ReceivedMessage<never> | undefined;
-    try {
-      message = new ReceivedMessage<never>(delivery, false);
-      must(message, KIND.request);
-      return message;
-    } catch (error) {
-      if (message === undefined) delivery.release();
-      else message.release();
-      await delivery.reject(error);
-      return undefined;
-    }
-  }
-
-  async #run(
-    handler: RequestHandler,
-    message: ReceivedMessage<never>,
-  ): Promise<Encoded | Composed<unknown>> {
-    try {
-      const answer = await handler(message.value, { message, signal: this.#over.signal });
-      return isComposed(answer) ? answer : encode(answer, { kind: KIND.answer });
-    } catch (error) {
-      return encodeFailure(error);
-    }
-  }
-
-  async #respond(delivery: ChannelDelivery, answer: Encoded | Composed<unknown>): Promise<void> {
-    const { signal } = this.#over;
-    const loan = isComposed(answer)
-      ? answer.prepare(KIND.answer, '')
-      : await this.#lendAnswer(delivery, answer, signal);
-    try {
-      await delivery.respond(loan);
-    } finally {
-      loan.release();
-    }
-  }
-
-  /** An answer that no memory can hold is told as the error that it is. */
-  async #lendAnswer(delivery: ChannelDelivery, answer: Encoded, signal: AbortSignal) {
-    try {
-      return await this.#lend(answer, signal);
-    } catch (error) {
-      if (!signal.aborted) await delivery.reject(error);
-      throw error;
-    }
+  /** Nobody waits for that; who is gone need not be told. */
+  #tellGivenUp(requestNumber: number): void {
+    this.channel.send(givenUpMessage(requestNumber)).catch(() => undefined);
   }
 
   /** Hands a message to the listeners, if there are any. */
   #tell(delivery: ChannelDelivery): boolean {
     if (this.#onMessage.size === 0) return false;
+    // For each lifetime one: who keeps its buffers does not see them change.
+    const messages = new Map<Lifetime, Message>();
     try {
-      // For each lifetime one: who keeps its buffers does not see them change.
-      const copied = this.#message(delivery.retain(), true);
-      const inPlace = this.#message(delivery, false);
-      void this.#callListeners(copied, inPlace);
+      for (const lifetime of new Set(this.#onMessage.values())) {
+        messages.set(lifetime, readMessage(delivery.retain(), lifetime));
+      }
+      void this.#callListeners(messages);
     } catch (error) {
-      delivery.release();
+      for (const message of messages.values()) message.release();
       this.#tellError(error);
+    } finally {
+      delivery.release();
     }
     return true;
   }
 
-  /** A message for the listeners with this lifetime; `undefined` if there are none. */
-  #message(delivery: ChannelDelivery, isCopied: boolean): Message | undefined {
-    if ([...this.#onMessage.values()].includes(isCopied)) return readMessage(delivery, isCopied);
-    delivery.release();
-    return undefined;
-  }
-
-  async #callListeners(copied: Message | undefined, inPlace: Message | undefined): Promise<void> {
-    const calls = [...this.#onMessage].map(async ([listener, isCopied]) => {
-      const message = isCopied ? copied : inPlace;
+  async #callListeners(messages: ReadonlyMap<Lifetime, Message>): Promise<void> {
+    const calls = [...this.#onMessage].map(async ([listener, lifetime]) => {
+      const message = messages.get(lifetime);
       if (message !== undefined) await listener(message.value, message);
     });
     for (const outcome of await Promise.allSettled(calls)) {
       if (outcome.status === 'rejected') throwUncaught(outcome.reason);
     }
-    inPlace?.release();
+    messages.get('explicit')?.release();
   }
 
   #tellError(error: unknown): void {
@@ -325,21 +277,21 @@ export class ValuePort implements Port {
   }
 
   #end({ error }: End): void {
-    if (error !== undefined) this.#over.abort(error);
+    if (error !== undefined) this.#handlers.end(error);
     for (const listener of this.#onClose) callSafely(() => listener(error));
   }
 
   #adjust(): void {
     const listeners = this.#onMessage.size;
-    this.#inbox.servesAll = this.#handlers.size + listeners > 0;
+    this.#inbox.servesAll = this.#handlers.count + listeners > 0;
   }
 }
 
 /** @throws `PEER_MISBEHAVED`; the delivery is released then. */
-function readMessage<T>(delivery: Delivery, copy: boolean): ReceivedMessage<T> {
+function readMessage<T>(delivery: Delivery, lifetime: Lifetime): ReceivedMessage<T> {
   try {
-    const message = new ReceivedMessage<T>(delivery, copy);
-    must(message, KIND.message);
+    const message = new ReceivedMessage<T>(delivery, lifetime);
+    mustBe(message, KIND.message);
     return message;
   } catch (error) {
     delivery.release();
@@ -351,8 +303,8 @@ function answerOf<T>(delivery: Delivery, copy: boolean): ReceivedMessage<T> {
   try {
     // An error outlives its message.
     const isCopied = copy || kindOf(delivery.bytes) !== KIND.answer;
-    const message = new ReceivedMessage<T>(delivery, isCopied);
-    must(message, KIND.answer, KIND.failure, KIND.noHandler);
+    const message = new ReceivedMessage<T>(delivery, isCopied ? 'copy' : 'explicit');
+    mustBe(message, KIND.answer, KIND.failure, KIND.noHandler);
     if (message.kind !== KIND.answer) throw failureOf(message);
     return message;
   } catch (error) {
@@ -371,9 +323,9 @@ function failureOf({ kind, value }: ReceivedMessage<unknown>): PageferryError {
   });
 }
 
-function must({ kind }: ReceivedMessage<unknown>, ...kinds: readonly Kind[]): void {
-  if (kinds.includes(kind)) return;
-  throw new PageferryError('PEER_MISBEHAVED', `a message is of another kind (${kind}) than it is`);
+/** Whether a call may wait for ever. What else may be in the options is checked where they are used. */
+function isUnlimited(options: WaitOptions): boolean {
+  return Object.keys(options).length === 0;
 }
 
 function isComposed(value: unknown): value is Composed<unknown> {

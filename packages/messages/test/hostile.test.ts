@@ -113,15 +113,21 @@ describe('bytes of a peer that are no value', () => {
     const random = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes));
     const cut = fc.nat(good.length).map((length) => good.subarray(0, length));
     const outcomes = new Set<string>();
+    let mostTaken = 0;
     const property = fc.asyncProperty(fc.oneof(changed, random, cut), async (bytes) => {
       await here.channel.send(bytes);
+      const before = process.memoryUsage();
       const outcome = await there.receive().catch((error: unknown) => error);
+      const after = process.memoryUsage();
+      mostTaken = Math.max(mostTaken, after.arrayBuffers - before.arrayBuffers);
       if (outcome instanceof Error) expect(outcome).toEqual(withCode('PEER_MISBEHAVED'));
       else (outcome as Disposable)[Symbol.dispose]();
       outcomes.add(outcome instanceof Error ? 'refused' : 'taken');
     });
     await fc.assert(property, { numRuns: 1500 });
     expect([...outcomes].sort()).toEqual(['refused', 'taken']);
+    // A pool of small buffers of Node's, at most, beside what a message has bytes.
+    expect(mostTaken).toBeLessThan(256 * 1024);
     expect(there.channel.stats().deliveriesHeld).toBe(0);
   });
 });

@@ -20,13 +20,14 @@ const anyValue = fc.anything({
   maxDepth: 4,
 });
 
-/** Values without what is refused by design: long arrays with holes. */
-function hasLongHoles(value: unknown): boolean {
+/** Long arrays with holes are refused by design. `isDeepStrictEqual` of some versions takes no two invalid dates for equal. */
+function isLeftOut(value: unknown): boolean {
   if (Array.isArray(value) && value.length > 1000) return true;
-  if (types.isMap(value)) return [...value].flat().some(hasLongHoles);
-  if (types.isSet(value)) return [...value].some(hasLongHoles);
+  if (types.isDate(value)) return Number.isNaN(value.getTime());
+  if (types.isMap(value)) return [...value].flat().some(isLeftOut);
+  if (types.isSet(value)) return [...value].some(isLeftOut);
   return typeof value === 'object' && value !== null && !ArrayBuffer.isView(value)
-    ? Object.values(value).some(hasLongHoles)
+    ? Object.values(value).some(isLeftOut)
     : false;
 }
 
@@ -37,7 +38,7 @@ describe.each(transports)('values over $name', (transport) => {
     await using ports = await openPorts(transport, fresh());
     const { here, there } = ports;
     const property = fc.asyncProperty(anyValue, fc.boolean(), async (value, copy) => {
-      fc.pre(!hasLongHoles(value));
+      fc.pre(!isLeftOut(value));
       // Prototypes that structured clone does not keep are none of ours.
       const wanted = structuredClone(value);
       await here.send(value);
@@ -96,6 +97,11 @@ describe('a value', () => {
     expect(got.view.buffer).toBe(got.buffer);
     expect(got.view.byteOffset).toBe(4);
     expect(new Uint8Array(got.buffer)).toEqual(new Uint8Array(64).fill(3));
+  });
+
+  test('keeps a date that is none', async () => {
+    const got = await carried([new Date(Number.NaN), new Date(0)]);
+    expect(got.map((date) => date.getTime())).toEqual([Number.NaN, 0]);
   });
 
   test('keeps cycles, and errors with name, code, cause and what else is theirs', async () => {

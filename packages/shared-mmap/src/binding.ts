@@ -1,5 +1,5 @@
 import { invalidArgument } from '@pageferry/core';
-import { BindingLoader, type LinuxCalls } from '@pageferry/linux';
+import { BindingLoader, type BindingPackage, type LinuxCalls } from '@pageferry/linux';
 import * as napi from '@pageferry/linux-napi';
 
 /**
@@ -8,7 +8,16 @@ import * as napi from '@pageferry/linux-napi';
  */
 export type Binding = 'napi' | 'ffi' | LinuxCalls;
 
-const loader = new BindingLoader((name) => import(name), { '@pageferry/linux-napi': napi });
+const loader = new BindingLoader(importFfi, { '@pageferry/linux-napi': napi });
+
+/** The name is written out, and within `try`: so bundlers find it, and do without it where it is not installed. */
+async function importFfi(): Promise<BindingPackage> {
+  try {
+    return await import('@pageferry/linux-ffi');
+  } catch (cause) {
+    return Promise.reject(cause);
+  }
+}
 
 /**
  * Loads a binding, when it is first needed. By default it is the addon, or FFI where the addon does not load

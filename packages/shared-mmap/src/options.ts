@@ -4,6 +4,7 @@ import {
   type CommonSenderSettings,
   checkCommonReceiverOptions,
   checkCommonSenderOptions,
+  checkFlag,
   checkOptionalInteger,
   invalidArgument,
   type ReceiverOptions,
@@ -159,12 +160,4 @@ function checkOneOf<T extends string>(argument: string, value: unknown, values: 
     throw invalidArgument(argument, value, values.map((known) => `'${known}'`).join(' or '));
   }
   return value as T;
-}
-
-/** Passes true or false; false for `undefined`. @throws `INVALID_ARGUMENT`. */
-export function checkFlag(argument: string, value: unknown): boolean {
-  if (value !== undefined && typeof value !== 'boolean') {
-    throw invalidArgument(argument, value, 'true or false');
-  }
-  return value ?? false;
 }

@@ -91,6 +91,7 @@ describe('a listener', () => {
       poolBytes: MIB,
       maxBorrowedBytes: MIB,
       spinMicroseconds: 0,
+      histograms: false,
     };
     const listener = place().own(await SocketListener.create(settings, 20));
     const silent = await connectRaw(place(), listener.endpoint);

@@ -1,8 +1,8 @@
 import type { DuplexOptions, ReadableOptions, WritableOptions } from 'node:stream';
-import { checkOptionalInteger, checkOptions, invalidArgument } from '@pageferry/core';
+import { checkFlag, checkOptionalInteger, checkOptions, invalidArgument } from '@pageferry/core';
 
 /** How large the pieces are in which bytes are read and written, unless a caller wants others. In bytes. */
-export const CHUNK_BYTES = 256 * 1024;
+const CHUNK_BYTES = 256 * 1024;
 
 /** What every stream of this package takes. */
 export interface StreamOptions {
@@ -137,13 +137,6 @@ export function checkStreamOptions<T extends AnyOptions>(
     receivers: checkOptionalInteger('receivers', checked.receivers, 1, 0),
   };
   return { options: checked, settings };
-}
-
-/** @throws `INVALID_ARGUMENT` for anything but a boolean or `undefined`. */
-export function checkFlag(argument: string, value: unknown, fallback: boolean): boolean {
-  if (value === undefined) return fallback;
-  if (typeof value !== 'boolean') throw invalidArgument(argument, value, 'true or false');
-  return value;
 }
 
 /** Only what is given: Node's streams tell an option that is `undefined` from one that is not there. */

@@ -3,6 +3,7 @@ import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import {
   abortedError,
+  checkFlag,
   checkWaitOptions,
   type Delivery,
   invalidArgument,
@@ -10,7 +11,6 @@ import {
   type WaitOptions,
 } from '@pageferry/core';
 import { closeIfOver, isChannel, isSource, type MessageSource } from './ends.js';
-import { checkFlag } from './options.js';
 
 /** Options of {@link pipeTo}. */
 export interface PipeToOptions extends Pick<WaitOptions, 'signal'> {

@@ -1,7 +1,7 @@
 import type { Channel } from '@pageferry/core';
 
 /** How many messages an {@link exchange} has in each direction, and how long each is. */
-export const EXCHANGED = { messages: 30, byteLength: 300_000 } as const;
+const EXCHANGED = { messages: 30, byteLength: 300_000 } as const;
 
 /** Sends messages and receives as many, both at once. Whether each that came was right. */
 export async function exchange(channel: Channel): Promise<boolean> {

@@ -74,7 +74,7 @@ const result = {
 } as const;
 
 /** JSON Schema of the results, for programs that read them. */
-export const resultsSchema = {
+const resultsSchema = {
   $schema: 'http://json-schema.org/draft-07/schema#',
   title: 'Results of pnpm compare',
   type: 'object',

@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path';
  * @typedef {object} Program
  * @property {string} page where it is shown, from the repository's root on.
  * @property {string} name for example `shared-mmap/sender`: the page, and what the first line calls it.
- * @property {string} file the name with its extension.
+ * @property {string} file the name with its extension: as the first line has it, or the block's language.
  * @property {string} source
  */
 
@@ -59,11 +59,12 @@ function named(page, folder, blocks) {
   const taken = new Set();
   for (const { extension, source } of blocks) {
     if (!/^import |^} from /m.test(source)) continue;
-    const given = /^\/\/ ([\w-]+)\.[jt]s\b/.exec(source)?.[1] ?? `program-${programs.length + 1}`;
+    const [, given = `program-${programs.length + 1}`, ending = extension] =
+      /^\/\/ (?:.*: node )?([\w.-]+)\.(m?[jt]s)\b/.exec(source) ?? [];
     let name = `${folder}/${given}`;
     for (let count = 2; taken.has(name); count++) name = `${folder}-${count}/${given}`;
     taken.add(name);
-    programs.push({ page, name, file: `${name}.${extension}`, source });
+    programs.push({ page, name, file: `${name}.${ending}`, source });
   }
   return programs;
 }

@@ -16,8 +16,11 @@ import { describeChannelLasting } from './cases/channel-lasting.js';
 import { describeChannelLeftovers } from './cases/channel-leftovers.js';
 import { describeChannelLifecycle } from './cases/channel-lifecycle.js';
 import { describeChannelMeeting } from './cases/channel-meeting.js';
+import { describeChannelStats } from './cases/channel-stats.js';
 import { describeChannelThreads } from './cases/channel-threads.js';
 import { describeDeaths } from './cases/deaths.js';
+import { describeDiagnostics } from './cases/diagnostics.js';
+import { describeEarlyMessages } from './cases/early-messages.js';
 import { describeEndings } from './cases/endings.js';
 import { describeEndpoint } from './cases/endpoint.js';
 import { describeEventLoop } from './cases/event-loop.js';
@@ -26,18 +29,22 @@ import { describeLasting } from './cases/lasting.js';
 import { describeLeftovers } from './cases/leftovers.js';
 import { describeLongLivedSignals } from './cases/long-lived-signals.js';
 import { describeManyToOne } from './cases/many-to-one.js';
+import { describeNames } from './cases/names.js';
 import { describeOrder } from './cases/order.js';
 import { describeOwnership } from './cases/ownership.js';
+import { describePolledRequests } from './cases/polled-requests.js';
 import { describeRealms } from './cases/realms.js';
 import { describeReceiverLifecycle } from './cases/receiver-lifecycle.js';
 import { describeReceivers } from './cases/receivers.js';
 import { describeRequestFailures } from './cases/request-failures.js';
 import { describeRequests } from './cases/requests.js';
+import { describeSaidBeforeDeath } from './cases/said-before-death.js';
 import { describeSenderLifecycle } from './cases/sender-lifecycle.js';
 import { describeShortages } from './cases/shortages.js';
 import { describeSizes } from './cases/sizes.js';
 import { describeSplice } from './cases/splice.js';
 import { describeSpliceFailures } from './cases/splice-failures.js';
+import { describeStats } from './cases/stats.js';
 import { describeSymlinks } from './cases/symlinks.js';
 import { describeThreads } from './cases/threads.js';
 import { describeUsers } from './cases/users.js';
@@ -51,8 +58,10 @@ const TOPICS = {
   batches: describeBatches,
   senderLifecycle: describeSenderLifecycle,
   receiverLifecycle: describeReceiverLifecycle,
+  stats: describeStats,
   arguments: describeArguments,
   endpoint: describeEndpoint,
+  names: describeNames,
   users: describeUsers,
   aborts: describeAborts,
   abortsLoseNothing: describeAbortsLoseNothing,
@@ -60,6 +69,7 @@ const TOPICS = {
   backPressure: describeBackPressure,
   endings: describeEndings,
   deaths: describeDeaths,
+  diagnostics: describeDiagnostics,
   receivers: describeReceivers,
   splice: describeSplice,
   spliceFailures: describeSpliceFailures,
@@ -75,12 +85,16 @@ const TOPICS = {
   channelMeeting: describeChannelMeeting,
   channelBothWays: describeChannelBothWays,
   requests: describeRequests,
+  polledRequests: describePolledRequests,
+  earlyMessages: describeEarlyMessages,
   requestFailures: describeRequestFailures,
   halfClose: describeHalfClose,
   channelLifecycle: describeChannelLifecycle,
+  channelStats: describeChannelStats,
   channelArguments: describeChannelArguments,
   channelAborts: describeChannelAborts,
   channelDeaths: describeChannelDeaths,
+  saidBeforeDeath: describeSaidBeforeDeath,
   manyToOne: describeManyToOne,
   channelThreads: describeChannelThreads,
   channelLasting: describeChannelLasting,

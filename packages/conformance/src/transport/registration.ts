@@ -6,6 +6,7 @@ export interface TransportRegistration<
   R extends ReceiverOptions = ReceiverOptions,
   L extends ListenOptions = ListenOptions,
 > {
+  /** What is tested, in this process. */
   readonly transport: Transport<S, R, L>;
   /**
    * URL of the built module that exports the transport: the peers, which are processes and threads

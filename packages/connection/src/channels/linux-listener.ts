@@ -19,14 +19,17 @@ import type { ChannelEvents } from './join-halves.js';
 /** What a {@link LinuxListener} needs. It takes the endpoint over. */
 export interface LinuxListenerSettings<Outgoing, Incoming extends DeliverySource>
   extends Omit<BaseListenerSettings, 'budget' | 'waits' | 'lender' | 'checkMayCome' | 'keepAlive'> {
+  /** The system calls of a binding. */
   readonly calls: LinuxCalls;
   /** The endpoint, bound. */
   readonly bound: Endpoint;
   /** See {@link ListenerSettings.mechanism}. */
   readonly mechanism: string;
+  /** How the two queues of each channel are made. */
   readonly terms: ChannelTerms<Outgoing, Incoming>;
   /** Entries in the queues of either direction. */
   readonly capacity: number;
+  /** For how long a wait may poll, in microseconds. */
   readonly spinMicroseconds: number;
   /** How many channels may be open at once. */
   readonly maxChannels: number;
@@ -40,9 +43,11 @@ export interface LinuxListenerSettings<Outgoing, Incoming extends DeliverySource
 
 /** A peer that is let in. */
 export interface Newcomer<Outgoing, Incoming extends DeliverySource> {
+  /** Both halves of its connection. They are the channel's from now on. */
   readonly ends: ChannelConnection<Outgoing, Incoming>;
   /** What its mechanism has said, as 32-bit words. Unchecked. */
   readonly parameters: Uint32Array;
+  /** Who it is, where the kernel tells. */
   readonly credentials: PeerCredentials | undefined;
   /** What came with its hello. See {@link ListenerSettings.admit}. */
   readonly descriptors: readonly OwnedFd[];
@@ -61,7 +66,9 @@ export interface Newcomer<Outgoing, Incoming extends DeliverySource> {
 
 /** A channel that is open, and how to have its peer ring when it sends something. */
 export interface OpenedChannel {
+  /** It is the listener's, which closes it with itself. */
   readonly channel: BaseChannel;
+  /** Has the peer ring when it sends something. */
   readonly parkReceiving: () => void;
 }
 
@@ -70,6 +77,7 @@ export abstract class LinuxListener<
   Outgoing,
   Incoming extends DeliverySource,
 > extends BaseListener {
+  /** The system calls, for what a mechanism does besides. */
   protected readonly calls: LinuxCalls;
   readonly #settings: LinuxListenerSettings<Outgoing, Incoming>;
   readonly #rendezvous: Rendezvous;

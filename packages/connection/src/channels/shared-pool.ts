@@ -4,6 +4,7 @@ import { clock } from '@pageferry/core';
 export interface SharablePool {
   /** Bytes that are lent or held by somebody. */
   readonly bytesOut: number;
+  /** Gives its memory back. Nobody uses it any more. */
   close(): void;
 }
 
@@ -22,7 +23,9 @@ export interface PoolSharer {
  * room has all of them ring, and is woken by any.
  */
 export class SharedPool<P extends SharablePool, S extends PoolSharer = PoolSharer> {
+  /** What is shared. */
   readonly pool: P;
+  /** All that lend from the pool. */
   protected readonly sharers = new Set<S>();
   #wakesSoon = false;
   #isClosed = false;
@@ -37,10 +40,12 @@ export class SharedPool<P extends SharablePool, S extends PoolSharer = PoolShare
     return this.#isClosed;
   }
 
+  /** Counts `sharer` in. */
   add(sharer: S): void {
     this.sharers.add(sharer);
   }
 
+  /** Counts `sharer` out. */
   delete(sharer: S): void {
     this.sharers.delete(sharer);
   }

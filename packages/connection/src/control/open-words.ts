@@ -7,6 +7,7 @@ const MAX_CAPACITY = 1 << 16;
 
 /** What memory of a peer has to be that begins with {@link HEADER}'s magic, version and capacity. */
 export interface ExpectedWords {
+  /** The word that it has to begin with. */
   readonly magic: number;
   /** Its length in bytes, by its capacity. */
   readonly byteLength: (capacity: number) => number;

@@ -27,6 +27,7 @@ abstract class QueueEnd {
   readonly words: Int32Array;
   /** How many entries there are. */
   readonly capacity: number;
+  /** See {@link QueuePlace.counter}. */
   protected readonly counter: number;
   /** Entries that have passed this end, kept to 32 bits. */
   protected count: number;

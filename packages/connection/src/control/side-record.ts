@@ -1,7 +1,7 @@
 import type { OwnedFd, SocketMessage } from '@pageferry/linux';
 
 /** Length of a record in bytes: its kind, and a word. */
-export const SIDE_RECORD_BYTES = 8;
+const SIDE_RECORD_BYTES = 8;
 
 /** Room to read a record into: a longer message shows that it is none. */
 export const SIDE_RECORD_ROOM = SIDE_RECORD_BYTES + 1;
@@ -11,7 +11,9 @@ export const SIDE_RECORD_ROOM = SIDE_RECORD_BYTES + 1;
  * 32-bit words, little-endian. What a kind means is the mechanism's.
  */
 export interface SideRecord {
+  /** What the record is about: a number of the mechanism's. */
   readonly kind: number;
+  /** What the mechanism has to say with it. */
   readonly word: number;
   /**
    * What came with it; the one who takes the record owns it. `'lost'` if the kernel has thrown it away,

@@ -8,6 +8,7 @@ import { type ConnectionEvents, Link, type RecordHandler } from './link.js';
 export interface ConnectionParts {
   /** Carries side records, and tells of the peer's death. */
   readonly socket: UnixSocket;
+  /** The control memory. It is the connection's from now on. */
   readonly memory: ControlMemory;
   /** Wakes the sender. */
   readonly senderBell: Doorbell;
@@ -25,6 +26,7 @@ export abstract class Connection implements Disposable {
   readonly capacity: number;
   /** Which word says whether the receiver is parked. */
   readonly parkedReceiver: number;
+  /** The socket and the bells, watched. */
   protected readonly link: Link;
   readonly #memory: ControlMemory;
   #closed = false;

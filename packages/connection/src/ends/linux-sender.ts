@@ -14,13 +14,22 @@ import { AdaptiveWaits } from '../waiting/adaptive-waits.js';
 
 /** What a sender and its outbox share. */
 export interface SenderParts {
+  /** How long the sender may hold the event loop. */
   readonly budget: LoopBudget;
+  /** How it waits: it polls, lets the loop turn, and parks. */
   readonly waits: AdaptiveWaits;
+  /** Who is connected. */
   readonly presence: Presence;
+  /** Connections that were ended because a call failed. */
   readonly failures: ConnectionFailures;
 }
 
-/** @param arm tells the other side that this one is about to park. */
+/**
+ * The parts that a sender and its outbox share.
+ *
+ * @param spinMicroseconds for how long a wait may poll.
+ * @param arm tells the other side that this one is about to park.
+ */
 export function createSenderParts(
   calls: LinuxCalls,
   spinMicroseconds: number,
@@ -52,10 +61,13 @@ export interface LinuxSenderSettings<M extends LoanMemory, O extends ConnectedOu
       BaseSenderSettings<M>,
       keyof SenderParts | 'endpoint' | 'outbox' | 'checkMayCome' | 'keepAlive'
     > {
+  /** The system calls of a binding. */
   readonly calls: LinuxCalls;
+  /** As it was asked for. */
   readonly endpoint: string;
   /** The same, bound. */
   readonly bound: Endpoint;
+  /** What the mechanism does with a message. It is closed with the sender. */
   readonly outbox: O;
   /** See {@link ListenerSettings.mechanism}. */
   readonly mechanism: string;
@@ -68,7 +80,9 @@ export abstract class LinuxSender<
   M extends LoanMemory,
   O extends ConnectedOutbox<M>,
 > extends BaseSender<M> {
+  /** The system calls, for what a mechanism does besides. */
   protected readonly calls: LinuxCalls;
+  /** The mechanism's share of the sender. */
   protected readonly outbox: O;
   readonly #bound: Endpoint;
   readonly #listener: Listener;

@@ -32,7 +32,9 @@ import { askStream } from './other-transport.js';
 
 /** What a receiver has once the handshake is over. It owns all of it. */
 export interface Welcome {
+  /** At rest; it stays open until one of the two ends. */
   readonly socket: UnixSocket;
+  /** What the sender has passed. Unchecked. */
   readonly descriptors: readonly OwnedFd[];
   /** What the sender's mechanism said, as 32-bit words. Unchecked. */
   readonly parameters: Uint32Array;

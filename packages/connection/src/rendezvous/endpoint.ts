@@ -3,6 +3,7 @@ import { closeSync, constants, linkSync, openSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import {
   checkEndpoint,
+  checkPermission,
   dispose,
   EndpointPath,
   endpointError,
@@ -10,6 +11,7 @@ import {
   identify,
   inheritedDescriptor,
   LONGEST_PATH,
+  prepareFolder,
   retryWithBackoff,
   SOCKET_FILE_STATES,
   SocketFile,
@@ -98,6 +100,7 @@ export class Endpoint implements Disposable {
     const inherited = inheritedDescriptor(path);
     if (inherited !== undefined) return new Endpoint(calls, adoptSocket(calls, inherited), path);
     const place = new EndpointPath(path);
+    checkPermission(place);
     const socket = await openSocket(calls, place);
     try {
       return new Endpoint(calls, socket, place);
@@ -128,6 +131,7 @@ export class Endpoint implements Disposable {
     return former;
   }
 
+  /** Listens no more, and removes the socket file if it is still its own. Harmless the second time. */
   close(): void {
     this.#file?.close();
     this.#socket.close();
@@ -140,6 +144,7 @@ export class Endpoint implements Disposable {
 
 /** A socket that listens at `place`. */
 async function openSocket(calls: LinuxCalls, place: EndpointPath): Promise<UnixSocket> {
+  prepareFolder(place);
   const folder = dirname(place.absolute);
   // Two senders that find the same stale file must not remove each other's fresh one.
   let lock = await lockFolder(calls, folder, 0);

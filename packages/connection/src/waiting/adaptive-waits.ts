@@ -14,6 +14,7 @@ export interface AdaptiveWaitsSettings {
   readonly budget: LoopBudget;
   /** For how long a wait polls without seeing anything move, before it parks. */
   readonly spinMicroseconds: number;
+  /** The system calls of a binding. */
   readonly calls: LinuxCalls;
   /** Tells the other side that this one is about to park, and what would wake it. */
   readonly arm: () => void;
@@ -28,12 +29,14 @@ export class AdaptiveWaits implements Waits {
   readonly #list: WaitList;
   #progress = 0;
   #resuming = false;
+  /** True while one wait polls. The others are parked, and asked as often as the event loop turns. */
+  #isPolled = false;
 
   constructor(settings: AdaptiveWaitsSettings) {
     this.#settings = settings;
     this.#list = new WaitList(() => {
-      // Who looks again in the next turn anyway need not be woken.
-      if (!this.#resuming) settings.arm();
+      // Who looks again in the next turn anyway need not be woken, nor who is looked after by one that polls.
+      if (!this.#resuming && !this.#isPolled) settings.arm();
     });
   }
 
@@ -41,27 +44,38 @@ export class AdaptiveWaits implements Waits {
     return this.#list.parked;
   }
 
-  /** As {@link Waits.until}; polls first. */
+  /** As {@link Waits.until}; polls first, unless another wait does so already. */
   async until(ready: () => boolean, signal?: AbortSignal): Promise<void> {
-    const { calls, budget, spinMicroseconds } = this.#settings;
-    let idleSince = clock.now();
-    for (let contended = false; ; ) {
-      this.#list.throwIfOver(signal);
-      do {
-        const before = this.#progress;
-        for (let look = 0; look < SPINS_BETWEEN_YIELDS && this.#progress === before; look++)
-          if (ready()) return;
-        if (this.#progress !== before) {
-          idleSince = clock.now();
-          contended = false;
-        } else if (contended) {
-          break;
-        } else {
-          contended = yieldProcessor(calls);
+    // One at a time: several would take the processor from each other, and from the other side.
+    if (!this.#isPolled) {
+      const { calls, budget, spinMicroseconds } = this.#settings;
+      let idleSince = clock.now();
+      this.#isPolled = true;
+      try {
+        for (let contended = false; ; ) {
+          this.#list.throwIfOver(signal);
+          do {
+            const before = this.#progress;
+            for (let look = 0; look < SPINS_BETWEEN_YIELDS && this.#progress === before; look++)
+              if (ready()) return;
+            if (this.#progress !== before) {
+              idleSince = clock.now();
+              contended = false;
+            } else if (contended) {
+              break;
+            } else {
+              contended = yieldProcessor(calls);
+            }
+          } while (!budget.exhausted());
+          if (contended || (clock.now() - idleSince) * 1000 >= spinMicroseconds) break;
+          await nextTurn();
+          if (this.#list.parked > 0) this.#list.wake();
         }
-      } while (!budget.exhausted());
-      if (contended || (clock.now() - idleSince) * 1000 >= spinMicroseconds) break;
-      await nextTurn();
+      } finally {
+        this.#isPolled = false;
+        // Nobody looks after the others any more, however this one has ended.
+        if (this.#list.parked > 0) this.resumeSoon();
+      }
     }
     await this.#list.until(ready, signal);
   }

@@ -1,7 +1,7 @@
 import { EXCHANGE, exchangeKind, exchangeNumber } from '../channel/exchange.js';
 import { isUnsent } from '../channel/unsent.js';
 import type { Channel, ChannelDelivery, Payload } from '../contract/channel.js';
-import type { SendOptions, SendOutcome } from '../contract/sender.js';
+import type { Loan, SendOptions, SendOutcome } from '../contract/sender.js';
 import type { WaitOptions } from '../contract/transport.js';
 import { PageferryError } from '../errors.js';
 import { BaseDelivery, type DeliveryOwner } from './base-delivery.js';
@@ -14,6 +14,8 @@ export interface DeliveryChannel extends Channel {
   takeAnswer(delivery: BaseDelivery<InboundMessage>): void;
   /** As {@link sendAnswer}, if the answer is accepted at once; `undefined` if not. @throws as `Loan.trySend`. */
   answerAtOnce(number: number, answer: Payload): Promise<SendOutcome> | undefined;
+  /** Sends the answer to the question with a number, as `Loan.trySend`. */
+  tryAnswerWith(number: number, answer: Loan): SendOutcome;
   /** Sends the answer to the question with a number, as `Loan.send`. */
   sendAnswer(number: number, answer: Payload, options?: SendOptions): Promise<SendOutcome>;
   /** Sends the error that answers a question. */
@@ -70,6 +72,13 @@ export class BaseChannelDelivery<M extends InboundMessage>
     return this.#answer((number) => this.channel.sendFailure(number, error, options));
   }
 
+  tryRespond(answer: Loan): SendOutcome {
+    const number = this.#openNumber();
+    const outcome = this.channel.tryAnswerWith(number, answer);
+    if (outcome === 'sent') this.#number = 0;
+    return outcome;
+  }
+
   override release(): void {
     if (!this.held) return;
     super.release();
@@ -96,6 +105,13 @@ export class BaseChannelDelivery<M extends InboundMessage>
 
   /** Nobody else answers from now on: a second answer must not go out while the first one waits for room. */
   #takeNumber(): number {
+    const number = this.#openNumber();
+    this.#number = 0;
+    return number;
+  }
+
+  /** The number of the question, which is still to be answered. */
+  #openNumber(): number {
     this.checkHeld();
     if (!this.isRequest) {
       throw new PageferryError('NOT_A_REQUEST', 'this message asks for no answer');
@@ -104,7 +120,6 @@ export class BaseChannelDelivery<M extends InboundMessage>
     if (number === 0) {
       throw new PageferryError('ALREADY_ANSWERED', 'this request was answered before');
     }
-    this.#number = 0;
     return number;
   }
 }

@@ -8,7 +8,11 @@ import type { InboundMessage } from './hooks.js';
 
 /** What a delivery asks of the receiver it came from. Implemented by `BaseReceiver`. */
 export interface DeliveryOwner<M extends InboundMessage> {
+  /** True once its deliveries have no bytes any more. */
   readonly closed: boolean;
+  /** See `Delivery.untilCollected`. Nothing is left to the collector by who has none. */
+  leaveToCollector?(delivery: BaseDelivery<M>): Uint8Array<ArrayBuffer> | undefined;
+  /** Takes the memory back. Called once for each delivery. */
   releaseDelivery(delivery: BaseDelivery<M>): void;
 }
 
@@ -74,6 +78,11 @@ export class BaseDelivery<M extends InboundMessage> implements Delivery {
     this.checkHeld();
     this.#holds++;
     return this;
+  }
+
+  untilCollected(): Uint8Array<ArrayBuffer> | undefined {
+    this.checkHeld();
+    return this.#owner.leaveToCollector?.(this);
   }
 
   release(): void {

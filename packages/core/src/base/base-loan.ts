@@ -9,9 +9,13 @@ import type { LoanMemory } from './hooks.js';
 
 /** What a loan asks of the sender it came from. Implemented by `BaseSender`. */
 export interface LoanOwner<M extends LoanMemory> {
+  /** True once its loans have no bytes any more. */
   readonly closed: boolean;
+  /** Sends it, and waits for room. As `Loan.send`. */
   sendLoan(loan: BaseLoan<M>, options?: WaitOptions): Promise<SendOutcome>;
+  /** Sends it if there is room. As `Loan.trySend`. */
   trySendLoan(loan: BaseLoan<M>): SendOutcome;
+  /** Takes the memory back. Called once for each loan. */
   releaseLoan(loan: BaseLoan<M>): void;
 }
 

@@ -14,6 +14,7 @@ import type {
   SpliceResult,
 } from '../contract/receiver.js';
 import type { WaitOptions } from '../contract/transport.js';
+import { ReceiverMeasures } from '../diagnostics/measures.js';
 import { isWatched, named, publish } from '../diagnostics/publish.js';
 import { tellOfStalls } from '../diagnostics/stalls.js';
 import { isPageferryError, PageferryError, withBytesTransferred } from '../errors.js';
@@ -30,6 +31,7 @@ import { BaseChannelDelivery, type DeliveryChannel } from './base-channel-delive
 import { BaseDelivery, checkDeliveries } from './base-delivery.js';
 import type { ByteQuota } from './byte-quota.js';
 import { checkIsOpen } from './check-is-open.js';
+import type { CollectedHolds } from './collected-holds.js';
 import { DropReports } from './drop-reports.js';
 import type { Corkable, InboundMessage, MoveTarget } from './hooks.js';
 import { LoopHolder } from './loop-holder.js';
@@ -37,6 +39,7 @@ import { counted, inBytes } from './words.js';
 
 /** What every backend tells {@link BaseReceiver}, and the parts that it hands in. */
 export interface BaseReceiverSettings {
+  /** Those of the transport. */
   readonly capabilities: Capabilities;
   /** The other side in words, for errors: `senderAt(endpoint)`. */
   readonly sender?: string;
@@ -48,12 +51,21 @@ export interface BaseReceiverSettings {
   readonly waits: Waits;
   /** How much the caller may hold. */
   readonly quota: ByteQuota;
+  /** How much of that is left to the garbage collector: by default nothing. See {@link BaseReceiver.bytesForCollector}. */
+  readonly collected?: CollectedHolds | undefined;
   /** Tells the sender what is given back. By default of each message at once. */
   readonly returns?: Corkable | undefined;
   /** See {@link BaseSenderSettings.spins}. */
   readonly spins?: boolean;
+  /** See `ReceiverOptions.histograms`. Default: false. */
+  readonly histograms?: boolean;
   /** Has whatever is watched keep the event loop alive, or stop it. By default nothing is watched. */
   readonly keepAlive?: (on: boolean) => void;
+}
+
+/** What is waited for in what answers bring. */
+interface Sought {
+  readonly isSettled: boolean;
 }
 
 const NOTHING: WaitOptions = {};
@@ -81,24 +93,41 @@ export abstract class BaseReceiver<M extends InboundMessage>
   readonly #budget: LoopBudget;
   readonly #waits: Waits;
   readonly #quota: ByteQuota;
+  readonly #collected: CollectedHolds | undefined;
   readonly #returns: Corkable | undefined;
   readonly #spins: number;
+  readonly #measures: ReceiverMeasures | undefined;
   readonly #drops = new DropReports('delivery', () => this.closed);
-  readonly #receiving = new SerialQueue();
+  readonly #receiving = new SerialQueue(() => this.#onRoom?.());
   /** Ends whatever waits for a destination. */
   readonly #ending = new AbortController();
   /** The channel that this is one half of. */
   #channel: DeliveryChannel | undefined;
   /** Called when a message that the caller might not have may be had. */
   #onRoom: (() => void) | undefined;
+  // What `next` has returned, and nobody has got yet, lies in these places, in the order in which it came:
+  //
+  //   #current    the message that comes next, as soon as anybody has looked at it
+  //   #early      messages behind it
+  //   #arriving   the newest of all: a message, or an answer
+  //
+  // Without a channel there is only #current. The other two come of looking for an answer, which takes what is before
+  // it. `next` goes on only where all that came before is whole: only the newest may be here in part, be it #current
+  // (then the others are empty) or #arriving. So, once anything was taken behind it, #current is whole, as is all in
+  // #early, and the quota counts both as held: what is behind must not take their room, or nobody could ever have
+  // them. #arriving is not counted. It stays there until it is whole and there is room for it; if #current and #early
+  // are empty before that, a message becomes #current, and an answer stays. While #isMoving, nobody looks for answers:
+  // #current is in use.
+  /** The message that comes next, if it was looked at and could not be handed over or moved on whole. */
+  #current: M | undefined;
+  /** How many bytes the quota counts for {@link #current}; `undefined` if it does not count it. */
+  #currentHeld: number | undefined;
   /** Messages that came before an answer, which were taken early for its sake; whole. They count as held. */
   readonly #early: M[] = [];
-  /** The newest message of a channel, if it was taken for the sake of an answer and is not here whole. */
+  /** The newest message of a channel, if it was taken for the sake of an answer and is not here whole, or has no room. */
   #arriving: M | undefined;
   /** True while {@link move} is at work on the current message, and until what became of it is noted. */
   #isMoving = false;
-  /** The message that comes next, if it was looked at and could not be handed over or moved on whole. */
-  #current: M | undefined;
   #moving: Promise<unknown> | undefined;
   #closing: Promise<void> | undefined;
   #ended = false;
@@ -116,8 +145,10 @@ export abstract class BaseReceiver<M extends InboundMessage>
     this.#budget = budget;
     this.#waits = waits;
     this.#quota = quota;
+    this.#collected = settings.collected;
     this.#returns = settings.returns;
     this.#spins = spins ? SPINS_AT_ONCE : 0;
+    this.#measures = settings.histograms ? new ReceiverMeasures() : undefined;
     this.#endpoint = settings.endpoint;
     // Soon: whether it is one half of a channel is not known yet.
     if (isWatched('pageferry:connect')) {
@@ -162,8 +193,17 @@ export abstract class BaseReceiver<M extends InboundMessage>
   ): Promise<SpliceMethod>;
   /** Takes a message back that the caller has released, or that has moved on. Not called after `hangUp`. */
   protected abstract giveBack(message: M): void;
+  /** The bytes of a message that is held, in an `ArrayBuffer` that nothing else has. Only with {@link BaseReceiverSettings.collected}. */
+  protected bytesForCollector(_message: M): Uint8Array<ArrayBuffer> | undefined {
+    return undefined;
+  }
   /** Frees everything. Called once; no `move` goes on any more. */
   protected abstract hangUp(): Promise<void>;
+
+  /** See `ReceiverStats.sharedBytes`. By default the memory is this process's alone. */
+  protected get sharedBytes(): number {
+    return 0;
+  }
 
   get closed(): boolean {
     return this.#closing !== undefined;
@@ -321,8 +361,10 @@ export abstract class BaseReceiver<M extends InboundMessage>
     return {
       messagesReceived: this.#messagesReceived,
       bytesReceived: this.#bytesReceived,
-      deliveriesHeld: this.closed ? 0 : this.#quota.count - this.#early.length,
-      bytesHeld: this.closed ? 0 : this.#quota.bytes - this.#earlyBytes(),
+      deliveriesHeld: this.closed ? 0 : this.#quota.count - this.#keptCount(),
+      bytesHeld: this.closed ? 0 : this.#quota.bytes - this.#keptBytes(),
+      sharedBytes: this.closed ? 0 : this.sharedBytes,
+      ...(this.#measures && { histograms: this.#measures.snapshot() }),
     };
   }
 
@@ -336,51 +378,81 @@ export abstract class BaseReceiver<M extends InboundMessage>
     this.#channel = channel;
   }
 
-  /** Has `onRoom` called when a message may be had that had to wait for a release. For `BaseListener` only. */
+  /**
+   * Has `onRoom` called when a message may be had that a look could not have before: something in its way was released
+   * or moved on, or no other call is before it any more. For `BaseListener` only.
+   */
   tellOfRoom(onRoom: () => void): void {
     this.#onRoom = onRoom;
   }
 
   /** Looks a few times whether the answer to a question has come. For `BaseChannel` only. @throws as `receive`. */
-  seekAtOnce(request: { readonly isSettled: boolean }): void {
+  seekAtOnce(request: Sought): void {
     const channel = this.#channel as DeliveryChannel;
     // Who does not poll has whatever else is due on the event loop done before it sleeps, as `receive` does.
     if (this.#spins === 0 && this.#budget.exhausted()) return;
-    const isSettled = (): boolean => request.isSettled;
     for (let spin = this.#spins; spin >= 0 && !request.isSettled && !this.closed; spin--) {
-      if (this.#failure !== undefined || this.#seekAnswers(channel, isSettled) === 'end') return;
+      if (this.#failure !== undefined || this.#seekAnswers(channel, request) === 'end') return;
       if (!request.isSettled) pause();
     }
   }
 
   /**
-   * Takes in answers until `ready`: also while other calls wait for messages. For `BaseChannel` only.
+   * Looks once whether the answer to a question has come. For `BaseChannel` only.
    *
    * @returns `'end'` if no answer can come any more.
    * @throws as `receive`.
    */
-  async seekAnswers(
-    ready: () => boolean,
-    signal: AbortSignal | undefined,
-  ): Promise<'end' | undefined> {
+  seekOnce(request: Sought): 'end' | undefined {
+    if (this.closed) return undefined;
+    if (this.#failure !== undefined) throw this.#failure;
+    const end = this.#seekAnswers(this.#channel as DeliveryChannel, request);
+    // Who asks in a loop does not keep the other side from publishing.
+    if (this.#spins > 0 && !request.isSettled) pause();
+    return end;
+  }
+
+  /**
+   * Takes in answers until `sought` is settled: also while other calls wait for messages. For `BaseChannel` only.
+   *
+   * @returns `'end'` if no answer can come any more.
+   * @throws as `receive`.
+   */
+  async seekAnswers(sought: Sought, signal: AbortSignal | undefined): Promise<'end' | undefined> {
     const channel = this.#channel as DeliveryChannel;
     let end: 'end' | undefined;
     const seek = (): boolean => {
-      if (ready()) return true;
+      if (sought.isSettled) return true;
       if (this.#failure !== undefined) throw this.#failure;
-      end = this.#seekAnswers(channel, ready);
-      return end !== undefined || ready();
+      end = this.#seekAnswers(channel, sought);
+      return end !== undefined || sought.isSettled;
     };
     if (this.#budget.exhausted()) await nextTurn();
     await this.#waits.until(seek, signal);
     return end;
   }
 
+  /** Has those who wait for an answer look again: one was given up. For `BaseChannel` only. */
+  wakeSeekers(): void {
+    if (this.#waits.parked > 0) this.#waits.wake();
+  }
+
+  /** For `BaseDelivery` only. */
+  leaveToCollector(delivery: BaseDelivery<M>): Uint8Array<ArrayBuffer> | undefined {
+    const { message, byteLength, offset } = delivery;
+    // Nothing has no memory, and what has moved on in part is rare.
+    if (byteLength === 0 || offset > 0 || !this.#collected?.hasRoomFor(byteLength))
+      return undefined;
+    const bytes = this.bytesForCollector(message);
+    if (bytes !== undefined) this.#collected.add(bytes.buffer, delivery);
+    return bytes;
+  }
+
   /** For `BaseDelivery` only. */
   releaseDelivery(delivery: BaseDelivery<M>): void {
-    const makesRoom =
-      this.#onRoom !== undefined && (this.#quota.isFull || this.#current !== undefined);
+    const makesRoom = this.#onRoom !== undefined && (this.#quota.isFull || this.#isAnyInTheWay());
     this.#quota.remove(delivery.byteLength);
+    this.#measures?.end(delivery);
     if (this.closed) return;
     this.giveBack(delivery.message);
     // A receive may wait for this room.
@@ -443,14 +515,15 @@ export abstract class BaseReceiver<M extends InboundMessage>
   /** The next message if it is here, whole, and the caller may hold it. */
   #look(): M | 'end' | undefined {
     // Nothing is taken that may not be held: the sender may still replace it by something newer.
-    if (this.#quota.isFull && this.#early.length === 0) return undefined;
+    if (this.#quota.isFull && this.#keptCount() === 0) return undefined;
     const wasNone = this.#current === undefined;
     const message = this.#head();
     if (typeof message !== 'object') return message;
     const isNew = wasNone && this.#current === undefined;
     let isWhole = false;
     try {
-      const mayHold = this.#quota.hasRoomFor(message.byteLength - message.offset);
+      const isHeld = this.#currentHeld !== undefined;
+      const mayHold = isHeld || this.#quota.hasRoomFor(message.byteLength - message.offset);
       isWhole = mayHold && this.gather(message, isNew);
     } catch (error) {
       this.#current = message;
@@ -458,14 +531,14 @@ export abstract class BaseReceiver<M extends InboundMessage>
     }
     // Mostly it is new and whole, and nothing is stored: a young object in an old one is dear.
     if (!isWhole) this.#current = message;
-    else if (!isNew) this.#current = undefined;
+    else if (!isNew) this.#forgetCurrent();
     return isWhole ? message : undefined;
   }
 
   /** As {@link #head}: answers that are before it go to whoever has asked. */
   #headOfChannel(channel: DeliveryChannel): M | 'end' | undefined {
     for (;;) {
-      if (this.#early.length > 0) this.#current ??= this.#nextEarly();
+      if (this.#early.length > 0 && this.#current === undefined) this.#takeFromEarly();
       if (this.#current !== undefined) return this.#current;
       // What had arrived is delivered before what went wrong afterwards is told.
       if (this.#failure !== undefined) throw this.#failure;
@@ -482,21 +555,19 @@ export abstract class BaseReceiver<M extends InboundMessage>
   }
 
   /**
-   * Takes in answers until `ready`. Messages that came before them are taken early, and wait for their own call, as far
+   * Takes in answers until `sought` is settled. Messages that came before them are taken early, and wait for their own call, as far
    * as the caller may hold them. What came after the answer is left: it may be an error, and the answer be lost by it.
    *
    * @returns `'end'` if none can come any more.
    */
-  #seekAnswers(channel: DeliveryChannel, ready: () => boolean): 'end' | undefined {
+  #seekAnswers(channel: DeliveryChannel, sought: Sought): 'end' | undefined {
     if (this.#isMoving) return undefined;
-    // Only the newest of all can be here in part.
-    const isNewest = this.#arriving === undefined && this.#early.length === 0;
-    if (this.#current && isNewest && !this.#gatherWhole(this.#current, false)) return undefined;
+    if (!this.#keepCurrent()) return undefined;
     for (;;) {
       const message = this.#arriving ?? this.#nextNew();
       if (typeof message !== 'object') return message;
       if (isAnswer(message.exchange)) {
-        if (!this.#takeAnswer(message, channel) || ready()) return undefined;
+        if (!this.#takeAnswer(message, channel) || sought.isSettled) return undefined;
       } else if (!this.#takeEarly(message)) {
         return undefined;
       }
@@ -520,15 +591,44 @@ export abstract class BaseReceiver<M extends InboundMessage>
     return true;
   }
 
-  #earlyBytes(): number {
-    return this.#early.reduce((sum, { byteLength, offset }) => sum + byteLength - offset, 0);
+  /** Has the quota count the message that comes next, before anything behind it is taken. False if that cannot be. */
+  #keepCurrent(): boolean {
+    const message = this.#current;
+    if (message === undefined || this.#currentHeld !== undefined) return true;
+    if (!this.#gatherWhole(message, false)) return false;
+    this.#currentHeld = message.byteLength - message.offset;
+    this.#quota.add(this.#currentHeld);
+    return true;
   }
 
-  /** The oldest of the messages that were taken early. */
-  #nextEarly(): M | undefined {
-    const message = this.#early.shift();
-    if (message !== undefined) this.#quota.remove(message.byteLength - message.offset);
-    return message;
+  /** The oldest of the messages that were taken early is the one that comes next. The quota counts it as before. */
+  #takeFromEarly(): void {
+    const message = this.#early.shift() as M;
+    this.#current = message;
+    this.#currentHeld = message.byteLength - message.offset;
+  }
+
+  /** Somebody has got the message that comes next. */
+  #forgetCurrent(): void {
+    this.#current = undefined;
+    if (this.#currentHeld === undefined) return;
+    this.#quota.remove(this.#currentHeld);
+    this.#currentHeld = undefined;
+  }
+
+  /** How many messages the quota counts that nobody has got. */
+  #keptCount(): number {
+    return this.#early.length + (this.#currentHeld === undefined ? 0 : 1);
+  }
+
+  #keptBytes(): number {
+    const early = this.#early.reduce((sum, { byteLength, offset }) => sum + byteLength - offset, 0);
+    return early + (this.#currentHeld ?? 0);
+  }
+
+  /** True if something that was taken from the backend may wait for room, and all that came after it with it. */
+  #isAnyInTheWay(): boolean {
+    return this.#current !== undefined || this.#arriving !== undefined;
   }
 
   /** Brings the newest message here, as far as that goes at once. */
@@ -714,18 +814,20 @@ export abstract class BaseReceiver<M extends InboundMessage>
   }
 
   #movedOn(message: M, start: number, method: SpliceMethod): SpliceResult {
-    this.#current = undefined;
+    this.#forgetCurrent();
     if (this.#capabilities.zeroCopySplice && method !== 'splice') {
       publish('pageferry:fallback', () => ({ ...named(this.#endpoint), method }));
     }
     const byteLength = message.offset - start;
-    this.#messagesReceived++;
-    this.#bytesReceived += byteLength;
+    this.#noteReceived(byteLength);
     this.giveBack(message);
     const { sequence, tag, exchange = 0 } = message;
     if (exchangeKind(exchange) === EXCHANGE.request) {
       this.#channel?.acknowledge(exchangeNumber(exchange));
     }
+    // It may have been in the way of an answer, or of what a listener can have.
+    this.wakeSeekers();
+    this.#onRoom?.();
     return { byteLength, sequence, tag, method, userSpaceCopies: USER_SPACE_COPIES[method] };
   }
 
@@ -751,13 +853,21 @@ export abstract class BaseReceiver<M extends InboundMessage>
 
   #deliver(message: M): BaseDelivery<M> {
     const byteLength = message.byteLength - message.offset;
-    this.#messagesReceived++;
-    this.#bytesReceived += byteLength;
+    this.#noteReceived(byteLength);
     this.#quota.add(byteLength);
     const batch = this.#drops.add(byteLength);
-    return this.#channel === undefined
-      ? new BaseDelivery(this, message, byteLength, batch)
-      : new BaseChannelDelivery(this.#channel, this, message, byteLength, batch);
+    const delivery =
+      this.#channel === undefined
+        ? new BaseDelivery(this, message, byteLength, batch)
+        : new BaseChannelDelivery(this.#channel, this, message, byteLength, batch);
+    this.#measures?.begin(delivery);
+    return delivery;
+  }
+
+  #noteReceived(byteLength: number): void {
+    this.#messagesReceived++;
+    this.#bytesReceived += byteLength;
+    this.#measures?.received.add(byteLength);
   }
 
   #checkOpen(): void {

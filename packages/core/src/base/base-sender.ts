@@ -18,6 +18,7 @@ import type {
   SendOutcome,
 } from '../contract/sender.js';
 import type { WaitOptions } from '../contract/transport.js';
+import { SenderMeasures } from '../diagnostics/measures.js';
 import { named, publish } from '../diagnostics/publish.js';
 import { tellOfStalls } from '../diagnostics/stalls.js';
 import { PageferryError } from '../errors.js';
@@ -40,7 +41,9 @@ import { counted, inBytes, whoIsBehind } from './words.js';
 
 /** What every backend tells {@link BaseSender}, and the parts that it hands in. */
 export interface BaseSenderSettings<M extends LoanMemory> {
+  /** As it was asked for. */
   readonly endpoint: string;
+  /** Those of the transport. */
   readonly capabilities: Capabilities;
   /** How many bytes may be out, for the words of errors. Unknown by default. */
   readonly poolBytes?: number;
@@ -69,6 +72,8 @@ export interface BaseSenderSettings<M extends LoanMemory> {
    * side can change the answer at any moment, in less time than it takes to wait. See `SPINS_AT_ONCE`.
    */
   readonly spins?: boolean;
+  /** See `SenderOptions.histograms`. Default: false. */
+  readonly histograms?: boolean;
   /** Has whatever is watched keep the event loop alive, or stop it. By default nothing is watched. */
   readonly keepAlive?: (on: boolean) => void;
 }
@@ -99,6 +104,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
   readonly #checkMayCome: (() => void) | undefined;
   readonly #method: SendMethod;
   readonly #spins: number;
+  readonly #measures: SenderMeasures | undefined;
   readonly #drops = new DropReports('loan', () => this.closed);
   readonly #borrowing = new SerialQueue();
   readonly #sending = new SerialQueue();
@@ -129,6 +135,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     this.#checkMayCome = settings.checkMayCome;
     this.#method = settings.method;
     this.#spins = settings.spins ? SPINS_AT_ONCE : 0;
+    this.#measures = settings.histograms ? new SenderMeasures() : undefined;
     this.#failures.endpoint = this.endpoint;
     const { method, methodReason } = settings.method;
     if (methodReason !== undefined) {
@@ -260,10 +267,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
   acceptMemory(memory: M, byteLength: number, tag: number, exchange: number): AcceptOutcome {
     if (this.closed) return 'no-receiver';
     const outcome = this.#outbox.accept(memory, byteLength, tag, exchange);
-    if (outcome === 'sent') {
-      this.#messagesSent++;
-      this.#bytesSent += byteLength;
-    }
+    if (outcome === 'sent') this.#noteSent(byteLength);
     return outcome;
   }
 
@@ -279,7 +283,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     const batch = new SendBatch(own, this.#outbox, (loan) => this.#offer(loan));
     const sendAll = async (signal: AbortSignal | undefined): Promise<SendOutcome> => {
       if (this.#budget.exhausted()) await nextTurn();
-      await this.#waits.until(() => batch.offer(), signal);
+      await this.#untilThereIsRoom(() => batch.offer(), signal);
       if (batch.outcome === 'sent') await this.#waits.until(() => this.#hasLeft(), signal);
       return batch.outcome;
     };
@@ -350,10 +354,22 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
       bytesSent: this.#bytesSent,
       loansHeld: this.closed ? 0 : this.#loansHeld,
       bytesOut: this.closed ? 0 : this.#currentBytesOut(),
+      sharedBytes: this.sharedBytes,
+      ...(this.#measures && { histograms: this.#measures.snapshot() }),
       connectionsFailed: failures.count,
       ...(failures.count === 0 ? {} : { connectionFailure: failures.last }),
       ...this.#method,
     };
+  }
+
+  /** See {@link SenderStats.sharedBytes}. For `BaseChannel` only. */
+  get sharedBytes(): number {
+    return this.closed ? 0 : (this.#outbox.sharedBytes ?? 0);
+  }
+
+  /** Whether this sender makes histograms. For `BaseChannel` only. */
+  get hasHistograms(): boolean {
+    return this.#measures !== undefined;
   }
 
   /** True while a call may not be answered at once: the event loop is due for a turn. For `BaseChannel` only. */
@@ -450,7 +466,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     const forget = this.#loansHeld === 0 ? undefined : eachSecond(() => this.#warnOfLoans());
     const noStall = this.#tellOfStalls('loan', () => this.#whyNoRoom(byteLength));
     try {
-      await this.#waits.until(() => {
+      await this.#untilThereIsRoom(() => {
         this.#checkOpen();
         loan = this.#lend(byteLength);
         return loan !== undefined;
@@ -475,6 +491,12 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
       'PageferryWarning',
       'PAGEFERRY_LOANS_HELD',
     );
+  }
+
+  /** Waits until `ready`, and notes for how long if that is to be known. */
+  #untilThereIsRoom(ready: () => boolean, signal: AbortSignal | undefined): Promise<void> {
+    const wait = (look: () => boolean): Promise<void> => this.#waits.until(look, signal);
+    return this.#measures === undefined ? wait(ready) : this.#measures.noteWait(ready, wait);
   }
 
   #tellOfStalls(call: 'loan' | 'send', why: () => string): (() => void) | undefined {
@@ -517,10 +539,15 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     if (outcome === 'sent') {
       loan.disown();
       this.#loansHeld--;
-      this.#messagesSent++;
-      this.#bytesSent += byteLength;
+      this.#noteSent(byteLength);
     }
     return outcome;
+  }
+
+  #noteSent(byteLength: number): void {
+    this.#messagesSent++;
+    this.#bytesSent += byteLength;
+    this.#measures?.sent.add(byteLength);
   }
 
   /** Offers a message, unless others are before it. */
@@ -593,7 +620,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     if (outcome !== 'full') return outcome;
     const noStall = this.#tellOfStalls('send', () => this.#whyNotSent(loan));
     try {
-      await this.#waits.until(() => {
+      await this.#untilThereIsRoom(() => {
         loan.checkOwned();
         outcome = this.#offer(loan);
         return outcome !== 'full';

@@ -20,6 +20,7 @@ export class ConnectionFailures {
     return this.#last;
   }
 
+  /** Counts a connection that `error` has ended, and says so in a process warning. */
   add(error: unknown): void {
     this.#count++;
     this.#last = error;

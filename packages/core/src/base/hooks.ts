@@ -19,6 +19,7 @@ export interface LoanMemory {
 export interface InboundMessage {
   /** Length of the whole message in bytes. */
   readonly byteLength: number;
+  /** The sender's number of the message. */
   readonly sequence: number;
   /** The sender's number for it. */
   readonly tag: number;
@@ -32,6 +33,7 @@ export interface InboundMessage {
 
 /** Where a message is to be moved on to. */
 export interface MoveTarget {
+  /** Where to; it stays the caller's. */
   readonly fd: number;
   /** A pipe that gets the same bytes too; only with the capability `tee`. */
   readonly teeFd: number | undefined;
@@ -75,6 +77,8 @@ export interface Outbox<M extends LoanMemory> extends Partial<Corkable> {
   settle(): void;
   /** Bytes in the caller's hands or not yet given back. */
   readonly bytesOut: number;
+  /** See `SenderStats.sharedBytes`. By default the memory is this process's alone. */
+  readonly sharedBytes?: number;
   /** True if everything that was accepted has left this process. */
   readonly hasLeft: boolean;
   /**
@@ -92,6 +96,8 @@ export interface Outbox<M extends LoanMemory> extends Partial<Corkable> {
 
 /** A backend's share of {@link SenderStats}. */
 export interface SendMethod {
+  /** See {@link SenderStats}. */
   readonly method: string;
+  /** See {@link SenderStats}. */
   readonly methodReason?: string | undefined;
 }

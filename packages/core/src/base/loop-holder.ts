@@ -10,13 +10,16 @@ export abstract class LoopHolder implements AsyncDisposable {
     this.#hold = new LoopHold(name, apply);
   }
 
+  /** Ends it in order, so that it holds the event loop no more. */
   abstract close(): Promise<void>;
 
+  /** Keeps the process alive while it is open. That is how it begins, unless told otherwise. */
   ref(): this {
     this.#hold.set(true);
     return this;
   }
 
+  /** Lets the process end although it is open. */
   unref(): this {
     this.#hold.set(false);
     return this;

@@ -1,4 +1,4 @@
-import { checkEndpoint, checkOptionalInteger, inheritedDescriptor } from '../checks.js';
+import { checkEndpoint, checkFlag, checkOptionalInteger, inheritedDescriptor } from '../checks.js';
 import type { Capabilities } from '../contract/capabilities.js';
 import type { ReceiverOptions, SenderOptions } from '../contract/transport.js';
 import { PageferryError } from '../errors.js';
@@ -6,24 +6,40 @@ import { checkOptions } from '../options.js';
 
 /** {@link SenderOptions} with every default filled in. */
 export interface CommonSenderSettings {
+  /** Checked, as it was given. */
   readonly endpoint: string;
+  /** See {@link SenderOptions.poolBytes}. */
   readonly poolBytes: number;
+  /** See {@link SenderOptions.maxReceivers}. */
   readonly maxReceivers: number;
+  /** See {@link SenderOptions.spinMicroseconds}. */
   readonly spinMicroseconds: number;
+  readonly histograms: boolean;
 }
 
 /** {@link ReceiverOptions} with every default filled in, without the time limit. */
 export interface CommonReceiverSettings {
+  /** Checked, as it was given. */
   readonly endpoint: string;
+  /** See {@link ReceiverOptions.maxBorrowedBytes}. */
   readonly maxBorrowedBytes: number;
+  /** See {@link SenderOptions.spinMicroseconds}. */
   readonly spinMicroseconds: number;
+  readonly histograms: boolean;
 }
 
-const SENDER_OPTIONS = ['endpoint', 'poolBytes', 'maxReceivers', 'spinMicroseconds'] as const;
+const SENDER_OPTIONS = [
+  'endpoint',
+  'poolBytes',
+  'maxReceivers',
+  'spinMicroseconds',
+  'histograms',
+] as const;
 const RECEIVER_OPTIONS = [
   'endpoint',
   'maxBorrowedBytes',
   'spinMicroseconds',
+  'histograms',
   'signal',
   'timeout',
 ] as const;
@@ -45,13 +61,15 @@ export function checkCommonSenderOptions<T extends SenderOptions>(
   more: readonly Exclude<keyof T & string, keyof SenderOptions>[],
 ): CommonSenderSettings {
   const known = [...SENDER_OPTIONS, ...more];
-  const { endpoint, poolBytes, maxReceivers, spinMicroseconds } = checkOptions(options, known);
+  const given = checkOptions(options, known);
+  const { endpoint, poolBytes, maxReceivers, spinMicroseconds, histograms } = given;
   const most = capabilities.maxReceivers;
   return {
     endpoint: checkEndpointFor(endpoint, capabilities),
     poolBytes: checkPoolBytes(poolBytes),
     maxReceivers: checkOptionalInteger('maxReceivers', maxReceivers, most, 1, most),
     spinMicroseconds: checkSpin(spinMicroseconds),
+    histograms: checkFlag('histograms', histograms),
   };
 }
 
@@ -62,11 +80,13 @@ export function checkCommonReceiverOptions<T extends ReceiverOptions>(
   more: readonly Exclude<keyof T & string, keyof ReceiverOptions>[],
 ): CommonReceiverSettings {
   const known = [...RECEIVER_OPTIONS, ...more];
-  const { endpoint, maxBorrowedBytes, spinMicroseconds } = checkOptions(options, known);
+  const given = checkOptions(options, known);
+  const { endpoint, maxBorrowedBytes, spinMicroseconds, histograms } = given;
   return {
     endpoint: checkEndpointFor(endpoint, capabilities),
     maxBorrowedBytes: checkOptionalInteger('maxBorrowedBytes', maxBorrowedBytes, DEFAULT_BYTES, 1),
     spinMicroseconds: checkSpin(spinMicroseconds),
+    histograms: checkFlag('histograms', histograms),
   };
 }
 

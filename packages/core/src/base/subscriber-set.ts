@@ -24,6 +24,7 @@ export class SubscriberSet<S extends SubscriberState> {
     this.#presence = presence;
   }
 
+  /** How many there are. */
   get size(): number {
     return this.#subscribers.size;
   }
@@ -55,6 +56,7 @@ export class SubscriberSet<S extends SubscriberState> {
     for (const subscriber of this.#subscribers) subscriber.keepAlive(on);
   }
 
+  /** Takes one in. */
   add(subscriber: S): void {
     subscriber.keepAlive(this.#keepsAlive);
     this.#subscribers.add(subscriber);

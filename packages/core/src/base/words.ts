@@ -1,6 +1,7 @@
 import { inheritedDescriptor } from '../checks.js';
 import type { ReceiverInfo } from '../contract/sender.js';
 import type { PeerCredentials } from '../contract/transport.js';
+import { describeEndpoint } from '../endpoint/named-endpoint.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -25,14 +26,14 @@ export function senderAt(endpoint: string, credentials?: PeerCredentials): strin
 /** What a receiver that wants to connect waits for, in words. */
 export function noSenderAt(endpoint: string): string {
   return inheritedDescriptor(endpoint) === undefined
-    ? `no sender at ${endpoint}`
+    ? `no sender at ${describeEndpoint(endpoint)}`
     : `the process at the other end of ${endpoint} has not answered`;
 }
 
 /** What a channel that is to be opened waits for, in words. */
 export function nobodyListensAt(endpoint: string): string {
   return inheritedDescriptor(endpoint) === undefined
-    ? `nobody listens at ${endpoint}`
+    ? `nobody listens at ${describeEndpoint(endpoint)}`
     : `the process at the other end of ${endpoint} has not answered`;
 }
 

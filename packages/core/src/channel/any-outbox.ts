@@ -4,7 +4,7 @@ import type { BaseChannel } from './base-channel.js';
 
 /** Lends memory that any channel of a listener can send. */
 export interface Lender<M extends LoanMemory>
-  extends Pick<Outbox<M>, 'allocate' | 'free' | 'bytesOut' | 'settle'> {
+  extends Pick<Outbox<M>, 'allocate' | 'free' | 'bytesOut' | 'sharedBytes' | 'settle'> {
   /** Keeps what is in `memory`, though everybody may have given it back. */
   keep(memory: M): void;
   /** Ends {@link keep}: the memory is free once everybody has given it back. */

@@ -111,10 +111,13 @@ export class BaseAnyChannel implements AnyChannel {
     outbox.setOffer(memory, (channel, accept) => {
       const request = channel.beginRequest();
       lender.keep(memory);
-      const outcome = accept(exchangeWord(EXCHANGE.request, request.number));
-      if (outcome === 'sent') asked = { channel, request };
-      else channel.forgetRequest(request);
-      return outcome;
+      try {
+        const outcome = accept(exchangeWord(EXCHANGE.request, request.number));
+        if (outcome === 'sent') asked = { channel, request };
+        return outcome;
+      } finally {
+        if (asked?.request !== request) channel.forgetRequest(request);
+      }
     });
     // While it waits for its turn nobody else sends it: `checkOwnLoan` looks at that.
     loan.exchange = EXCHANGE.request;

@@ -5,8 +5,13 @@ import type { BaseReceiver } from '../base/base-receiver.js';
 import type { BaseSender } from '../base/base-sender.js';
 import type { AcceptOutcome, InboundMessage, LoanMemory } from '../base/hooks.js';
 import { LoopHolder } from '../base/loop-holder.js';
-import { checkTag } from '../checks.js';
-import type { ChannelDelivery, ChannelStats, Payload } from '../contract/channel.js';
+import { checkTag, invalidArgument } from '../checks.js';
+import type {
+  ChannelDelivery,
+  ChannelStats,
+  Payload,
+  PendingRequest,
+} from '../contract/channel.js';
 import type {
   Delivery,
   MessageInfo,
@@ -21,14 +26,17 @@ import { clock } from '../waiting/clock.js';
 import { checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { nextTurn } from '../waiting/loop-budget.js';
 import { EXCHANGE, exchangeWord } from './exchange.js';
-import { type OpenRequest, OpenRequests } from './open-requests.js';
+import { type OpenRequest, OpenRequests, type RequestChannel } from './open-requests.js';
 import { encodeError } from './remote-error.js';
 import { isUnsent, noteUnsent } from './unsent.js';
 
 /** What a mechanism hands {@link BaseChannel}: the two halves of a connection. It takes them over. */
 export interface BaseChannelSettings {
+  /** The half that sends. The channel closes it. */
   readonly sender: BaseSender<LoanMemory>;
+  /** The half that receives. The channel closes it. */
   readonly receiver: BaseReceiver<InboundMessage>;
+  /** Who is at the other end, where the transport knows. */
   readonly peer: PeerCredentials | undefined;
   /** Has the connection keep the event loop alive, or stop it. */
   readonly keepAlive: (on: boolean) => void;
@@ -48,12 +56,12 @@ const MAX_NOTICES = 16 * 1024;
 const NO_BYTES = new Uint8Array(0);
 
 /** Both halves of a connection, and the questions that are open on it. It knows nothing of mechanisms. */
-export class BaseChannel extends LoopHolder implements DeliveryChannel {
+export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestChannel {
   readonly peer: PeerCredentials | undefined;
   readonly #sender: BaseSender<LoanMemory>;
   readonly #receiver: BaseReceiver<InboundMessage>;
   readonly #onClose: ((channel: BaseChannel) => void) | undefined;
-  readonly #requests = new OpenRequests();
+  readonly #requests: OpenRequests;
   #closing: Promise<void> | undefined;
   #isDraining = false;
   /** True once it is to be closed as soon as nothing of it is held. */
@@ -63,6 +71,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
 
   constructor({ sender, receiver, peer, keepAlive, onClose }: BaseChannelSettings) {
     super('pageferry:Channel', keepAlive);
+    this.#requests = new OpenRequests(this, sender.hasHistograms);
     this.peer = peer;
     this.#sender = sender;
     this.#receiver = receiver;
@@ -129,19 +138,53 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
     }
   }
 
+  tryRequest(question: Loan): PendingRequest | undefined {
+    this.#checkOpen();
+    if (!(question instanceof BaseLoan)) {
+      throw invalidArgument('question', question, 'a loan of this side of the channel');
+    }
+    const asked = this.#offerQuestion(question);
+    if (asked === 'no-receiver') throw notAsked();
+    return typeof asked === 'string' ? undefined : asked;
+  }
+
+  lookFor(request: OpenRequest): void {
+    try {
+      const end = this.#receiver.seekOnce(request);
+      if (!request.isSettled && (end === 'end' || this.closed)) throw this.#whyUnanswered(end);
+    } catch (error) {
+      this.#fail(request, error);
+    }
+  }
+
+  async awaitAnswer(request: OpenRequest, options: WaitOptions): Promise<Delivery> {
+    checkWaitOptions(options);
+    const why = options === NOTHING ? NO_WORDS : () => this.#whyNoAnswer();
+    try {
+      return await withDeadline(options, (signal) => this.answerTo(request, signal), why);
+    } catch (error) {
+      if (!isOwnLimit(error)) this.#fail(request, error);
+      throw error;
+    }
+  }
+
   /** The usual case without a detour: the question leaves at once. `undefined` if it does not, and is still to be sent. */
   #askAtOnce(question: Payload): OpenRequest | undefined {
     if (!(question instanceof BaseLoan) || this.#sender.mustWait) return undefined;
+    const asked = this.#offerQuestion(question);
+    return typeof asked === 'string' ? undefined : asked;
+  }
+
+  /** Sends a question if it can be accepted at once; otherwise there is none. @throws as `Loan.trySend`. */
+  #offerQuestion(question: BaseLoan<LoanMemory>): OpenRequest | 'full' | 'no-receiver' {
     const request = this.#requests.begin();
-    let isAsked = false;
+    let outcome: AcceptOutcome | 'left' = 'full';
     try {
-      isAsked = isAccepted(
-        this.#sendAtOnce(question, exchangeWord(EXCHANGE.request, request.number)),
-      );
+      outcome = this.#sendAtOnce(question, exchangeWord(EXCHANGE.request, request.number));
     } finally {
-      if (!isAsked) this.#requests.forget(request);
+      if (!isAccepted(outcome)) this.#requests.forget(request);
     }
-    return isAsked ? request : undefined;
+    return isAccepted(outcome) ? request : outcome;
   }
 
   /** Mostly the answer comes while this looks. */
@@ -152,16 +195,13 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
       this.#requests.forget(request);
       throw error;
     }
-    return request.answer ?? this.#awaitAnswer(request);
+    return request.arrived ?? this.awaitAnswer(request, NOTHING);
   }
 
-  async #awaitAnswer(request: OpenRequest): Promise<Delivery> {
-    try {
-      return await withDeadline(NOTHING, () => this.answerTo(request, undefined), NO_WORDS);
-    } catch (error) {
-      this.#requests.forget(request);
-      throw error;
-    }
+  /** It stays unanswered, and the same error is told whenever its answer is asked for. */
+  #fail(request: OpenRequest, error: unknown): void {
+    request.failure ??= error;
+    this.#requests.forget(request);
   }
 
   async #requestInTurn(question: Payload, options: SendOptions): Promise<Delivery> {
@@ -212,6 +252,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
     return this.#receiver.spliceTo(destination, options);
   }
 
+  /** As `Channel.close`. */
   async close(options: WaitOptions = NOTHING): Promise<void> {
     if (this.#closing === undefined) {
       checkWaitOptions(options);
@@ -231,10 +272,25 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
     return this.#receiver[Symbol.asyncIterator]() as AsyncIterator<ChannelDelivery, undefined>;
   }
 
+  /** As `Channel.stats`. */
   stats(): ChannelStats {
     const { connectionsFailed, connectionFailure, ...sender } = this.#sender.stats();
+    const receiver = this.#receiver.stats();
     const requestsOpen = this.closed ? 0 : this.#requests.count;
-    return { ...sender, ...this.#receiver.stats(), requestsOpen };
+    const sharedBytes = sender.sharedBytes + receiver.sharedBytes;
+    const { histograms, ...counters } = { ...sender, ...receiver, requestsOpen, sharedBytes };
+    const answered = this.#requests.answered;
+    if (!sender.histograms || !receiver.histograms || !answered) return counters;
+    const answeredMicroseconds = answered.snapshot();
+    return {
+      ...counters,
+      histograms: { ...sender.histograms, ...receiver.histograms, answeredMicroseconds },
+    };
+  }
+
+  /** The share of this side's pool in `stats().sharedBytes`. For `BaseListener` only. */
+  get pooledBytes(): number {
+    return this.#sender.sharedBytes;
   }
 
   takeAnswer(delivery: BaseDelivery<InboundMessage>): void {
@@ -246,6 +302,14 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
     const outcome = this.#sendAtOnce(answer, exchangeWord(EXCHANGE.answer, number));
     if (outcome === 'left') return SENT;
     return outcome === 'sent' ? this.#sender.whenLeft() : undefined;
+  }
+
+  tryAnswerWith(number: number, answer: Loan): SendOutcome {
+    if (!(answer instanceof BaseLoan)) {
+      throw invalidArgument('answer', answer, 'a loan of this side of the channel');
+    }
+    const outcome = this.#sendAtOnce(answer, exchangeWord(EXCHANGE.answer, number));
+    return outcome === 'left' ? 'sent' : outcome;
   }
 
   async sendAnswer(number: number, answer: Payload, options?: SendOptions): Promise<SendOutcome> {
@@ -306,10 +370,12 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
     return this.#sender.receivers.map((info) => ({ ...info, messagesBehind: this.underWay }));
   }
 
+  /** True once all that was sent has left. For `BaseAnyChannel` only. */
   get hasLeft(): boolean {
     return this.#sender.hasLeft;
   }
 
+  /** Sends memory of the pool that all channels of a listener share. For `BaseAnyChannel` only. */
   acceptMemory(
     memory: LoanMemory,
     byteLength: number,
@@ -319,14 +385,17 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
     return this.#sender.acceptMemory(memory, byteLength, tag, exchange);
   }
 
+  /** A question that expects an answer. For `BaseAnyChannel` only. */
   beginRequest(): OpenRequest {
     return this.#requests.begin();
   }
 
+  /** A question that was not sent, or that needs no answer any more. For `BaseAnyChannel` only. */
   forgetRequest(request: OpenRequest): void {
     this.#requests.forget(request);
   }
 
+  /** Nobody waits for the answer any more: it is released should it come. For `BaseAnyChannel` only. */
   abandonRequest(request: OpenRequest): void {
     this.#abandon(request);
   }
@@ -339,24 +408,27 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
   ): Promise<void> {
     const word = exchangeWord(EXCHANGE.request, request.number);
     const outcome = await this.#sendExchange(word, question, options, onLoan);
-    if (outcome === 'sent') return;
-    throw noteUnsent(
-      new PageferryError('PEER_DIED', 'the request was not sent: the other side is gone'),
-    );
+    if (outcome !== 'sent') throw notAsked();
   }
 
   /** Waits for the answer to a question that was sent. For `BaseAnyChannel`, and for this. */
   async answerTo(request: OpenRequest, signal: AbortSignal | undefined): Promise<Delivery> {
     const end = request.isSettled ? undefined : await this.#seekAnswer(request, signal);
-    if (request.answer !== undefined) return request.answer;
+    if (request.arrived !== undefined) return request.arrived;
     if (request.failure !== undefined) throw request.failure;
     this.#requests.forget(request);
-    throw end === 'end'
-      ? new PageferryError(
-          'REQUEST_UNANSWERED',
-          'the other side has ended without an answer to this request',
-        )
-      : new PageferryError('CLOSED', 'this channel is closed');
+    throw this.#whyUnanswered(end);
+  }
+
+  #whyUnanswered(end: 'end' | undefined): unknown {
+    if (end === undefined) {
+      // Who closes a channel because its peer is gone tells those who wait why.
+      return this.#receiver.peerFailure ?? channelClosed();
+    }
+    return new PageferryError(
+      'REQUEST_UNANSWERED',
+      'the other side has ended without an answer to this request',
+    );
   }
 
   async #seekAnswer(
@@ -364,7 +436,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
     signal: AbortSignal | undefined,
   ): Promise<'end' | undefined> {
     try {
-      return await this.#receiver.seekAnswers(() => request.isSettled, signal);
+      return await this.#receiver.seekAnswers(request, signal);
     } catch (error) {
       // Who closes a channel because its peer is gone tells those who wait why.
       throw isPageferryError(error, 'CLOSED') ? (this.#receiver.peerFailure ?? error) : error;
@@ -445,7 +517,9 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
   /** Nobody waits for an answer any more. What was asked is answered all the same, some time: that is released. */
   #abandon(request: OpenRequest): void {
     request.isAbandoned = true;
-    request.answer?.release();
+    request.arrived?.release();
+    // Somebody may wait for it still.
+    this.#receiver.wakeSeekers();
     if (!this.#requests.has(request)) return;
     if (this.closed) this.#requests.forget(request);
     else this.#drainAnswers();
@@ -455,14 +529,14 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
   #drainAnswers(): void {
     if (this.#isDraining) return;
     this.#isDraining = true;
-    this.#receiver
-      .seekAnswers(() => this.#requests.count === 0, undefined)
-      .catch(() => undefined)
-      .finally(() => {
-        this.#isDraining = false;
-        // Either they were answered, or no answer can come.
-        this.#requests.forgetAbandoned();
-      });
+    const onDrained = (end: 'end' | undefined): void => {
+      this.#isDraining = false;
+      if (end === 'end') this.#requests.forgetAbandoned();
+      // One may have been given up since the last answer came.
+      else if (this.#requests.someAreAbandoned) this.#drainAnswers();
+    };
+    const noneCanCome = (): void => onDrained('end');
+    this.#receiver.seekAnswers(this.#requests, undefined).then(onDrained, noneCanCome);
   }
 
   #whyNoAnswer(): string {
@@ -499,11 +573,26 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel {
   }
 
   #checkOpen(): void {
-    if (this.closed) throw new PageferryError('CLOSED', 'this channel is closed');
+    if (this.closed) throw channelClosed();
   }
 }
 
-function isAccepted(outcome: AcceptOutcome | 'left'): boolean {
+function channelClosed(): PageferryError {
+  return new PageferryError('CLOSED', 'this channel is closed');
+}
+
+function notAsked(): unknown {
+  return noteUnsent(
+    new PageferryError('PEER_DIED', 'the request was not sent: the other side is gone'),
+  );
+}
+
+/** Whether an error says no more than that the caller would not wait any longer. */
+function isOwnLimit(error: unknown): boolean {
+  return isPageferryError(error, 'ABORTED') || isPageferryError(error, 'TIMEOUT');
+}
+
+function isAccepted(outcome: AcceptOutcome | 'left'): outcome is 'left' | 'sent' {
   return outcome === 'left' || outcome === 'sent';
 }
 

@@ -5,13 +5,20 @@ import { counted } from '../base/words.js';
 import { checkInteger, checkOptionalInteger } from '../checks.js';
 import type { AnyChannel, AnyChannelOptions } from '../contract/any-channel.js';
 import type { Capabilities } from '../contract/capabilities.js';
-import type { Channel, ChannelDelivery, ChannelEvent, Listener } from '../contract/channel.js';
+import type {
+  Channel,
+  ChannelDelivery,
+  ChannelEvent,
+  Listener,
+  ListenerStats,
+} from '../contract/channel.js';
 import type { WaitOptions } from '../contract/transport.js';
 import { PageferryError } from '../errors.js';
 import { checkOptions } from '../options.js';
 import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { type LoopBudget, nextTurn } from '../waiting/loop-budget.js';
 import type { Waits } from '../waiting/waits.js';
+import { addUpStats, noStats, type Summand } from './add-up-stats.js';
 import { AnyOutbox, type Lender } from './any-outbox.js';
 import { BaseAnyChannel } from './base-any-channel.js';
 import type { BaseChannel } from './base-channel.js';
@@ -19,6 +26,7 @@ import { ChannelSender } from './channel-sender.js';
 
 /** What every backend tells {@link BaseListener}, and the parts that it hands in. */
 export interface BaseListenerSettings {
+  /** As it was asked for. */
   readonly endpoint: string;
   /** Watches how long this listener holds the event loop. */
   readonly budget: LoopBudget;
@@ -32,9 +40,12 @@ export interface BaseListenerSettings {
   readonly checkMayCome?: () => void;
   /** Lends memory that any channel can send. */
   readonly lender: Lender<LoanMemory>;
+  /** Those of the transport. */
   readonly capabilities: Capabilities;
   /** What the pool may have out, in bytes. */
   readonly poolBytes: number;
+  /** See `ListenOptions.histograms`: as its channels have it. Default: false. */
+  readonly histograms?: boolean;
   /** Has the endpoint keep the event loop alive, or stop it. */
   readonly keepAlive: (on: boolean) => void;
 }
@@ -73,6 +84,10 @@ export abstract class BaseListener extends LoopHolder implements Listener {
   readonly #unaccepted: Member[] = [];
   /** Those that have left, of which the program holds something. */
   readonly #departed = new Set<BaseChannel>();
+  /** All that are not closed, also those that have left. */
+  readonly #unclosed = new Set<BaseChannel>();
+  /** What those had counted that are closed. */
+  #past: Summand;
   /** Who is asked for a message first: everybody before it was asked later. */
   #turn: readonly Member[] = [];
   #keepsAlive = true;
@@ -85,6 +100,7 @@ export abstract class BaseListener extends LoopHolder implements Listener {
       for (const channel of this.#members.keys()) on ? channel.ref() : channel.unref();
     });
     this.#settings = settings;
+    this.#past = noStats(settings.histograms === true);
     this.endpoint = settings.endpoint;
     this.#budget = settings.budget;
     this.#waits = settings.waits;
@@ -96,6 +112,7 @@ export abstract class BaseListener extends LoopHolder implements Listener {
   /** Frees what the channels shared, when all of them are closed. */
   protected abstract freePool(): void;
 
+  /** True once it was closed or destroyed. */
   get closed(): boolean {
     return this.#closing !== undefined;
   }
@@ -184,7 +201,7 @@ export abstract class BaseListener extends LoopHolder implements Listener {
   anyChannel(options: AnyChannelOptions = {}): AnyChannel {
     this.#checkOpen();
     const { maxUnderWay } = checkOptions(options, ['maxUnderWay']);
-    const { lender, capabilities, poolBytes, endpoint, budget, waits } = this.#settings;
+    const { lender, capabilities, poolBytes, endpoint, budget, waits, histograms } = this.#settings;
     const outbox = new AnyOutbox({
       lender,
       channels: () => [...this.#members.keys()] as BaseChannel[],
@@ -198,6 +215,7 @@ export abstract class BaseListener extends LoopHolder implements Listener {
       waits,
       outbox,
       method: { method: 'any channel' },
+      ...(histograms && { histograms }),
       end: () => undefined,
     });
     this.#shares.add(sender);
@@ -212,6 +230,33 @@ export abstract class BaseListener extends LoopHolder implements Listener {
   off(event: ChannelEvent, listener: (channel: Channel, reason?: unknown) => void): this {
     this.#presence.off(event, listener);
     return this;
+  }
+
+  stats(): ListenerStats {
+    const { lender } = this.#settings;
+    if (!this.closed) lender.settle();
+    const channels = [...this.#unclosed].map((channel) => {
+      const stats = channel.stats();
+      return { ...stats, sharedBytes: stats.sharedBytes - channel.pooledBytes };
+    });
+    const all = addUpStats([this.#past, ...channels, ...this.#statsOfShares()]);
+    return {
+      ...all,
+      bytesOut: this.closed ? 0 : lender.bytesOut,
+      sharedBytes: all.sharedBytes + (this.closed ? 0 : (lender.sharedBytes ?? 0)),
+      channelsOpen: this.#members.size,
+    };
+  }
+
+  /** What is counted where any channel is lent for; what was sent is counted by the channel that has sent it. */
+  #statsOfShares(): readonly Summand[] {
+    const none = noStats(this.#settings.histograms === true);
+    return [...this.#shares].map((share) => {
+      const { loansHeld, histograms } = share.stats();
+      if (none.histograms === undefined || histograms === undefined) return { ...none, loansHeld };
+      const { waitedMicroseconds } = histograms;
+      return { ...none, loansHeld, histograms: { ...none.histograms, waitedMicroseconds } };
+    });
   }
 
   async close(options: WaitOptions = NOTHING): Promise<void> {
@@ -239,6 +284,7 @@ export abstract class BaseListener extends LoopHolder implements Listener {
       hasLeft: false,
     };
     this.#members.set(channel, member);
+    this.#unclosed.add(channel);
     this.#turn = [...this.#turn, member];
     this.#unaccepted.push(member);
     channel.receiver.tellOfRoom(() => this.#waits.wake());
@@ -259,6 +305,7 @@ export abstract class BaseListener extends LoopHolder implements Listener {
   /** A channel was closed on this side. */
   protected channelClosed(channel: BaseChannel): void {
     this.#departed.delete(channel);
+    if (this.#unclosed.delete(channel)) this.#past = addUpStats([this.#past, channel.stats()]);
     const member = this.#members.get(channel);
     if (member !== undefined) this.#leave(member, undefined);
     this.#waits.wake();

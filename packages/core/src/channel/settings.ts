@@ -1,5 +1,5 @@
 import { checkEndpointFor, checkPoolBytes, checkSpin, DEFAULT_BYTES } from '../base/settings.js';
-import { checkOptionalInteger } from '../checks.js';
+import { checkFlag, checkOptionalInteger } from '../checks.js';
 import type { Capabilities } from '../contract/capabilities.js';
 import type { ChannelSideOptions, ConnectOptions, ListenOptions } from '../contract/transport.js';
 import { PageferryError } from '../errors.js';
@@ -7,18 +7,30 @@ import { checkOptions } from '../options.js';
 
 /** {@link ChannelSideOptions} with every default filled in. */
 export interface ChannelSideSettings {
+  /** Checked, as it was given. */
   readonly endpoint: string;
+  /** See {@link ChannelSideOptions.poolBytes}. */
   readonly poolBytes: number;
+  /** See {@link ChannelSideOptions.maxBorrowedBytes}. */
   readonly maxBorrowedBytes: number;
+  /** See {@link ChannelSideOptions.spinMicroseconds}. */
   readonly spinMicroseconds: number;
+  readonly histograms: boolean;
 }
 
 /** {@link ListenOptions} with every default filled in. */
 export interface ListenSettings extends ChannelSideSettings {
+  /** See {@link ListenOptions.maxChannels}. */
   readonly maxChannels: number;
 }
 
-const SIDE_OPTIONS = ['endpoint', 'poolBytes', 'maxBorrowedBytes', 'spinMicroseconds'] as const;
+const SIDE_OPTIONS = [
+  'endpoint',
+  'poolBytes',
+  'maxBorrowedBytes',
+  'spinMicroseconds',
+  'histograms',
+] as const;
 
 /**
  * Passes what every transport's `listen` takes.
@@ -54,6 +66,7 @@ function checkSide(
     poolBytes,
     maxBorrowedBytes,
     spinMicroseconds,
+    histograms,
   }: ChannelSideOptions & { endpoint: string },
   capabilities: Capabilities,
 ): ChannelSideSettings {
@@ -65,5 +78,6 @@ function checkSide(
     poolBytes: checkPoolBytes(poolBytes),
     maxBorrowedBytes: checkOptionalInteger('maxBorrowedBytes', maxBorrowedBytes, DEFAULT_BYTES, 1),
     spinMicroseconds: checkSpin(spinMicroseconds),
+    histograms: checkFlag('histograms', histograms),
   };
 }

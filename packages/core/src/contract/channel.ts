@@ -1,4 +1,5 @@
 import type { AnyChannel, AnyChannelOptions } from './any-channel.js';
+import type { ChannelHistograms } from './histograms.js';
 import type {
   Delivery,
   MessageInfo,
@@ -42,17 +43,57 @@ export interface ChannelDelivery extends Delivery {
    * @throws as {@link respond}.
    */
   reject(error: unknown, options?: WaitOptions): Promise<SendOutcome>;
+  /**
+   * As {@link respond} without waiting, for a program that polls. After any outcome but `'sent'` the loan is still
+   * yours, and the question may be answered again.
+   *
+   * @throws as {@link respond}.
+   */
+  tryRespond(answer: Loan): SendOutcome;
 }
 
-/** Counters of both directions of a channel. A snapshot. */
+/** A question that was asked with {@link Channel.tryRequest}, and whose answer the program fetches itself. */
+export interface PendingRequest {
+  /**
+   * The answer, if it is here by now: a delivery, to be released. The same one each time. Messages that come before
+   * it are kept for `receive`.
+   *
+   * @throws as {@link Channel.request}; the same error each time.
+   */
+  tryAnswer(): Delivery | undefined;
+  /**
+   * Waits for the answer, for a program that has polled long enough. After an `ABORTED` or a `TIMEOUT` the question
+   * is as it was: it may be waited for again, or given up.
+   *
+   * @throws as {@link Channel.request}.
+   */
+  answer(options?: WaitOptions): Promise<Delivery>;
+  /** Nobody wants the answer any more: it is released when it comes. One that has come stays the caller's. */
+  abandon(): void;
+}
+
+/** Counters of both directions of a channel, by the names that they have at a sender and a receiver. A snapshot. */
 export interface ChannelStats
-  extends Omit<SenderStats, 'connectionsFailed' | 'connectionFailure'>,
-    ReceiverStats {
+  extends Omit<SenderStats, 'connectionsFailed' | 'connectionFailure' | 'histograms'>,
+    Omit<ReceiverStats, 'histograms'> {
   /**
    * Questions of this side that were not answered: also those that were given up, until their answer has come, or
    * can come no more.
    */
   readonly requestsOpen: number;
+  /** Memory of either side that both map: see `SenderStats.sharedBytes`. */
+  readonly sharedBytes: number;
+  /** Absent unless the option `histograms` is true. */
+  readonly histograms?: ChannelHistograms | undefined;
+}
+
+/**
+ * Counters of all channels of a listener together, also of those that are closed by now. A snapshot. The pool, which the
+ * channels share, is counted once.
+ */
+export interface ListenerStats extends Omit<ChannelStats, 'method' | 'methodReason'> {
+  /** Channels that there are now. */
+  readonly channelsOpen: number;
 }
 
 /**
@@ -103,6 +144,18 @@ export interface Channel extends AsyncDisposable, AsyncIterable<ChannelDelivery>
    *   or ends in good order before it has answered; `CLOSED`, `ABORTED`, `TIMEOUT`, and as `send` and `receive`.
    */
   request(question: Payload, options?: SendOptions): Promise<Delivery>;
+  /**
+   * As {@link request} without waiting, for a program that polls: a promise for each answer costs more than a short
+   * question itself.
+   *
+   * @returns `undefined` if there is no room for the question now. Then the loan is still yours.
+   * @throws as {@link request}, and as `Loan.trySend`.
+   * @example
+   * const pending = channel.tryRequest(question);
+   * let answer = pending?.tryAnswer();
+   * while (answer === undefined) answer = pending?.tryAnswer();
+   */
+  tryRequest(question: Loan): PendingRequest | undefined;
 
   /** As `Receiver.receive`. */
   receive(options?: WaitOptions): Promise<ChannelDelivery | undefined>;
@@ -134,6 +187,7 @@ export interface Channel extends AsyncDisposable, AsyncIterable<ChannelDelivery>
   ref(): this;
   /** As `Sender.unref`. */
   unref(): this;
+  /** A snapshot of the counters of both directions. They never go down. */
   stats(): ChannelStats;
 }
 
@@ -152,6 +206,7 @@ export interface Listener extends AsyncDisposable, AsyncIterable<ChannelDelivery
   readonly endpoint: string;
   /** The channels that are open, in the order in which they came. */
   readonly channels: readonly Channel[];
+  /** True once it was closed or destroyed. */
   readonly closed: boolean;
   /**
    * Waits for a channel that was not accepted yet. Whoever accepts it closes it. Whoever only uses {@link receive} and
@@ -202,4 +257,6 @@ export interface Listener extends AsyncDisposable, AsyncIterable<ChannelDelivery
   ref(): this;
   /** As `Sender.unref`: for itself and all its channels. */
   unref(): this;
+  /** Counters since the listener was made. */
+  stats(): ListenerStats;
 }

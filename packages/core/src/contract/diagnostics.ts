@@ -50,6 +50,7 @@ export interface DiagnosticsEvents {
 export interface PeerEvent {
   /** What this side is. */
   readonly side: 'sender' | 'receiver' | 'channel';
+  /** The endpoint of the sender or listener, as it was asked for; absent where it is not known. */
   readonly endpoint?: string;
   /** The peer of a sender. */
   readonly receiver?: ReceiverInfo;

@@ -42,7 +42,9 @@ export interface SpawnPipedOptions<
 
 /** How a program has ended, as `child_process` tells it: one of the two is `null`. */
 export interface ProgramExit {
+  /** Its exit status; `null` if a signal has ended it. */
   readonly code: number | null;
+  /** The signal that has ended it; `null` if it has ended itself. */
   readonly signal: NodeJS.Signals | null;
 }
 

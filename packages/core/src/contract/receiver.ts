@@ -1,3 +1,4 @@
+import type { ReceiverHistograms } from './histograms.js';
 import type { WaitOptions } from './transport.js';
 
 /**
@@ -41,6 +42,19 @@ export interface Delivery extends Disposable {
    * }
    */
   retain(): this;
+  /**
+   * Leaves one hold to the garbage collector: it ends when nothing refers to the bytes that this returns any more, be it by
+   * a view of a view. They are the same bytes, for reading, in an `ArrayBuffer` of their own, which cannot be transferred.
+   * Whoever calls this does not release that hold.
+   *
+   * `undefined` says that nothing was done, and the hold is still the caller's: a transport may not be able to, and no more
+   * than a share of what may be held is left to a collector that may never run. Then there is {@link copy}.
+   *
+   * @throws `DELIVERY_RELEASED`.
+   * @example
+   * const bytes = delivery.untilCollected() ?? delivery.copy();
+   */
+  untilCollected(): Uint8Array<ArrayBuffer> | undefined;
   /** Ends one hold, and gives the memory back with the last. Does nothing after that. */
   release(): void;
 }
@@ -108,6 +122,13 @@ export interface ReceiverStats {
   readonly deliveriesHeld: number;
   /** Bytes of those deliveries. */
   readonly bytesHeld: number;
+  /**
+   * Payload memory that this receiver maps and other processes map, too, in bytes: so much of what RSS says, at most,
+   * is counted in more than one process. 0 where a transport shares no memory.
+   */
+  readonly sharedBytes: number;
+  /** Absent unless the option `histograms` is true. */
+  readonly histograms?: ReceiverHistograms | undefined;
 }
 
 /**

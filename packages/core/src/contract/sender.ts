@@ -1,3 +1,4 @@
+import type { SenderHistograms } from './histograms.js';
 import type { PeerCredentials, WaitOptions } from './transport.js';
 
 /**
@@ -33,6 +34,13 @@ export interface SenderStats {
   readonly loansHeld: number;
   /** Bytes that are out: in the caller's hands or not yet given back by a receiver. */
   readonly bytesOut: number;
+  /**
+   * Payload memory that this sender maps and other processes map, too, in bytes: so much of what RSS says, at most,
+   * is counted in more than one process. 0 where a transport shares no memory.
+   */
+  readonly sharedBytes: number;
+  /** Absent unless the option `histograms` is true. */
+  readonly histograms?: SenderHistograms | undefined;
   /** How payload leaves this process: for example `vmsplice`, or `write` where that is refused. */
   readonly method: string;
   /** Why the method is not the transport's best one. Absent when it is. */

@@ -28,12 +28,16 @@ export interface WaitOptions {
 /** What every transport's `createSender` takes. Backends add options of their own. */
 export interface SenderOptions {
   /**
-   * File system path of the Unix socket where receivers find this sender. The file is created with
-   * mode 0600 and removed on close; a stale one that a killed process left behind is replaced, and one
-   * that somebody removes is made anew. A relative path stands for the file that it names now, wherever
+   * A name, or the file system path, of the Unix socket where receivers find this sender. The file is created
+   * with mode 0600 and removed on close; a stale one that a killed process left behind is replaced, and one
+   * that somebody removes is made anew.
+   *
+   * Without a slash it is a name: a file in `$XDG_RUNTIME_DIR/pageferry`, or, where that is not set or not this
+   * user's, in a folder beside temporary files (`pageferry-UID`). The folder is made, and has to be this user's
+   * alone. With a slash it is a path; a relative one (`./NAME`) stands for the file that it names now, wherever
    * the process goes (`process.chdir`).
    *
-   * `fd:N` is no path: it stands for descriptor N, one end of a connected Unix socket, whose other
+   * `fd:N` is neither: it stands for descriptor N, one end of a connected Unix socket, whose other
    * end a child process inherits. The sender takes the descriptor over, and has that one receiver.
    * Needs the capability `inheritedEndpoint`.
    */
@@ -54,13 +58,18 @@ export interface SenderOptions {
    * 0 turns polling off. Default: 100.
    */
   readonly spinMicroseconds?: number | undefined;
+  /**
+   * True to count how long messages are, and how long calls and deliveries take, by orders of magnitude: see
+   * `stats().histograms`. It costs each message some reads of the clock. Default: false.
+   */
+  readonly histograms?: boolean | undefined;
 }
 
 /** What every transport's `createReceiver` takes. Backends add options of their own. */
 export interface ReceiverOptions extends WaitOptions {
   /**
-   * File system path of the sender's Unix socket. It need not exist yet. `fd:N` stands for an
-   * inherited socket, as with {@link SenderOptions.endpoint}; the receiver takes it over.
+   * The name or path of the sender's Unix socket. It need not exist yet. `fd:N` stands for an
+   * inherited socket. All as with {@link SenderOptions.endpoint}; the receiver takes it over.
    */
   readonly endpoint: string;
   /**
@@ -70,6 +79,8 @@ export interface ReceiverOptions extends WaitOptions {
   readonly maxBorrowedBytes?: number | undefined;
   /** See {@link SenderOptions.spinMicroseconds}. */
   readonly spinMicroseconds?: number | undefined;
+  /** See {@link SenderOptions.histograms}. */
+  readonly histograms?: boolean | undefined;
 }
 
 /** What both sides of a channel take. Backends add options of their own. */
@@ -83,6 +94,8 @@ export interface ChannelSideOptions {
   readonly maxBorrowedBytes?: number | undefined;
   /** See {@link SenderOptions.spinMicroseconds}. */
   readonly spinMicroseconds?: number | undefined;
+  /** See {@link SenderOptions.histograms}: of each channel, and of a listener of all its channels together. */
+  readonly histograms?: boolean | undefined;
 }
 
 /** What every transport's `listen` takes. */
@@ -113,6 +126,7 @@ export interface Transport<
 > {
   /** The backend's name, as users type it: `vmsplice-napi`, `shared-mmap`, `socket`. */
   readonly name: string;
+  /** What it can do beyond the contract, and its limits. */
   readonly capabilities: Capabilities;
   /**
    * Binds the endpoint and owns the memory that messages are written into.

@@ -4,14 +4,27 @@ import { PageferryError } from '../errors.js';
 import { endpointError, foreignEndpoint, unusableEndpoint } from './endpoint-error.js';
 import type { EndpointPath } from './endpoint-path.js';
 import type { FileIdentity } from './file-identity.js';
+import { ensureFolderOfNames } from './named-endpoint.js';
+
+/**
+ * Makes the folder of an endpoint that is a name, where it is missing, and checks that it is this user's alone. Does
+ * nothing for a path: its folder is for its user to make.
+ *
+ * @throws `ENDPOINT_INVALID`, `ENDPOINT_FORBIDDEN`.
+ */
+export function prepareFolder(place: EndpointPath): void {
+  const { folderOfName } = place;
+  if (folderOfName !== undefined) attempt(place, () => ensureFolderOfNames(folderOfName));
+}
 
 /**
  * Passes an endpoint in a folder that is there: a receiver waits for the file, but waiting does not make a
- * folder, nor open one that is out of reach.
+ * folder, nor open one that is out of reach. The folder of a name is made, whoever comes first.
  *
  * @throws `ENDPOINT_INVALID`, `ENDPOINT_FORBIDDEN`.
  */
 export function checkFolder(place: EndpointPath): void {
+  prepareFolder(place);
   const found = attempt(place, () => statSync(dirname(place.absolute), { bigint: true }));
   if (!found.isDirectory()) throw unusableEndpoint('ENOTDIR', place);
 }

@@ -1,4 +1,6 @@
+import { constants } from 'node:os';
 import { type ErrorCode, type ErrorDetails, isPageferryError, PageferryError } from '../errors.js';
+import { lackedForFile, lackedPermission, lackedPermissionAt } from '../permission.js';
 import type { EndpointPath } from './endpoint-path.js';
 import { describeOwner } from './file-owner.js';
 
@@ -28,10 +30,28 @@ const MEANINGS = {
  * @param cause an error of Node's, or `SYSTEM_CALL_FAILED`. Other typed errors are passed on.
  */
 export function endpointError(cause: unknown, place: Place): PageferryError {
+  const lacked = lackedPermissionAt(cause, place.absolute);
+  if (lacked !== undefined) return notPermitted([lacked], place, cause);
   const failed = isPageferryError(cause) ? cause : nodeCallFailed(cause);
   const { code, errnoName = '' } = failed;
   if (code !== 'SYSTEM_CALL_FAILED' || !Object.hasOwn(MEANINGS, errnoName)) return failed;
   return unusableEndpoint(errnoName as keyof typeof MEANINGS, place, { ...failed, cause });
+}
+
+/**
+ * Passes an endpoint whose file this process may make and remove, as far as Node's permission model is concerned:
+ * system calls of one's own go past it, and would leave a file that cannot be removed.
+ *
+ * @throws `ENDPOINT_FORBIDDEN`
+ */
+export function checkPermission(place: Place): void {
+  const lacked = lackedForFile(place.absolute);
+  if (lacked.length > 0) throw notPermitted(lacked, place);
+}
+
+function notPermitted(flags: readonly string[], place: Place, cause?: unknown): PageferryError {
+  const words = `Node's permission model keeps this process from the endpoint ${place.given}`;
+  return new PageferryError('ENDPOINT_FORBIDDEN', `${words} without ${flags.join(' ')}`, { cause });
 }
 
 /** As {@link endpointError}, for what was found without a call that failed. */
@@ -61,6 +81,16 @@ export function foreignEndpoint(
 /** The typed error for a call of Node's that failed without a meaning of its own. */
 export function nodeCallFailed(cause: unknown): PageferryError {
   const { message, syscall, errno, code } = cause as NodeJS.ErrnoException;
+  const lacked = lackedPermission(cause);
+  if (lacked !== undefined) {
+    const words = `Node's permission model does not allow this without ${lacked}`;
+    return new PageferryError('SYSTEM_CALL_FAILED', words, {
+      cause,
+      ...(syscall === undefined ? {} : { syscall }),
+      errno: constants.errno.EACCES,
+      errnoName: 'EACCES',
+    });
+  }
   return new PageferryError('SYSTEM_CALL_FAILED', message, {
     cause,
     ...(syscall === undefined ? {} : { syscall }),

@@ -5,8 +5,11 @@ import { lstatSync, unlinkSync } from 'node:fs';
  * the last change to the content is the one that neither links nor renames touch.
  */
 export interface FileIdentity {
+  /** Number of the device that has it. */
   readonly dev: bigint;
+  /** Number of the inode. */
   readonly ino: bigint;
+  /** When its content was last changed, in nanoseconds since 1970. */
   readonly mtimeNs: bigint;
 }
 

@@ -38,7 +38,9 @@ export const HELLO_KIND = { hello: 1, welcome: 2, refusal: 3 } as const;
 
 /** A handshake message in words of its own. */
 export interface Hello {
+  /** The version of the protocol that is spoken. */
   readonly version: number;
+  /** One of {@link HELLO_KIND}. */
   readonly kind: number;
   /** Of a refusal: one of {@link REFUSAL}. */
   readonly reason: number;

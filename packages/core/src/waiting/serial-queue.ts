@@ -6,6 +6,12 @@ import { onAbort } from './on-abort.js';
  */
 export class SerialQueue {
   #tail: Promise<void> | undefined;
+  readonly #onFree: (() => void) | undefined;
+
+  /** @param onFree called whenever the last call has left. Must not throw. */
+  constructor(onFree?: () => void) {
+    this.#onFree = onFree;
+  }
 
   /** True while a call is inside or waits to go in. */
   get busy(): boolean {
@@ -23,7 +29,9 @@ export class SerialQueue {
     const turn = before === undefined ? task() : afterwards(before, task, signal);
     const leave = (): Promise<void> | void => before;
     const left: Promise<void> = turn.then(leave, leave).then(() => {
-      if (this.#tail === left) this.#tail = undefined;
+      if (this.#tail !== left) return;
+      this.#tail = undefined;
+      this.#onFree?.();
     });
     this.#tail = left;
     return turn;

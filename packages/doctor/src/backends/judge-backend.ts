@@ -11,6 +11,7 @@ import { judgeZeroCopy } from './zero-copy.js';
 
 /** What a backend is worth here. */
 export interface BackendReport {
+  /** The transport's name. */
   readonly name: string;
   /** True if a message came through it. */
   readonly usable: boolean;

@@ -1,7 +1,7 @@
 import type { Transport } from '@pageferry/core';
 import { socketTransport } from '@pageferry/socket';
-import { importIfInstalled } from '../bindings/optional-package.js';
-import { type BackendEntry, FALLBACK } from './table.js';
+import { importBackend } from './import-backend.js';
+import type { BackendEntry } from './table.js';
 
 /**
  * Imports a backend.
@@ -10,9 +10,9 @@ import { type BackendEntry, FALLBACK } from './table.js';
  */
 export async function loadBackend(entry: BackendEntry): Promise<Transport> {
   // Loaded from the start: it must be there when, say, no file can be opened any more.
-  if (entry === FALLBACK) return socketTransport;
+  if (entry.packageName === undefined) return socketTransport;
   if (process.platform !== 'linux' && !entry.anySystem) throw new Error('it is for Linux');
-  const exports = await importIfInstalled(entry.packageName);
+  const exports = await importBackend(entry.packageName);
   const transport = (exports as Record<string, unknown>)[entry.exportName];
   if (transport === undefined) {
     throw new Error(`${entry.packageName} has no export ${entry.exportName}`);

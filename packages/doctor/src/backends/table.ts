@@ -1,12 +1,13 @@
 import type { SystemCall } from '../capabilities/system-calls.js';
 import type { HopName } from '../probes/probe.js';
+import type { BackendPackage } from './import-backend.js';
 
 /** What the doctor has to know of a backend. A new one is a new entry in {@link BACKENDS}. */
 export interface BackendEntry {
   /** The backend's name: `Transport.name`. */
   readonly name: string;
-  /** The package that has it. Missing is not an error. */
-  readonly packageName: string;
+  /** The package that has it. Missing is not an error. `undefined`: it comes with the doctor. */
+  readonly packageName: BackendPackage | undefined;
   /** The export of that package which is the `Transport`. */
   readonly exportName: string;
   /** Without these hops it does not work at all. */
@@ -26,7 +27,7 @@ export interface BackendEntry {
 /** The backend that is left where no other is: it needs nothing but Node. */
 export const FALLBACK: BackendEntry = {
   name: 'socket',
-  packageName: '@pageferry/socket',
+  packageName: undefined,
   exportName: 'socketTransport',
   anySystem: true,
 };

@@ -1,17 +1,34 @@
 import { isBuiltin } from 'node:module';
 import { PageferryError } from '@pageferry/core';
-import { BindingLoader, type BindingName, type LinuxCalls } from '@pageferry/linux';
+import {
+  BindingLoader,
+  type BindingName,
+  type BindingPackage,
+  type LinuxCalls,
+} from '@pageferry/linux';
 import { reasonOf } from './optional-package.js';
 
 /** What became of one binding. */
 export interface BindingReport {
+  /** The binding's name. */
   readonly name: BindingName;
+  /** True if it can be used. */
   readonly loads: boolean;
   /** Why not, in one line. */
   readonly reason?: string;
 }
 
-const loader = new BindingLoader((name) => import(name));
+const loader = new BindingLoader(importBinding);
+
+/** Names are written out, and within `try`: so bundlers find them, and do without one that is not installed. */
+async function importBinding(name: string): Promise<BindingPackage> {
+  try {
+    if (name === '@pageferry/linux-ffi') return await import('@pageferry/linux-ffi');
+    return await import('@pageferry/linux-napi');
+  } catch (cause) {
+    return Promise.reject(cause);
+  }
+}
 
 /** Every binding that this Node can have, best first. */
 const BINDINGS: readonly BindingName[] = ['napi', 'koffi', 'node-ffi'];

@@ -1,11 +1,3 @@
-import { createRequire } from 'node:module';
-import { checkSpareDescriptors } from '@pageferry/linux';
-
-const require = createRequire(import.meta.url);
-
-/** More than a sender and a receiver together take, and than Node takes to load a package. */
-const ENOUGH = 24;
-
 /** A package that is missing, which is nothing to worry about. */
 export class NotInstalled extends Error {
   constructor(packageName: string) {
@@ -14,21 +6,13 @@ export class NotInstalled extends Error {
 }
 
 /**
- * Imports an optional package.
- *
- * @throws `NotInstalled`, `SYSTEM_CALL_FAILED` (`EMFILE`), or what keeps it from loading.
+ * Whether an import failed because that very package is not there, and not one that it needs, by what Node, bundlers
+ * and the runners of tests say.
  */
-export async function importIfInstalled(packageName: string): Promise<object> {
-  checkSpareDescriptors(ENOUGH);
-  try {
-    require.resolve(packageName);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') {
-      throw new NotInstalled(packageName);
-    }
-    throw error;
-  }
-  return (await import(packageName)) as object;
+export function isMissing(packageName: string, error: unknown): boolean {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const isNotFound = code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND';
+  return isNotFound && message.includes(`'${packageName}'`);
 }
 
 /** An error in one line, with what is behind it. */

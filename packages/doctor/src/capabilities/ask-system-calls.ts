@@ -1,7 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { clock } from '@pageferry/core';
 import type { LinuxCalls } from '@pageferry/linux';
 import { startProgram } from '../children/start-program.js';
@@ -14,7 +13,7 @@ import {
   toAnswer,
 } from './system-calls.js';
 
-const PROGRAM = fileURLToPath(new URL('./ask-system-calls-program.js', import.meta.url));
+const PROGRAM = `${import.meta.dirname}/ask-system-calls-program.js`;
 
 /** How long the other process may take for its start and its answers, in milliseconds. */
 const PATIENCE = 5000;

@@ -10,12 +10,19 @@ import { type CallAnswer, killersAmong, type SeccompMode, seccompMode } from './
 
 /** What this machine allows this process. What is `undefined` could not be found out. */
 export interface SystemCapabilities {
+  /** System, kernel, libc, Node, and which container this is. */
   readonly platform: Platform;
+  /** Whether a filter decides which system calls may be made. */
   readonly seccomp: SeccompMode;
+  /** What each system call answers that a transport needs. */
   readonly systemCalls: readonly CallAnswer[];
+  /** How large pipes may be, and how much of them is in use. */
   readonly pipes: Pipes | undefined;
+  /** Huge pages, seals, and limits of memory. */
   readonly memory: Memory;
+  /** Limits of this process. */
   readonly limits: Limits;
+  /** Which bindings load, and why the others do not. */
   readonly bindings: readonly BindingReport[];
 }
 

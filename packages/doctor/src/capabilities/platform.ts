@@ -1,5 +1,5 @@
 import { release } from 'node:os';
-import { glibcVersion } from '@pageferry/linux';
+import { glibcVersion, otherRuntime } from '@pageferry/linux';
 import { readText } from './proc.js';
 
 /** What this process runs on. */
@@ -10,6 +10,8 @@ export interface Platform {
   /** `glibc` or `musl` and its version, where they are known. */
   readonly libc: string | undefined;
   readonly node: string;
+  /** The runtime, with its version, where it is not Node but answers as that version of Node. */
+  readonly runtime: string | undefined;
   /** Version of Electron, inside of which external memory is refused. */
   readonly electron: string | undefined;
   /** What says that this is a container, or `undefined` where nothing does. */
@@ -24,6 +26,7 @@ export function examinePlatform(): Platform {
     architecture: process.arch,
     libc: process.platform === 'linux' ? findLibc() : undefined,
     node: process.version,
+    runtime: otherRuntime(),
     electron: process.versions['electron'],
     container: process.platform === 'linux' ? findContainer() : undefined,
   };

@@ -33,6 +33,7 @@ export interface ChoiceOptions {
 export interface TransportChoice {
   /** The backend's name. */
   readonly name: string;
+  /** The best one that works here. */
   readonly transport: Transport;
   /** What the choice was made from: one line for each backend up to the one that was chosen. */
   readonly reasons: readonly string[];

@@ -1,6 +1,7 @@
 import type { SystemCapabilities } from '../capabilities/capabilities.js';
 import type { Limit, Limits } from '../capabilities/limits.js';
 import type { Pipes } from '../capabilities/pipes.js';
+import type { Platform } from '../capabilities/platform.js';
 
 /** What a machine allows, as rows of a name and what is to be said. */
 export function capabilityRows(capabilities: SystemCapabilities): readonly [string, string][] {
@@ -8,7 +9,7 @@ export function capabilityRows(capabilities: SystemCapabilities): readonly [stri
   const rows: [string, string][] = [
     ['system', `${platform.system} ${platform.kernel} ${platform.architecture}`],
     ['libc', platform.libc ?? UNKNOWN],
-    ['Node', platform.node + (platform.electron ? `, Electron ${platform.electron}` : '')],
+    ['Node', node(platform)],
     ['container', platform.container ?? 'no sign of one'],
     ['seccomp', seccomp],
     ...systemCalls.map(({ call, status, errnoName, signal }): [string, string] => {
@@ -35,6 +36,11 @@ export function capabilityRows(capabilities: SystemCapabilities): readonly [stri
 }
 
 const UNKNOWN = 'unknown';
+
+function node({ node, electron, runtime }: Platform): string {
+  if (runtime !== undefined) return `${runtime}, which answers as ${node}`;
+  return electron === undefined ? node : `${node}, Electron ${electron}`;
+}
 
 function pipeRows(pipes: Pipes | undefined): [string, string][] {
   if (pipes === undefined) return [];

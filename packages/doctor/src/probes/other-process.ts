@@ -1,6 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { dispose, PageferryError } from '@pageferry/core';
 import { type LinuxCalls, POLLIN, UnixSocket, waitUntilReady } from '@pageferry/linux';
 import type { SystemCall } from '../capabilities/system-calls.js';
@@ -8,7 +7,7 @@ import { startProgram } from '../children/start-program.js';
 import type { Observer, Sight } from './observer.js';
 import { type Answer, type Command, decode, encode, MESSAGE_BYTES } from './wire.js';
 
-const PROGRAM = fileURLToPath(new URL('./other-process-program.js', import.meta.url));
+const PROGRAM = `${import.meta.dirname}/other-process-program.js`;
 
 /** How long the other process may take for its start, or for an answer, in milliseconds. */
 const PATIENCE = 5000;

@@ -42,6 +42,7 @@ export type ProbeResult = 'references' | 'copies' | 'unavailable';
 
 /** What was seen at one hop, and what it means. */
 export interface Finding {
+  /** What the experiment has shown. */
   readonly result: ProbeResult;
   /** What was seen, in one sentence. */
   readonly evidence: string;
@@ -53,6 +54,7 @@ export interface Finding {
 
 /** What is known about one hop on this kernel. */
 export interface Probe extends Finding {
+  /** Which step on the way of a page it is about. */
   readonly hop: HopName;
 }
 
@@ -65,7 +67,7 @@ export function unavailable(error: unknown): Finding {
 }
 
 /** The positive errno behind an error of Pageferry's or of Node's, where there is one. */
-export function errnoOf(error: unknown): number | undefined {
+function errnoOf(error: unknown): number | undefined {
   const known = isPageferryError(error) || error instanceof Error;
   const errno = known ? (error as { errno?: unknown }).errno : undefined;
   return typeof errno === 'number' ? Math.abs(errno) : undefined;

@@ -1,5 +1,6 @@
 import { type Judgement, ROOMY_PIPE_BYTES } from '../backends/judge-backend.js';
 import type { SystemCapabilities } from '../capabilities/capabilities.js';
+import { hasPrograms } from '../children/start-program.js';
 import type { Probe } from '../probes/probe.js';
 import { adviseOnCalls } from './advice-on-calls.js';
 
@@ -22,6 +23,7 @@ export function advise(
   if (capabilities.platform.system !== 'linux') return [NOT_LINUX];
   return [
     ...adviseOnBindings(capabilities),
+    ...adviseOnPrograms(),
     ...adviseOnCalls(capabilities, probes),
     ...adviseOnPipes(capabilities),
     ...adviseOnLimits(capabilities),
@@ -41,7 +43,13 @@ function adviseOnBindings({ bindings, platform }: SystemCapabilities): Advice[] 
   const advice: Advice[] = [];
   const napi = bindings.find(({ name }) => name === 'napi');
   const other = bindings.find(({ loads }) => loads);
-  if (napi?.loads === false) {
+  if (napi?.loads === false && platform.runtime !== undefined) {
+    advice.push({
+      finding: `${platform.runtime} cannot use any binding, and so no backend but socket`,
+      remedy: 'run this side with Node, too, if copies matter',
+      risk: 'none',
+    });
+  } else if (napi?.loads === false) {
     advice.push({
       finding: `the native addon does not load: ${napi.reason}`,
       remedy:
@@ -59,6 +67,19 @@ function adviseOnBindings({ bindings, platform }: SystemCapabilities): Advice[] 
     });
   }
   return advice;
+}
+
+function adviseOnPrograms(): Advice[] {
+  if (hasPrograms()) return [];
+  return [
+    {
+      finding:
+        'the doctor was bundled without its programs: it looks within this process, which is less than a proof, and ' +
+        'makes calls itself for which a seccomp filter may kill it',
+      remedy: 'leave @pageferry/doctor out of the bundle ("external")',
+      risk: 'none',
+    },
+  ];
 }
 
 function adviseOnPipes({ pipes }: SystemCapabilities): Advice[] {

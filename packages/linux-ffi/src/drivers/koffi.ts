@@ -1,6 +1,5 @@
-import { createRequire } from 'node:module';
-
-const require = createRequire(import.meta.url);
+import { glibcVersion, isCutOff, requireFrom, surroundingsOf } from '@pageferry/linux';
+import packages from '#koffi';
 
 /** A C library, opened. */
 export interface KoffiLibrary {
@@ -24,11 +23,35 @@ export interface Koffi {
   readonly node: { readonly env: unknown };
 }
 
+/** Where its compiled part is, by the C library. */
+const NATIVE = {
+  glibc: `linux_${process.arch}/koffi.node`,
+  musl: `musl_${process.arch}/koffi.node`,
+} as const;
+
 /**
  * koffi without the package of that name: what it is made of for this processor, for glibc and musl. The package
  * adds what is deprecated, and a script at installation, which makes package managers ask or fail and has nothing
  * to do.
+ *
+ * @param name of its package, or where that is: its file is looked at before it is loaded.
+ * @throws what keeps it from loading, also if its file is not a whole one.
  */
-export function loadKoffi(): Koffi {
-  return require(`@koromix/koffi-linux-${process.arch}`) as Koffi;
+export function loadKoffi(name: string = `@koromix/koffi-linux-${process.arch}`): Koffi {
+  const libc = glibcVersion() === undefined ? 'musl' : 'glibc';
+  const path = fileOf(`${name}/${NATIVE[libc]}`);
+  if (path !== undefined && isCutOff(path)) throw new Error(`${path} is not a whole file`);
+  return packages.requireKoffi(process.arch, libc) as Koffi;
+}
+
+/** Where a file of a package is, if that can be found out. */
+function fileOf(name: string): string | undefined {
+  for (const place of surroundingsOf('@pageferry/linux-ffi', import.meta.url).places) {
+    try {
+      return requireFrom(place).resolve(name);
+    } catch {
+      // Not there, or in a bundle: what loads it says so.
+    }
+  }
+  return undefined;
 }

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { EAGAIN, EIO } from '@pageferry/linux';
+import { EAGAIN, EIO, fileOfPackage } from '@pageferry/linux';
 
 /** What a worker is asked to do. */
 export interface SpliceRequest {
@@ -25,7 +25,22 @@ const MAX_WORKERS = 4;
 export class SpliceWorkers {
   readonly #idle: Worker[] = [];
   readonly #waiting: Job[] = [];
+  readonly #program: string;
   #count = 0;
+
+  /** @throws if their program is not there: it is one more file, which a bundle does not have. */
+  constructor() {
+    const program = fileOfPackage(
+      '@pageferry/linux-ffi',
+      `${import.meta.dirname}/splice-worker.js`,
+    );
+    if (program === undefined) {
+      throw new Error(
+        'the package was bundled without splice-worker.js: leave @pageferry/linux-ffi out of the bundle ("external")',
+      );
+    }
+    this.#program = program;
+  }
 
   /** Resolves to the result, or `-errno`. */
   splice(from: number, to: number, length: number, flags: number): Promise<number> {
@@ -49,7 +64,7 @@ export class SpliceWorkers {
   #startWorker(): Worker | 'failed' | undefined {
     if (this.#count === MAX_WORKERS) return undefined;
     try {
-      const worker = new Worker(new URL('./splice-worker.js', import.meta.url));
+      const worker = new Worker(this.#program);
       this.#count++;
       worker.once('exit', () => {
         this.#count--;

@@ -78,9 +78,9 @@ function streamHandleClass(): StreamHandleClass {
   });
   socket.connect({ path: '/proc/self/no-such-socket' });
   const { _handle: handle } = socket as unknown as {
-    _handle?: { constructor: StreamHandleClass };
+    _handle?: { constructor: StreamHandleClass } | null;
   };
   socket.destroy();
-  if (handle === undefined) throw new Error('this Node has no stream handles behind its sockets');
+  if (!handle) throw new Error('this Node has no stream handles behind its sockets');
   return handle.constructor;
 }

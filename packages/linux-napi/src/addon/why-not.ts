@@ -5,18 +5,16 @@ import { cLibraryOfThisSystem } from './this-system.js';
 /**
  * Why an addon did not load, as a sentence without its full stop: out of what Node said, and what is written in
  * the file.
+ *
+ * @param path `undefined` if it is not known: then in Node's words alone.
  */
-export function whyNotLoaded(path: string, cause: unknown): string {
+export function whyNotLoaded(path: string | undefined, cause: unknown): string {
   const { code, message } = cause as NodeJS.ErrnoException;
+  if (path === undefined) return message;
   if (code === 'ERR_ACCESS_DENIED') {
     return `Node's permission model keeps it from reading ${path} (--allow-fs-read)`;
   }
   return fileFault(path) ?? systemFault(path, message) ?? `${path}: ${message}`;
-}
-
-/** Whether this process may not load any addon. */
-export function areAddonsForbidden(cause: unknown): boolean {
-  return (cause as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED';
 }
 
 /** What is wrong with the file itself, here. */

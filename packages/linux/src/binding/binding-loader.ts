@@ -7,6 +7,7 @@ export type BindingName = 'napi' | 'koffi' | 'node-ffi';
 
 /** What a package exports that makes system calls. */
 export interface BindingPackage {
+  /** The system calls. Throws `BINDING_UNAVAILABLE` where it does not load. */
   loadLinuxCalls(options?: { readonly driver: 'koffi' | 'node' }): LinuxCalls;
 }
 
@@ -31,8 +32,8 @@ export class BindingLoader {
   readonly #loaded: Map<string, BindingPackage>;
 
   /**
-   * @param importPackage `(name) => import(name)` in a module of the caller's: a name is looked up from where
-   *   the import is, and it is the caller's package that declares the binding.
+   * @param importPackage imports the package of that name, in a module of the caller's: a name is looked up from
+   *   where the import is, and it is the caller's package that declares the binding.
    * @param loaded packages that the caller has imported already, by their names.
    */
   constructor(

@@ -8,7 +8,9 @@ import { writeToFileOnThread } from './write-to-file.js';
 
 /** What it takes to write to destinations. */
 export interface WriterSettings {
+  /** The system calls of a binding. */
   readonly calls: LinuxCalls;
+  /** How long it may hold the event loop. */
   readonly budget: LoopBudget;
   /** For how long to look for room before parking. */
   readonly spinMicroseconds: number;

@@ -5,6 +5,7 @@ import { type FileCalls, STAT_FIELD } from '../calls/file-calls.js';
 
 /** A descriptor that bytes are to be written to, and what matters about it. */
 export interface Destination {
+  /** The descriptor. It stays the caller's. */
   readonly fd: number;
   /** What kind of file it is: one of `S_IFIFO`, `S_IFSOCK`, `S_IFREG`, `S_IFCHR`, and others (inode(7)). */
   readonly type: number;
@@ -14,6 +15,7 @@ export interface Destination {
   readonly blocks: boolean;
   /** True if it goes past the page cache (`O_DIRECT`). */
   readonly isDirect: boolean;
+  /** True if it was opened with `O_APPEND`, which splice(2) refuses. */
   readonly appends: boolean;
 }
 

@@ -2,6 +2,7 @@
 export interface NodeChildOptions {
   /** Options of Node itself. `spawn` has no such option: there they go before the program. */
   readonly execArgv: string[];
+  /** The child's environment. */
   readonly env: NodeJS.ProcessEnv;
 }
 

@@ -1,5 +1,6 @@
-import { dispose } from '@pageferry/core';
+import { dispose, PageferryError } from '@pageferry/core';
 import {
+  EOPNOTSUPP,
   F_SEAL_GROW,
   F_SEAL_SEAL,
   F_SEAL_SHRINK,
@@ -43,7 +44,7 @@ export class Mapping implements Disposable {
    *
    * @param flags further flags, for example `MAP_POPULATE`.
    * @param shows how much of it `buffer` shows: with `'parts'` the rest is seen through {@link alias} alone.
-   * @throws `SYSTEM_CALL_FAILED` (`ENOMEM`).
+   * @throws `SYSTEM_CALL_FAILED` (`ENOMEM`); `BINDING_UNAVAILABLE` in a runtime that takes no memory but its own.
    */
   static anonymous(
     calls: LinuxCalls,
@@ -61,7 +62,7 @@ export class Mapping implements Disposable {
    *
    * @param protection `PROT_READ`, or `PROT_READ | PROT_WRITE`.
    * @param shows see {@link anonymous}.
-   * @throws `SYSTEM_CALL_FAILED` (`ENOMEM`, `EPERM` for a sealed file).
+   * @throws `SYSTEM_CALL_FAILED` (`ENOMEM`, `EPERM` for a sealed file); `BINDING_UNAVAILABLE` in a runtime that takes no memory but its own.
    */
   static shared(
     calls: LinuxCalls,
@@ -78,7 +79,7 @@ export class Mapping implements Disposable {
    *
    * @param flags `MAP_SHARED` or `MAP_PRIVATE`.
    * @param shows see {@link anonymous}.
-   * @throws `SYSTEM_CALL_FAILED` (`ENOMEM`, `EPERM` for a sealed file).
+   * @throws `SYSTEM_CALL_FAILED` (`ENOMEM`, `EPERM` for a sealed file); `BINDING_UNAVAILABLE` in a runtime that takes no memory but its own.
    */
   static ofFile(
     calls: LinuxCalls,
@@ -90,6 +91,7 @@ export class Mapping implements Disposable {
   ): Mapping {
     const shown = shows === 'all' ? byteLength : TOKEN_BYTES;
     const buffer = calls.mmap(byteLength, protection, flags, fd, 0, shown);
+    if (buffer === -EOPNOTSUPP) throw caged();
     if (typeof buffer === 'number') {
       throw systemCallError('mmap', buffer, `${byteLength} bytes`);
     }
@@ -175,4 +177,13 @@ export function createSealedMemory(calls: LinuxCalls, name: string, byteLength: 
     memory.close();
     throw error;
   }
+}
+
+/** Buffers over memory that V8 has not allocated cannot be had inside of its memory cage. */
+function caged(): PageferryError {
+  return new PageferryError(
+    'BINDING_UNAVAILABLE',
+    'this runtime takes no memory but its own (the memory cage of V8, as in Electron), so that nothing can be shared: ' +
+      'use @pageferry/socket here, or a child process that runs plain Node',
+  );
 }

@@ -17,6 +17,7 @@ export interface MemoryRoomFiles {
   readonly groups?: string;
   /** Which of them are those of this process. */
   readonly self?: string;
+  /** Path of `/proc/meminfo`, proc(5). */
   readonly meminfo?: string;
 }
 

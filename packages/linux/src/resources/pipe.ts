@@ -7,7 +7,9 @@ import { OwnedFd } from './owned-fd.js';
 
 /** Both ends of a pipe. */
 export interface Pipe {
+  /** Where bytes come out. */
   readonly readEnd: OwnedFd;
+  /** Where bytes go in. */
   readonly writeEnd: OwnedFd;
 }
 

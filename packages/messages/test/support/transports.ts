@@ -4,8 +4,21 @@ import { sharedMmap } from '@pageferry/shared-mmap';
 import { socketTransport } from '@pageferry/socket';
 import { vmspliceNapi } from '@pageferry/vmsplice-napi';
 
-/** Every mechanism that has channels. */
-export const transports: readonly Transport[] = [sharedMmap, vmspliceNapi, socketTransport];
+/** The same system calls, made another way. */
+const overFfi: Transport = {
+  ...sharedMmap,
+  name: 'shared-mmap over FFI',
+  listen: (options) => sharedMmap.listen({ ...options, binding: 'ffi' }),
+  connect: (options) => sharedMmap.connect({ ...options, binding: 'ffi' }),
+};
+
+/** Every mechanism that has channels, and shared memory over each kind of binding. */
+export const transports: readonly Transport[] = [
+  sharedMmap,
+  overFfi,
+  vmspliceNapi,
+  socketTransport,
+];
 
 const LIMIT = { timeout: 15_000 };
 

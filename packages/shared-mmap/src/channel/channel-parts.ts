@@ -117,7 +117,7 @@ function makeSender({
   peer,
   parkingPays,
 }: ChannelPartsSettings): SendingHalf {
-  const { spinMicroseconds, guard, poolBytes, endpoint } = settings;
+  const { spinMicroseconds, guard, poolBytes, endpoint, histograms } = settings;
   const { outgoing } = ends;
   const common = createSenderParts(calls, spinMicroseconds, () => sharing.park());
   const { pool } = sharing;
@@ -133,6 +133,7 @@ function makeSender({
     outbox,
     method: { method: 'shared-memory' },
     spins: spinMicroseconds > 0,
+    histograms,
     end: (inOrder) => {
       if (inOrder) outbox.finish();
     },

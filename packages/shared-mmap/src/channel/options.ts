@@ -3,13 +3,14 @@ import {
   type ChannelSideSettings,
   type ConnectOptions,
   checkConnectOptions,
+  checkFlag,
   checkListenOptions,
   type ListenOptions,
   type ListenSettings,
 } from '@pageferry/core';
 import type { Binding } from '../binding.js';
 import { capabilities } from '../capabilities.js';
-import { checkFlag, checkPool } from '../options.js';
+import { checkPool } from '../options.js';
 
 /** What this transport adds to either side of a channel. */
 export interface SharedMmapChannelSideOptions extends ChannelSideOptions {

@@ -47,6 +47,11 @@ export class GrowingMemory {
     }
   }
 
+  /** How many bytes are there, from the beginning. */
+  get allocated(): number {
+    return this.#allocated;
+  }
+
   /** True if the first `byteLength` bytes are there. */
   has(byteLength: number): boolean {
     return byteLength <= this.#allocated;

@@ -88,6 +88,13 @@ export class PayloadPool implements Disposable {
     return this.#quota.bytes;
   }
 
+  /** Bytes of memory that was allocated by now, also for messages with memory of their own. */
+  get sharedBytes(): number {
+    let sum = this.#memory.allocated;
+    for (const slot of this.#slots) sum += slot?.own?.byteLength ?? 0;
+    return sum;
+  }
+
   /** The slot with this id, if there is one. */
   slot(slotId: number): Slot | undefined {
     return this.#slots[slotId];

@@ -28,6 +28,13 @@ export class MessageMemories {
     this.#windows = new Windows(settings.calls);
   }
 
+  /** Bytes of all memory of the sender's that is mapped. */
+  get byteLength(): number {
+    let sum = this.#settings.payload.byteLength;
+    for (const own of this.#owns) sum += own.byteLength;
+    return sum;
+  }
+
   /**
    * Shows a message that has memory of its own. May be tried again if it throws: the lack of memory or
    * descriptors may pass.
@@ -58,6 +65,21 @@ export class MessageMemories {
       place instanceof OwnMemoryView
         ? place.renewed(byteLength)
         : this.#settings.payload.renewed(place);
+  }
+
+  /**
+   * The bytes of a message once more, in an `ArrayBuffer` that nothing else has. `undefined` for one with memory of its own:
+   * the next such message is shown through the same.
+   *
+   * @throws `SYSTEM_CALL_FAILED`.
+   */
+  ownBytesOf({ place }: InboundMessage): Uint8Array<ArrayBuffer> | undefined {
+    return place instanceof OwnMemoryView ? undefined : this.#settings.payload.renewed(place);
+  }
+
+  /** Length of the sender's payload memory in bytes. */
+  get payloadBytes(): number {
+    return this.#settings.payload.byteLength;
   }
 
   /** Takes the memory of a message back. */

@@ -27,9 +27,17 @@ export class OwnMemoryView {
   readonly #settings: OwnMemorySettings;
   readonly #window: Window;
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** What is mapped, in whole pages. */
+  readonly byteLength: number;
 
-  private constructor(settings: OwnMemorySettings, window: Window, byteLength: number) {
+  private constructor(
+    settings: OwnMemorySettings,
+    window: Window,
+    byteLength: number,
+    shown: number,
+  ) {
     this.#settings = settings;
+    this.byteLength = shown;
     this.#window = window;
     this.bytes = window.bytes(byteLength, settings.guard ? 'delivery' : undefined);
   }
@@ -59,7 +67,7 @@ export class OwnMemoryView {
       // Pages that nobody writes to are the sender's all the same; a page that is written is copied.
       window.mapping.showFile(fd.fd, shown, protection, MAP_PRIVATE);
       if (!writable) explainWrites(calls, window.mapping.buffer, oneEntry(byteLength, sequence));
-      return new OwnMemoryView(settings, window, byteLength);
+      return new OwnMemoryView(settings, window, byteLength, shown);
     } catch (error) {
       windows.giveBack(window);
       throw error;

@@ -7,6 +7,7 @@ import {
 import {
   BaseReceiver,
   ByteQuota,
+  CollectedHolds,
   checkWaitOptions,
   clock,
   type Delivery,
@@ -34,6 +35,13 @@ import type { MessageMemories } from './message-memories.js';
 import type { SharedMmapReceiver as Contract, SharedMmapReceiverStats } from './receiver.js';
 import { openParts, type ReceivingParts } from './receiving-parts.js';
 
+/**
+ * How much may be left to the garbage collector: this part of the sender's pool and of what this receiver may hold, so
+ * that the rest goes round whenever that runs; and as many messages, of the 1024 that may be under way.
+ */
+const COLLECTED_SHARE = 4;
+const MAX_COLLECTED = 128;
+
 /** The receiving side of the shared-memory transport. */
 export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements Contract {
   readonly #calls: LinuxCalls;
@@ -49,7 +57,7 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
 
   /** Takes the parts over. It does not {@link watch} the connection yet. */
   constructor(calls: LinuxCalls, settings: ReceiverSettings, parts: ReceivingParts) {
-    const { spinMicroseconds, maxBorrowedBytes, maxBorrowed } = settings;
+    const { spinMicroseconds, maxBorrowedBytes, maxBorrowed, histograms } = settings;
     const { connection, inbox, memories, ring, park } = parts;
     const budget = new LoopBudget(spinMicroseconds);
     const waits = new AdaptiveWaits({ calls, budget, spinMicroseconds, arm: park });
@@ -60,8 +68,13 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
       budget,
       waits,
       quota: new ByteQuota(maxBorrowedBytes, maxBorrowed),
+      collected: new CollectedHolds(
+        Math.floor(Math.min(maxBorrowedBytes, memories.payloadBytes) / COLLECTED_SHARE),
+        Math.min(MAX_COLLECTED, Math.floor(maxBorrowed / COLLECTED_SHARE)),
+      ),
       returns: inbox.returns,
       spins: spinMicroseconds > 0,
+      histograms,
       keepAlive: (on) => connection.keepAlive(on),
     });
     this.#calls = calls;
@@ -124,6 +137,10 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
     return { ...super.stats(), messagesDropped: this.#inbox.messagesDropped };
   }
 
+  protected override get sharedBytes(): number {
+    return this.#memories.byteLength;
+  }
+
   protected override next(): InboundMessage | 'end' | undefined {
     return this.#inbox.next();
   }
@@ -151,6 +168,12 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
       message.offset += await writer.write(message.bytes, message.offset, message.rest, signal);
     }
     return 'write';
+  }
+
+  protected override bytesForCollector(
+    message: InboundMessage,
+  ): Uint8Array<ArrayBuffer> | undefined {
+    return this.#memories.ownBytesOf(message);
   }
 
   protected override giveBack(message: InboundMessage): void {

@@ -120,6 +120,11 @@ export class Outbox implements Contract<Slot>, Sharer, Lender<Slot> {
     return this.#pool.bytesOut;
   }
 
+  /** Bytes that receivers map, too. */
+  get sharedBytes(): number {
+    return this.#pool.sharedBytes;
+  }
+
   allocate(byteLength: number): Slot | undefined {
     this.#untilLook -= Math.min(Math.max(byteLength, LEAST_COUNTED), MOST_COUNTED);
     if (this.#untilLook > 0) {

@@ -42,7 +42,7 @@ export interface NewChannel {
 /** Puts a channel together. */
 export function makeChannel(parts: ChannelParts): NewChannel {
   const { socket, settings, pool } = parts;
-  const { endpoint, poolBytes, maxBorrowedBytes, spinMicroseconds } = settings;
+  const { endpoint, poolBytes, maxBorrowedBytes, spinMicroseconds, histograms } = settings;
   const peer = `the other side of the channel at ${endpoint}`;
   const sending = new WaitList();
   const receiving = new WaitList();
@@ -76,6 +76,7 @@ export function makeChannel(parts: ChannelParts): NewChannel {
     failures,
     outbox,
     method: { method: 'write' },
+    histograms,
     announceEnd: () => outbox.finish(),
     end: (inOrder) => {
       outbox.endLoans();
@@ -85,6 +86,7 @@ export function makeChannel(parts: ChannelParts): NewChannel {
   const receiver = new SocketReceiver({
     sender: peer,
     endpoint,
+    histograms,
     maxBorrowedBytes,
     budget: new LoopBudget(spinMicroseconds),
     inbox: connection.inbox,

@@ -27,7 +27,7 @@ export class SocketListener extends BaseListener {
   #open = 0;
 
   private constructor(settings: ListenSettings, patience: number | undefined) {
-    const { endpoint, poolBytes, maxChannels, spinMicroseconds } = settings;
+    const { endpoint, poolBytes, maxChannels, spinMicroseconds, histograms } = settings;
     const waits = new WaitList();
     const pool = new LoanPool(poolBytes);
     pool.join(waits);
@@ -40,6 +40,7 @@ export class SocketListener extends BaseListener {
       lender: pool as Lender<never> as Lender<LoanMemory>,
       capabilities,
       poolBytes,
+      histograms,
       keepAlive: (on) => keepAlive?.(on),
     });
     this.#settings = settings;

@@ -10,7 +10,8 @@ export const NAMED_PIPES = process.platform === 'win32';
  * names a pipe already (`\\.\pipe\…`) is taken as it is.
  */
 export function toAddress(place: EndpointPath): string {
-  return NAMED_PIPES ? pipeName(place.given) : place.address();
+  if (!NAMED_PIPES) return place.address();
+  return pipeName(place.folderOfName === undefined ? place.given : place.absolute);
 }
 
 /** The name of the pipe for a path on Windows, where neither case nor the kind of slash matters. */

@@ -1,12 +1,14 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import {
   checkEndpoint,
+  checkPermission,
   clock,
   EndpointPath,
   endpointError,
   type FileIdentity,
   findReplaceable,
   identify,
+  prepareFolder,
   SocketFile,
   unusableEndpoint,
 } from '@pageferry/core';
@@ -56,6 +58,7 @@ export class Endpoint {
    */
   static async bind(endpoint: string, onConnection: (socket: Socket) => void): Promise<Endpoint> {
     const place = new EndpointPath(checkEndpoint(endpoint));
+    if (!NAMED_PIPES) checkPermission(place);
     return new Endpoint(place, onConnection, await bindAt(place, onConnection));
   }
 
@@ -114,7 +117,10 @@ async function bindAt(place: EndpointPath, onConnection: (socket: Socket) => voi
   // first moment on; a failure to listen is told by `listen`.
   server.on('error', () => {});
   try {
-    if (!NAMED_PIPES) return { server, identity: await bindFile(server, place) };
+    if (!NAMED_PIPES) {
+      prepareFolder(place);
+      return { server, identity: await bindFile(server, place) };
+    }
     await listen(server, toAddress(place));
     return { server, identity: undefined };
   } catch (error) {

@@ -34,11 +34,14 @@ export class ReceiverSocket extends Socket {
   constructor(sink: ByteSink) {
     const options: ConnectOpts = {
       onread: {
-        buffer: () => this.#target(),
+        // Bun asks in the constructor already, where there is no `this` yet.
+        buffer: () => (isMade ? this.#target() : sink.target()),
         callback: (length, buffer) => this.#arrived(length, buffer as Buffer),
       },
     };
+    let isMade = false;
     super(options as SocketConstructorOpts); // The constructor takes it; its type does not say so.
+    isMade = true;
     this.#sink = sink;
     this.on('error', (error) => {
       this.#cause = error;

@@ -30,6 +30,7 @@ export interface SocketReceiverParts {
   readonly sender: string;
   readonly endpoint: string;
   readonly maxBorrowedBytes: number;
+  readonly histograms: boolean;
   readonly budget: LoopBudget;
   readonly inbox: MessageSource;
   /** Woken whenever something has arrived, or nothing more will. */
@@ -43,7 +44,7 @@ export class SocketReceiver extends BaseReceiver<InboundMessage> {
   readonly #waits: WaitList;
 
   constructor(parts: SocketReceiverParts) {
-    const { sender, endpoint, maxBorrowedBytes, budget, inbox, waits } = parts;
+    const { sender, endpoint, maxBorrowedBytes, histograms, budget, inbox, waits } = parts;
     super({
       capabilities,
       sender,
@@ -51,6 +52,7 @@ export class SocketReceiver extends BaseReceiver<InboundMessage> {
       budget,
       waits,
       quota: new ByteQuota(maxBorrowedBytes),
+      histograms,
       keepAlive: (on) => inbox.keepAlive(on),
     });
     this.#maxBorrowedBytes = maxBorrowedBytes;
@@ -67,12 +69,13 @@ export class SocketReceiver extends BaseReceiver<InboundMessage> {
     settings: ReceiverSettings,
     signal: AbortSignal | undefined,
   ): Promise<SocketReceiver> {
-    const { endpoint, maxBorrowedBytes, spinMicroseconds } = settings;
+    const { endpoint, maxBorrowedBytes, spinMicroseconds, histograms } = settings;
     const socket = await connectToSender(endpoint, NAME, signal);
     const sender = senderAt(endpoint);
     const waits = new WaitList();
     return new SocketReceiver({
       sender,
+      histograms,
       endpoint,
       maxBorrowedBytes,
       budget: new LoopBudget(spinMicroseconds),

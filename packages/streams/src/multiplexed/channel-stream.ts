@@ -72,15 +72,18 @@ export class ChannelStream extends Duplex {
     return this.#key;
   }
 
+  /** Node's stream asks for more. */
   override _read(): void {
     this.#isAsked = true;
     this.#handOn();
   }
 
+  /** Node's stream has something to write. */
   override _write(chunk: unknown, encoding: BufferEncoding, callback: Callback): void {
     this.#write([{ chunk, encoding }], callback);
   }
 
+  /** Node's stream has written all. */
   override _final(callback: Callback): void {
     this.#ourEnd = true;
     const sending = this.#owner.send(FRAME.END, this.#key, []);
@@ -90,6 +93,7 @@ export class ChannelStream extends Duplex {
     );
   }
 
+  /** Node's stream is given up. */
   override _destroy(error: Error | null, callback: Callback): void {
     this.#waiting.length = 0;
     this.#onCredit?.(error);

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import {
   asyncDispose,
   type Channel,
+  checkFlag,
   checkInteger,
   checkOptionalInteger,
   checkOptions,
@@ -11,7 +12,6 @@ import {
   PageferryError,
 } from '@pageferry/core';
 import { isChannel, isSource, nobodyReceives } from '../ends.js';
-import { checkFlag } from '../options.js';
 import { ChannelStream, type StreamOwner } from './channel-stream.js';
 import {
   FRAME,

@@ -69,7 +69,7 @@ function makeSender({
   sharing,
   peer,
 }: ChannelPartsSettings): SendingHalf {
-  const { spinMicroseconds, poolBytes, endpoint } = settings;
+  const { spinMicroseconds, poolBytes, endpoint, histograms } = settings;
   const common = createSenderParts(calls, spinMicroseconds, () => outbox.park());
   const pool = sharing?.pool ?? new PagePool(calls, poolBytes);
   const outbox: Outbox = new Outbox({ ...common, pool, sharing });
@@ -92,6 +92,7 @@ function makeSender({
     maxReceivers: 1,
     outbox,
     method: sendMethodOf(outlet),
+    histograms,
     end: (inOrder) => {
       if (inOrder) outbox.finish();
       outbox.abandonLoans();

@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs';
 import {
   abortedError,
   dispose,
+  lackedPermission,
+  nodeCallFailed,
   PageferryError,
   type PipedProgram,
   type SpawnPiped,
@@ -78,6 +80,7 @@ function openEnd(calls: LinuxCalls, settings: SpawnSettings, isInput: boolean, c
 /** What Node has said of a program that did not start, as a typed error. Others pass as they are. */
 function couldNotStart(cause: unknown, { command, spawn: { cwd } }: SpawnSettings): unknown {
   if (cause instanceof PageferryError) return cause;
+  if (lackedPermission(cause) !== undefined) return nodeCallFailed(cause);
   const { errno, code = '', message } = cause as NodeJS.ErrnoException;
   if (code.startsWith('ERR_')) {
     return new PageferryError('INVALID_ARGUMENT', message, { cause, argument: 'options' });

@@ -50,7 +50,7 @@ export class VmspliceReceiver extends BaseReceiver<InboundMessage> {
     connection: ReceiverConnection,
     fd: OwnedFd,
   ) {
-    const { spinMicroseconds, maxBorrowedBytes } = settings;
+    const { spinMicroseconds, maxBorrowedBytes, histograms } = settings;
     const budget = new LoopBudget(spinMicroseconds);
     const arm = (): void => connection.park();
     const waits = new AdaptiveWaits({ calls, budget, spinMicroseconds, arm });
@@ -63,6 +63,7 @@ export class VmspliceReceiver extends BaseReceiver<InboundMessage> {
       budget,
       waits,
       quota: new OccupancyQuota(maxBorrowedBytes, sizeOf),
+      histograms,
       keepAlive: (on) => connection.keepAlive(on),
     });
     this.#calls = calls;

@@ -8,6 +8,7 @@ import {
   type MessageInfo,
   type Payload,
   type PeerCredentials,
+  type PendingRequest,
   type SendOptions,
   type SendOutcome,
   type SpliceDestination,
@@ -74,12 +75,22 @@ export class ChildsChannel implements Channel {
     return this.#explained(this.#channel.request(question, options));
   }
 
+  tryRequest(question: Loan): PendingRequest | undefined {
+    const pending = this.#explainedNow(() => this.#channel.tryRequest(question));
+    if (pending === undefined) return undefined;
+    return {
+      tryAnswer: () => this.#explainedNow(() => pending.tryAnswer()),
+      answer: (options) => this.#explained(pending.answer(options)),
+      abandon: () => pending.abandon(),
+    };
+  }
+
   receive(options?: WaitOptions): Promise<ChannelDelivery | undefined> {
     return this.#explained(this.#channel.receive(options));
   }
 
   tryReceive(): ChannelDelivery | undefined {
-    return this.#channel.tryReceive();
+    return this.#explainedNow(() => this.#channel.tryReceive());
   }
 
   peek(): MessageInfo | undefined {
@@ -133,6 +144,15 @@ export class ChildsChannel implements Channel {
 
   async [asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** Of a child whose end has not been told yet, how it has ended is not known. */
+  #explainedNow<T>(call: () => T): T {
+    try {
+      return call();
+    } catch (error) {
+      throw this.#life.explainNow(error);
+    }
   }
 
   async #explained<T>(call: Promise<T>): Promise<T> {

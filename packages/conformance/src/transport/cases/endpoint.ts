@@ -236,7 +236,7 @@ function describeFates(stage: Stage, subject: Subject): void {
       subject,
       `const { readdirSync, writeFileSync } = await import('node:fs');
       const look = () => say(${JSON.stringify([first, second])}.map((folder) => readdirSync(folder)));
-      const endpoint = 'relative';
+      const endpoint = './relative';
       process.chdir(${JSON.stringify(first)});
       const early = transport.createReceiver({ ...receiverOptions, endpoint });
       await new Promise(setImmediate);

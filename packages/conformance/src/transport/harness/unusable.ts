@@ -66,3 +66,6 @@ export async function expectRefused(
     expect(names, error.message).toContain(error.argument);
   }
 }
+
+/** What is neither true nor false. */
+export const NO_FLAGS: readonly unknown[] = [null, 0, 1, 'true', {}, []];

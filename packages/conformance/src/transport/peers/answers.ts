@@ -1,4 +1,4 @@
-import type { Channel, ChannelDelivery, Delivery } from '@pageferry/core';
+import type { Channel, ChannelDelivery, Delivery, Loan } from '@pageferry/core';
 import { fillPattern, findMismatch } from './pattern.js';
 
 /** An answer carries the pattern of its question's number plus this: it is never taken for the question itself. */
@@ -7,11 +7,17 @@ const ANSWERS = 2 ** 20;
 /** Why a question is rejected. */
 export const REJECTION = { name: 'RangeError', message: 'out of range', code: 'E_RANGE' } as const;
 
-/** Answers a question, as {@link answerProblem} expects it. The question stays the caller's. */
-export async function respondTo(question: ChannelDelivery, channel: Channel): Promise<void> {
-  using answer = await channel.loan(question.byteLength);
+/** The answer to a question, as {@link answerProblem} expects it. */
+export async function answerFor(question: ChannelDelivery, channel: Channel): Promise<Loan> {
+  const answer = await channel.loan(question.byteLength);
   fillPattern(answer.bytes, question.tag + ANSWERS);
   answer.tag = question.tag;
+  return answer;
+}
+
+/** Answers a question, as {@link answerProblem} expects it. The question stays the caller's. */
+export async function respondTo(question: ChannelDelivery, channel: Channel): Promise<void> {
+  using answer = await answerFor(question, channel);
   await question.respond(answer);
 }
 

@@ -51,7 +51,7 @@ export function loadPipe(calls: LinuxCalls, byteLength = calls.pageSize()): Load
 }
 
 /** Closes both ends. */
-export function closePipe({ readEnd, writeEnd }: Pipe): void {
+function closePipe({ readEnd, writeEnd }: Pipe): void {
   readEnd.close();
   writeEnd.close();
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { dispose } from '@pageferry/core';
+import { dispose, lacksNetwork } from '@pageferry/core';
 import { AF_UNIX, checkResult, OwnedFd, Scope, SOCK_NONBLOCK, SOCK_STREAM } from '@pageferry/linux';
 import { findingOf } from '../finding.js';
 import { type Bench, type Hop, loadPipe } from './hop.js';
@@ -27,6 +27,8 @@ export const spliceUnixSocketHop: Hop = {
 export const spliceTcpLoopbackHop: Hop = {
   name: 'splice-tcp-loopback',
   async probe(bench) {
+    // Node tells of that after the call to listen, where nobody could catch it.
+    if (lacksNetwork()) throw new Error('--permission allows no sockets without --allow-net');
     // Paused, Node leaves the bytes for the observer.
     const server = createServer({ pauseOnConnect: true });
     const sockets: Socket[] = [];

@@ -1,0 +1,44 @@
+import { type ComposedMessage, createPort, shared } from '@pageferry/messages';
+import { sharedMmap } from '@pageferry/shared-mmap';
+import { answerNumber, Content } from '../messages/content.js';
+import { OBJECT_POOL_BYTES, type ObjectWorkload, type Picture } from '../messages/workload.js';
+import { peerWorkload } from './workload-peer.js';
+
+// Answers objects with objects of the same size, the way that its parent asks.
+const { way, endpoint, byteLength, underWay } = peerWorkload<ObjectWorkload>();
+const content = new Content(byteLength);
+const buffers = Array.from({ length: way === 'composed' ? 0 : underWay }, () => {
+  return new Uint8Array(byteLength);
+});
+
+if (way === 'child.send') {
+  process.on('message', (question) => process.send?.(answerTo(question as Picture)));
+  process.send?.('ready');
+} else {
+  const port = createPort(await sharedMmap.connect({ endpoint, poolBytes: OBJECT_POOL_BYTES }));
+  port.handle('ready', () => true);
+  port.handle('answer', way === 'composed' ? compose : answerTo);
+  port.on('close', () => void port.close());
+
+  /** What it takes to fill this answer is told with the next one: it is laid out before. */
+  let filled = 0;
+  async function compose(question: Picture): Promise<ComposedMessage<Picture>> {
+    const computed = filled + content.check(question, question.meta.number);
+    const number = answerNumber(question.meta.number);
+    const answer = await port.compose<Picture>({
+      meta: { number, computed },
+      pixels: shared(Uint8Array, byteLength),
+    });
+    filled = content.fill(answer.value.pixels, number);
+    return answer;
+  }
+}
+
+function answerTo(question: Picture): Picture {
+  const number = answerNumber(question.meta.number);
+  // One that is filled again only when its answer has left.
+  const pixels = buffers.shift() ?? new Uint8Array(byteLength);
+  buffers.push(pixels);
+  const computed = content.check(question, question.meta.number) + content.fill(pixels, number);
+  return { meta: { number, computed }, pixels };
+}

@@ -1,0 +1,99 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { createPort, shared } from '@pageferry/messages';
+import { sharedMmap } from '@pageferry/shared-mmap';
+import { peerPath } from '../children.js';
+import { answerNumber, Content } from '../messages/content.js';
+import { OBJECT_POOL_BYTES, type ObjectWorkload, type Picture } from '../messages/workload.js';
+import { peerWorkload } from './workload-peer.js';
+
+// Sends objects to a child of its own, which answers with objects of the same size. What both of them compute is not
+// counted where one question follows another; of many at once it overlaps with everything else, and is counted.
+const { way, endpoint, byteLength, trips, warmUp, underWay } = peerWorkload<ObjectWorkload>();
+const child = fork(peerPath('object-answerer'), process.argv.slice(2), {
+  serialization: 'advanced',
+});
+const content = new Content(byteLength);
+const { ask, end } = await { port: byPort, composed: byCompose, 'child.send': byChildSend }[way]();
+await run(warmUp);
+const nanoseconds = await run(trips);
+await end();
+child.disconnect();
+await once(child, 'exit');
+process.send?.({ nanoseconds });
+process.disconnect?.();
+
+/** Sends an object of this number, and passes the answer on. @returns what was computed, in nanoseconds. */
+type Ask = (
+  number: number,
+  pixels: Uint8Array,
+  take: (answer: Picture) => number,
+) => Promise<number>;
+
+/** How long so many questions and their answers take. */
+async function run(count: number): Promise<number> {
+  let next = 0;
+  let computed = 0;
+  const begin = performance.now();
+  const askInTurn = async (): Promise<void> => {
+    const pixels = new Uint8Array(way === 'composed' ? 0 : byteLength);
+    while (next < count) {
+      const number = next++ % 256;
+      computed += await ask(number, pixels, (answer) => {
+        return content.check(answer, answerNumber(number)) + answer.meta.computed;
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: underWay }, askInTurn));
+  return (performance.now() - begin) * 1e6 - (underWay === 1 ? computed : 0);
+}
+
+async function openPort() {
+  const listener = await sharedMmap.listen({ endpoint, poolBytes: OBJECT_POOL_BYTES });
+  const port = createPort(await listener.accept());
+  await port.call('ready');
+  return { port, end: () => listener.close() };
+}
+
+async function byPort() {
+  const { port, end } = await openPort();
+  const ask: Ask = async (number, pixels, take) => {
+    const filled = content.fill(pixels, number);
+    using answer = await port.request<Picture>('answer', {
+      meta: { number, computed: filled },
+      pixels,
+    });
+    return filled + take(answer.value);
+  };
+  return { ask, end };
+}
+
+async function byCompose() {
+  const { port, end } = await openPort();
+  const ask: Ask = async (number, _, take) => {
+    const question = await port.compose({
+      meta: { number, computed: 0 },
+      pixels: shared(Uint8Array, byteLength),
+    });
+    const filled = content.fill(question.value.pixels, number);
+    using answer = await port.request<Picture>('answer', question);
+    return filled + take(answer.value);
+  };
+  return { ask, end };
+}
+
+async function byChildSend() {
+  await once(child, 'message');
+  const waiting: ((answer: Picture) => void)[] = [];
+  // It answers in the order in which it is asked.
+  child.on('message', (answer) => waiting.shift()?.(answer as Picture));
+  const ask: Ask = async (number, pixels, take) => {
+    const filled = content.fill(pixels, number);
+    const answer = await new Promise<Picture>((resolve) => {
+      waiting.push(resolve);
+      child.send({ meta: { number, computed: filled }, pixels } satisfies Picture);
+    });
+    return filled + take(answer);
+  };
+  return { ask, end: async () => undefined };
+}

@@ -1,0 +1,188 @@
+/*
+ * pageferry.h - a peer of Pageferry's shared-memory transport, in C11.
+ *
+ * Written from docs/shared-memory-layout.md alone, version 2 of the protocol. It needs libc and Linux 5.1 or later.
+ *
+ *   receiver   takes what a sender publishes, with any policy
+ *   channel    connects to a listener: both sides send, receive, ask and answer
+ *
+ * MEMORY. The bytes of a message lie in memory of the other side, mapped read-only. They may be read from when a
+ * call returns the message until it is released, and not afterwards. A loan is memory of this side: it may be written
+ * until it is sent or released.
+ *
+ * WAITING. Calls take a time limit in milliseconds: 0 does not wait, a negative one waits for ever. A program with a
+ * loop of its own waits in poll(2) for what pf_receiver_fd or pf_channel_fd names, after pf_receiver_arm or
+ * pf_channel_arm has said that there is nothing to do first.
+ *
+ * THREADS. One receiver, or one channel, is used by one thread at a time. Different ones may be used at once.
+ *
+ * RESULTS. A function that can fail returns an int: PF_OK, PF_END and PF_AGAIN are outcomes that a program expects;
+ * everything below 0 is an error, and errno says more for PF_E_SYSTEM. pf_text has words for each.
+ */
+#ifndef PAGEFERRY_H
+#define PAGEFERRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The version of the protocol. A peer with another one is refused, with PF_E_VERSION. */
+#define PF_PROTOCOL_VERSION 2
+
+enum pf_result {
+  PF_OK = 0,
+  PF_END = 1,    /* The other side has ended in good order, and everything it sent was received. */
+  PF_AGAIN = 2,  /* Nothing is here, or there is no room, within the time limit. Nothing has changed. */
+
+  PF_E_SYSTEM = -1,        /* A system call failed: see errno. */
+  PF_E_INVALID = -2,       /* An argument cannot be used. */
+  PF_E_PEER_DIED = -3,     /* The other side ended without closing. */
+  PF_E_MISBEHAVED = -4,    /* The other side broke the protocol. Close, and do not believe it again. */
+  PF_E_CUT_OFF = -5,       /* The other side lives, and has given this one up. */
+  PF_E_VERSION = -6,       /* The other side speaks another version of the protocol. */
+  PF_E_TRANSPORT = -7,     /* The other side uses another mechanism: it may be a sender, not a listener. */
+  PF_E_REJECTED = -8,      /* The other side is of another user, or has no room for one more. */
+  PF_E_LOST = -9,          /* No descriptor was free for the memory of a message, which is lost. What follows is not. */
+  PF_E_UNANSWERED = -10,   /* The question was released without an answer. */
+  PF_E_FAILED = -11,       /* The question was answered with an error: the message that came has it, as JSON. */
+  PF_E_TOO_LONG = -12      /* The pool can never hold so many bytes. */
+};
+
+/* A sentence in English for a result. Never NULL. */
+const char *pf_text(int result);
+
+/* A message of the other side's. */
+typedef struct pf_message {
+  const void *data;   /* Until it is released. Not NULL, also for a message of no bytes. */
+  size_t length;      /* In bytes. */
+  uint64_t number;    /* Messages of one sender are numbered from 0. */
+  uint32_t tag;       /* A number of the sending program's. */
+  bool is_request;    /* Only in a channel: pf_channel_respond or pf_channel_reject is expected. */
+
+  /* The rest is the library's. */
+  uint32_t slot_;
+  uint32_t exchange_;
+  void *own_;
+  size_t own_length_;
+} pf_message;
+
+/* ------------------------------------------------------------------------------------------------- receiver */
+
+typedef struct pf_receiver pf_receiver;
+
+/* What becomes of messages while the receiver is behind. */
+enum pf_policy {
+  PF_WAIT = 0,         /* The sender waits for it. */
+  PF_DROP_NEWEST = 1,  /* It misses the newest ones. */
+  PF_DROP_OLDEST = 2   /* It misses the oldest ones. */
+};
+
+typedef struct pf_receiver_options {
+  enum pf_policy policy;
+  uint32_t depth;  /* How many messages may be under way, 1 to 1024; 0 means 1024. */
+  int timeout;     /* How long to wait for the sender, in milliseconds; negative: for ever. */
+} pf_receiver_options;
+
+/*
+ * Connects to the sender at a path, or at "fd:N", an inherited socket, which it takes over. Waits until the sender is
+ * there. `options` may be NULL: policy PF_WAIT, no time limit.
+ *
+ * PF_AGAIN if nobody is there within the time limit; PF_E_VERSION, PF_E_TRANSPORT, PF_E_REJECTED, PF_E_MISBEHAVED,
+ * PF_E_SYSTEM. After any result but PF_OK *receiver is NULL and nothing is open.
+ */
+int pf_receiver_open(pf_receiver **receiver, const char *endpoint, const pf_receiver_options *options);
+
+/* The next message: PF_OK, PF_END, PF_AGAIN, PF_E_PEER_DIED, PF_E_CUT_OFF, PF_E_MISBEHAVED, PF_E_LOST, PF_E_SYSTEM. */
+int pf_receiver_receive(pf_receiver *receiver, pf_message *message, int timeout);
+
+/* Gives the memory back, in any order, once for each message. The message is cleared: a second time does nothing. */
+void pf_receiver_release(pf_receiver *receiver, pf_message *message);
+
+/* A descriptor that is readable when something may have come since pf_receiver_arm. The receiver owns it. */
+int pf_receiver_fd(const pf_receiver *receiver);
+
+/* Before a poll(2) of that descriptor: PF_AGAIN if it may sleep, PF_OK if there is something to receive first. */
+int pf_receiver_arm(pf_receiver *receiver);
+
+/* How many messages were dropped for this receiver so far, modulo 2^32. */
+uint32_t pf_receiver_dropped(const pf_receiver *receiver);
+
+/* Leaves. What was received and not released must not be read any more. NULL is fine. */
+void pf_receiver_close(pf_receiver *receiver);
+
+/* -------------------------------------------------------------------------------------------------- channel */
+
+typedef struct pf_channel pf_channel;
+
+typedef struct pf_channel_options {
+  size_t pool_bytes;  /* This side's memory for messages, allocated at once; 0 means 4 MiB. Rounded up to pages. */
+  int timeout;        /* How long to wait for the listener, in milliseconds; negative: for ever. */
+} pf_channel_options;
+
+/* Memory of this side's pool. */
+typedef struct pf_loan {
+  void *data;     /* Until it is sent or released. Messages of a page or more begin on a page. */
+  size_t length;  /* May be made smaller before it is sent. */
+  uint32_t tag;   /* Travels with the message. */
+
+  /* The rest is the library's. */
+  uint32_t slot_;
+  bool is_lent_;
+} pf_loan;
+
+/* Connects to the listener at a path, or at "fd:N". As pf_receiver_open; `options` may be NULL. */
+int pf_channel_connect(pf_channel **channel, const char *endpoint, const pf_channel_options *options);
+
+/* Lends memory: PF_OK, PF_AGAIN if there is no room within the time limit, PF_E_TOO_LONG, or why the channel is over. */
+int pf_channel_lend(pf_channel *channel, size_t length, pf_loan *loan, int timeout);
+
+/* Gives a loan back unsent. Does nothing to one that was sent. */
+void pf_channel_unlend(pf_channel *channel, pf_loan *loan);
+
+/*
+ * Sends a loan. PF_OK: it is the other side's now. PF_AGAIN: as many messages are under way as there may be, and it is
+ * still this side's; as after PF_E_PEER_DIED, PF_E_CUT_OFF, PF_E_MISBEHAVED, and PF_E_INVALID for a loan that is none.
+ */
+int pf_channel_send(pf_channel *channel, pf_loan *loan, int timeout);
+
+/* The next message that is no answer. As pf_receiver_receive. */
+int pf_channel_receive(pf_channel *channel, pf_message *message, int timeout);
+
+/* As pf_receiver_release. A question that was not answered fails at the other side. */
+void pf_channel_release(pf_channel *channel, pf_message *message);
+
+/*
+ * Asks a question, and waits for its answer, which is to be released. Messages that come before it are kept for
+ * pf_channel_receive. PF_AGAIN: no answer within the time limit; one that comes later is released. If the question was
+ * not sent, `loan` is still this side's (`is_lent_` tells; pf_channel_unlend does what is right in any case).
+ * PF_E_UNANSWERED, PF_E_FAILED (`answer` has the error, as JSON, and is to be released), and as pf_channel_send.
+ */
+int pf_channel_request(pf_channel *channel, pf_loan *loan, pf_message *answer, int timeout);
+
+/* Answers a question with a loan. As pf_channel_send; PF_E_INVALID if it is no question, or was answered. */
+int pf_channel_respond(pf_channel *channel, pf_message *question, pf_loan *answer, int timeout);
+
+/* Answers a question with an error. `why` is UTF-8. As pf_channel_respond. */
+int pf_channel_reject(pf_channel *channel, pf_message *question, const char *why, int timeout);
+
+/* As pf_receiver_fd. */
+int pf_channel_fd(const pf_channel *channel);
+
+/* As pf_receiver_arm. It is also readable when there is room again for a message that had none. */
+int pf_channel_arm(pf_channel *channel);
+
+/* The orderly end of what this side sends. The other side may still send. */
+void pf_channel_finish(pf_channel *channel);
+
+/* Ends in good order, and hangs up: what was sent may still be received. NULL is fine. */
+void pf_channel_close(pf_channel *channel);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,140 @@
+// The peer of the tests: what comes, and what becomes of it, in lines on standard output.
+//
+//   peer receive ENDPOINT POLICY DEPTH HOLD   prints each message; holds so many, and gives them back newest first
+//   peer poll ENDPOINT                        the same in a loop of poll(2)
+//   peer serve ENDPOINT                       answers the questions of a listener, and sends messages back
+//   peer ask ENDPOINT COUNT LENGTH            asks, and checks the answers
+#include "../pageferry.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// FNV-1a, 32 bits.
+static uint32_t hash_of(const void *data, size_t length) {
+  const uint8_t *bytes = data;
+  uint32_t hash = 2166136261u;
+  for (size_t index = 0; index < length; index++) hash = (hash ^ bytes[index]) * 16777619u;
+  return hash;
+}
+
+static void print(const pf_message *message) {
+  printf("%llu %zu %u %08x\n", (unsigned long long)message->number, message->length, message->tag,
+         hash_of(message->data, message->length));
+  fflush(stdout);
+}
+
+static int conclude(int result) {
+  if (result == PF_END) puts("end");
+  else printf("error: %s\n", pf_text(result));
+  return result == PF_END ? 0 : 1;
+}
+
+static int receive(const char *endpoint, int policy, uint32_t depth, size_t hold) {
+  pf_receiver *receiver;
+  pf_message held[1024];
+  const pf_receiver_options options = {.policy = (enum pf_policy)policy, .depth = depth, .timeout = 20000};
+  int result = pf_receiver_open(&receiver, endpoint, &options);
+  if (result != PF_OK) return conclude(result);
+  size_t count = 0;
+  while ((result = pf_receiver_receive(receiver, &held[count], -1)) == PF_OK) {
+    print(&held[count]);
+    if (++count > hold)
+      while (count > 0) pf_receiver_release(receiver, &held[--count]);
+  }
+  while (count > 0) pf_receiver_release(receiver, &held[--count]);
+  printf("dropped %u\n", pf_receiver_dropped(receiver));
+  pf_receiver_close(receiver);
+  return conclude(result);
+}
+
+static int poll_for(const char *endpoint) {
+  pf_receiver *receiver;
+  pf_message message;
+  int result = pf_receiver_open(&receiver, endpoint, NULL);
+  if (result != PF_OK) return conclude(result);
+  struct pollfd asked = {.fd = pf_receiver_fd(receiver), .events = POLLIN};
+  while ((result = pf_receiver_receive(receiver, &message, 0)) >= 0 && result != PF_END) {
+    if (result == PF_OK) {
+      print(&message);
+      pf_receiver_release(receiver, &message);
+    } else if (pf_receiver_arm(receiver) == PF_AGAIN) poll(&asked, 1, -1);
+  }
+  pf_receiver_close(receiver);
+  return conclude(result);
+}
+
+// Each byte one more.
+static int brighten(pf_channel *channel, const pf_message *message, pf_loan *loan) {
+  const int lent = pf_channel_lend(channel, message->length, loan, -1);
+  if (lent != PF_OK) return lent;
+  const uint8_t *from = message->data;
+  uint8_t *to = loan->data;
+  for (size_t index = 0; index < message->length; index++) to[index] = (uint8_t)(from[index] + 1);
+  loan->tag = message->tag;
+  return PF_OK;
+}
+
+static int serve(const char *endpoint) {
+  pf_channel *channel;
+  pf_message message;
+  int result = pf_channel_connect(&channel, endpoint, NULL);
+  if (result != PF_OK) return conclude(result);
+  while ((result = pf_channel_receive(channel, &message, -1)) == PF_OK) {
+    pf_loan loan = {0};
+    if (message.is_request && message.tag == 1) result = pf_channel_reject(channel, &message, "not \"this\"\n", -1);
+    else if (message.tag != 2) {
+      result = brighten(channel, &message, &loan);
+      if (result == PF_OK) {
+        result = message.is_request ? pf_channel_respond(channel, &message, &loan, -1)
+                                    : pf_channel_send(channel, &loan, -1);
+      }
+    }
+    pf_channel_release(channel, &message);
+    if (result != PF_OK) break;
+  }
+  pf_channel_close(channel);
+  return conclude(result);
+}
+
+static int ask(const char *endpoint, unsigned count, size_t length) {
+  pf_channel *channel;
+  pf_message answer;
+  int result = pf_channel_connect(&channel, endpoint, NULL);
+  if (result != PF_OK) return conclude(result);
+  for (unsigned number = 0; number < count; number++) {
+    pf_loan loan;
+    result = pf_channel_lend(channel, length, &loan, -1);
+    if (result != PF_OK) break;
+    memset(loan.data, (int)(number & 0xff), length);
+    loan.tag = number;
+    result = pf_channel_request(channel, &loan, &answer, 20000);
+    pf_channel_unlend(channel, &loan);
+    printf("%u %d %u %zu %08x\n", number, result, answer.tag, answer.length, hash_of(answer.data, answer.length));
+    pf_channel_release(channel, &answer);
+    if (result < 0 && result != PF_E_FAILED && result != PF_E_UNANSWERED) break;
+  }
+  // What came before the answers.
+  pf_message message;
+  while (pf_channel_receive(channel, &message, 0) == PF_OK) {
+    printf("message %zu\n", message.length);
+    pf_channel_release(channel, &message);
+  }
+  pf_channel_close(channel);
+  puts("done");
+  return 0;
+}
+
+int main(int count, char **arguments) {
+  if (count >= 6 && strcmp(arguments[1], "receive") == 0) {
+    return receive(arguments[2], atoi(arguments[3]), (uint32_t)atoi(arguments[4]), (size_t)atoi(arguments[5]));
+  }
+  if (count == 3 && strcmp(arguments[1], "poll") == 0) return poll_for(arguments[2]);
+  if (count == 3 && strcmp(arguments[1], "serve") == 0) return serve(arguments[2]);
+  if (count == 5 && strcmp(arguments[1], "ask") == 0) {
+    return ask(arguments[2], (unsigned)atoi(arguments[3]), (size_t)atoi(arguments[4]));
+  }
+  fputs("usage: peer receive|poll|serve|ask ENDPOINT …\n", stderr);
+  return 2;
+}

@@ -1,0 +1,162 @@
+import { type Channel, type ChannelDelivery, type Loan, PageferryError } from '@pageferry/core';
+import { type Encoded, encode, encodeFailure } from './encode.js';
+import { KIND, requestNumberOf } from './format.js';
+import { lend, lendAtOnce } from './lend.js';
+import { Composed, mustBe, ReceivedMessage } from './message.js';
+import type { HandlerContext, RequestHandler } from './port.js';
+
+/** Answers the requests of a channel by the handlers of their names. */
+export class Handlers {
+  readonly #channel: Channel;
+  readonly #handlers = new Map<string, RequestHandler>();
+  /** Those that can be given up by who has asked, by their numbers. */
+  readonly #underWay = new Map<number, Serving>();
+  /** Fires when no answer can reach anybody any more. */
+  readonly #over = new AbortController();
+
+  constructor(channel: Channel) {
+    this.#channel = channel;
+  }
+
+  get count(): number {
+    return this.#handlers.size;
+  }
+
+  has(name: string): boolean {
+    return this.#handlers.has(name);
+  }
+
+  add(name: string, handler: RequestHandler): void {
+    this.#handlers.set(name, handler);
+  }
+
+  remove(name: string): void {
+    this.#handlers.delete(name);
+  }
+
+  /** No answer can reach anybody any more. */
+  end(reason?: unknown): void {
+    this.#over.abort(reason);
+    for (const serving of this.#underWay.values()) serving.abort(this.#over.signal.reason);
+  }
+
+  /** Who has asked has given this request up. Of one that was answered there is nothing to be told. */
+  giveUp(number: number): void {
+    const serving = this.#underWay.get(number);
+    if (serving === undefined) return;
+    serving.isGivenUp = true;
+    serving.abort(new PageferryError('ABORTED', 'the one who has asked has given up'));
+  }
+
+  /** Answers a request, and releases it. Where the answer reaches nobody any more, there is nothing to be done about it. */
+  async serve(delivery: ChannelDelivery): Promise<void> {
+    let number = 0;
+    let serving: Serving | undefined;
+    try {
+      number = requestNumberOf(delivery.bytes);
+      const message = readRequest(delivery);
+      serving = new Serving(message, this.#over.signal, number !== 0);
+      if (number !== 0) this.#underWay.set(number, serving);
+      await this.#answer(delivery, serving);
+    } catch (error) {
+      // The channel has ended: its own calls say so. What cannot be read is answered with why.
+      if (serving === undefined) await delivery.reject(error).catch(() => undefined);
+    } finally {
+      if (number !== 0 && this.#underWay.get(number) === serving) this.#underWay.delete(number);
+      serving?.message.release();
+      delivery.release();
+    }
+  }
+
+  async #answer(delivery: ChannelDelivery, serving: Serving): Promise<void> {
+    const { name, value } = serving.message;
+    const handler = this.#handlers.get(name);
+    let answer: Encoded | Composed<unknown>;
+    if (handler === undefined) answer = encode(name, { kind: KIND.noHandler });
+    else {
+      try {
+        const result = await handler(value, serving);
+        answer = result instanceof Composed ? result : encode(result, { kind: KIND.answer });
+      } catch (error) {
+        answer = encodeFailure(error);
+      }
+    }
+    // One that nobody waits for is not answered: the channel says so, without bytes.
+    if (!serving.isGivenUp) await this.#respond(delivery, answer);
+    else if (answer instanceof Composed) answer.release();
+  }
+
+  async #respond(delivery: ChannelDelivery, answer: Encoded | Composed<unknown>): Promise<void> {
+    const loan =
+      answer instanceof Composed
+        ? answer.prepare(KIND.answer, '')
+        : (lendAtOnce(this.#channel, answer) ?? (await this.#lend(delivery, answer)));
+    try {
+      await delivery.respond(loan);
+    } finally {
+      loan.release();
+    }
+  }
+
+  /** An answer that no memory can hold is told as the error that it is. */
+  async #lend(delivery: ChannelDelivery, answer: Encoded): Promise<Loan> {
+    const { signal } = this.#over;
+    try {
+      return await lend(this.#channel, answer, signal);
+    } catch (error) {
+      if (!signal.aborted) await delivery.reject(error);
+      throw error;
+    }
+  }
+}
+
+/** A request that is being answered. */
+class Serving implements HandlerContext {
+  readonly message: ReceivedMessage<never>;
+  readonly #over: AbortSignal;
+  readonly #mayBeGivenUp: boolean;
+  /** Made when somebody asks for it: most handlers do not. */
+  #controller: AbortController | undefined;
+  #reason: unknown;
+  isGivenUp = false;
+
+  constructor(message: ReceivedMessage<never>, over: AbortSignal, mayBeGivenUp: boolean) {
+    this.message = message;
+    this.#over = over;
+    this.#mayBeGivenUp = mayBeGivenUp;
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#mayBeGivenUp) return this.#over;
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#over.aborted) this.#controller.abort(this.#over.reason);
+      else if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  abort(reason: unknown): void {
+    this.#reason ??= reason;
+    this.#controller?.abort(reason);
+  }
+}
+
+/**
+ * Reads a request, with a hold of its own: what is released before it was answered is no request any more.
+ *
+ * @throws `PEER_MISBEHAVED`; then it has no hold.
+ */
+function readRequest(delivery: ChannelDelivery): ReceivedMessage<never> {
+  delivery.retain();
+  let message: ReceivedMessage<never> | undefined;
+  try {
+    message = new ReceivedMessage<never>(delivery, 'explicit');
+    mustBe(message, KIND.request);
+    return message;
+  } catch (error) {
+    if (message === undefined) delivery.release();
+    else message.release();
+    throw error;
+  }
+}

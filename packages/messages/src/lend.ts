@@ -1,0 +1,35 @@
+import type { Channel, Loan } from '@pageferry/core';
+import type { Encoded } from './encode.js';
+
+/**
+ * A loan with an encoded value in it.
+ *
+ * @throws as `Channel.loan`.
+ */
+export async function lend(
+  channel: Channel,
+  encoded: Encoded,
+  signal: AbortSignal | undefined,
+): Promise<Loan> {
+  return filled(await channel.loan(encoded.byteLength, { signal }), encoded);
+}
+
+/**
+ * The same where there is room at once.
+ *
+ * @throws as `Channel.tryLoan`.
+ */
+export function lendAtOnce(channel: Channel, encoded: Encoded): Loan | undefined {
+  const loan = channel.tryLoan(encoded.byteLength);
+  return loan && filled(loan, encoded);
+}
+
+function filled(loan: Loan, encoded: Encoded): Loan {
+  try {
+    encoded.writeTo(loan.bytes);
+    return loan;
+  } catch (error) {
+    loan.release();
+    throw error;
+  }
+}
