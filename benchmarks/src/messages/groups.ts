@@ -1,4 +1,5 @@
 import { objectGroup } from './objects.js';
+import { poolGroup } from './pool.js';
 import { streamGroup } from './streams.js';
 
 /** How often one subject was as fast as its yardstick, round by round. */
@@ -32,4 +33,4 @@ export interface Volume {
 }
 
 /** All that `pnpm bench messages` measures, in the order of the report. */
-export const groups: readonly Group[] = [objectGroup, streamGroup];
+export const groups: readonly Group[] = [objectGroup, streamGroup, poolGroup];

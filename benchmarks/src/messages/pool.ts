@@ -1,38 +1,16 @@
-import { measureRounds } from '@pageferry/measuring/rounds';
-import { ratios } from '@pageferry/measuring/statistics';
 import { shared } from '@pageferry/messages';
 import { createPool, type Pool } from '@pageferry/workers';
 import { Piscina } from 'piscina';
-
-/** How often one pool was as fast as its yardstick, round by round. */
-export interface MeasuredPool {
-  readonly question: string;
-  readonly subject: string;
-  /** The time of the yardstick over that of the subject: above 1 is faster. One for each round. */
-  readonly ratios: readonly number[];
-}
-
-/** How much is to be done. */
-export interface PoolVolume {
-  /** Questions that are asked for. Default: all. */
-  readonly asked?: readonly string[];
-  readonly log?: (line: string) => void;
-}
-
-/** The questions, each with how many times as fast as piscina the pool should be. */
-export const poolAims: ReadonlyMap<string, number> = new Map([
-  ['pool-8mb', 1],
-  ['pool-empty', 1],
-]);
+import type { Trial } from '../shared/workload.js';
+import type { Group } from './groups.js';
+import { type Comparison, interleave } from './interleave.js';
 
 const BYTES = 8 * 2 ** 20;
 /** Two tasks and two answers have room. */
 const CHANNEL = { poolBytes: 4 * BYTES };
 const MODULE = new URL('pool-tasks.js', import.meta.url);
-const WARM_UP = { 'pool-8mb': 20, 'pool-empty': 3000 } as const;
-const TASKS = { 'pool-8mb': 50, 'pool-empty': 3000 } as const;
-
-type Question = keyof typeof TASKS;
+/** Tasks that take about as long as 40 MB there and back by `child.send`. */
+const TASKS_FOR_A_TRIP = { 'pool-8mb': 5, 'pool-empty': 500 } as const;
 
 /** One task, and the check of its answer. */
 type Attempt = (number: number) => Promise<void>;
@@ -44,93 +22,72 @@ interface Contenders {
   readonly piscina: Piscina;
 }
 
-interface Comparison {
-  readonly question: Question;
-  readonly subject: string;
-  readonly run: Attempt;
-  readonly yardstick: Attempt;
-}
-
 /**
- * Has tasks run by a pool of one worker, and by one of piscina's: empty ones, and ones with a buffer of 8 MiB and an
- * answer as long. The caller fills the one and the worker the other, each where it is sent from; piscina's go there and
- * back in transfer lists.
+ * Tasks for a pool of one worker, beside one of piscina's: empty ones, and ones with a buffer of 8 MiB and an answer as
+ * long. The caller fills the one and the worker the other, each where it is sent from; piscina's go there and back in
+ * transfer lists.
  */
-export async function measurePools(
-  rounds: number,
-  { asked = [...poolAims.keys()], log = () => undefined }: PoolVolume = {},
-): Promise<readonly MeasuredPool[]> {
-  const options = { size: 1, channel: CHANNEL };
-  const contenders = {
-    processes: createPool(MODULE, options),
-    threads: createPool(MODULE, { ...options, threads: true }),
-    piscina: new Piscina({ filename: MODULE.href, minThreads: 1, maxThreads: 1 }),
-  };
-  try {
-    const wanted = comparisonsOf(contenders).filter(({ question }) => asked.includes(question));
-    return await compare(wanted, rounds, log);
-  } finally {
-    await contenders.processes.close();
-    await contenders.threads.close();
-    await contenders.piscina.destroy();
-  }
-}
+export const poolGroup: Group = {
+  aims: new Map([
+    ['pool-8mb', 1],
+    ['pool-empty', 1],
+  ]),
+  async measure(rounds, volume) {
+    const options = { size: 1, channel: CHANNEL };
+    const contenders = {
+      processes: createPool(MODULE, options),
+      threads: createPool(MODULE, { ...options, threads: true }),
+      piscina: new Piscina({ filename: MODULE.href, minThreads: 1, maxThreads: 1 }),
+    };
+    try {
+      return await interleave(comparisonsOf(contenders, volume.trips), rounds, volume);
+    } finally {
+      await contenders.processes.close();
+      await contenders.threads.close();
+      await contenders.piscina.destroy();
+    }
+  },
+};
 
-async function compare(
-  comparisons: readonly Comparison[],
-  rounds: number,
-  log: (line: string) => void,
-): Promise<readonly MeasuredPool[]> {
-  // A yardstick serves several subjects.
-  const attempts = new Map(
-    comparisons.flatMap(({ question, run, yardstick }) => [
-      [yardstick, question] as const,
-      [run, question] as const,
-    ]),
-  );
-  for (const [attempt, question] of attempts) await repeat(attempt, WARM_UP[question]);
-  const trials = await measureRounds(
-    [...attempts],
-    rounds,
-    async ([attempt, question]) => {
-      const begin = performance.now();
-      await repeat(attempt, TASKS[question]);
-      return performance.now() - begin;
-    },
-    (round) => log(`${round}: ${[...new Set(attempts.values())].join(', ')}`),
-  );
-  const times = new Map([...trials].map(([[attempt], each]) => [attempt, each]));
-  return comparisons.map(({ question, subject, run, yardstick }) => ({
-    question,
-    subject,
-    ratios: ratios(times.get(yardstick) ?? [], times.get(run) ?? []),
-  }));
+/** Runs tasks one after the other. Before the first trial V8 gets as many to compile. */
+function trialOf(attempt: Attempt, count: number): () => Promise<Trial> {
+  let isWarm = false;
+  return async () => {
+    if (!isWarm) await repeat(attempt, count);
+    isWarm = true;
+    const begin = process.hrtime.bigint();
+    await repeat(attempt, count);
+    return { nanoseconds: Number(process.hrtime.bigint() - begin) };
+  };
 }
 
 async function repeat(attempt: Attempt, count: number): Promise<void> {
   for (let number = 0; number < count; number++) await attempt(number % 256);
 }
 
-function comparisonsOf({ processes, threads, piscina }: Contenders): readonly Comparison[] {
-  const emptyTask = async (): Promise<void> => {
-    await piscina.run(undefined, { name: 'nothing' });
-  };
-  const moved = movedThrough(piscina);
-  const empty = (pool: Pool) => async (): Promise<void> => {
-    await pool.run(undefined, { name: 'nothing' });
-  };
+function comparisonsOf(
+  { processes, threads, piscina }: Contenders,
+  trips: number,
+): readonly Comparison[] {
+  const large = (attempt: Attempt) => trialOf(attempt, trips * TASKS_FOR_A_TRIP['pool-8mb']);
+  const small = (attempt: Attempt) => trialOf(attempt, trips * TASKS_FOR_A_TRIP['pool-empty']);
+  const moved = large(movedThrough(piscina));
+  const nothing = small(emptyTo(piscina));
+  const [question, empty] = ['pool-8mb', 'pool-empty'];
   return [
-    { question: 'pool-8mb', subject: 'processes', run: composedIn(processes), yardstick: moved },
-    { question: 'pool-8mb', subject: 'threads', run: composedIn(threads), yardstick: moved },
-    {
-      question: 'pool-8mb',
-      subject: 'processes, copied',
-      run: copiedTo(processes),
-      yardstick: moved,
-    },
-    { question: 'pool-empty', subject: 'processes', run: empty(processes), yardstick: emptyTask },
-    { question: 'pool-empty', subject: 'threads', run: empty(threads), yardstick: emptyTask },
+    { question, subject: 'processes', run: large(composedIn(processes)), yardstick: moved },
+    { question, subject: 'threads', run: large(composedIn(threads)), yardstick: moved },
+    { question, subject: 'processes, copied', run: large(copiedTo(processes)), yardstick: moved },
+    { question: empty, subject: 'processes', run: small(emptyTo(processes)), yardstick: nothing },
+    { question: empty, subject: 'threads', run: small(emptyTo(threads)), yardstick: nothing },
   ];
+}
+
+function emptyTo(pool: Pool | Piscina): Attempt {
+  const options = { name: 'nothing' };
+  return async () => {
+    await pool.run(undefined, options);
+  };
 }
 
 function composedIn(pool: Pool): Attempt {

@@ -227,6 +227,20 @@ describe('a process', () => {
     await ended(child);
   });
 
+  test('that is killed ends a question that is polled for, too', async () => {
+    const child = await fork(program('echo'));
+    const { channel } = child.port;
+    const loan = await channel.loan(8);
+    const pending = channel.tryRequest(loan);
+    child.kill('SIGKILL');
+    const died = expect.objectContaining({ code: 'PEER_DIED', signalCode: 'SIGKILL' });
+    await expect(pending?.answer()).rejects.toEqual(died);
+    await ended(child);
+    expect(() => pending?.tryAnswer()).toThrow(died);
+    expect(() => channel.tryReceive()).toThrow(died);
+    await child.port.close();
+  });
+
   test('that was not forked has no port', async () => {
     await expect(parentPort()).rejects.toEqual(withCode('NOT_SUPPORTED'));
   });

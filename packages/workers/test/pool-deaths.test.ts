@@ -43,7 +43,7 @@ describe('a worker that is killed', () => {
           pid = (await children()).find((each) => !before.includes(each));
           return pid;
         },
-        { interval: 1 },
+        { timeout: 15_000, interval: 1 },
       )
       .toBeTypeOf('number');
     const isEarly = pool.stats().workers[0]?.state === 'starting';

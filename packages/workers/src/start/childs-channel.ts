@@ -75,9 +75,14 @@ export class ChildsChannel implements Channel {
     return this.#explained(this.#channel.request(question, options));
   }
 
-  // What polls does not wait for the child's exit: its errors are as the channel has them.
   tryRequest(question: Loan): PendingRequest | undefined {
-    return this.#channel.tryRequest(question);
+    const pending = this.#explainedNow(() => this.#channel.tryRequest(question));
+    if (pending === undefined) return undefined;
+    return {
+      tryAnswer: () => this.#explainedNow(() => pending.tryAnswer()),
+      answer: (options) => this.#explained(pending.answer(options)),
+      abandon: () => pending.abandon(),
+    };
   }
 
   receive(options?: WaitOptions): Promise<ChannelDelivery | undefined> {
@@ -85,7 +90,7 @@ export class ChildsChannel implements Channel {
   }
 
   tryReceive(): ChannelDelivery | undefined {
-    return this.#channel.tryReceive();
+    return this.#explainedNow(() => this.#channel.tryReceive());
   }
 
   peek(): MessageInfo | undefined {
@@ -139,6 +144,15 @@ export class ChildsChannel implements Channel {
 
   async [asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** Of a child whose end has not been told yet, how it has ended is not known. */
+  #explainedNow<T>(call: () => T): T {
+    try {
+      return call();
+    } catch (error) {
+      throw this.#life.explainNow(error);
+    }
   }
 
   async #explained<T>(call: Promise<T>): Promise<T> {

@@ -81,6 +81,12 @@ export class Life {
     return ending === undefined ? error : this.died(ending);
   }
 
+  /** As {@link explain}, where its end is known already. */
+  explainNow(error: unknown): unknown {
+    if (!isPageferryError(error, 'PEER_DIED') || this.#ending === undefined) return error;
+    return this.died(this.#ending);
+  }
+
   async #soonEnded(): Promise<Ending | undefined> {
     let timer: NodeJS.Timeout | undefined;
     const over = new Promise<undefined>((resolve) => {
