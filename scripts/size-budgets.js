@@ -17,21 +17,22 @@ import { neededBy } from './release/order.js';
 
 /** @type {Readonly<Record<string, Budget>>} */
 export const BUDGETS = {
-  pageferry: { alone: 50, total: 4800 },
-  '@pageferry/shared-mmap': { alone: 950, total: 3400 },
-  '@pageferry/vmsplice-napi': { alone: 50, total: 3200 },
-  '@pageferry/vmsplice-ffi': { alone: 50, total: 5700 },
-  '@pageferry/doctor': { alone: 550, total: 3500 },
-  '@pageferry/socket': { alone: 500, total: 1600 },
-  '@pageferry/messages': { alone: 300, total: 1400 },
-  '@pageferry/streams': { alone: 400, total: 1500 },
-  '@pageferry/core': { alone: 1200, total: 1100 },
-  '@pageferry/linux': { alone: 350, total: 1400 },
-  '@pageferry/linux-napi': { alone: 250, total: 2100 },
-  '@pageferry/linux-ffi': { alone: 450, total: 4700 },
-  '@pageferry/connection': { alone: 500, total: 1900 },
-  '@pageferry/vmsplice': { alone: 700, total: 2500 },
-  '@pageferry/conformance': { alone: 3300, total: 4500 },
+  pageferry: { alone: 50, total: 5200 },
+  '@pageferry/shared-mmap': { alone: 950, total: 3800 },
+  '@pageferry/vmsplice-napi': { alone: 50, total: 3600 },
+  '@pageferry/vmsplice-ffi': { alone: 50, total: 6200 },
+  '@pageferry/doctor': { alone: 600, total: 3900 },
+  '@pageferry/socket': { alone: 500, total: 1800 },
+  '@pageferry/messages': { alone: 400, total: 1700 },
+  '@pageferry/streams': { alone: 400, total: 1700 },
+  '@pageferry/workers': { alone: 450, total: 2100 },
+  '@pageferry/core': { alone: 1350, total: 1350 },
+  '@pageferry/linux': { alone: 400, total: 1700 },
+  '@pageferry/linux-napi': { alone: 250, total: 2400 },
+  '@pageferry/linux-ffi': { alone: 450, total: 5100 },
+  '@pageferry/connection': { alone: 550, total: 2200 },
+  '@pageferry/vmsplice': { alone: 700, total: 2800 },
+  '@pageferry/conformance': { alone: 3550, total: 5100 },
 };
 
 /** What the addon of one platform may take, of which an installation has one. */

@@ -67,7 +67,7 @@ async function installTools({ install }, options) {
     await run(install, options);
     return undefined;
   } catch (error) {
-    const [line] = String(error).match(/^npm error .*$/m) ?? [error];
+    const [line] = String(error).match(/^npm error .*$/m) ?? [];
     return `cannot be had: ${install.slice(3).join(' ')}: ${line}`;
   }
 }
@@ -110,7 +110,9 @@ async function tryRecipe({ name, files, script, program }, options) {
  * @param {string} script
  */
 function forThisSystem(script) {
-  const { header } = /** @type {any} */ (process.report.getReport());
+  const { header } = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (
+    process.report.getReport()
+  );
   const libc = header.glibcVersionRuntime === undefined ? 'musl' : 'gnu';
   return script.replaceAll('linux-napi-linux-x64-gnu', `linux-napi-linux-${process.arch}-${libc}`);
 }
