@@ -4,7 +4,7 @@ import { Application, LogLevel } from 'typedoc';
 import { fragmentsOf } from './links.js';
 
 /** The folder of the reference within the site's content. */
-export const REFERENCE = 'reference';
+const REFERENCE = 'reference';
 
 /**
  * What a published package exports under one name.
