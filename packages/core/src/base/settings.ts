@@ -14,6 +14,7 @@ export interface CommonSenderSettings {
   readonly maxReceivers: number;
   /** See {@link SenderOptions.spinMicroseconds}. */
   readonly spinMicroseconds: number;
+  /** Whether to count lengths and times in histograms. Default: false. */
   readonly histograms: boolean;
 }
 
@@ -25,6 +26,7 @@ export interface CommonReceiverSettings {
   readonly maxBorrowedBytes: number;
   /** See {@link SenderOptions.spinMicroseconds}. */
   readonly spinMicroseconds: number;
+  /** Whether to count lengths and times in histograms. Default: false. */
   readonly histograms: boolean;
 }
 

@@ -15,6 +15,7 @@ export interface ChannelSideSettings {
   readonly maxBorrowedBytes: number;
   /** See {@link ChannelSideOptions.spinMicroseconds}. */
   readonly spinMicroseconds: number;
+  /** Whether to count lengths and times in histograms. Default: false. */
   readonly histograms: boolean;
 }
 

@@ -33,6 +33,7 @@ export interface PoolOptions extends MechanismOptions {
    * thread its heap and what hangs on that. Looked at after each task. Default: never.
    */
   readonly maxMemoryPerWorker?: number | undefined;
+  /** How long a worker that has died is not started anew. */
   readonly backOff?: BackOff | undefined;
   /** After how many milliseconds a worker that has not loaded its module is ended. Default: 30,000. */
   readonly readyTimeout?: number | undefined;

@@ -12,6 +12,7 @@ export type WorkerState = 'starting' | 'ready' | 'retiring' | 'ending' | 'gone';
 export interface WorkerInfo {
   /** Of its process, or of its thread; `undefined` as long as it has not connected. */
   readonly id: number | undefined;
+  /** How far it has come from its start to its end. */
   readonly state: WorkerState;
   /** How many of its slots are taken: by tasks, also by aborted ones that go on, and by composed ones. */
   readonly running: number;

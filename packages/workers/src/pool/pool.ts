@@ -50,6 +50,7 @@ export interface PoolEvents {
 export interface Pool extends AsyncDisposable {
   /** How many tasks wait for a worker. */
   readonly queueSize: number;
+  /** True once `close` or `destroy` was called. */
   readonly closed: boolean;
   /**
    * Has a worker run a task: the one with the fewest, or the first to be free. Resolves to what the function returns, in
@@ -93,6 +94,7 @@ export interface Pool extends AsyncDisposable {
   close(options?: WaitOptions): Promise<void>;
   /** Rejects all tasks with `CLOSED`, and ends the workers at once. */
   destroy(): Promise<void>;
+  /** A snapshot of its counters. */
   stats(): PoolStats;
   /** Called in the middle of what causes it: what `listener` throws is an uncaught exception. */
   on<E extends keyof PoolEvents>(event: E, listener: PoolEvents[E]): this;

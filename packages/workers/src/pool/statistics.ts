@@ -2,12 +2,15 @@ import type { WorkerInfo } from './pool-worker.js';
 
 /** Milliseconds, over all tasks so far. */
 export interface Durations {
+  /** 0 as long as there was none. */
   readonly mean: number;
+  /** 0 as long as there was none. */
   readonly longest: number;
 }
 
 /** Counters of a pool. A snapshot. */
 export interface PoolStats {
+  /** Those that there are now, in the order in which they were started. */
   readonly workers: readonly WorkerInfo[];
   /** Tasks that wait for a worker. */
   readonly queued: number;

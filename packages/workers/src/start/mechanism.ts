@@ -17,7 +17,9 @@ export interface ChannelPair {
     release(): number;
     close(): void;
   };
+  /** Waits until the child has connected. The channel is the caller's. @throws as `Listener.accept`. */
   accept(options?: WaitOptions): Promise<Channel>;
+  /** Gives up whatever was not accepted. */
   close(): Promise<void>;
 }
 

@@ -6,6 +6,7 @@ export interface Timers {
   now(): number;
   /** Keeps no process alive. @returns what {@link clearTimeout} takes. */
   setTimeout(callback: () => void, milliseconds: number): unknown;
+  /** Takes back what {@link setTimeout} was told. Harmless once that has been called. */
   clearTimeout(timer: unknown): void;
 }
 
