@@ -2,7 +2,7 @@
 // A sender with eight receivers, all of an ordinary user with few descriptors, who may have no more than that
 // under way over sockets (ETOOMANYREFS). Ends with 0 if every receiver has seen every byte as it was sent, the
 // ones that it held included. To be run by root, who has no such limit.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,14 +22,20 @@ const [role = 'start', endpoint = ''] = process.argv.slice(2);
 const nothing = new Int32Array(new SharedArrayBuffer(4));
 const value = (/** @type {number} */ sequence) => (sequence * 31 + 7) & 255;
 
-/** Has this program run in another role, with few descriptors. @param {string[]} words */
+/** Has this program run in another role. @param {string[]} words */
 function run(...words) {
-  const command = `ulimit -n ${LIMIT}; exec "$@"`;
-  return spawn(
-    'sh',
-    ['-c', command, 'sh', process.execPath, fileURLToPath(import.meta.url), ...words],
-    { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], uid: process.getuid?.() || USER, gid: USER },
-  );
+  return spawn(process.execPath, [fileURLToPath(import.meta.url), ...words], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    uid: process.getuid?.() || USER,
+    gid: USER,
+  });
+}
+
+/** The transport, in a process that may have few descriptors from then on: Node itself takes many to load it. */
+async function loadWithFewDescriptors() {
+  const { sharedMmap } = await import('@pageferry/shared-mmap');
+  execFileSync('prlimit', [`--pid=${process.pid}`, `--nofile=${LIMIT}`]);
+  return sharedMmap;
 }
 
 async function start() {
@@ -54,7 +60,7 @@ async function start() {
 }
 
 async function send() {
-  const { sharedMmap } = await import('@pageferry/shared-mmap');
+  const sharedMmap = await loadWithFewDescriptors();
   const sender = await sharedMmap.createSender({ endpoint, poolBytes: POOL });
   await sender.waitForReceivers(RECEIVERS);
   // What is lent leaves no room at a stretch: large messages have memory of their own.
@@ -72,7 +78,7 @@ async function send() {
 }
 
 async function receive() {
-  const { sharedMmap } = await import('@pageferry/shared-mmap');
+  const sharedMmap = await loadWithFewDescriptors();
   const receiver = await sharedMmap.createReceiver({ endpoint });
   /** @type {import('@pageferry/core').Delivery[]} */
   const held = [];
