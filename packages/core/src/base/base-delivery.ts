@@ -12,7 +12,7 @@ export interface DeliveryOwner<M extends InboundMessage> {
   /** True once its deliveries have no bytes any more. */
   readonly closed: boolean;
   /** See `Delivery.untilCollected`. Nothing is left to the collector by who has none. */
-  leaveToCollector?(delivery: BaseDelivery<M>): Uint8Array<ArrayBuffer> | undefined;
+  leaveToCollector?(delivery: BaseDelivery<M>): Bytes | undefined;
   /** Takes the memory back. Called once for each delivery. */
   releaseDelivery(delivery: BaseDelivery<M>): void;
 }
@@ -81,7 +81,7 @@ export class BaseDelivery<M extends InboundMessage> implements Delivery {
     return this;
   }
 
-  untilCollected(): Uint8Array<ArrayBuffer> | undefined {
+  untilCollected(): Bytes | undefined {
     this.checkHeld();
     return this.#owner.leaveToCollector?.(this);
   }

@@ -1,6 +1,7 @@
 import { EXCHANGE, exchangeKind, exchangeNumber, isAnswer } from '../channel/exchange.js';
 import { checkDescriptor } from '../check-descriptor.js';
 import { checkInteger } from '../checks.js';
+import type { Bytes } from '../contract/bytes.js';
 import type { Capabilities } from '../contract/capabilities.js';
 import type { PeerEvent } from '../contract/diagnostics.js';
 import type {
@@ -194,7 +195,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
   /** Takes a message back that the caller has released, or that has moved on. Not called after `hangUp`. */
   protected abstract giveBack(message: M): void;
   /** The bytes of a message that is held, in an `ArrayBuffer` that nothing else has. Only with {@link BaseReceiverSettings.collected}. */
-  protected bytesForCollector(_message: M): Uint8Array<ArrayBuffer> | undefined {
+  protected bytesForCollector(_message: M): Bytes | undefined {
     return undefined;
   }
   /** Frees everything. Called once; no `move` goes on any more. */
@@ -438,7 +439,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
   }
 
   /** For `BaseDelivery` only. */
-  leaveToCollector(delivery: BaseDelivery<M>): Uint8Array<ArrayBuffer> | undefined {
+  leaveToCollector(delivery: BaseDelivery<M>): Bytes | undefined {
     const { message, byteLength, offset } = delivery;
     // Nothing has no memory, and what has moved on in part is rare.
     if (byteLength === 0 || offset > 0 || !this.#collected?.hasRoomFor(byteLength))

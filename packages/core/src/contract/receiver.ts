@@ -55,7 +55,7 @@ export interface Delivery extends Disposable {
    * @example
    * const bytes = delivery.untilCollected() ?? delivery.copy();
    */
-  untilCollected(): Uint8Array<ArrayBuffer> | undefined;
+  untilCollected(): Bytes | undefined;
   /** Ends one hold, and gives the memory back with the last. Does nothing after that. */
   release(): void;
 }
