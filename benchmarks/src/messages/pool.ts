@@ -29,8 +29,8 @@ interface Contenders {
  */
 export const poolGroup: Group = {
   aims: new Map([
-    ['pool-8mb', 1],
-    ['pool-empty', 1],
+    ['pool-8mb', 4],
+    ['pool-empty', 0.8],
   ]),
   async measure(rounds, volume) {
     const options = { size: 1, channel: CHANNEL };
