@@ -26,5 +26,7 @@ export function ended(child: Forked): Promise<unknown> {
   if ('exitCode' in child && (child.exitCode !== null || child.signalCode !== null)) {
     return Promise.resolve();
   }
+  // A thread that has ended has no number any more.
+  if ('threadId' in child && child.threadId === -1) return Promise.resolve();
   return new Promise((resolve) => (child as ForkedProcess).once('exit', resolve));
 }
