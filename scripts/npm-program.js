@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -12,16 +12,18 @@ const CACHE = fileURLToPath(new URL('../node_modules/.cache/pageferry-programs',
  * @param {string} version as npm knows it: `22`, or `22.23.3`.
  * @param {string} file of the program, within the package.
  * @returns {string} its path.
+ * @throws {Error} with what npm said.
  */
 export function installProgram(name, version, file) {
   const folder = join(CACHE, `${name}@${version}`);
   const program = programIn(folder, name, file);
   if (existsSync(program)) return program;
   mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), '{ "private": true }');
   // `--force`: for another processor as well.
   const args = ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--force'];
   /** @type {import('node:child_process').ExecFileSyncOptions} */
-  const options = { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] };
+  const options = { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] };
   execFileSync('npm', [...args, '--prefix', folder, `${name}@${version}`], options);
   chmodSync(program, 0o755); // Not every package says of its program that it is one.
   return program;

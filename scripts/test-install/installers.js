@@ -1,14 +1,16 @@
 // The package managers that people install with, in exact versions from the npm registry, except for npm, which
 // comes with Node, and for the pnpm of this repository.
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { pnpmCommand, run } from '../release/commands.js';
-import { ROOT } from '../release/pack.js';
+import { installProgram } from '../npm-program.js';
+import { pnpmCommand } from '../release/commands.js';
 
-const CACHE = join(ROOT, 'node_modules/.cache/pageferry-installers');
-const YARN_1 = 'yarn@1.22.22';
-const YARN_4 = '@yarnpkg/cli-dist@4.18.1';
-const BUN = `@oven/bun-linux-${process.arch === 'arm64' ? 'aarch64' : 'x64'}@1.4.5`;
+/** @typedef {readonly [name: string, version: string]} Package */
+
+/** @type {Package} */
+const YARN_1 = ['yarn', '1.22.22'];
+/** @type {Package} */
+const YARN_4 = ['@yarnpkg/cli-dist', '4.18.1'];
+/** @type {Package} */
+const BUN = [`@oven/bun-linux-${process.arch === 'arm64' ? 'aarch64' : 'x64'}`, '1.4.5'];
 
 /**
  * A package manager with certain settings.
@@ -23,9 +25,9 @@ const BUN = `@oven/bun-linux-${process.arch === 'arm64' ? 'aarch64' : 'x64'}@1.4
 
 const npm = async () => ['npm'];
 const pnpm = async () => pnpmCommand();
-const yarn1 = async () => [process.execPath, ...(await program(YARN_1, 'bin/yarn.js'))];
-const yarn4 = async () => [process.execPath, ...(await program(YARN_4, 'bin/yarn.js'))];
-const bun = () => program(BUN, 'bin/bun');
+const yarn1 = async () => [process.execPath, installProgram(...YARN_1, 'bin/yarn.js')];
+const yarn4 = async () => [process.execPath, installProgram(...YARN_4, 'bin/yarn.js')];
+const bun = async () => [installProgram(...BUN, 'bin/bun')];
 
 /** @type {readonly Installer[]} */
 export const INSTALLERS = [
@@ -72,23 +74,4 @@ function yarn(name, settings) {
     'yarn.lock': '',
   });
   return { name, command: yarn4, add: ['add'], files };
-}
-
-/**
- * A program of a package of the npm registry, which is installed if it is not there yet. Nothing of it is run for that.
- *
- * @param {string} specifier with its version.
- * @param {string} file in the package.
- * @returns {Promise<string[]>}
- */
-async function program(specifier, file) {
-  const folder = join(CACHE, specifier.replaceAll('/', '-'));
-  const path = join(folder, 'node_modules', specifier.replace(/(?<=.)@[^@]*$/, ''), file);
-  if (!existsSync(path)) {
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, 'package.json'), '{ "private": true }');
-    const args = ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--force'];
-    await run(['npm', ...args, '--prefix', folder, specifier], { cwd: folder, env: process.env });
-  }
-  return [path];
 }

@@ -1,4 +1,5 @@
 // What a section of `pnpm test:install` is: a module of the folder `sections` that exports `section`.
+import { run } from '../release/commands.js';
 
 /**
  * What a section gets.
@@ -43,5 +44,22 @@ export async function attempt(tried, attempt) {
       outcome: 'failed',
       detail: error instanceof Error ? error.message : `${error}`,
     };
+  }
+}
+
+/**
+ * Installs what is tried with: it comes from the registry of this machine, which may be out of reach.
+ *
+ * @param {readonly string[]} command
+ * @param {{ cwd: string, env: NodeJS.ProcessEnv }} options
+ * @returns {Promise<string | undefined>} why it cannot be had, in one line of npm's.
+ */
+export async function failureOfInstall(command, options) {
+  try {
+    await run(command, options);
+    return undefined;
+  } catch (error) {
+    const [line] = String(error).match(/^npm error .*$/m) ?? [error];
+    return String(line);
   }
 }

@@ -14,7 +14,7 @@ import { run } from '../../release/commands.js';
 import { ROOT } from '../../release/pack.js';
 import { environmentFor } from '../packed.js';
 import { recipesOf } from '../recipes.js';
-import { attempt } from '../section.js';
+import { attempt, failureOfInstall } from '../section.js';
 
 const PROJECTS = join(ROOT, 'test/surroundings/projects');
 const PROGRAMS = ['backends.js', 'endpoint.js', 'exchange.js', 'bundled/app.js'];
@@ -63,13 +63,8 @@ async function makeProject({ cwd, env }) {
  */
 async function installTools({ install }, options) {
   if (install.length === 0) return undefined;
-  try {
-    await run(install, options);
-    return undefined;
-  } catch (error) {
-    const [line] = String(error).match(/^npm error .*$/m) ?? [];
-    return `cannot be had: ${install.slice(3).join(' ')}: ${line}`;
-  }
+  const failure = await failureOfInstall(install, options);
+  return failure && `cannot be had: ${install.slice(3).join(' ')}: ${failure}`;
 }
 
 /**

@@ -6,7 +6,7 @@ import { programOf } from '../../nodes.js';
 import { run } from '../../release/commands.js';
 import { ROOT } from '../../release/pack.js';
 import { environmentFor } from '../packed.js';
-import { attempt } from '../section.js';
+import { attempt, failureOfInstall } from '../section.js';
 
 const VERSIONS = ['20', '24'];
 const PROJECTS = join(ROOT, 'test/surroundings/projects');
@@ -134,11 +134,7 @@ export const section = {
  */
 async function installTools({ tools }, options) {
   if (tools.length === 0) return undefined;
-  try {
-    await run(['npm', 'install', '--ignore-scripts', ...tools], options);
-    return undefined;
-  } catch (error) {
-    const [line] = String(error).match(/^npm error .*$/m) ?? [error];
-    return `cannot be had: ${tools.join(' ')}: ${line}`;
-  }
+  const install = ['npm', 'install', '--ignore-scripts', ...tools];
+  const failure = await failureOfInstall(install, options);
+  return failure && `cannot be had: ${tools.join(' ')}: ${failure}`;
 }

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../../release/commands.js';
 import { environmentFor } from '../packed.js';
-import { attempt } from '../section.js';
+import { attempt, failureOfInstall } from '../section.js';
 import { STRICT, writePrograms } from '../strict-consumer.js';
 
 const VERSIONS = ['5.2', '5.6', '5.9', '7'];
@@ -42,11 +42,10 @@ export const section = {
     writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }');
     await run(['npm', 'install', ...PACKAGES], options);
     const tools = VERSIONS.map((version) => `typescript-${version}@npm:typescript@${version}`);
-    try {
-      await run(['npm', 'install', ...tools, '@types/node@20'], options);
-    } catch (error) {
-      const [line] = String(error).match(/^npm error .*$/m) ?? [error];
-      yield { tried: 'TypeScript', outcome: 'not tried', detail: `cannot be had: ${line}` };
+    const install = ['npm', 'install', ...tools, '@types/node@20'];
+    const failure = await failureOfInstall(install, options);
+    if (failure !== undefined) {
+      yield { tried: 'TypeScript', outcome: 'not tried', detail: `cannot be had: ${failure}` };
       return;
     }
     for (const way of WAYS) writePrograms(join(folder, way.kind), way.kind);
