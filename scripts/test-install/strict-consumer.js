@@ -35,7 +35,9 @@ export function writePrograms(folder, kind) {
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ type }));
   for (const { page, file, source } of programsOf(ROOT)) {
     if (page !== 'README.md') continue;
-    writeFileSync(join(folder, file.replaceAll('/', '-')), inKind(source, kind));
+    // They are JavaScript there, which is TypeScript, too.
+    const name = file.replaceAll('/', '-').replace(/\.m?[jt]s$/, '.ts');
+    writeFileSync(join(folder, name), inKind(source, kind));
   }
 }
 
