@@ -47,35 +47,34 @@ export class AdaptiveWaits implements Waits {
   /** As {@link Waits.until}; polls first, unless another wait does so already. */
   async until(ready: () => boolean, signal?: AbortSignal): Promise<void> {
     // One at a time: several would take the processor from each other, and from the other side.
-    if (!this.#isPolled) {
-      const { calls, budget, spinMicroseconds } = this.#settings;
-      let idleSince = clock.now();
-      this.#isPolled = true;
-      try {
-        for (let contended = false; ; ) {
-          this.#list.throwIfOver(signal);
-          do {
-            const before = this.#progress;
-            for (let look = 0; look < SPINS_BETWEEN_YIELDS && this.#progress === before; look++)
-              if (ready()) return;
-            if (this.#progress !== before) {
-              idleSince = clock.now();
-              contended = false;
-            } else if (contended) {
-              break;
-            } else {
-              contended = yieldProcessor(calls);
-            }
-          } while (!budget.exhausted());
-          if (contended || (clock.now() - idleSince) * 1000 >= spinMicroseconds) break;
-          await nextTurn();
-          if (this.#list.parked > 0) this.#list.wake();
-        }
-      } finally {
-        this.#isPolled = false;
-        // Nobody looks after the others any more, however this one has ended.
-        if (this.#list.parked > 0) this.resumeSoon();
+    if (this.#isPolled) return await this.#list.until(ready, signal);
+    const { calls, budget, spinMicroseconds } = this.#settings;
+    let idleSince = clock.now();
+    this.#isPolled = true;
+    try {
+      for (let contended = false; ; ) {
+        this.#list.throwIfOver(signal);
+        do {
+          const before = this.#progress;
+          for (let look = 0; look < SPINS_BETWEEN_YIELDS && this.#progress === before; look++)
+            if (ready()) return;
+          if (this.#progress !== before) {
+            idleSince = clock.now();
+            contended = false;
+          } else if (contended) {
+            break;
+          } else {
+            contended = yieldProcessor(calls);
+          }
+        } while (!budget.exhausted());
+        if (contended || (clock.now() - idleSince) * 1000 >= spinMicroseconds) break;
+        await nextTurn();
+        if (this.#list.parked > 0) this.#list.wake();
       }
+    } finally {
+      this.#isPolled = false;
+      // Nobody looks after the others any more, however this one has ended.
+      if (this.#list.parked > 0) this.resumeSoon();
     }
     await this.#list.until(ready, signal);
   }

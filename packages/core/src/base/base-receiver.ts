@@ -319,7 +319,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
       } finally {
         this.#isMoving = false;
         // Whoever waits for an answer has not looked meanwhile.
-        if (this.#waits.parked > 0) this.#waits.wake();
+        this.wakeWaiting();
       }
     };
     return await this.#inTurn(options, move, () => this.#whyNotMoved(fd, teeFd));
@@ -433,8 +433,8 @@ export abstract class BaseReceiver<M extends InboundMessage>
     return end;
   }
 
-  /** Has those who wait for an answer look again: one was given up. For `BaseChannel` only. */
-  wakeSeekers(): void {
+  /** Has all calls that wait look again. For `BaseChannel`, where a request is given up, and for this. */
+  wakeWaiting(): void {
     if (this.#waits.parked > 0) this.#waits.wake();
   }
 
@@ -457,7 +457,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
     if (this.closed) return;
     this.giveBack(delivery.message);
     // A receive may wait for this room.
-    if (this.#waits.parked > 0) this.#waits.wake();
+    this.wakeWaiting();
     if (makesRoom) this.#onRoom?.();
   }
 
@@ -580,7 +580,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
     if (!this.#hasArrived(message)) return false;
     channel.takeAnswer(this.#deliver(message));
     // It may be another call's.
-    if (this.#waits.parked > 0) this.#waits.wake();
+    this.wakeWaiting();
     return true;
   }
 
@@ -827,7 +827,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
       this.#channel?.acknowledge(exchangeNumber(exchange));
     }
     // It may have been in the way of an answer, or of what a listener can have.
-    this.wakeSeekers();
+    this.wakeWaiting();
     this.#onRoom?.();
     return { byteLength, sequence, tag, method, userSpaceCopies: USER_SPACE_COPIES[method] };
   }

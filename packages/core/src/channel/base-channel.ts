@@ -514,7 +514,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
     request.isAbandoned = true;
     request.arrived?.release();
     // Somebody may wait for it still.
-    this.#receiver.wakeSeekers();
+    this.#receiver.wakeWaiting();
     if (!this.#requests.has(request)) return;
     if (this.closed) this.#requests.forget(request);
     else this.#drainAnswers();
