@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { fileOfPackage, requireFrom, surroundingsOf } from '@pageferry/linux';
+import { fileOfPackage, requireFrom, resolveFrom, surroundingsOf } from '@pageferry/linux';
 import { afterAll, describe, expect, test } from 'vitest';
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'pf-surroundings-')));
@@ -56,6 +56,13 @@ describe('a file beside a module', () => {
   ])('is not there: one %s', (_, path) => {
     expect(fileOfPackage('own', path)).toBeUndefined();
   });
+});
+
+test('a file of a package is found from the first place that knows it', () => {
+  const elsewhere = join(tmpdir(), 'elsewhere.js');
+  expect(resolveFrom([elsewhere, bundle], 'own/index.js')).toBe(join(own, 'index.js'));
+  expect(resolveFrom([elsewhere, bundle], 'own/none.js')).toBeUndefined();
+  expect(resolveFrom([], 'own')).toBeUndefined();
 });
 
 test('a package is required from the place where it is looked for', () => {

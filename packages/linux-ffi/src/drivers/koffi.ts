@@ -1,4 +1,4 @@
-import { glibcVersion, isCutOff, requireFrom, surroundingsOf } from '@pageferry/linux';
+import { glibcVersion, isCutOff, resolveFrom, surroundingsOf } from '@pageferry/linux';
 import packages from '#koffi';
 
 /** A C library, opened. */
@@ -39,19 +39,8 @@ const NATIVE = {
  */
 export function loadKoffi(name: string = `@koromix/koffi-linux-${process.arch}`): Koffi {
   const libc = glibcVersion() === undefined ? 'musl' : 'glibc';
-  const path = fileOf(`${name}/${NATIVE[libc]}`);
+  const { places } = surroundingsOf('@pageferry/linux-ffi', import.meta.url);
+  const path = resolveFrom(places, `${name}/${NATIVE[libc]}`);
   if (path !== undefined && isCutOff(path)) throw new Error(`${path} is not a whole file`);
   return packages.requireKoffi(process.arch, libc) as Koffi;
-}
-
-/** Where a file of a package is, if that can be found out. */
-function fileOf(name: string): string | undefined {
-  for (const place of surroundingsOf('@pageferry/linux-ffi', import.meta.url).places) {
-    try {
-      return requireFrom(place).resolve(name);
-    } catch {
-      // Not there, or in a bundle: what loads it says so.
-    }
-  }
-  return undefined;
 }

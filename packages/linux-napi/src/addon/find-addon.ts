@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { requireFrom, type Surroundings, surroundingsOf } from '@pageferry/linux';
+import { resolveFrom, type Surroundings, surroundingsOf } from '@pageferry/linux';
 import { TARGETS } from './targets.js';
 import { cLibraryOfThisSystem } from './this-system.js';
 
@@ -72,12 +72,5 @@ export function whyNoAddon({ folder, places } = here()): NoAddon {
 }
 
 function resolvePrebuilt(platform: string, places: readonly string[]): string | undefined {
-  for (const place of places) {
-    try {
-      return requireFrom(place).resolve(`${PACKAGE}-${platform}/${FILE}`);
-    } catch {
-      // Not there, whatever the reason: a file that is there and does not load is found out later.
-    }
-  }
-  return undefined;
+  return resolveFrom(places, `${PACKAGE}-${platform}/${FILE}`);
 }

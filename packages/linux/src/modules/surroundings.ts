@@ -44,6 +44,24 @@ export function requireFrom(place: string): ReturnType<typeof createRequire> {
   return process.getBuiltinModule('node:module').createRequire(place);
 }
 
+/**
+ * Where a module or a file of a package is, by what `require.resolve` says.
+ *
+ * @param places from which it is looked for, one after the other: {@link Surroundings.places}.
+ * @returns `undefined` if it is found from none of them, whatever the reason: what is there and does not load says so
+ *   when it is loaded.
+ */
+export function resolveFrom(places: readonly string[], name: string): string | undefined {
+  for (const place of places) {
+    try {
+      return requireFrom(place).resolve(name);
+    } catch {
+      // Not from there.
+    }
+  }
+  return undefined;
+}
+
 /** The folder of the nearest package with a name, if that is the one. */
 function folderOfPackage(packageName: string, file: string): string | undefined {
   for (let path = file, folder = dirname(file); folder !== path; ) {
