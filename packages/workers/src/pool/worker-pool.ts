@@ -6,8 +6,8 @@ import {
   checkArrayOf,
   checkInteger,
   checkOptions,
+  checkWaitOptions,
   invalidArgument,
-  isAbortSignal,
   PageferryError,
   WaitList,
   type WaitOptions,
@@ -408,11 +408,8 @@ export class WorkerPool implements Pool {
 }
 
 function checkRun(given: RunOptions | undefined): RunOptions {
-  const options = checkOptions(given, RUN_OPTIONS);
-  const { signal, name, transfer, retries } = options;
-  if (signal !== undefined && !isAbortSignal(signal)) {
-    throw invalidArgument('signal', signal, 'an AbortSignal');
-  }
+  const options = checkWaitOptions(given, RUN_OPTIONS);
+  const { name, transfer, retries } = options;
   if (name !== undefined) checkName(name);
   if (transfer !== undefined) {
     checkArrayOf('transfer', transfer, 'a list of ArrayBuffers', types.isArrayBuffer);

@@ -5,8 +5,8 @@ import { awaitChild } from './await-child.js';
 import { type ChildOptions, checkChildOptions } from './fork.js';
 import { type Invitation, inviting } from './invitation.js';
 import { Life } from './life.js';
-import { type ChannelSettings, findMechanisms, withFirstThatLoads } from './mechanism.js';
-import { type Meeting, meet } from './meeting.js';
+import type { ChannelSettings } from './mechanism.js';
+import { type Meeting, openMeeting } from './meeting.js';
 import { realTime, type Timers } from './timers.js';
 
 /** A worker thread, and the port to it. */
@@ -66,8 +66,7 @@ export async function startThread(
     signal,
     ...nodes
   } = checkChildOptions(options);
-  const mechanisms = await findMechanisms({ transport, channelPair, transportModule });
-  const meeting = await withFirstThatLoads(mechanisms, (each) => meet(each, channel ?? {}));
+  const meeting = await openMeeting({ transport, channelPair, transportModule }, channel);
   const taken = new SharedArrayBuffer(4);
   let worker: Worker;
   try {

@@ -12,13 +12,8 @@ import type { Port } from '@pageferry/messages';
 import { awaitChild } from './await-child.js';
 import { environmentWith } from './invitation.js';
 import { Life } from './life.js';
-import {
-  type ChannelSettings,
-  findMechanisms,
-  type MechanismOptions,
-  withFirstThatLoads,
-} from './mechanism.js';
-import { type Meeting, meet } from './meeting.js';
+import type { ChannelSettings, MechanismOptions } from './mechanism.js';
+import { type Meeting, openMeeting } from './meeting.js';
 import { realTime, type Timers } from './timers.js';
 
 /** What {@link fork} and {@link forkThread} take beyond what Node does. */
@@ -99,8 +94,7 @@ export async function startProcess(
     onStart,
     ...nodes
   } = checkChildOptions(options);
-  const mechanisms = await findMechanisms({ transport, channelPair, transportModule });
-  const meeting = await withFirstThatLoads(mechanisms, (each) => meet(each, channel ?? {}));
+  const meeting = await openMeeting({ transport, channelPair, transportModule }, channel);
   let child: ChildProcess;
   try {
     const { signal } = nodes;

@@ -3,7 +3,14 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Channel, Transport, WaitOptions } from '@pageferry/core';
-import type { ChannelPair, ChannelSettings, Mechanism } from './mechanism.js';
+import {
+  type ChannelPair,
+  type ChannelSettings,
+  findMechanisms,
+  type Mechanism,
+  type MechanismOptions,
+  withFirstThatLoads,
+} from './mechanism.js';
 
 /** Where a parent waits for one child. */
 export interface Meeting {
@@ -28,8 +35,20 @@ export interface Meeting {
   close(): Promise<void>;
 }
 
-/** @throws as `Transport.listen`. */
-export async function meet(
+/**
+ * Opens a place to meet one child, with the first mechanism whose binding loads.
+ *
+ * @throws `INVALID_ARGUMENT`; `NOT_SUPPORTED` without a transport; and as `Transport.listen`.
+ */
+export async function openMeeting(
+  options: MechanismOptions,
+  channel: ChannelSettings = {},
+): Promise<Meeting> {
+  const mechanisms = await findMechanisms(options);
+  return withFirstThatLoads(mechanisms, (each) => meet(each, channel));
+}
+
+async function meet(
   { transport, module, channelPair }: Mechanism,
   settings: ChannelSettings,
 ): Promise<Meeting> {
