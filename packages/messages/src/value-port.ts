@@ -188,48 +188,38 @@ export class ValuePort implements Port {
     return this;
   }
 
-  async #ask(name: string, value: unknown, options: WaitOptions): Promise<Delivery> {
+  /** What is wrong with the arguments is thrown at once. */
+  #ask(name: string, value: unknown, options: WaitOptions): Promise<Delivery> {
     checkName(name);
-    if (isUnlimited(options)) {
-      const encoded = isComposed(value) ? undefined : encode(value, { kind: KIND.request, name });
-      const loan =
-        encoded === undefined
-          ? (value as Composed<unknown>).prepare(KIND.request, name)
-          : (lendAtOnce(this.channel, encoded) ?? (await lend(this.channel, encoded, undefined)));
+    const isLimited = !isUnlimited(options);
+    // One that may be given up has a number, by which the other side is told.
+    const requestNumber = isLimited ? this.#nextRequestNumber() : 0;
+    const question = isComposed(value)
+      ? value
+      : encode(value, { kind: KIND.request, name, requestNumber });
+    const ask = async (signal?: AbortSignal): Promise<Delivery> => {
+      const atOnce =
+        isLimited || isComposed(question) ? undefined : lendAtOnce(this.channel, question);
+      const loan = isComposed(question)
+        ? question.prepare(KIND.request, name, requestNumber)
+        : (atOnce ?? (await lend(this.channel, question, signal)));
       try {
-        return await this.channel.request(loan);
+        return await this.channel.request(loan, signal && { signal });
+      } catch (error) {
+        if (!loan.owned && signal?.aborted) this.#tellGivenUp(requestNumber);
+        throw error;
       } finally {
-        if (encoded !== undefined) loan.release();
+        if (!isComposed(question)) loan.release();
       }
-    }
-    return this.#askWithin(name, value, options);
+    };
+    return isLimited
+      ? withDeadline(options, ask, () => `the request '${name}' was not answered`)
+      : ask();
   }
 
-  /** As {@link #ask}, for a request that may be given up. Then the other side is told. */
-  async #askWithin(name: string, value: unknown, options: WaitOptions): Promise<Delivery> {
+  #nextRequestNumber(): number {
     this.#requestNumber = (this.#requestNumber % MAX_REQUEST_NUMBER) + 1;
-    const requestNumber = this.#requestNumber;
-    const encoded = isComposed(value)
-      ? undefined
-      : encode(value, { kind: KIND.request, name, requestNumber });
-    return withDeadline(
-      options,
-      async (signal) => {
-        const loan =
-          encoded === undefined
-            ? (value as Composed<unknown>).prepare(KIND.request, name, requestNumber)
-            : await lend(this.channel, encoded, signal);
-        try {
-          return await this.channel.request(loan, { signal });
-        } catch (error) {
-          if (!loan.owned && signal?.aborted) this.#tellGivenUp(requestNumber);
-          throw error;
-        } finally {
-          if (encoded !== undefined) loan.release();
-        }
-      },
-      () => `the request '${name}' was not answered`,
-    );
+    return this.#requestNumber;
   }
 
   /** Nobody waits for that; who is gone need not be told. */
