@@ -207,34 +207,49 @@ static size_t descriptors_of(struct msghdr *message, int *fds, size_t most) {
   return count;
 }
 
+/* What came with a record besides its bytes. */
+struct came {
+  size_t count; /* Of descriptors: how many came, of which the first are in the caller's list. */
+  int flags;    /* As recvmsg(2) has them. */
+};
+
+/* Reads one record without waiting, and the descriptors with it, of which all beyond `most` are closed. As recvmsg(2). */
+static ssize_t read_record(int socket, void *to, size_t room, int *fds, size_t most, struct came *came) {
+  union {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(MOST_DESCRIPTORS * sizeof(int))];
+  } control;
+  struct iovec bytes = {.iov_base = to, .iov_len = room};
+  struct msghdr message = {
+    .msg_iov = &bytes, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
+  };
+  *came = (struct came){0};
+  const ssize_t length = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  if (length < 0) return length;
+  *came = (struct came){.count = descriptors_of(&message, fds, most), .flags = message.msg_flags};
+  return length;
+}
+
 /*
  * Takes one record off the socket. PF_OK if there was one, or if the other side has ended; PF_AGAIN if there is none.
  * `taken` counts records, for the other side.
  */
 static int hear(struct link *link, word *taken) {
   uint32_t record[3];
-  union {
-    struct cmsghdr header;
-    char space[CMSG_SPACE(MOST_DESCRIPTORS * sizeof(int))];
-  } control;
-  struct iovec bytes = {.iov_base = record, .iov_len = sizeof record};
-  struct msghdr message = {
-    .msg_iov = &bytes, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
-  };
   int fds[1] = {-1};
+  struct came came;
   if (link->is_gone) return PF_AGAIN;
-  const ssize_t length = recvmsg(link->socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  const ssize_t length = read_record(link->socket, record, sizeof record, fds, 1, &came);
   if (length < 0 && (errno == EAGAIN || errno == EINTR)) return PF_AGAIN;
   if (length < 0 && errno != ECONNRESET) return PF_E_SYSTEM;
-  const size_t count = length < 0 ? 0 : descriptors_of(&message, fds, 1);
-  if (length <= 0 && count == 0) {
+  if (length <= 0 && came.count == 0) {
     link->is_gone = true;
     epoll_ctl(link->events, EPOLL_CTL_DEL, link->socket, NULL);
     return PF_OK;
   }
   /* The kernel had no descriptor for this process: the memory is lost, and nothing else is wrong. */
-  const bool is_lost = count == 0 && (message.msg_flags & MSG_CTRUNC) != 0;
-  const bool is_right = length == 8 && record[0] == RECORD_MAGIC && (count == 1 || is_lost);
+  const bool is_lost = came.count == 0 && (came.flags & MSG_CTRUNC) != 0;
+  const bool is_right = length == 8 && record[0] == RECORD_MAGIC && (came.count == 1 || is_lost);
   const int known = is_right ? find_passed(link, record[1]) : -1;
   if (!is_right || (known < 0 && link->passed_count == MOST_PASSED)) {
     shut(fds[0]);
@@ -402,14 +417,7 @@ static int refused(const uint8_t *record) {
 /* PF_AGAIN if the other side has hung up, or has said nothing within the limit. */
 static int hear_welcome(int socket, struct handshake *hands, int64_t limit) {
   uint8_t record[RECORD_BYTES + 1] = {0};
-  union {
-    struct cmsghdr header;
-    char space[CMSG_SPACE(MOST_DESCRIPTORS * sizeof(int))];
-  } control;
-  struct iovec bytes = {.iov_base = record, .iov_len = sizeof record};
-  struct msghdr message = {
-    .msg_iov = &bytes, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
-  };
+  struct came came;
   struct pollfd asked = {.fd = socket, .events = POLLIN};
   for (;;) {
     const int ready = poll(&asked, 1, left_of(limit));
@@ -417,19 +425,18 @@ static int hear_welcome(int socket, struct handshake *hands, int64_t limit) {
     if (ready < 0 && errno != EINTR) return PF_E_SYSTEM;
     if (is_over(limit)) return PF_AGAIN;
   }
-  const ssize_t length = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  const ssize_t length = read_record(socket, record, sizeof record, hands->fds, MOST_DESCRIPTORS, &came);
   if (length < 0) return errno == ECONNRESET || errno == EAGAIN ? PF_AGAIN : PF_E_SYSTEM;
   if (length == 0) return PF_AGAIN;
-  const size_t count = descriptors_of(&message, hands->fds, MOST_DESCRIPTORS);
   uint16_t head[2];
   memcpy(head, record + 8, sizeof head);
   int result = PF_E_MISBEHAVED;
   if (length >= 16 && memcmp(record, "PAGEFRRY", 8) == 0) {
     if (head[0] != PF_PROTOCOL_VERSION) result = PF_E_VERSION;
     else if (head[1] == KIND_REFUSAL) result = refused(record);
-    else if (head[1] == KIND_WELCOME && length <= RECORD_BYTES && (message.msg_flags & MSG_TRUNC) == 0) {
-      if (count == hands->descriptors && (message.msg_flags & MSG_CTRUNC) == 0) result = PF_OK;
-      else if (count < hands->descriptors && (message.msg_flags & MSG_CTRUNC) != 0) {
+    else if (head[1] == KIND_WELCOME && length <= RECORD_BYTES && (came.flags & MSG_TRUNC) == 0) {
+      if (came.count == hands->descriptors && (came.flags & MSG_CTRUNC) == 0) result = PF_OK;
+      else if (came.count < hands->descriptors && (came.flags & MSG_CTRUNC) != 0) {
         errno = EMFILE; /* That is what the kernel means by it. */
         result = PF_E_SYSTEM;
       }
@@ -439,7 +446,7 @@ static int hear_welcome(int socket, struct handshake *hands, int64_t limit) {
     memcpy(hands->welcome, record + HEAD_BYTES, sizeof hands->welcome); /* What is missing is 0. */
     return PF_OK;
   }
-  for (size_t index = 0; index < count && index < MOST_DESCRIPTORS; index++) shut(hands->fds[index]);
+  for (size_t index = 0; index < came.count && index < MOST_DESCRIPTORS; index++) shut(hands->fds[index]);
   return result;
 }
 
