@@ -149,7 +149,7 @@ describe('a wait', () => {
     };
     const { waits, armed } = createWaits({ budget: 100_000, spin: 1_000_000, calls: greedy });
     let looks = 0;
-    const waiting = waits.until(() => ++looks === 100);
+    const waiting = waits.until(() => ++looks === 1000);
     expect(waits.parked).toBe(1);
     expect(armed.times).toBe(1);
     while (waits.parked > 0) waits.wake();

@@ -2,7 +2,7 @@ import {
   clock,
   type LoopBudget,
   nextTurn,
-  SPINS_BETWEEN_YIELDS,
+  SPINS_BEFORE_PARKING,
   WaitList,
   type Waits,
 } from '@pageferry/core';
@@ -16,6 +16,8 @@ export interface AdaptiveWaitsSettings {
   readonly spinMicroseconds: number;
   /** The system calls of a binding. */
   readonly calls: LinuxCalls;
+  /** How often a wait looks before it offers the processor to others. Default: as often as suits loads from memory. */
+  readonly spins?: number;
   /** Tells the other side that this one is about to park, and what would wake it. */
   readonly arm: () => void;
 }
@@ -48,7 +50,7 @@ export class AdaptiveWaits implements Waits {
   async until(ready: () => boolean, signal?: AbortSignal): Promise<void> {
     // One at a time: several would take the processor from each other, and from the other side.
     if (this.#isPolled) return await this.#list.until(ready, signal);
-    const { calls, budget, spinMicroseconds } = this.#settings;
+    const { calls, budget, spinMicroseconds, spins = SPINS_BEFORE_PARKING } = this.#settings;
     let idleSince = clock.now();
     this.#isPolled = true;
     try {
@@ -56,8 +58,7 @@ export class AdaptiveWaits implements Waits {
         this.#list.throwIfOver(signal);
         do {
           const before = this.#progress;
-          for (let look = 0; look < SPINS_BETWEEN_YIELDS && this.#progress === before; look++)
-            if (ready()) return;
+          for (let look = 0; look < spins && this.#progress === before; look++) if (ready()) return;
           if (this.#progress !== before) {
             idleSince = clock.now();
             contended = false;

@@ -1,8 +1,14 @@
+import { EXCHANGE, exchangeKind, exchangeNumber } from '../channel/exchange.js';
+import { isUnsent } from '../channel/unsent.js';
 import { checkArrayOf } from '../checks.js';
 import type { Bytes, OwnBuffer } from '../contract/bytes.js';
+import type { ChannelDelivery, Payload } from '../contract/channel.js';
 import type { Delivery } from '../contract/receiver.js';
+import type { Loan, SendOptions, SendOutcome } from '../contract/sender.js';
+import type { WaitOptions } from '../contract/transport.js';
 import { dispose } from '../dispose.js';
 import { PageferryError } from '../errors.js';
+import type { DeliveryChannel } from './delivery-channel.js';
 import { bytesDetached } from './detached.js';
 import type { Batch } from './drop-reports.js';
 import type { InboundMessage } from './hooks.js';
@@ -11,17 +17,25 @@ import type { InboundMessage } from './hooks.js';
 export interface DeliveryOwner<M extends InboundMessage> {
   /** True once its deliveries have no bytes any more. */
   readonly closed: boolean;
+  /** The channel whose half it is. Not there for a receiver without a channel: its deliveries ask nothing. */
+  readonly channel?: DeliveryChannel | undefined;
   /** See `Delivery.untilCollected`. Nothing is left to the collector by who has none. */
   leaveToCollector?(delivery: BaseDelivery<M>): Bytes | undefined;
   /** Takes the memory back. Called once for each delivery. */
   releaseDelivery(delivery: BaseDelivery<M>): void;
 }
 
-/** The one implementation of {@link Delivery}: it knows who owns the memory, and nothing of transports. */
-export class BaseDelivery<M extends InboundMessage> implements Delivery {
+/**
+ * The one implementation of {@link Delivery} and of {@link ChannelDelivery}: it knows who owns the memory, and nothing
+ * of transports. Not two classes: a constructor that calls another one is a call that V8 does not inline, and costs each
+ * message more than all the rest of the object.
+ */
+export class BaseDelivery<M extends InboundMessage> implements ChannelDelivery {
   readonly #owner: DeliveryOwner<M>;
   /** How often it is still to be released. */
   #holds = 1;
+  /** True once the question that it asks is answered, or given up. */
+  #isAnswered = false;
   readonly #batch: Batch;
   /** The backend's message behind the delivery. For `BaseReceiver` and backends only. */
   readonly message: M;
@@ -43,13 +57,17 @@ export class BaseDelivery<M extends InboundMessage> implements Delivery {
     return this.#owner === owner;
   }
 
-  /** True until it is released. */
-  get held(): boolean {
-    return this.#holds > 0;
+  /** Only what came over a channel has one: no program is shown others as a {@link ChannelDelivery}. */
+  get channel(): DeliveryChannel {
+    return this.#owner.channel as DeliveryChannel;
+  }
+
+  get isRequest(): boolean {
+    return exchangeKind(this.message.exchange) === EXCHANGE.request;
   }
 
   get bytes(): Bytes {
-    this.checkHeld();
+    this.#checkHeld();
     const { bytes } = this.message;
     if (bytes.length !== this.byteLength) throw bytesDetached('delivery');
     return bytes;
@@ -76,28 +94,99 @@ export class BaseDelivery<M extends InboundMessage> implements Delivery {
   }
 
   retain(): this {
-    this.checkHeld();
+    this.#checkHeld();
     this.#holds++;
     return this;
   }
 
   untilCollected(): Bytes | undefined {
-    this.checkHeld();
+    this.#checkHeld();
     return this.#owner.leaveToCollector?.(this);
+  }
+
+  respond(answer: Payload, options?: SendOptions): Promise<SendOutcome> {
+    const number = this.#number();
+    if (options === undefined && number !== 0 && this.#holds > 0) {
+      // The usual case without a detour. What throws here was not sent.
+      try {
+        const outcome = this.channel.answerAtOnce(number, answer);
+        if (outcome !== undefined) {
+          this.#isAnswered = true;
+          return outcome;
+        }
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    }
+    return this.#answer((open) => this.channel.sendAnswer(open, answer, options));
+  }
+
+  reject(error: unknown, options?: WaitOptions): Promise<SendOutcome> {
+    return this.#answer((open) => this.channel.sendFailure(open, error, options));
+  }
+
+  tryRespond(answer: Loan): SendOutcome {
+    const outcome = this.channel.tryAnswerWith(this.#openNumber(), answer);
+    if (outcome === 'sent') this.#isAnswered = true;
+    return outcome;
   }
 
   release(): void {
     if (this.#holds === 0 || --this.#holds > 0) return;
     this.#batch.giveBack(this.byteLength);
     this.#owner.releaseDelivery(this);
+    const { channel } = this.#owner;
+    if (channel === undefined) return;
+    const number = this.#number();
+    if (number !== 0) {
+      this.#isAnswered = true;
+      channel.leaveUnanswered(number);
+    }
+    channel.deliveryReleased();
   }
 
   [dispose](): void {
     this.release();
   }
 
+  async #answer(send: (number: number) => Promise<SendOutcome>): Promise<SendOutcome> {
+    const number = this.#openNumber();
+    // Nobody else answers from now on: a second answer must not go out while the first one waits for room.
+    this.#isAnswered = true;
+    try {
+      return await send(number);
+    } catch (error) {
+      // Only what is known not to have gone out may be answered again.
+      if (isUnsent(error)) {
+        if (this.#holds > 0) this.#isAnswered = false;
+        else this.channel.leaveUnanswered(number);
+      }
+      throw error;
+    }
+  }
+
+  /** The number of the question that it asks, which is still to be answered. */
+  #openNumber(): number {
+    this.#checkHeld();
+    if (!this.isRequest) {
+      throw new PageferryError('NOT_A_REQUEST', 'this message asks for no answer');
+    }
+    if (this.#isAnswered) {
+      throw new PageferryError('ALREADY_ANSWERED', 'this request was answered before');
+    }
+    return this.#number();
+  }
+
+  // No getter: V8 calls its runtime for one that is private.
+  /** The number of the question that it asks; 0 if it asks none, or that is answered. */
+  #number(): number {
+    const { exchange = 0 } = this.message;
+    const isOpen = exchangeKind(exchange) === EXCHANGE.request && !this.#isAnswered;
+    return isOpen ? exchangeNumber(exchange) : 0;
+  }
+
   /** @throws `DELIVERY_RELEASED`. */
-  protected checkHeld(): void {
+  #checkHeld(): void {
     if (!this.released) return;
     throw new PageferryError(
       'DELIVERY_RELEASED',

@@ -125,11 +125,12 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
    *   `BYTES_DETACHED` if the caller has let somebody else take it over.
    */
   checkOwned(): void {
-    if (!this.#owned || this.#owner.closed || this.#isDetached) this.#refuse();
+    if (!this.#owned || this.#owner.closed || this.#isDetached()) this.#refuse();
   }
 
+  // No getter: V8 calls its runtime for one that is private.
   /** What is sealed is not looked at: nobody is shown it, and a guarded view that was taken away throws. */
-  get #isDetached(): boolean {
+  #isDetached(): boolean {
     return !this.memory.sealed && this.#bytes.length !== this.#byteLength;
   }
 

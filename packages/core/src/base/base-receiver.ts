@@ -28,11 +28,11 @@ import { pause } from '../waiting/pause.js';
 import { SerialQueue } from '../waiting/serial-queue.js';
 import { SPINS_AT_ONCE } from '../waiting/spin-policy.js';
 import type { Waits } from '../waiting/waits.js';
-import { BaseChannelDelivery, type DeliveryChannel } from './base-channel-delivery.js';
 import { BaseDelivery, checkDeliveries } from './base-delivery.js';
 import type { ByteQuota } from './byte-quota.js';
 import { checkIsOpen } from './check-is-open.js';
 import type { CollectedHolds } from './collected-holds.js';
+import type { DeliveryChannel } from './delivery-channel.js';
 import { DropReports } from './drop-reports.js';
 import type { Corkable, InboundMessage, MoveTarget } from './hooks.js';
 import { LoopHolder } from './loop-holder.js';
@@ -369,6 +369,11 @@ export abstract class BaseReceiver<M extends InboundMessage>
     };
   }
 
+  /** The channel that this is one half of. For `BaseDelivery` only. */
+  get channel(): DeliveryChannel | undefined {
+    return this.#channel;
+  }
+
   /** What the peer did wrong, or that it has died: nothing more comes. For `BaseChannel` only. */
   get peerFailure(): PageferryError | undefined {
     return this.#failure;
@@ -387,11 +392,14 @@ export abstract class BaseReceiver<M extends InboundMessage>
     this.#onRoom = onRoom;
   }
 
+  /** True if the event loop is due for a turn. For `BaseChannel` only. */
+  get mustWait(): boolean {
+    return this.#budget.exhausted();
+  }
+
   /** Looks a few times whether the answer to a question has come. For `BaseChannel` only. @throws as `receive`. */
   seekAtOnce(request: Sought): void {
     const channel = this.#channel as DeliveryChannel;
-    // Who does not poll has whatever else is due on the event loop done before it sleeps, as `receive` does.
-    if (this.#spins === 0 && this.#budget.exhausted()) return;
     for (let spin = this.#spins; spin >= 0 && !request.isSettled && !this.closed; spin--) {
       if (this.#failure !== undefined || this.#seekAnswers(channel, request) === 'end') return;
       if (!request.isSettled) pause();
@@ -857,10 +865,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
     this.#noteReceived(byteLength);
     this.#quota.add(byteLength);
     const batch = this.#drops.add(byteLength);
-    const delivery =
-      this.#channel === undefined
-        ? new BaseDelivery(this, message, byteLength, batch)
-        : new BaseChannelDelivery(this.#channel, this, message, byteLength, batch);
+    const delivery = new BaseDelivery(this, message, byteLength, batch);
     this.#measures?.begin(delivery);
     return delivery;
   }

@@ -376,11 +376,6 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     return this.#measures !== undefined;
   }
 
-  /** True while a call may not be answered at once: the event loop is due for a turn. For `BaseChannel` only. */
-  get mustWait(): boolean {
-    return this.#budget.exhausted();
-  }
-
   /**
    * Sends a loan if it can be accepted at once; `left` says that it is gone already. For `BaseChannel` only.
    *

@@ -1,8 +1,8 @@
-import type { DeliveryChannel } from '../base/base-channel-delivery.js';
 import type { BaseDelivery } from '../base/base-delivery.js';
 import { BaseLoan } from '../base/base-loan.js';
 import type { BaseReceiver } from '../base/base-receiver.js';
 import type { BaseSender } from '../base/base-sender.js';
+import type { DeliveryChannel } from '../base/delivery-channel.js';
 import type { AcceptOutcome, InboundMessage, LoanMemory } from '../base/hooks.js';
 import { LoopHolder } from '../base/loop-holder.js';
 import { checkTag } from '../checks.js';
@@ -25,6 +25,7 @@ import { isPageferryError, PageferryError } from '../errors.js';
 import { clock } from '../waiting/clock.js';
 import { checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { nextTurn } from '../waiting/loop-budget.js';
+import { toldToCaller } from '../waiting/told-to-caller.js';
 import { EXCHANGE, exchangeWord, isAnswer } from './exchange.js';
 import { type OpenRequest, OpenRequests, type RequestChannel } from './open-requests.js';
 import { encodeError } from './remote-error.js';
@@ -47,8 +48,6 @@ export interface BaseChannelSettings {
 const NOTHING = {};
 const SEND_OPTIONS = ['signal', 'timeout', 'tag'] as const;
 const SENT: Promise<SendOutcome> = Promise.resolve('sent');
-const SOON = Promise.resolve();
-const NO_WORDS = (): string => '';
 
 /** How many answers without bytes may wait to be taken: more than an honest peer has questions under way. */
 const MAX_NOTICES = 16 * 1024;
@@ -130,9 +129,9 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
     try {
       this.#checkOpen();
       const request = options === NOTHING ? this.#askAtOnce(question) : undefined;
-      if (request === undefined) return this.#requestInTurn(question, options);
-      // Who asks several things in one turn has asked all of them by then.
-      return SOON.then(() => this.#lookForAnswer(request));
+      return request === undefined
+        ? this.#requestInTurn(question, options)
+        : this.#answerSoon(request);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -156,9 +155,9 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
 
   async awaitAnswer(request: OpenRequest, options: WaitOptions): Promise<Delivery> {
     checkWaitOptions(options);
-    const why = options === NOTHING ? NO_WORDS : () => this.#whyNoAnswer();
     try {
-      return await withDeadline(options, (signal) => this.answerTo(request, signal), why);
+      const answerTo = (signal: AbortSignal | undefined) => this.answerTo(request, signal);
+      return await withDeadline(options, answerTo, () => this.#whyNoAnswer());
     } catch (error) {
       if (!isOwnLimit(error)) this.#fail(request, error);
       throw error;
@@ -167,7 +166,8 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
 
   /** The usual case without a detour: the question leaves at once. `undefined` if it does not, and is still to be sent. */
   #askAtOnce(question: Payload): OpenRequest | undefined {
-    if (!(question instanceof BaseLoan) || this.#sender.mustWait) return undefined;
+    // The receiver's turn is asked for, which is to wait for the answer: the sender's would be one more for each request.
+    if (!(question instanceof BaseLoan) || this.#receiver.mustWait) return undefined;
     const asked = this.#offerQuestion(question);
     return typeof asked === 'string' ? undefined : asked;
   }
@@ -184,15 +184,18 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
     return isAccepted(outcome) ? request : outcome;
   }
 
-  /** Mostly the answer comes while this looks. */
-  #lookForAnswer(request: OpenRequest): Delivery | Promise<Delivery> {
+  /** The answer to what was asked just now. */
+  async #answerSoon(request: OpenRequest): Promise<Delivery> {
+    // Who asks several things in one turn has asked all of them by then.
+    await null;
     try {
+      // Mostly the answer comes while this looks.
       this.#receiver.seekAtOnce(request);
+      return request.arrived ?? (await this.answerTo(request, undefined));
     } catch (error) {
       this.#requests.forget(request);
-      throw error;
+      throw toldToCaller(error, undefined, this.#answerSoon);
     }
-    return request.arrived ?? this.awaitAnswer(request, NOTHING);
   }
 
   /** It stays unanswered, and the same error is told whenever its answer is asked for. */
@@ -295,7 +298,8 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
   }
 
   answerAtOnce(number: number, answer: Payload): Promise<SendOutcome> | undefined {
-    if (!(answer instanceof BaseLoan) || this.#sender.mustWait) return undefined;
+    // Whether the event loop is due for a turn was asked when the question was received.
+    if (!(answer instanceof BaseLoan)) return undefined;
     const outcome = this.#sendAtOnce(answer, exchangeWord(EXCHANGE.answer, number));
     if (outcome === 'left') return SENT;
     return outcome === 'sent' ? this.#sender.whenLeft() : undefined;
@@ -407,7 +411,12 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
 
   /** Waits for the answer to a question that was sent. For `BaseAnyChannel`, and for this. */
   async answerTo(request: OpenRequest, signal: AbortSignal | undefined): Promise<Delivery> {
-    const end = request.isSettled ? undefined : await this.#seekAnswer(request, signal);
+    let end: 'end' | undefined;
+    try {
+      if (!request.isSettled) end = await this.#receiver.seekAnswers(request, signal);
+    } catch (error) {
+      throw isPageferryError(error, 'CLOSED') ? this.#whyClosed(error) : error;
+    }
     if (request.arrived !== undefined) return request.arrived;
     if (request.failure !== undefined) throw request.failure;
     this.#requests.forget(request);
@@ -420,17 +429,6 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
       'REQUEST_UNANSWERED',
       'the other side has ended without an answer to this request',
     );
-  }
-
-  async #seekAnswer(
-    request: OpenRequest,
-    signal: AbortSignal | undefined,
-  ): Promise<'end' | undefined> {
-    try {
-      return await this.#receiver.seekAnswers(request, signal);
-    } catch (error) {
-      throw isPageferryError(error, 'CLOSED') ? this.#whyClosed(error) : error;
-    }
   }
 
   /** Who closes a channel because its peer is gone tells those who wait why: `closed` is for all others. */

@@ -1,5 +1,5 @@
 import { AdaptiveWaits } from '@pageferry/connection';
-import { clock, dispose, type LoopBudget } from '@pageferry/core';
+import { clock, dispose, type LoopBudget, SPINS_BETWEEN_YIELDS } from '@pageferry/core';
 import {
   type DescriptorWatcher,
   type LinuxCalls,
@@ -54,6 +54,8 @@ export class ReadinessWaits implements Disposable {
       calls,
       budget,
       spinMicroseconds,
+      // Each look is a system call.
+      spins: SPINS_BETWEEN_YIELDS,
       arm: () => {
         const wanted = events();
         const armed = this.#watcher.update(wanted);
