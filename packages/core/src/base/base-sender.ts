@@ -376,15 +376,6 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     return this.#measures !== undefined;
   }
 
-  /**
-   * Sends a loan if it can be accepted at once; `left` says that it is gone already. For `BaseChannel` only.
-   *
-   * @throws as `Loan.trySend`.
-   */
-  offerAtOnce(loan: BaseLoan<M>): AcceptOutcome | 'left' {
-    return this.#offerAtOnce(loan);
-  }
-
   /** Waits until everything that was accepted has left. For `BaseChannel` only. */
   async whenLeft(): Promise<SendOutcome> {
     await withDeadline(
@@ -413,10 +404,10 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     );
   }
 
-  /** For `BaseLoan` only. */
-  trySendLoan(loan: BaseLoan<M>): SendOutcome {
+  /** For `BaseLoan`; for `BaseChannel` with what it asks or answers. @throws as `Loan.trySend`. */
+  trySendLoan(loan: BaseLoan<M>, exchange = 0): SendOutcome {
     loan.checkOwned();
-    return this.#sending.busy ? 'full' : this.#offer(loan);
+    return this.#sending.busy ? 'full' : this.#offer(loan, exchange);
   }
 
   /** For `BaseLoan` only. */
@@ -532,9 +523,9 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     return `not everything has left: ${whoIsBehind(this.#listReceivers())}`;
   }
 
-  #offer(loan: BaseLoan<M>): AcceptOutcome {
+  #offer(loan: BaseLoan<M>, exchange = loan.exchange): AcceptOutcome {
     const byteLength = loan.byteLength;
-    const outcome = this.#outbox.accept(loan.memory, byteLength, loan.tag, loan.exchange);
+    const outcome = this.#outbox.accept(loan.memory, byteLength, loan.tag, exchange);
     if (outcome === 'sent') {
       loan.disown();
       this.#loansHeld--;

@@ -164,7 +164,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
     }
   }
 
-  /** The usual case without a detour: the question leaves at once. `undefined` if it does not, and is still to be sent. */
+  /** The usual case without a detour: the question is accepted at once. `undefined` if it is still to be sent. */
   #askAtOnce(question: Payload): OpenRequest | undefined {
     // The receiver's turn is asked for, which is to wait for the answer: the sender's would be one more for each request.
     if (!(question instanceof BaseLoan) || this.#receiver.mustWait) return undefined;
@@ -174,14 +174,15 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
 
   /** Sends a question if it can be accepted at once; otherwise there is none. @throws as `Loan.trySend`. */
   #offerQuestion(question: Loan): OpenRequest | 'full' | 'no-receiver' {
+    const own = this.#sender.checkOwnLoan(question, 'question');
     const request = this.#requests.begin();
-    let outcome: AcceptOutcome | 'left' = 'full';
+    let outcome: SendOutcome = 'full';
     try {
-      outcome = this.#sendAtOnce(question, exchangeWord(EXCHANGE.request, request.number));
+      outcome = this.#sender.trySendLoan(own, exchangeWord(EXCHANGE.request, request.number));
     } finally {
-      if (!isAccepted(outcome)) this.#requests.forget(request);
+      if (outcome !== 'sent') this.#requests.forget(request);
     }
-    return isAccepted(outcome) ? request : outcome;
+    return outcome === 'sent' ? request : outcome;
   }
 
   /** The answer to what was asked just now. */
@@ -299,15 +300,15 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
 
   answerAtOnce(number: number, answer: Payload): Promise<SendOutcome> | undefined {
     // Whether the event loop is due for a turn was asked when the question was received.
-    if (!(answer instanceof BaseLoan)) return undefined;
-    const outcome = this.#sendAtOnce(answer, exchangeWord(EXCHANGE.answer, number));
-    if (outcome === 'left') return SENT;
-    return outcome === 'sent' ? this.#sender.whenLeft() : undefined;
+    if (!(answer instanceof BaseLoan) || this.tryAnswerWith(number, answer) !== 'sent') {
+      return undefined;
+    }
+    return this.#sender.hasLeft ? SENT : this.#sender.whenLeft();
   }
 
   tryAnswerWith(number: number, answer: Loan): SendOutcome {
-    const outcome = this.#sendAtOnce(answer, exchangeWord(EXCHANGE.answer, number));
-    return outcome === 'left' ? 'sent' : outcome;
+    const own = this.#sender.checkOwnLoan(answer, 'answer');
+    return this.#sender.trySendLoan(own, exchangeWord(EXCHANGE.answer, number));
   }
 
   async sendAnswer(number: number, answer: Payload, options?: SendOptions): Promise<SendOutcome> {
@@ -473,17 +474,6 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
       });
   }
 
-  /** Sends a loan if it can be accepted at once. Otherwise it is as before. @throws as `Loan.trySend`. */
-  #sendAtOnce(loan: Loan, word: number): AcceptOutcome | 'left' {
-    const own = this.#sender.checkOwnLoan(loan, argumentOf(word));
-    own.exchange = word;
-    try {
-      return this.#sender.offerAtOnce(own);
-    } finally {
-      if (own.held) own.exchange = 0;
-    }
-  }
-
   async #sendLoan(
     loan: BaseLoan<LoanMemory>,
     word: number,
@@ -588,10 +578,6 @@ function notAsked(): unknown {
 /** Whether an error says no more than that the caller would not wait any longer. */
 function isOwnLimit(error: unknown): boolean {
   return isPageferryError(error, 'ABORTED') || isPageferryError(error, 'TIMEOUT');
-}
-
-function isAccepted(outcome: AcceptOutcome | 'left'): outcome is 'left' | 'sent' {
-  return outcome === 'left' || outcome === 'sent';
 }
 
 /** Whether an error of a channel says that the peer is gone, or broke the protocol. */

@@ -131,12 +131,14 @@ export class OpenRequests {
   settle(delivery: BaseDelivery<InboundMessage>): void {
     const { exchange = 0 } = delivery.message;
     const number = exchangeNumber(exchange);
-    const request = this.#places[this.#placeOf(number)];
+    const place = this.#placeOf(number);
+    const request = this.#places[place];
     if (request?.number !== number) {
       delivery.release();
       return;
     }
-    this.forget(request);
+    this.#places[place] = undefined;
+    this.#count--;
     this.answered?.addSince(this.#asked?.get(request) ?? 0);
     if (request.isAbandoned) {
       delivery.release();
