@@ -68,6 +68,23 @@ function describeSeveralThreads(stage: ChannelStage): void {
     await serving;
   });
 
+  test('two threads ask and answer by polling', async () => {
+    const process = await stage.peer();
+    const threads = await Promise.all([RemoteThread.start(process), RemoteThread.start(process)]);
+    const listener = await stage.remoteListener(stage.path(), {}, threads[0]);
+    const one = await stage.remoteChannel(listener.endpoint, {}, threads[1]);
+    const two = await listener.accept();
+    for (const [asker, server] of [
+      [one, two],
+      [two, one],
+    ] as const) {
+      const serving = server.servePolling(200);
+      expectAnswered(await asker.askPolling(200, 5000), 200);
+      await serving;
+      expect(await asker.stats()).toMatchObject({ requestsOpen: 0, loansHeld: 0 });
+    }
+  });
+
   test('threads that are terminated in mid-stream leave no descriptor behind', async () => {
     const process = await stage.peer(true);
     const cycle = async (): Promise<void> => {

@@ -8,6 +8,7 @@ import { observe, turns } from '../harness/settling.js';
 import { answerFor, answerProblem, REJECTION } from '../peers/answers.js';
 import type { ChannelUser } from '../peers/channel-user.js';
 import { fillPattern } from '../peers/pattern.js';
+import { poll, unlessFull } from '../peers/polling.js';
 import type { Subject } from '../registration.js';
 
 /** Questions, answers and their failures for programs that poll: nothing of them is a promise. */
@@ -18,15 +19,6 @@ export function describePolledRequests(subject: Subject): void {
     describeFailures(stage, role);
     describeRefusals(stage, role);
   });
-}
-
-/** Looks again and again, as a program that polls does; each time what is due on the event loop is done. */
-async function poll<T>(look: () => T | undefined): Promise<T> {
-  for (;;) {
-    const found = look();
-    if (found !== undefined) return found;
-    await turns(1);
-  }
 }
 
 /** The error with which looking for an answer fails. */
@@ -46,10 +38,8 @@ const nextQuestion = (channel: Channel): Promise<ChannelDelivery> =>
 /** Answers a question as `answerProblem` expects it. */
 async function answer(question: ChannelDelivery, channel: Channel): Promise<void> {
   const loan = await answerFor(question, channel);
-  expect(await poll(() => sentOr(question.tryRespond(loan)))).toBe('sent');
+  expect(await poll(() => unlessFull(question.tryRespond(loan)))).toBe('sent');
 }
-
-const sentOr = (outcome: string): string | undefined => (outcome === 'full' ? undefined : outcome);
 
 function describeAnswers(stage: ChannelStage, role: Role): void {
   test('are answered one after the other, in either direction', async () => {
@@ -245,7 +235,7 @@ function describeRefusals(stage: ChannelStage, role: Role): void {
     expect(loan.owned).toBe(true);
     loan.bytes[0] = 99;
     expectReceived(await there.receive(messages), { messages });
-    expect(await poll(() => sentOr(question.tryRespond(loan)))).toBe('sent');
+    expect(await poll(() => unlessFull(question.tryRespond(loan)))).toBe('sent');
     await expectFailure(() => question.tryRespond(loan), 'ALREADY_ANSWERED');
     question.release();
     using delivery = await poll(() => pending.tryAnswer());

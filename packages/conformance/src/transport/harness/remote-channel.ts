@@ -46,6 +46,12 @@ export class RemoteChannel implements ChannelActions {
   ask(count: number, byteLength: number): Promise<AskReport> {
     return this.#ask('ask', count, byteLength);
   }
+  askPolling(count: number, byteLength: number): Promise<AskReport> {
+    return this.#ask('askPolling', count, byteLength);
+  }
+  servePolling(count: number): Promise<void> {
+    return this.#ask('servePolling', count);
+  }
   serve(count?: number): Promise<ServeReport> {
     return this.#ask('serve', count);
   }

@@ -49,6 +49,10 @@ export interface ChannelActions {
   release(count?: number): Promise<void>;
   /** Asks `count` questions at once, and waits for all the answers. */
   ask(count: number, byteLength: number): Promise<AskReport>;
+  /** Asks `count` questions one after the other, and looks for each answer until it is there. */
+  askPolling(count: number, byteLength: number): Promise<AskReport>;
+  /** Looks for `count` questions, one after the other, and answers each without waiting. */
+  servePolling(count: number): Promise<void>;
   /** Receives `count` messages, or all until the end, and answers those that are questions. */
   serve(count?: number): Promise<ServeReport>;
   /** Receives `count` questions, and does something with all of them, the last one first. */

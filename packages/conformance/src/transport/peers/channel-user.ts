@@ -8,7 +8,7 @@ import {
   type Loan,
 } from '@pageferry/core';
 import { fillUp } from '../harness/filling.js';
-import { answerProblem, rejectQuestion, respondTo } from './answers.js';
+import { answerFor, answerProblem, rejectQuestion, respondTo } from './answers.js';
 import type { ReceiveReport, SendReport } from './api.js';
 import type {
   Answering,
@@ -20,6 +20,7 @@ import type {
 import { MessageCheck } from './message-check.js';
 import { fillPattern } from './pattern.js';
 import { receiveEach, repeat, sendPatterns } from './pattern-stream.js';
+import { poll, unlessFull } from './polling.js';
 
 /** One side of a channel, and what it does with it. */
 export class ChannelUser implements ChannelActions {
@@ -105,6 +106,27 @@ export class ChannelUser implements ChannelActions {
     const outcomes = await Promise.all(asked);
     const failures = outcomes.filter((outcome) => outcome !== 'ok');
     return { answered: count - failures.length, failures, problems };
+  }
+
+  async askPolling(count: number, byteLength: number): Promise<AskReport> {
+    const problems: string[] = [];
+    for (let question = 0; question < count; question++) {
+      const loan = await this.filledLoan(byteLength);
+      const pending = await poll(() => this.channel.tryRequest(loan));
+      using answer = await poll(() => pending.tryAnswer());
+      const problem = answerProblem(answer, loan.tag, byteLength);
+      if (problem !== undefined) problems.push(problem);
+    }
+    return { answered: count, failures: [], problems };
+  }
+
+  async servePolling(count: number): Promise<void> {
+    for (let served = 0; served < count; served++) {
+      using question = await poll(() => this.channel.tryReceive());
+      const answer = await answerFor(question, this.channel);
+      const outcome = await poll(() => unlessFull(question.tryRespond(answer)));
+      if (outcome !== 'sent') throw new Error(`an answer is not sent, but ${outcome}`);
+    }
   }
 
   async serve(count = Number.POSITIVE_INFINITY): Promise<ServeReport> {
