@@ -73,7 +73,7 @@ export function startDriver(name: FfiDriverName, create: () => Driver): LinuxCal
   const runtime = otherRuntime();
   if (runtime !== undefined) {
     throw unavailable(
-      `it waits on the event loop of Node itself, and this is ${runtime}`,
+      `it waits on the event loop of Node itself, and this is ${runtime}; the addon of @pageferry/linux-napi works there`,
       undefined,
     );
   }

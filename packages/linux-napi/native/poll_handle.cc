@@ -20,14 +20,15 @@ int ToUv(int events) {
 
 }  // namespace
 
-PollSet::PollSet(napi_env env) {
-  napi_get_uv_event_loop(env, &loop_);
-  napi_add_async_cleanup_hook(env, OnTeardown, this, nullptr);
-}
+PollSet::PollSet(napi_env env) : env_(env) {}
 
 Result PollSet::Open(int fd, int events, bool owns, PollListener& listener, PollHandle** opened) {
   if (ToUv(events) == 0 && events != 0) return -EINVAL;
   if (open_.contains(fd)) return -EEXIST;
+  if (loop_ == nullptr) {
+    napi_get_uv_event_loop(env_, &loop_);
+    napi_add_async_cleanup_hook(env_, OnTeardown, this, nullptr);
+  }
   const Result flags = GetStatusFlags(fd);
   if (flags < 0) return flags;
   const Result polled = owns ? fd : Duplicate(fd, 0);

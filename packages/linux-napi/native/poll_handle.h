@@ -43,6 +43,7 @@ class PollSet {
   static void OnTeardown(napi_async_cleanup_hook_handle hook, void* data);
   void FinishTeardown();
 
+  const napi_env env_;
   uv_loop_t* loop_ = nullptr;
   std::unordered_map<int, PollHandle*> open_;
   // Handles that libuv has not let go of yet.

@@ -1,11 +1,13 @@
 import { PageferryError } from '@pageferry/core';
 import {
   checkSpareDescriptors,
+  ENOSYS,
   isCutOff,
   type LinuxCalls,
   otherRuntime,
   requireFrom,
   whyNoAddons,
+  withTimedWatchers,
 } from '@pageferry/linux';
 import prebuilt from '#prebuilt';
 import {
@@ -28,8 +30,8 @@ const REMEDIES_WITHOUT_ADDONS =
   'What helps, in this order: use @pageferry/socket, which needs no addon; with Node 26.9 or later, ' +
   '@pageferry/linux-ffi with its driver `node` (node:ffi); start Node without that option.';
 
-/** They load it, and abort when it is used or when the process ends. */
-const FOR_OTHER_RUNTIMES = '@pageferry/socket works with both Bun and Deno, without an addon.';
+/** For Bun and Deno: which addon it is of, and the calls. */
+let timed: { readonly of: LinuxNapiAddon; readonly calls: LinuxCalls } | undefined;
 
 /** What is loaded already is not looked at again: it may be replaced meanwhile. */
 const loaded = new Set<string>();
@@ -51,19 +53,15 @@ export function loadLinuxCalls(): LinuxCalls {
   if (process.platform !== 'linux') {
     throw unavailable('it is for Linux, use the socket transport here', undefined);
   }
-  const runtime = otherRuntime();
-  if (runtime !== undefined) {
-    throw unavailable(`it is for Node, and this is ${runtime}. ${FOR_OTHER_RUNTIMES}`, undefined);
-  }
   let path: string | undefined;
   try {
     path = findAddon();
-    if (path === undefined) return loadNamed();
+    if (path === undefined) return callsOf(loadNamed());
     // Of the file itself, so that nothing has to be known of where this module is.
     if (!loaded.has(path) && isCutOff(path)) throw new Error('the file is cut off');
     const addon = requireFrom(path)(path) as LinuxNapiAddon;
     loaded.add(path);
-    return addon;
+    return callsOf(addon);
   } catch (cause) {
     checkSpareDescriptors(1, cause);
     if (cause instanceof NoAddon) throw unavailable(`${cause.message}. ${REMEDIES}`, cause);
@@ -74,6 +72,18 @@ export function loadLinuxCalls(): LinuxCalls {
     const chosen = process.env[VARIABLE] ? `${VARIABLE} must name one for this machine, but ` : '';
     throw unavailable(`${chosen}${whyNotLoaded(path, cause)}. ${REMEDIES}`, cause);
   }
+}
+
+/**
+ * Bun and Deno load the addon, but have no event loop that it could wait on: see `docs/runtimes.md`. JavaScriptCore uses
+ * the signal by which a write to a read-only page would be explained.
+ */
+function callsOf(addon: LinuxNapiAddon): LinuxCalls {
+  if (otherRuntime() === undefined) return addon;
+  if (timed?.of !== addon) {
+    timed = { of: addon, calls: { ...withTimedWatchers(addon), explainWrites: () => -ENOSYS } };
+  }
+  return timed.calls;
 }
 
 /** What has no path that could be found out: where a program has collected the files of an application. */

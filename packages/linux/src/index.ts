@@ -29,6 +29,7 @@ export * from './processes/node-child.js';
 export * from './processes/other-runtime.js';
 export * from './readiness/poll-now.js';
 export * from './readiness/spin.js';
+export * from './readiness/timed-watchers.js';
 export * from './readiness/wait-until-ready.js';
 export * from './resources/credentials.js';
 export * from './resources/mapping.js';

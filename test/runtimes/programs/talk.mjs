@@ -1,19 +1,25 @@
-// One side of a talk over the socket transport, or over what a package is told to choose:
-// `talk.mjs <answer|ask> <endpoint> [best]`. Who answers reads the bytes and sends what it has counted; who asks checks
+// One side of a talk over a transport, or over the one that is chosen: `talk.mjs <answer|ask> <endpoint> <transport|best>`. Who answers reads the bytes and sends what it has counted; who asks checks
 // that, for a small message and for one that no buffer of a socket holds. Prints what has come to pass, in one line.
 import { connectBest, openBestListener } from '@pageferry/doctor';
+import { sharedMmap } from '@pageferry/shared-mmap';
 import { socketTransport } from '@pageferry/socket';
+import { vmspliceNapi } from '@pageferry/vmsplice-napi';
 
 const [role, endpoint, choice] = process.argv.slice(2);
 const SIZES = [1, 4_000_000];
 
+const transports = [sharedMmap, socketTransport, vmspliceNapi];
+
 async function open() {
-  if (role === 'answer') {
-    if (choice === 'best') return openBestListener({ endpoint, warn: false });
-    return { listener: await socketTransport.listen({ endpoint }), name: 'socket', reasons: [] };
+  if (choice === 'best') {
+    const options = { endpoint, warn: false };
+    return role === 'answer' ? openBestListener(options) : connectBest(options);
   }
-  if (choice === 'best') return connectBest({ endpoint, warn: false });
-  return { channel: await socketTransport.connect({ endpoint }), name: 'socket', reasons: [] };
+  const transport = transports.find(({ name }) => name === choice);
+  const reasons = [];
+  if (role === 'ask')
+    return { channel: await transport.connect({ endpoint }), name: choice, reasons };
+  return { listener: await transport.listen({ endpoint }), name: choice, reasons };
 }
 
 const { listener, channel: own, name, reasons } = await open();

@@ -11,3 +11,17 @@ export const LOADS_ARE_ORDERED: boolean = process.arch === 'x64';
 export function loadInOrder(words: Int32Array, at: number): number {
   return LOADS_ARE_ORDERED ? (words[at] as number) : Atomics.load(words, at);
 }
+
+/** JavaScriptCore compiles `Atomics.load` to an instruction that also writes: what may not be written then ends the process. */
+const LOADS_WRITE = process.versions['bun'] !== undefined;
+
+/** For {@link loadFromReadOnly}: no other thread has it. */
+const fence = new Int32Array(1);
+
+/** As `Atomics.load`, of memory that this process may not write to. */
+export function loadFromReadOnly(words: Int32Array, at: number): number {
+  if (!LOADS_WRITE) return Atomics.load(words, at);
+  const word = words[at] as number;
+  if (!LOADS_ARE_ORDERED) Atomics.exchange(fence, 0, 0);
+  return word;
+}

@@ -18,7 +18,7 @@ export interface DeliveryOwner<M extends InboundMessage> {
   /** True once its deliveries have no bytes any more. */
   readonly closed: boolean;
   /** The channel whose half it is. Not there for a receiver without a channel: its deliveries ask nothing. */
-  readonly channel?: DeliveryChannel | undefined;
+  readonly joinedChannel?: DeliveryChannel | undefined;
   /** See `Delivery.untilCollected`. Nothing is left to the collector by who has none. */
   leaveToCollector?(delivery: BaseDelivery<M>): Bytes | undefined;
   /** Takes the memory back. Called once for each delivery. */
@@ -59,7 +59,7 @@ export class BaseDelivery<M extends InboundMessage> implements ChannelDelivery {
 
   /** Only what came over a channel has one: no program is shown others as a {@link ChannelDelivery}. */
   get channel(): DeliveryChannel {
-    return this.#owner.channel as DeliveryChannel;
+    return this.#owner.joinedChannel as DeliveryChannel;
   }
 
   get isRequest(): boolean {
@@ -135,7 +135,7 @@ export class BaseDelivery<M extends InboundMessage> implements ChannelDelivery {
     if (this.#holds === 0 || --this.#holds > 0) return;
     this.#batch.giveBack(this.byteLength);
     this.#owner.releaseDelivery(this);
-    const { channel } = this.#owner;
+    const { joinedChannel: channel } = this.#owner;
     if (channel === undefined) return;
     const number = this.#number();
     if (number !== 0) {

@@ -370,7 +370,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
   }
 
   /** The channel that this is one half of. For `BaseDelivery` only. */
-  get channel(): DeliveryChannel | undefined {
+  get joinedChannel(): DeliveryChannel | undefined {
     return this.#channel;
   }
 

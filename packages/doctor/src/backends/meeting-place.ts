@@ -1,7 +1,7 @@
-import { closeSync, existsSync, fstatSync, mkdtempSync, rmdirSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { dispose } from '@pageferry/core';
-import { type LinuxCalls, UnixSocket } from '@pageferry/linux';
+import { type LinuxCalls, STAT_FIELD, UnixSocket } from '@pageferry/linux';
 
 /** Where a sender and a receiver of one process meet for a trial. Disposing of it leaves nothing behind. */
 export interface MeetingPlace extends Disposable {
@@ -15,7 +15,7 @@ export interface MeetingPlace extends Disposable {
  * @throws `SYSTEM_CALL_FAILED` (`EMFILE`).
  */
 export function inheritedPlace(calls: LinuxCalls): MeetingPlace {
-  const ends = UnixSocket.pair(calls).map((socket) => lend(socket.release().release()));
+  const ends = UnixSocket.pair(calls).map((socket) => lend(calls, socket.release().release()));
   const [first, second] = ends as [Lent, Lent];
   return {
     senderEndpoint: `fd:${first.fd}`,
@@ -59,21 +59,18 @@ interface Lent {
 }
 
 /** A transport that takes the descriptor over closes it. One that fails before that leaves it open. */
-function lend(fd: number): Lent {
-  const inode = inodeOf(fd);
+function lend(calls: LinuxCalls, fd: number): Lent {
+  const inode = inodeOf(calls, fd);
   return {
     fd,
     takeBack() {
-      // The number may be that of another file by now.
-      if (inodeOf(fd) === inode) closeSync(fd);
+      // The number may be that of another file by now. By a system call: Deno's own functions close only what they opened.
+      if (inodeOf(calls, fd) === inode) calls.close(fd);
     },
   };
 }
 
-function inodeOf(fd: number): bigint | undefined {
-  try {
-    return fstatSync(fd, { bigint: true }).ino;
-  } catch {
-    return undefined;
-  }
+function inodeOf(calls: LinuxCalls, fd: number): bigint | undefined {
+  const status = new BigInt64Array(6);
+  return calls.fstat(fd, status) < 0 ? undefined : status[STAT_FIELD.inode];
 }

@@ -3,6 +3,7 @@ import {
   type DeliverySource,
   isCutOff,
   LOADS_ARE_ORDERED,
+  loadFromReadOnly,
   loadInOrder,
 } from '@pageferry/connection';
 import { DELIVERY, RING, SENDER_WORDS } from '../layout.js';
@@ -119,7 +120,7 @@ export class RingConsumer implements DeliverySource {
   }
 
   available(): number {
-    const published = Atomics.load(this.words, RING.published);
+    const published = loadFromReadOnly(this.words, RING.published);
     // Afterwards: a sender says that it has cut this side off before it publishes what it does not keep for it.
     if (isCutOff(this.#control)) this.stop();
     this.#seen = this.#stopped ? this.#next : this.#limit(published);

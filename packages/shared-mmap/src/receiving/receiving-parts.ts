@@ -1,6 +1,7 @@
 import {
   type DeliverySource,
   FIRST_ENTRY,
+  loadFromReadOnly,
   openConnection,
   type ReceiverConnection,
   type ReceiverTerms,
@@ -80,7 +81,7 @@ function openRing(
   const terms: ReceiverTerms<RingConsumer> = {
     openQueue: (words) => new RingConsumer(ring, words, firstSequence),
     senderCounters: RING_COUNTERS,
-    senderProgress: () => Atomics.load(ring.words, RING.published),
+    senderProgress: () => loadFromReadOnly(ring.words, RING.published),
   };
   const count = DESCRIPTOR_COUNT.wait;
   const connection = opened.own(openConnection(calls, socket, descriptors, count, terms));
