@@ -25,7 +25,23 @@ test('every answer is there, though a worker is killed', { timeout: 60_000 }, as
   });
 });
 
-test.each(['images.js', 'resize.js', 'killed.js', 'square.js'])(
+// Those of the other lines that the tests run with can.
+const isTooOld = process.versions.node.startsWith('20.');
+
+test.skipIf(isTooOld)(
+  'threads read what one of them has received',
+  { timeout: 60_000 },
+  async () => {
+    const sum = 7 * 8 * 1024 * 1024;
+    expect(await run('threads.js')).toEqual({ stdout: `${sum}\n${sum}\n`, stderr: '' });
+  },
+);
+
+test.skipIf(!isTooOld)('or are told that this Node cannot', { timeout: 60_000 }, async () => {
+  await expect(run('threads.js')).rejects.toThrow(/22\.23\.3.*NOT_SUPPORTED/s);
+});
+
+test.each(['images.js', 'resize.js', 'killed.js', 'square.js', 'threads.js'])(
   'the page shows %s, which fits on a screen',
   (name) => {
     const source = readFileSync(new URL(name, EXAMPLES), 'utf8');

@@ -31,6 +31,7 @@ export type {
   MoveTarget,
   Outbox,
   SendMethod,
+  ThreadMemory,
 } from './base/hooks.js';
 export { LoopHolder } from './base/loop-holder.js';
 export { Presence } from './base/presence.js';
@@ -62,6 +63,7 @@ export type * from './contract/pipe-writer.js';
 export type * from './contract/piped-program.js';
 export type * from './contract/receiver.js';
 export type * from './contract/sender.js';
+export type * from './contract/threads.js';
 export type * from './contract/transport.js';
 export { named, publish } from './diagnostics/publish.js';
 export { asyncDispose, dispose } from './dispose.js';
@@ -80,4 +82,5 @@ export * from './rendezvous/hello.js';
 export * from './rendezvous/refusal.js';
 export { type Search, seekSender } from './rendezvous/seek-sender.js';
 export { isTrusted, isTrustedFile, overflowUid } from './rendezvous/trust.js';
+export { openShared } from './threads/open-shared.js';
 export * from './waiting/index.js';

@@ -161,7 +161,10 @@ class Arguments {
 
   void Read(Buffer& buffer) {
     buffer.value = Take();
-    if (napi_get_arraybuffer_info(env_, buffer.value, &buffer.data, &buffer.length) != napi_ok) {
+    // Newer versions of Node tell of a SharedArrayBuffer, too.
+    bool is_buffer = false;
+    if (napi_is_arraybuffer(env_, buffer.value, &is_buffer) != napi_ok || !is_buffer ||
+        napi_get_arraybuffer_info(env_, buffer.value, &buffer.data, &buffer.length) != napi_ok) {
       Throw("an ArrayBuffer");
     }
   }

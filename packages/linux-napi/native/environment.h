@@ -18,6 +18,8 @@ class Environment {
  public:
   Environment(napi_env env, Napi::FunctionReference watcher_class, Napi::FunctionReference transfer)
       : polls_(env), watcher_class_(std::move(watcher_class)), transfer_(std::move(transfer)) {}
+  // While the descriptors are open: a peer that sees them close uses its memory again.
+  ~Environment() { mappings_->LeaveToThreads(); }
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
 

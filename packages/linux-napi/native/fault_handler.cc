@@ -1,6 +1,5 @@
 #include "fault_handler.h"
 
-#include <dlfcn.h>
 #include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include <string_view>
 
 #include "fault_line.h"
+#include "keep_loaded.h"
 
 namespace pageferry {
 namespace {
@@ -81,14 +81,8 @@ void OnFault(int signal, siginfo_t* info, void* context) {
   PassOn(signal, info, context);
 }
 
-/// Node unloads an addon when the last worker that has loaded it ends. The handler stays.
-bool KeepLoaded() {
-  Dl_info self{};
-  if (dladdr(reinterpret_cast<void*>(&OnFault), &self) == 0) return false;
-  return dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE) != nullptr;
-}
-
 bool Install() {
+  // The handler stays.
   if (!KeepLoaded() || sigaction(SIGSEGV, nullptr, &previous) != 0) return false;
   struct sigaction action = previous;
   action.sa_sigaction = OnFault;

@@ -11,6 +11,7 @@
 #include "memory.h"
 #include "pipe.h"
 #include "sockets.h"
+#include "thread_alias.h"
 #include "waiting.h"
 #include "watcher.h"
 
@@ -54,6 +55,8 @@ constexpr napi_property_descriptor kExports[] = {
     Method<&AddressOf>("addressOf"),
     Method<&CreateAlias>("alias"),
     Method<&DetachAlias>("detach"),
+    Method<&ThreadBell>("threadBell"),
+    Method<&CreateThreadAlias>("threadAlias"),
     Method<&ExplainWrites>("explainWrites"),
 
     Method<&Poll>("poll"),

@@ -1,6 +1,5 @@
 import { types } from 'node:util';
 import { Deserializer } from 'node:v8';
-import type { Bytes } from '@pageferry/core';
 import { PageferryError } from '@pageferry/core';
 import { checkHead } from './check-head.js';
 import {
@@ -32,7 +31,7 @@ export interface Decoded {
  * @param bytes aligned to 8 bytes.
  * @throws `PEER_MISBEHAVED` for everything that the encoder does not write.
  */
-export function decode(bytes: Bytes): Decoded {
+export function decode(bytes: Uint8Array): Decoded {
   try {
     return new MessageReader(bytes).read();
   } catch (error) {
@@ -64,7 +63,7 @@ function copyOf(bytes: Uint8Array, length: number): Buffer {
 }
 
 class MessageReader {
-  readonly #bytes: Bytes;
+  readonly #bytes: Uint8Array;
   /** The prefix, the tables and the head, which nobody else can change. */
   readonly #own: Buffer;
   readonly #headLength: number;
@@ -73,7 +72,7 @@ class MessageReader {
   readonly #buffers: readonly ArrayBuffer[];
   readonly #views: (ArrayBufferView | undefined)[] = [];
 
-  constructor(bytes: Bytes) {
+  constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
     must(bytes.length >= PREFIX_BYTES, 'it is shorter than its prefix');
     const prefix = copyOf(bytes, PREFIX_BYTES);

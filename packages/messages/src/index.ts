@@ -5,7 +5,7 @@
  *
  * @packageDocumentation
  */
-export type { ComposedMessage, Message } from './message.js';
+export { type ComposedMessage, type Message, openMessage } from './message.js';
 export {
   createPort,
   type HandlerContext,

@@ -2,9 +2,12 @@ import {
   type Delivery,
   dispose,
   type Loan,
+  openShared,
   PageferryError,
   type SendOptions,
   type SendOutcome,
+  type SharedDelivery,
+  type ThreadDelivery,
 } from '@pageferry/core';
 import { type Decoded, decode } from './decode.js';
 import { rename } from './encode.js';
@@ -26,6 +29,16 @@ export interface Message<T = unknown> extends Disposable {
   readonly tag: number;
   /** True once its memory went back. Of one that was copied, too, once `release` was called. */
   readonly released: boolean;
+  /**
+   * The message for other threads of this process: what `postMessage` takes without a copy, and {@link openMessage} reads over
+   * there, where it lies. As `Delivery.forThreads`: only over a channel that was made with `sharedToThreads`, and only of a
+   * message that lies where it came, until its release.
+   *
+   * @param threads how many threads will release it. Default: 1.
+   * @throws `NOT_SUPPORTED`, also of a message that was copied, left to the garbage collector, or opened in another thread;
+   *   `DELIVERY_RELEASED`, `INVALID_ARGUMENT`, `SYSTEM_CALL_FAILED`.
+   */
+  forThreads(threads?: number): SharedDelivery;
   /** Gives the memory back. Does nothing after that. */
   release(): void;
 }
@@ -65,12 +78,14 @@ export class ReceivedMessage<T> implements Message<T> {
   readonly tag: number;
   readonly name: string;
   readonly kind: Kind;
-  readonly #delivery: Delivery | undefined;
+  readonly #delivery: Delivery | ThreadDelivery | undefined;
   #value: T | undefined;
   #isReleased = false;
 
   /** @throws `PEER_MISBEHAVED`; then the delivery stays the caller's. */
-  constructor(delivery: Delivery, lifetime: Lifetime) {
+  constructor(delivery: Delivery, lifetime: Lifetime);
+  constructor(delivery: ThreadDelivery, lifetime: 'explicit');
+  constructor(delivery: Delivery | ThreadDelivery, lifetime: Lifetime) {
     this.byteLength = delivery.byteLength;
     this.tag = delivery.tag;
     const { isKept, decoded } = read(delivery, lifetime);
@@ -81,14 +96,22 @@ export class ReceivedMessage<T> implements Message<T> {
   }
 
   get value(): T {
-    if (this.released) {
-      throw new PageferryError('DELIVERY_RELEASED', 'this message was released');
-    }
+    if (this.released) throw released();
     return this.#value as T;
   }
 
   get released(): boolean {
     return this.#isReleased || this.#delivery?.released === true;
+  }
+
+  forThreads(threads?: number): SharedDelivery {
+    if (this.#isReleased) throw released();
+    const delivery = this.#delivery;
+    if (delivery !== undefined && 'forThreads' in delivery) return delivery.forThreads(threads);
+    throw new PageferryError(
+      'NOT_SUPPORTED',
+      'this message does not lie where it came, or is another thread’s: nothing of it can be shared',
+    );
   }
 
   release(): void {
@@ -103,6 +126,32 @@ export class ReceivedMessage<T> implements Message<T> {
   }
 }
 
+function released(): PageferryError {
+  return new PageferryError('DELIVERY_RELEASED', 'this message was released');
+}
+
+/**
+ * Reads a message that came from another thread, where it lies: once for each thread that it was counted for. Its views are
+ * views of shared memory, for reading, until its release.
+ *
+ * @param shared what {@link Message.forThreads} has returned over there; or `Delivery.forThreads`, of a delivery that is a value.
+ * @throws `INVALID_ARGUMENT` for anything else; `PEER_MISBEHAVED` for what is no value, which is released then.
+ * @example
+ * parentPort.on('message', (shared) => {
+ *   using message = openMessage(shared);
+ *   show(message.value);
+ * });
+ */
+export function openMessage<T = unknown>(shared: SharedDelivery): Message<T> {
+  const delivery = openShared(shared);
+  try {
+    return new ReceivedMessage<T>(delivery, 'explicit');
+  } catch (error) {
+    delivery.release();
+    throw error;
+  }
+}
+
 /** @throws `PEER_MISBEHAVED` unless the message is of one of these kinds. */
 export function mustBe({ kind }: ReceivedMessage<unknown>, ...kinds: readonly Kind[]): void {
   if (kinds.includes(kind)) return;
@@ -110,25 +159,30 @@ export function mustBe({ kind }: ReceivedMessage<unknown>, ...kinds: readonly Ki
 }
 
 /** @returns whether the delivery is still to be released. */
-function read(delivery: Delivery, lifetime: Lifetime): { isKept: boolean; decoded: Decoded } {
+function read(
+  delivery: Delivery | ThreadDelivery,
+  lifetime: Lifetime,
+): { isKept: boolean; decoded: Decoded } {
   const { bytes } = delivery;
   // A transport may have the bytes anywhere; views of larger elements cannot be.
   if (lifetime === 'explicit' && bytes.byteOffset % 8 === 0) {
     return { isKept: true, decoded: decode(bytes) };
   }
   const decoded =
-    (lifetime === 'gc' ? readCollected(delivery, bytes) : undefined) ?? copied(delivery, bytes);
+    (lifetime === 'gc' && 'untilCollected' in delivery ? readCollected(delivery) : undefined) ??
+    copied(delivery, bytes);
   return { isKept: false, decoded };
 }
 
-function copied(delivery: Delivery, bytes: Uint8Array): Decoded {
+function copied(delivery: Pick<Delivery, 'release'>, bytes: Uint8Array): Decoded {
   const decoded = decode(new Uint8Array(bytes));
   delivery.release();
   return decoded;
 }
 
 /** Where the value's views go on to lie in the message; `undefined` where they are to be copied. */
-function readCollected(delivery: Delivery, bytes: Uint8Array<ArrayBuffer>): Decoded | undefined {
+function readCollected(delivery: Delivery): Decoded | undefined {
+  const { bytes } = delivery;
   if (bytes.length < COLLECTED_FROM || !hasViews(bytes)) return undefined;
   // First where it lies: an error keeps what the functions on its stack belong to, and so would keep what is left to the
   // collector. Of a large message the head is mostly short.

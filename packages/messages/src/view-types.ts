@@ -2,7 +2,7 @@ import { types } from 'node:util';
 
 /** The constructor of a type of view, as far as it is used here. */
 export interface ViewConstructor {
-  new (buffer: ArrayBuffer, byteOffset: number, length: number): ArrayBufferView;
+  new (buffer: ArrayBufferLike, byteOffset: number, length: number): ArrayBufferView;
   readonly BYTES_PER_ELEMENT?: number;
 }
 
@@ -51,7 +51,7 @@ export function elementSizeOf(type: number): number | undefined {
  */
 export function makeView(
   type: number,
-  buffer: ArrayBuffer,
+  buffer: ArrayBufferLike,
   byteOffset: number,
   byteLength: number,
 ): ArrayBufferView {

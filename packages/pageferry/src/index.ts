@@ -23,6 +23,7 @@ export {
 } from '@pageferry/doctor';
 export {
   channelPair,
+  openShared,
   openSocketPair,
   type SharedMmapConnectOptions,
   type SharedMmapListenOptions,

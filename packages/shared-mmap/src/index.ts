@@ -5,6 +5,7 @@
  *
  * @packageDocumentation
  */
+export { openShared } from '@pageferry/core';
 export * from '@pageferry/core/contract';
 export type { Binding } from './binding.js';
 export type { SharedMmapConnectOptions, SharedMmapListenOptions } from './channel/options.js';

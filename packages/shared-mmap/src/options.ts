@@ -69,6 +69,11 @@ export interface SharedMmapReceiverOptions extends ReceiverOptions {
   readonly access?: Access | undefined;
   /** As {@link SharedMmapSenderOptions.guard}, for `delivery.bytes` after `release`. */
   readonly guard?: boolean | undefined;
+  /**
+   * True to have deliveries that other threads of this process read without a copy: `delivery.forThreads()`. Needs Node
+   * 22.23.3, 24.16, 26.1 or later, and the addon: `NOT_SUPPORTED` elsewhere. Default: false.
+   */
+  readonly sharedToThreads?: boolean | undefined;
 }
 
 /** What may be done with memory. */
@@ -89,6 +94,7 @@ export interface ReceiverSettings extends CommonReceiverSettings {
   readonly queueDepth: number;
   readonly access: Access;
   readonly guard: boolean;
+  readonly sharedToThreads: boolean;
 }
 
 const MEBIBYTE = 1024 * 1024;
@@ -126,8 +132,9 @@ export function checkReceiverOptions(options: SharedMmapReceiverOptions): Receiv
     'queueDepth',
     'access',
     'guard',
+    'sharedToThreads',
   ]);
-  const { maxBorrowed, whenBehind, queueDepth, access, guard } = options;
+  const { maxBorrowed, whenBehind, queueDepth, access, guard, sharedToThreads } = options;
   const policy = checkOneOf('whenBehind', whenBehind, POLICIES);
   const held = checkOptionalInteger('maxBorrowed', maxBorrowed, QUEUE_CAPACITY, 1);
   return {
@@ -138,6 +145,7 @@ export function checkReceiverOptions(options: SharedMmapReceiverOptions): Receiv
     queueDepth: checkOptionalInteger('queueDepth', queueDepth, QUEUE_CAPACITY, 1, QUEUE_CAPACITY),
     access: checkOneOf('access', access, ACCESSES),
     guard: checkFlag('guard', guard),
+    sharedToThreads: checkFlag('sharedToThreads', sharedToThreads),
   };
 }
 

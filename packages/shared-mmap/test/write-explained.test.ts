@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { nodeSharesMemory } from '@pageferry/conformance/linux-calls';
 import { describe, expect, test } from 'vitest';
 import { KIB, LIMIT, openStage, type Stage } from './support/stage.js';
 
@@ -57,6 +58,13 @@ describe('a process that writes to a read-only delivery', () => {
     await stage.sender.flush(LIMIT);
     expect(stage.sender.receivers).toEqual([]);
     expect(stage.sender.stats().bytesOut).toBe(0);
+  });
+
+  test.skipIf(!nodeSharesMemory())('ends by what another thread of it writes, too', async () => {
+    await using stage = await openStage({}, []);
+    const { errors, end } = await scribble(stage, 'read-only', 'write in a thread');
+    expect(end).toBe('SIGSEGV');
+    expect(errors).toMatch(LINE);
   });
 
   test('still catches what WebAssembly does wrong, before and besides', async () => {

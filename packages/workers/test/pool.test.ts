@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { shared } from '@pageferry/messages';
+import { openMessage, shared } from '@pageferry/messages';
 import { sharedMmap } from '@pageferry/shared-mmap';
 import { expectNothingLeft, temporaryFolder, withCode } from '@pageferry/testkit';
 import { createPool, type Pool, type PoolOptions } from '@pageferry/workers';
@@ -234,6 +234,19 @@ describe.each([
     expect(await pool.run(0, { name: 'whoAmI' })).not.toBe(first);
     expect(pool.stats()).toMatchObject({ recycled: 1, deaths: 0 });
   });
+
+  // Node 20 cannot: the tests of shared-mmap have what it says.
+  test.skipIf(process.versions.node.startsWith('20.'))(
+    'has answers that several threads of this process read',
+    async () => {
+      await using pool = open({ channel: { sharedToThreads: true }, workerChannel: {} });
+      const answer = await pool.request<Uint8Array>(new Uint8Array(5000), { name: 'invert' });
+      using opened = openMessage<Uint8Array>(answer.forThreads());
+      answer.release();
+      expect(opened.value.buffer).toBeInstanceOf(SharedArrayBuffer);
+      expect(opened.value).toEqual(new Uint8Array(5000).fill(255));
+    },
+  );
 
   test('keeps a worker to be replaced while its answer is read', async () => {
     await using pool = open({ maxTasksPerWorker: 1 });

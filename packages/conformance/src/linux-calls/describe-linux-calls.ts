@@ -19,6 +19,7 @@ import type { LinuxCallsRegistration, SuiteContext } from './registration.js';
 import { describeSockets } from './sockets.js';
 import { describeSplicing } from './splicing.js';
 import { Peer } from './support/peer.js';
+import { describeThreadAliases } from './thread-aliases.js';
 import { describeThreads } from './threads.js';
 import { describeWatchers } from './watchers.js';
 import { describeWatching } from './watching.js';
@@ -39,7 +40,9 @@ const TIME_LIMIT = 30_000;
  */
 export function describeLinuxCalls(registration: LinuxCallsRegistration): void {
   const { name, load, moduleUrl, collectsMappings = true, explainsWrites = true } = registration;
-  const context: SuiteContext = { calls: load(), moduleUrl, collectsMappings, explainsWrites };
+  const { sharesWithThreads = false } = registration;
+  const abilities = { collectsMappings, explainsWrites, sharesWithThreads };
+  const context: SuiteContext = { calls: load(), moduleUrl, ...abilities };
 
   describe(name, { timeout: TIME_LIMIT }, () => {
     const baseline = useBaseline(context);
@@ -53,6 +56,7 @@ export function describeLinuxCalls(registration: LinuxCallsRegistration): void {
     describeMemoryFiles(context);
     describeMappings(context);
     describeAliases(context);
+    describeThreadAliases(context);
     describeExplanations(context);
     describeSockets(context);
     describeMessages(context);

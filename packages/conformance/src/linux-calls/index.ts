@@ -5,4 +5,4 @@
  * @packageDocumentation
  */
 export { describeLinuxCalls } from './describe-linux-calls.js';
-export type { LinuxCallsRegistration } from './registration.js';
+export { type LinuxCallsRegistration, nodeSharesMemory } from './registration.js';

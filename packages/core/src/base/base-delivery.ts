@@ -1,10 +1,11 @@
 import { EXCHANGE, exchangeKind, exchangeNumber } from '../channel/exchange.js';
 import { isUnsent } from '../channel/unsent.js';
-import { checkArrayOf } from '../checks.js';
+import { checkArrayOf, checkInteger } from '../checks.js';
 import type { Bytes, OwnBuffer } from '../contract/bytes.js';
 import type { ChannelDelivery, Payload } from '../contract/channel.js';
 import type { Delivery } from '../contract/receiver.js';
 import type { Loan, SendOptions, SendOutcome } from '../contract/sender.js';
+import type { SharedDelivery } from '../contract/threads.js';
 import type { WaitOptions } from '../contract/transport.js';
 import { dispose } from '../dispose.js';
 import { PageferryError } from '../errors.js';
@@ -21,9 +22,14 @@ export interface DeliveryOwner<M extends InboundMessage> {
   readonly joinedChannel?: DeliveryChannel | undefined;
   /** See `Delivery.untilCollected`. Nothing is left to the collector by who has none. */
   leaveToCollector?(delivery: BaseDelivery<M>): Bytes | undefined;
+  /** See `Delivery.forThreads`. Nothing is shown to other threads by who has none. */
+  shareWithThreads?(delivery: BaseDelivery<M>, threads: number): SharedDelivery | undefined;
   /** Takes the memory back. Called once for each delivery. */
   releaseDelivery(delivery: BaseDelivery<M>): void;
 }
+
+/** What is counted in 32 bits. */
+const MAX_THREADS = 2 ** 31 - 1;
 
 /**
  * The one implementation of {@link Delivery} and of {@link ChannelDelivery}: it knows who owns the memory, and nothing
@@ -102,6 +108,17 @@ export class BaseDelivery<M extends InboundMessage> implements ChannelDelivery {
   untilCollected(): Bytes | undefined {
     this.#checkHeld();
     return this.#owner.leaveToCollector?.(this);
+  }
+
+  forThreads(threads = 1): SharedDelivery {
+    checkInteger('threads', threads, 1, MAX_THREADS);
+    this.#checkHeld();
+    const shared = this.#owner.shareWithThreads?.(this, threads);
+    if (shared !== undefined) return shared;
+    throw new PageferryError(
+      'NOT_SUPPORTED',
+      'this receiver shares nothing with other threads: create it with sharedToThreads: true, which shared-mmap has',
+    );
   }
 
   respond(answer: Payload, options?: SendOptions): Promise<SendOutcome> {

@@ -14,6 +14,7 @@ import type {
   SpliceOptions,
   SpliceResult,
 } from '../contract/receiver.js';
+import type { SharedDelivery } from '../contract/threads.js';
 import type { WaitOptions } from '../contract/transport.js';
 import { ReceiverMeasures } from '../diagnostics/measures.js';
 import { isWatched, named, publish } from '../diagnostics/publish.js';
@@ -34,7 +35,7 @@ import { checkIsOpen } from './check-is-open.js';
 import type { CollectedHolds } from './collected-holds.js';
 import type { DeliveryChannel } from './delivery-channel.js';
 import { DropReports } from './drop-reports.js';
-import type { Corkable, InboundMessage, MoveTarget } from './hooks.js';
+import type { Corkable, InboundMessage, MoveTarget, ThreadMemory } from './hooks.js';
 import { LoopHolder } from './loop-holder.js';
 import { counted, inBytes } from './words.js';
 
@@ -196,6 +197,19 @@ export abstract class BaseReceiver<M extends InboundMessage>
   protected abstract giveBack(message: M): void;
   /** The bytes of a message that is held, in an `ArrayBuffer` that nothing else has. Only with {@link BaseReceiverSettings.collected}. */
   protected bytesForCollector(_message: M): Bytes | undefined {
+    return undefined;
+  }
+  /**
+   * The rest of a message that is held, as other threads see it; `undefined` where they cannot. Ends the hold when all of
+   * them are done.
+   *
+   * @throws `SYSTEM_CALL_FAILED`, and there is no such hold.
+   */
+  protected memoryForThreads(
+    _message: M,
+    _threads: number,
+    _hold: Pick<Delivery, 'release'>,
+  ): ThreadMemory | undefined {
     return undefined;
   }
   /** Frees everything. Called once; no `move` goes on any more. */
@@ -455,6 +469,15 @@ export abstract class BaseReceiver<M extends InboundMessage>
     const bytes = this.bytesForCollector(message);
     if (bytes !== undefined) this.#collected.add(bytes.buffer, delivery);
     return bytes;
+  }
+
+  /** For `BaseDelivery` only. */
+  shareWithThreads(delivery: BaseDelivery<M>, threads: number): SharedDelivery | undefined {
+    const memory = this.memoryForThreads(delivery.message, threads, delivery);
+    if (memory === undefined) return undefined;
+    delivery.retain();
+    const { sequence, tag, offset } = delivery;
+    return { ...memory, sequence, tag, offset };
   }
 
   /** For `BaseDelivery` only. */

@@ -32,6 +32,16 @@ export interface InboundMessage {
   readonly bytes: Bytes;
 }
 
+/** A message as other threads see it. */
+export interface ThreadMemory {
+  /** In a `SharedArrayBuffer` that nothing else has. */
+  readonly bytes: Uint8Array;
+  /** One word, which counts the threads that are not done with it. */
+  readonly holds: Int32Array;
+  /** The descriptor that is rung by whoever brings the count to 0. */
+  readonly bell: number;
+}
+
 /** Where a message is to be moved on to. */
 export interface MoveTarget {
   /** Where to; it stays the caller's. */

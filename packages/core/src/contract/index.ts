@@ -16,4 +16,5 @@ export type * from './diagnostics.js';
 export type * from './histograms.js';
 export type * from './receiver.js';
 export type * from './sender.js';
+export type * from './threads.js';
 export type * from './transport.js';

@@ -1,5 +1,6 @@
 import type { Bytes, OwnBuffer } from './bytes.js';
 import type { ReceiverHistograms } from './histograms.js';
+import type { SharedDelivery } from './threads.js';
 import type { WaitOptions } from './transport.js';
 
 /**
@@ -56,6 +57,23 @@ export interface Delivery extends Disposable {
    * const bytes = delivery.untilCollected() ?? delivery.copy();
    */
   untilCollected(): Bytes | undefined;
+  /**
+   * The same bytes for other threads of this process: what `postMessage` takes without a copy, and `openShared` opens over
+   * there. It holds the delivery until as many threads have released it, or no thread refers to its bytes any more.
+   *
+   * For each thread one such call is best: then the end of one thread says nothing for the others. `threads` is
+   * for what goes to several at once, as over a `BroadcastChannel`.
+   *
+   * Only where the receiver was made with `sharedToThreads`, which a transport may have as an option.
+   *
+   * @param threads how many threads will release it. Default: 1.
+   * @throws `NOT_SUPPORTED`, `INVALID_ARGUMENT`, `DELIVERY_RELEASED`, `SYSTEM_CALL_FAILED`.
+   * @example
+   * for await (using delivery of receiver) {
+   *   for (const worker of workers) worker.postMessage(delivery.forThreads());
+   * }
+   */
+  forThreads(threads?: number): SharedDelivery;
   /** Ends one hold, and gives the memory back with the last. Does nothing after that. */
   release(): void;
 }

@@ -29,7 +29,14 @@ export function memoryCalls(
 ): MemoryCalls &
   Pick<
     RuntimeServices,
-    'munmapLater' | 'remap' | 'alias' | 'detach' | 'addressOf' | 'explainWrites'
+    | 'munmapLater'
+    | 'remap'
+    | 'alias'
+    | 'detach'
+    | 'addressOf'
+    | 'threadBell'
+    | 'threadAlias'
+    | 'explainWrites'
   > {
   const { driver, errno, fcntl, mmap, mappings, replacement } = context;
   const memoryName = new NativeBlock(driver, MAX_NAME_BYTES + 1);
@@ -142,6 +149,20 @@ export function memoryCalls(
     addressOf(buffer) {
       expectArrayBuffer(buffer, 1);
       return driver.addressOf(buffer);
+    },
+
+    // Only Node-API makes a SharedArrayBuffer over memory that is there already.
+    threadBell(buffer) {
+      expectArrayBuffer(buffer, 1);
+      return -ENOSYS;
+    },
+
+    threadAlias(buffer, offset, byteLength, bellOf) {
+      expectArrayBuffer(buffer, 1);
+      expectSafeInteger(offset, 2);
+      expectSafeInteger(byteLength, 3);
+      expectArrayBuffer(bellOf, 4);
+      return -ENOSYS;
     },
 
     // Nothing of ours could run when the signal comes: a handler in JavaScript cannot.

@@ -3,6 +3,17 @@ import type { MemoryCalls } from './memory-calls.js';
 import type { PipeCalls } from './pipe-calls.js';
 import type { DescriptorWatcher, WatchCallback } from './watcher.js';
 
+/** Memory that any thread of a process may see. */
+export interface ThreadAlias {
+  /** Part of a mapping: the same bytes for whoever has it, on any thread. */
+  readonly memory: SharedArrayBuffer;
+  /**
+   * One 32-bit word: how many threads are not done with it, 1 at first. Whoever brings it to 0 rings the bell. The binding does
+   * both when no thread has `memory` any more.
+   */
+  readonly holds: SharedArrayBuffer;
+}
+
 /**
  * What a binding does beside the system calls: for the event loop, the threads and the buffers of the
  * JavaScript runtime. See {@link LinuxCalls} for the conventions.
@@ -56,6 +67,29 @@ export interface RuntimeServices {
    * forbids it (`markAsUntransferable`).
    */
   detach(buffer: ArrayBuffer): number;
+  /**
+   * The descriptor of the eventfd(2) that is rung when other threads are done with a part of the memory that
+   * {@link threadAlias} has shown them: made at the first call, non-blocking, and the binding's. It is open until the
+   * mapping is gone, and no thread has such a part any more. `-EINVAL` for anything but a live mapping; before that
+   * `-ENOSYS` from a binding, or on a runtime, that cannot.
+   */
+  threadBell(buffer: ArrayBuffer): number;
+  /**
+   * As {@link alias}, for other threads of this process: a `SharedArrayBuffer`, which `postMessage` takes to any number of
+   * them without a copy, and which cannot be detached. There may be any number of them, one over the other, also empty ones.
+   *
+   * What it shows is what the mapping shows. When that ends, with this thread or before, the addresses stay as with an alias,
+   * until no thread has the buffer any more. Where the thread ends, private pages keep what is held. `-EINVAL` for anything but a
+   * live mapping and a range within it; before that `-ENOSYS` from a binding, or on a runtime, that cannot.
+   *
+   * @param bellOf a live mapping whose {@link threadBell} is rung.
+   */
+  threadAlias(
+    buffer: ArrayBuffer,
+    offset: number,
+    byteLength: number,
+    bellOf: ArrayBuffer,
+  ): ThreadAlias | number;
   /**
    * As {@link MemoryCalls.munmap}, but what a program has seen through an {@link alias} stays mapped, as it
    * is, until the last alias is garbage: for memory that nobody else writes to. Without an alias it ends at

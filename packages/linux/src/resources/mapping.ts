@@ -1,5 +1,6 @@
 import { dispose, PageferryError } from '@pageferry/core';
 import {
+  ENOSYS,
   EOPNOTSUPP,
   F_SEAL_GROW,
   F_SEAL_SEAL,
@@ -13,6 +14,7 @@ import {
 } from '../calls/constants.js';
 import { checkResult, systemCallError } from '../calls/errors.js';
 import type { LinuxCalls } from '../calls/linux-calls.js';
+import type { ThreadAlias } from '../calls/runtime-services.js';
 import { createMemoryFile } from './memory-file.js';
 import type { OwnedFd } from './owned-fd.js';
 
@@ -115,6 +117,28 @@ export class Mapping implements Disposable {
   }
 
   /**
+   * What is rung when other threads are done with parts of the memory ({@link threadAlias}): the descriptor of an
+   * eventfd, which the binding closes.
+   *
+   * @throws `SYSTEM_CALL_FAILED` (`EMFILE`, `ENFILE`; `ENOSYS` where {@link checkThreadAliases} throws).
+   */
+  threadBell(): number {
+    return checkResult(this.#calls.threadBell(this.buffer), 'eventfd');
+  }
+
+  /**
+   * Part of the memory, for other threads to see.
+   *
+   * @param bellOf the mapping whose {@link threadBell} is rung when they are done.
+   * @throws `SYSTEM_CALL_FAILED`, where the binding cannot.
+   */
+  threadAlias(offset: number, byteLength: number, bellOf: Mapping): ThreadAlias {
+    const alias = this.#calls.threadAlias(this.buffer, offset, byteLength, bellOf.buffer);
+    if (typeof alias === 'number') throw systemCallError('alias', alias, `${byteLength} bytes`);
+    return alias;
+  }
+
+  /**
    * Maps part of a file over the first `byteLength` bytes, at the same addresses: aliases show it.
    *
    * @throws `SYSTEM_CALL_FAILED` (`ENOMEM`, `EPERM` for a sealed file), and nothing has changed.
@@ -177,6 +201,23 @@ export function createSealedMemory(calls: LinuxCalls, name: string, byteLength: 
     memory.close();
     throw error;
   }
+}
+
+/**
+ * Passes where memory can be shown to other threads ({@link Mapping.threadAlias}).
+ *
+ * @param argument what asks for it, for the error.
+ * @throws `NOT_SUPPORTED`.
+ */
+export function checkThreadAliases(calls: LinuxCalls, argument: string): void {
+  if (calls.threadBell(new ArrayBuffer(0)) !== -ENOSYS) return;
+  throw new PageferryError(
+    'NOT_SUPPORTED',
+    calls.binding === 'napi'
+      ? `Node ${process.versions.node} cannot share memory of ours between threads: ${argument} needs 22.23.3, 24.16, 26.1 or later`
+      : `${argument} needs the addon: no other binding can share memory between threads`,
+    { argument },
+  );
 }
 
 /** Buffers over memory that V8 has not allocated cannot be had inside of its memory cage. */

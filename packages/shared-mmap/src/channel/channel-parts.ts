@@ -16,7 +16,7 @@ import type { Slot } from '../memory/slot.js';
 import type { ReceiverSettings } from '../options.js';
 import { RingConsumer } from '../queue/ring.js';
 import { PayloadView } from '../receiving/payload-view.js';
-import { RING_COUNTERS, ringParts } from '../receiving/receiving-parts.js';
+import { type ReceivingParts, RING_COUNTERS, ringParts } from '../receiving/receiving-parts.js';
 import { SharedMmapReceiver } from '../receiving/shared-mmap-receiver.js';
 import { Outbox } from '../sending/outbox.js';
 import { Ring } from '../sending/ring.js';
@@ -81,22 +81,24 @@ export function makeChannel(parts: ChannelPartsSettings): OpenedChannel {
     access: 'read-only',
   };
   const opened = { connection: ends.incoming, payload, firstSequence: 0, parkingPays };
-  const receiving = ringParts(calls, reading, opened);
-  const receiver = new SharedMmapReceiver(calls, reading, { ...receiving, ring: undefined });
-  // Who is cut off for what it gave back sends nothing more, either: who waits for a message learns of it.
-  presence.on('leave', receiver.wake);
-  const { wake } = receiver;
-  const halves = {
-    sender,
-    receiver,
-    wakeSender: () => outbox.onRing(),
-    wakeReceiver: wake,
-    freeSender: () => outbox.close(),
-  };
+  let receiving: Omit<ReceivingParts, 'ring'> | undefined;
   try {
+    receiving = ringParts(calls, reading, opened);
+    const receiver = new SharedMmapReceiver(calls, reading, { ...receiving, ring: undefined });
+    // Who is cut off for what it gave back sends nothing more, either: who waits for a message learns of it.
+    presence.on('leave', receiver.wake);
+    const { wake } = receiver;
+    const halves = {
+      sender,
+      receiver,
+      wakeSender: () => outbox.onRing(),
+      wakeReceiver: wake,
+      freeSender: () => outbox.close(),
+    };
     const channel = joinHalves(calls, ends.link, peer, halves, parts.events);
     return { channel, parkReceiving: receiving.park };
   } catch (error) {
+    receiving?.threads?.close();
     parts.sharing.delete(outbox);
     throw error;
   }

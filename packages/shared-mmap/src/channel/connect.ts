@@ -1,6 +1,11 @@
 import { connect, openChannel, type Welcome, wrongDescriptors } from '@pageferry/connection';
 import { type Channel, dispose } from '@pageferry/core';
-import { type LinuxCalls, registerGlobalExpedited, Scope } from '@pageferry/linux';
+import {
+  checkThreadAliases,
+  type LinuxCalls,
+  registerGlobalExpedited,
+  Scope,
+} from '@pageferry/linux';
 import { createPool } from '../memory/create-pool.js';
 import type { PayloadPool } from '../memory/payload-pool.js';
 import { SharedPayloadPool } from '../sending/shared-pool.js';
@@ -24,6 +29,7 @@ export async function connectChannel(
   settings: SideSettings,
   signal: AbortSignal | undefined,
 ): Promise<Channel> {
+  if (settings.sharedToThreads) checkThreadAliases(calls, 'sharedToThreads');
   const opened = new Scope();
   try {
     const pool = opened.own(await createPool({ ...settings, calls, writable: false }));

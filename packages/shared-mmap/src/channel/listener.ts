@@ -8,6 +8,7 @@ import {
 } from '@pageferry/connection';
 import { dispose, type Lender, type LoanMemory } from '@pageferry/core';
 import {
+  checkThreadAliases,
   EMFILE,
   type LinuxCalls,
   registerGlobalExpedited,
@@ -60,6 +61,7 @@ export class SharedMmapListener extends LinuxListener<undefined, RingConsumer> {
    * @throws as `Transport.listen`.
    */
   static async create(calls: LinuxCalls, settings: Settings): Promise<SharedMmapListener> {
+    if (settings.sharedToThreads) checkThreadAliases(calls, 'sharedToThreads');
     const opened = new Scope();
     try {
       const pool = opened.own(await createPool({ ...settings, calls, writable: false }));

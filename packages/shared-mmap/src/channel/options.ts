@@ -20,6 +20,8 @@ export interface SharedMmapChannelSideOptions extends ChannelSideOptions {
   readonly preallocateBytes?: number | undefined;
   /** As `SharedMmapSenderOptions.guard`: for the bytes of loans and of deliveries. */
   readonly guard?: boolean | undefined;
+  /** As `SharedMmapReceiverOptions.sharedToThreads`. */
+  readonly sharedToThreads?: boolean | undefined;
 }
 
 /**
@@ -35,9 +37,10 @@ export interface SharedMmapConnectOptions extends ConnectOptions, SharedMmapChan
 export interface SideSettings extends ChannelSideSettings {
   readonly preallocateBytes: number;
   readonly guard: boolean;
+  readonly sharedToThreads: boolean;
 }
 
-const MORE = ['binding', 'preallocateBytes', 'guard'] as const;
+const MORE = ['binding', 'preallocateBytes', 'guard', 'sharedToThreads'] as const;
 
 /** @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`. */
 export function checkListen(options: SharedMmapListenOptions): ListenSettings & SideSettings {
@@ -53,10 +56,11 @@ export function checkConnect(options: SharedMmapConnectOptions): SideSettings {
 
 function checkSide(
   poolBytes: number,
-  { preallocateBytes, guard }: SharedMmapChannelSideOptions,
-): Pick<SideSettings, 'preallocateBytes' | 'guard'> {
+  { preallocateBytes, guard, sharedToThreads }: SharedMmapChannelSideOptions,
+): Pick<SideSettings, 'preallocateBytes' | 'guard' | 'sharedToThreads'> {
   return {
     preallocateBytes: checkPool(poolBytes, preallocateBytes),
     guard: checkFlag('guard', guard),
+    sharedToThreads: checkFlag('sharedToThreads', sharedToThreads),
   };
 }

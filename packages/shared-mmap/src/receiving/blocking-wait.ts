@@ -13,6 +13,7 @@ const SLICE = 50;
  * sender's death; or until `deadline`, in milliseconds of the clock.
  *
  * @param park says that this side parks.
+ * @param threadBell a descriptor that is rung by other threads of this process, if there are such.
  * @throws `SYSTEM_CALL_FAILED`.
  */
 export function blockUntilNews(
@@ -21,6 +22,7 @@ export function blockUntilNews(
   park: () => void,
   spinMicroseconds: number,
   deadline: number,
+  threadBell = -1,
 ): void {
   const hasNews = (): boolean =>
     connection.deliveries.known() !== 0 || connection.finished || connection.isCutOff;
@@ -28,11 +30,12 @@ export function blockUntilNews(
   park();
   if (hasNews() || connection.checkPeer()) return;
   const { bell, socket } = connection.waitable;
-  const entries = new Int32Array([bell.fd.fd, POLLIN, socket.fd, POLLIN]);
+  // A negative descriptor is passed over, poll(2).
+  const entries = Int32Array.of(bell.fd.fd, POLLIN, socket.fd, POLLIN, threadBell, POLLIN);
   let ready: number;
   do {
     const left = Math.max(deadline - clock.now(), 0);
-    ready = calls.pollMany(entries, 2, Math.ceil(Math.min(left, SLICE)));
+    ready = calls.pollMany(entries, 3, Math.ceil(Math.min(left, SLICE)));
   } while (ready === 0 && clock.now() < deadline);
   if (ready < 0 && ready !== -EINTR) throw systemCallError('poll', ready);
   if ((entries[1] as number) >>> 16 !== 0) {

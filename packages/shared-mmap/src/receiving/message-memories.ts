@@ -1,4 +1,5 @@
-import type { LinuxCalls, OwnedFd } from '@pageferry/linux';
+import type { LinuxCalls, OwnedFd, ThreadAlias } from '@pageferry/linux';
+import { PLACE_UNIT } from '../layout.js';
 import { Windows } from '../memory/window.js';
 import type { ReceiverSettings } from '../options.js';
 import type { PassedMemory } from '../queue/passed-memory.js';
@@ -75,6 +76,27 @@ export class MessageMemories {
    */
   ownBytesOf({ place }: InboundMessage): Uint8Array<ArrayBuffer> | undefined {
     return place instanceof OwnMemoryView ? undefined : this.#settings.payload.renewed(place);
+  }
+
+  /**
+   * What is left of a message, for other threads.
+   *
+   * @throws `SYSTEM_CALL_FAILED`.
+   */
+  forThreads({ place, offset, rest }: InboundMessage): ThreadAlias {
+    const { mapping } = this.#settings.payload;
+    return place instanceof OwnMemoryView
+      ? place.mapping.threadAlias(offset, rest, mapping)
+      : mapping.threadAlias(place.place * PLACE_UNIT + offset, rest, mapping);
+  }
+
+  /**
+   * What threads ring that are done with a message.
+   *
+   * @throws `SYSTEM_CALL_FAILED` (`EMFILE`, `ENFILE`).
+   */
+  threadBell(): number {
+    return this.#settings.payload.mapping.threadBell();
   }
 
   /** Length of the sender's payload memory in bytes. */

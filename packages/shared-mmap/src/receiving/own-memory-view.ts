@@ -3,6 +3,7 @@ import {
   F_SEAL_WRITE,
   type LinuxCalls,
   MAP_PRIVATE,
+  type Mapping,
   type OwnedFd,
   PROT_READ,
   PROT_WRITE,
@@ -72,6 +73,11 @@ export class OwnMemoryView {
       windows.giveBack(window);
       throw error;
     }
+  }
+
+  /** Where it is mapped. It stays this view's. */
+  get mapping(): Mapping {
+    return this.#window.mapping;
   }
 
   /** The bytes again, if a program has detached those that it was shown before. */

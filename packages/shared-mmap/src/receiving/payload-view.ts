@@ -87,6 +87,11 @@ export class PayloadView implements Disposable {
     return this.#mapping.byteLength;
   }
 
+  /** All of it. It stays this view's. */
+  get mapping(): Mapping {
+    return this.#mapping;
+  }
+
   /**
    * The bytes of a message, until they are given back. Only what lies within the memory.
    *

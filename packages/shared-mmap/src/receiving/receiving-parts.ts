@@ -20,10 +20,11 @@ import { PassedMemory, type TellingSource } from '../queue/passed-memory.js';
 import { RingConsumer } from '../queue/ring.js';
 import type { PublishedEntries } from './explain-writes.js';
 import type { Inbox } from './inbox.js';
-import { MessageMemories, type MessageMemoriesSettings } from './message-memories.js';
+import { MessageMemories } from './message-memories.js';
 import { PayloadView } from './payload-view.js';
 import { QueueInbox } from './queue-inbox.js';
 import { RingInbox, type RingInboxSettings } from './ring-inbox.js';
+import { ThreadHolds } from './thread-holds.js';
 
 /** The sender's counters that a receiver goes by that reads a ring, beside that of the ring. */
 export const RING_COUNTERS: readonly number[] = [
@@ -37,6 +38,8 @@ export interface ReceivingParts {
   readonly connection: ReceiverConnection<DeliverySource>;
   readonly inbox: Inbox;
   readonly memories: MessageMemories;
+  /** Where it shares what it receives with other threads. */
+  readonly threads: ThreadHolds | undefined;
   /** Where it reads what is published, if it must not miss messages. */
   readonly ring: RingMemory | undefined;
   /**
@@ -93,23 +96,26 @@ function openRing(
   return { ...parts, ring };
 }
 
+/** What the memory of messages is opened with. */
+type ReadingSettings = Pick<ReceiverSettings, 'access' | 'guard' | 'sharedToThreads'>;
+
 /** What is opened of a connection over which a ring is read. */
 export type OpenedRing = Omit<RingInboxSettings, 'memories'>;
 
 /** What a receiver that reads a ring consists of. It takes over what was opened. */
 export function ringParts(
   calls: LinuxCalls,
-  receiver: MessageMemoriesSettings['receiver'],
+  receiver: ReadingSettings,
   opened: OpenedRing,
 ): Omit<ReceivingParts, 'ring'> {
   const { connection, payload, parkingPays } = opened;
-  const { memories } = openMemories(calls, receiver, payload, connection);
+  const { memories, threads } = openMemories(calls, receiver, payload, connection);
   const park = (): void => {
     connection.park();
     // The sender publishes without a barrier of its own.
     if (parkingPays) globalExpeditedBarrier(calls);
   };
-  return { connection, inbox: new RingInbox({ ...opened, memories }), memories, park };
+  return { connection, inbox: new RingInbox({ ...opened, memories }), memories, threads, park };
 }
 
 function openQueue(
@@ -127,9 +133,9 @@ function openQueue(
   const connection = opened.own(openConnection(calls, socket, descriptors, count, terms));
   const entries = { words: connection.words, first: FIRST_ENTRY, count: connection.capacity };
   const payload = opened.own(openPayload(calls, settings, descriptors, entries));
-  const { memories, passed } = openMemories(calls, settings, payload, connection);
+  const { memories, threads, passed } = openMemories(calls, settings, payload, connection);
   const inbox = new QueueInbox({ connection, payload, memories, passed, firstSequence });
-  return { connection, inbox, memories, ring: undefined, park: () => connection.park() };
+  return { connection, inbox, memories, threads, ring: undefined, park: () => connection.park() };
 }
 
 function openPayload(
@@ -147,12 +153,14 @@ function openPayload(
 
 function openMemories(
   calls: LinuxCalls,
-  receiver: MessageMemoriesSettings['receiver'],
+  receiver: ReadingSettings,
   payload: PayloadView,
   connection: ReceiverConnection<TellingSource>,
-): { readonly memories: MessageMemories; readonly passed: PassedMemory } {
+): Pick<ReceivingParts, 'memories' | 'threads'> & { readonly passed: PassedMemory } {
   const passed = new PassedMemory(connection);
-  return { passed, memories: new MessageMemories({ calls, receiver, payload, passed }) };
+  const memories = new MessageMemories({ calls, receiver, payload, passed });
+  const threads = receiver.sharedToThreads ? ThreadHolds.open(calls, memories) : undefined;
+  return { passed, memories, threads };
 }
 
 /**

@@ -15,9 +15,11 @@ import {
   type MoveTarget,
   PageferryError,
   type SpliceMethod,
+  type ThreadMemory,
   timeoutError,
 } from '@pageferry/core';
 import {
+  checkThreadAliases,
   DestinationWriter,
   destinationOf,
   type LinuxCalls,
@@ -34,6 +36,7 @@ import type { Inbox } from './inbox.js';
 import type { MessageMemories } from './message-memories.js';
 import type { SharedMmapReceiver as Contract, SharedMmapReceiverStats } from './receiver.js';
 import { openParts, type ReceivingParts } from './receiving-parts.js';
+import type { ThreadHolds } from './thread-holds.js';
 
 /**
  * How much may be left to the garbage collector: this part of the sender's pool and of what this receiver may hold, so
@@ -52,13 +55,14 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
   readonly #ring: RingMemory | undefined;
   readonly #park: () => void;
   readonly #writing: WriterSettings;
+  readonly #threads: ThreadHolds | undefined;
   /** Has calls that wait look again: something may have come. */
   readonly wake: () => void;
 
   /** Takes the parts over. It does not {@link watch} the connection yet. */
   constructor(calls: LinuxCalls, settings: ReceiverSettings, parts: ReceivingParts) {
     const { spinMicroseconds, maxBorrowedBytes, maxBorrowed, histograms } = settings;
-    const { connection, inbox, memories, ring, park } = parts;
+    const { connection, inbox, memories, threads, ring, park } = parts;
     const budget = new LoopBudget(spinMicroseconds);
     const waits = new AdaptiveWaits({ calls, budget, spinMicroseconds, arm: park });
     super({
@@ -85,6 +89,7 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
     this.#ring = ring;
     this.#park = park;
     this.#writing = { calls, budget, spinMicroseconds };
+    this.#threads = threads;
     this.wake = () => waits.wake();
   }
 
@@ -99,19 +104,22 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
     settings: ReceiverSettings,
     signal: AbortSignal | undefined,
   ): Promise<SharedMmapReceiver> {
+    if (settings.sharedToThreads) checkThreadAliases(calls, 'sharedToThreads');
     const hello: number[] = [];
     const { whenBehind } = settings;
     hello[HELLO.policy] = POLICY[whenBehind];
     hello[HELLO.queueDepth] = settings.queueDepth;
     hello[HELLO.barrier] = Number(whenBehind === 'wait' && registerGlobalExpedited(calls));
     const welcome = await connect(calls, settings.endpoint, MECHANISM, signal, hello);
+    let parts: ReceivingParts | undefined;
     try {
-      const parts = openParts(calls, settings, welcome);
+      parts = openParts(calls, settings, welcome);
       const receiver = new SharedMmapReceiver(calls, settings, parts);
       const { wake } = receiver;
       parts.connection.watch(calls, { onRing: wake, onHangUp: wake });
       return receiver;
     } catch (error) {
+      parts?.threads?.close();
       welcome.socket.close();
       for (const descriptor of welcome.descriptors) descriptor.close();
       throw error;
@@ -122,14 +130,21 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
     const { timeout = Number.POSITIVE_INFINITY } = checkWaitOptions(options);
     const deadline = clock.now() + timeout;
     for (;;) {
+      if (this.#threads?.isAny) this.#threads.collect();
       const delivery = this.tryReceive();
       if (delivery !== undefined) return delivery;
       if (this.ended) return undefined;
       if (this.callsWait) throw stuck('another call of this receiver waits');
-      if (this.holdsAll) throw stuck('this receiver holds as much as it may');
+      const waitsForThreads = this.holdsAll && this.#threads?.isAny;
+      if (this.holdsAll && !waitsForThreads) throw stuck('this receiver holds as much as it may');
       if (clock.now() >= deadline) throw timeoutError(timeout, this.whyNothing());
       const { spinMicroseconds } = this.#settings;
-      blockUntilNews(this.#calls, this.#connection, this.#park, spinMicroseconds, deadline);
+      if (waitsForThreads) {
+        this.#threads?.block(deadline);
+        continue;
+      }
+      const bell = this.#threads?.isAny ? this.#threads.bell : undefined;
+      blockUntilNews(this.#calls, this.#connection, this.#park, spinMicroseconds, deadline, bell);
     }
   }
 
@@ -176,11 +191,20 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
     return this.#memories.ownBytesOf(message);
   }
 
+  protected override memoryForThreads(
+    message: InboundMessage,
+    threads: number,
+    hold: Pick<Delivery, 'release'>,
+  ): ThreadMemory | undefined {
+    return this.#threads?.add(message, threads, hold);
+  }
+
   protected override giveBack(message: InboundMessage): void {
     this.#inbox.giveBack(message);
   }
 
   protected override async hangUp(): Promise<void> {
+    this.#threads?.close();
     this.#inbox.close();
     // Before the sender learns that it may use the memory again: what is held is copied.
     this.#memories.close();

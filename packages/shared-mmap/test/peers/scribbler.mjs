@@ -1,11 +1,14 @@
 // @ts-check
 // A receiver in a process of its own that writes to what it gets: `program ENDPOINT ACCESS WHAT`.
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { sharedMmap } from '@pageferry/shared-mmap';
 
 const [endpoint = '', access, what] = process.argv.slice(2);
 const receiver = await sharedMmap.createReceiver({
   endpoint,
   access: /** @type {import('@pageferry/shared-mmap').Access} */ (access),
+  sharedToThreads: what === 'write in a thread',
 });
 process.send?.('connected');
 
@@ -33,7 +36,14 @@ async function trap() {
 const delivery = await receiver.receive();
 if (delivery === undefined) throw new Error('nothing came');
 if (what === 'trap') process.send?.(await trap());
-else {
+else if (what === 'write in a thread') {
+  const scribbling = new Worker(
+    `require('node:worker_threads').parentPort.once('message', ({ bytes }) => { bytes[10] = 77; });`,
+    { eval: true },
+  );
+  scribbling.postMessage(delivery.forThreads());
+  await once(scribbling, 'exit');
+} else {
   if (what === 'trap, then write') process.send?.(await trap());
   delivery.bytes[10] = 77;
   process.send?.(`wrote ${delivery.bytes[10]}`);

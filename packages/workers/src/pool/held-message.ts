@@ -1,4 +1,4 @@
-import { dispose } from '@pageferry/core';
+import { dispose, type SharedDelivery } from '@pageferry/core';
 import type { Message } from '@pageferry/messages';
 
 /** An answer that lies in a worker's memory: somebody is told when it is released. */
@@ -25,6 +25,10 @@ export class HeldMessage<T> implements Message<T> {
 
   get released(): boolean {
     return this.#message.released;
+  }
+
+  forThreads(threads?: number): SharedDelivery {
+    return this.#message.forThreads(threads);
   }
 
   release(): void {

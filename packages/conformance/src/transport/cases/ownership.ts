@@ -56,6 +56,24 @@ export function describeOwnership(subject: Subject): void {
       await churn(sender, receiver, 608);
     });
 
+    test('a delivery is not for other threads unless its receiver was told so', async () => {
+      const { sender, receiver } = await stage.incoming();
+      const sent = sender.sendMany(1, PIPE_SIZE);
+      const delivery = await receiveOne(receiver);
+      await sent;
+      expect(() => delivery.forThreads()).toThrow(
+        expect.objectContaining({ code: 'NOT_SUPPORTED' }),
+      );
+      expect(() => delivery.forThreads(0)).toThrow(
+        expect.objectContaining({ code: 'INVALID_ARGUMENT', argument: 'threads' }),
+      );
+      expectIntact(delivery);
+      delivery.release();
+      expect(() => delivery.forThreads()).toThrow(
+        expect.objectContaining({ code: 'DELIVERY_RELEASED' }),
+      );
+    });
+
     test('a delivery goes back when it was released as often as it is held (11.4)', async () => {
       const { sender, receiver } = await stage.incoming();
       const sent = sender.sendMany(1, PIPE_SIZE);
