@@ -30,6 +30,30 @@ describe.each(transports)('a port over $name', (transport) => {
     expect(order).toEqual(['looks', 'answers one', 'looks', 'answers two', 'looks']);
   });
 
+  test('gives the memory of a request back as soon as the answer has left', async () => {
+    await using ports = await openPorts(transport, fresh());
+    const { here, there } = ports;
+    const { channel } = there;
+    const receive = channel.receive.bind(channel);
+    const released: boolean[] = [];
+    vi.spyOn(channel, 'receive').mockImplementation(async (options) => {
+      const delivery = await receive(options);
+      if (delivery === undefined) return delivery;
+      const respond = delivery.respond.bind(delivery);
+      vi.spyOn(delivery, 'respond').mockImplementation((answer, limits) => {
+        const outcome = respond(answer, limits);
+        queueMicrotask(() => released.push(delivery.released));
+        return outcome;
+      });
+      return delivery;
+    });
+    there.handle('echo', (value) => value);
+    expect(await here.call('echo', new Uint8Array(1000).fill(7))).toEqual(
+      new Uint8Array(1000).fill(7),
+    );
+    expect(released).toEqual([true]);
+  });
+
   test('lets a listener run on before it looks for what comes next', async () => {
     await using ports = await openPorts(transport, fresh());
     const { here, there } = ports;
