@@ -139,6 +139,41 @@ describe('a wait', () => {
     await waiting;
   });
 
+  test('looks once between two yields while somebody else runs on its processor', async () => {
+    let away = 0.01;
+    let yields = 0;
+    const shared: LinuxCalls = {
+      ...calls,
+      schedYield: () => {
+        now += away;
+        yields++;
+        return 0;
+      },
+    };
+    const { waits } = createWaits({ budget: 100_000, spin: 1_000_000, calls: shared });
+    let looks = 0;
+    /** How often it looks until it has yielded once more. */
+    const looksInBetween = async (): Promise<number> => {
+      const before = looks;
+      const begun = yields;
+      await waits.until(() => {
+        if (yields > begun) return true;
+        looks++;
+        return false;
+      });
+      return looks - before;
+    };
+    expect(waits.sharesProcessor).toBe(false);
+    expect(await looksInBetween()).toBeGreaterThan(1);
+    expect(waits.sharesProcessor).toBe(true);
+    expect(await looksInBetween()).toBe(1);
+    // It has the processor to itself again.
+    away = 0;
+    expect(await looksInBetween()).toBe(1);
+    expect(waits.sharesProcessor).toBe(false);
+    expect(await looksInBetween()).toBeGreaterThan(1);
+  });
+
   test('parks before its time when a yield shows that others want the processor', async () => {
     const greedy: LinuxCalls = {
       ...calls,

@@ -82,17 +82,28 @@ export class Handlers {
       }
     }
     // One that nobody waits for is not answered: the channel says so, without bytes.
-    if (!serving.isGivenUp) await this.#respond(delivery, answer);
+    if (!serving.isGivenUp) await this.#respond(delivery, answer, serving);
     else if (answer instanceof Composed) answer.release();
   }
 
-  async #respond(delivery: ChannelDelivery, answer: Encoded | Composed<unknown>): Promise<void> {
+  async #respond(
+    delivery: ChannelDelivery,
+    answer: Encoded | Composed<unknown>,
+    { message }: Serving,
+  ): Promise<void> {
     const loan =
       answer instanceof Composed
         ? answer.prepare(KIND.answer, '')
         : (lendAtOnce(this.#channel, answer) ?? (await this.#lend(delivery, answer)));
     try {
-      await delivery.respond(loan);
+      const responding = delivery.respond(loan);
+      // It has left, and has its own memory. Who has asked takes that of the request again for the next one, if it is back
+      // by the time that the answer comes: it is in the processor's cache still.
+      if (!loan.owned) {
+        message.release();
+        delivery.release();
+      }
+      await responding;
     } finally {
       loan.release();
     }

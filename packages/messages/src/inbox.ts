@@ -1,4 +1,10 @@
-import { type Channel, type ChannelDelivery, isPageferryError, WaitList } from '@pageferry/core';
+import {
+  afterMicrotasks,
+  type Channel,
+  type ChannelDelivery,
+  isPageferryError,
+  WaitList,
+} from '@pageferry/core';
 import { isGivenUp, requestNumberOf } from './format.js';
 
 /** How it ended: in order, or with an error. */
@@ -97,7 +103,12 @@ export class Inbox {
           ? this.#channel.receive()
           : this.#channel.receive({ signal: this.#freshIdle() }));
         if (delivery === undefined) this.#finish({});
-        else this.#place(delivery);
+        else {
+          this.#place(delivery);
+          // To look for the next one is to poll for a while: what was handed over just now is to be done before, or its
+          // answer would wait until that is over.
+          await afterMicrotasks();
+        }
       } catch (error) {
         if (!isPageferryError(error, 'ABORTED')) this.#finish({ error });
       }

@@ -6,7 +6,10 @@ import {
   WaitList,
   type Waits,
 } from '@pageferry/core';
-import { type LinuxCalls, yieldProcessor } from '@pageferry/linux';
+import { CONTENDED, type LinuxCalls, offerProcessor } from '@pageferry/linux';
+
+/** A yield that takes longer, in milliseconds, had somebody else run: two switches and something in between. */
+const SHARED = 0.003;
 
 /** What {@link AdaptiveWaits} needs to know. */
 export interface AdaptiveWaitsSettings {
@@ -33,6 +36,8 @@ export class AdaptiveWaits implements Waits {
   #resuming = false;
   /** True while one wait polls. The others are parked, and asked as often as the event loop turns. */
   #isPolled = false;
+  /** Whether somebody else ran when this side has last offered the processor. */
+  #sharesProcessor = false;
 
   constructor(settings: AdaptiveWaitsSettings) {
     this.#settings = settings;
@@ -44,6 +49,10 @@ export class AdaptiveWaits implements Waits {
 
   get parked(): number {
     return this.#list.parked;
+  }
+
+  get sharesProcessor(): boolean {
+    return this.#sharesProcessor;
   }
 
   /** As {@link Waits.until}; polls first, unless another wait does so already. */
@@ -58,14 +67,18 @@ export class AdaptiveWaits implements Waits {
         this.#list.throwIfOver(signal);
         do {
           const before = this.#progress;
-          for (let look = 0; look < spins && this.#progress === before; look++) if (ready()) return;
+          // Who shares the processor with the other side keeps it from answering by each look.
+          const looks = this.#sharesProcessor ? 1 : spins;
+          for (let look = 0; look < looks && this.#progress === before; look++) if (ready()) return;
           if (this.#progress !== before) {
             idleSince = clock.now();
             contended = false;
           } else if (contended) {
             break;
           } else {
-            contended = yieldProcessor(calls);
+            const away = offerProcessor(calls);
+            this.#sharesProcessor = away > SHARED;
+            contended = away > CONTENDED;
           }
         } while (!budget.exhausted());
         if (contended || (clock.now() - idleSince) * 1000 >= spinMicroseconds) break;

@@ -414,7 +414,8 @@ export abstract class BaseReceiver<M extends InboundMessage>
   /** Looks a few times whether the answer to a question has come. For `BaseChannel` only. @throws as `receive`. */
   seekAtOnce(request: Sought): void {
     const channel = this.#channel as DeliveryChannel;
-    for (let spin = this.#spins; spin >= 0 && !request.isSettled && !this.closed; spin--) {
+    const spins = this.#waits.sharesProcessor ? 0 : this.#spins;
+    for (let spin = spins; spin >= 0 && !request.isSettled && !this.closed; spin--) {
       if (this.#failure !== undefined || this.#seekAnswers(channel, request) === 'end') return;
       if (!request.isSettled) pause();
     }
@@ -510,7 +511,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
   /** The usual case without a detour: a message is here, or comes while this looks. */
   #atOnce(options: WaitOptions, spins = this.#spins): Delivery | 'end' | undefined {
     if (!this.#mayAnswerAtOnce(options)) return undefined;
-    for (let spin = spins; spin >= 0; spin--) {
+    for (let spin = this.#waits.sharesProcessor ? 0 : spins; spin >= 0; spin--) {
       const message = this.#look();
       if (typeof message === 'object') return this.#deliver(message);
       if (message === 'end') return message;

@@ -54,3 +54,11 @@ export class LoopBudget {
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => clock.setImmediate(resolve));
 }
+
+/**
+ * Lets run what is due already, without a turn of the event loop: what waits for promises that are settled. Who is
+ * about to poll would keep from running what it has just handed over.
+ */
+export function afterMicrotasks(): Promise<void> {
+  return new Promise((resolve) => clock.nextTick(resolve));
+}

@@ -3,6 +3,11 @@ export interface Waits {
   /** How many calls are parked. */
   readonly parked: number;
   /**
+   * True if somebody else has run whenever the processor was offered lately. It may be the other side, which can bring no
+   * news while this one looks for them. Not there where waits do not poll.
+   */
+  readonly sharesProcessor?: boolean;
+  /**
    * Resolves when `ready` is true; it may have side effects and is not called again then.
    *
    * @throws what `ready` throws, `signal.reason`, and the argument of {@link fail}.

@@ -2,7 +2,7 @@ import { clock, SPINS_BETWEEN_YIELDS } from '@pageferry/core';
 import type { WaitingCalls } from '../calls/waiting-calls.js';
 
 /** A yield that takes longer, in milliseconds, gave the processor away: by itself it takes 0.3 us. */
-const CONTENDED = 0.02;
+export const CONTENDED = 0.02;
 
 /**
  * Lets whoever wants this processor run first (sched_yield(2)), between two looks at a condition.
@@ -14,9 +14,18 @@ const CONTENDED = 0.02;
  *   processor from others and gets it back late: park instead.
  */
 export function yieldProcessor(calls: Pick<WaitingCalls, 'schedYield'>): boolean {
+  return offerProcessor(calls) > CONTENDED;
+}
+
+/**
+ * As {@link yieldProcessor}, and tells for how long it was away.
+ *
+ * @returns milliseconds.
+ */
+export function offerProcessor(calls: Pick<WaitingCalls, 'schedYield'>): number {
   const before = clock.now();
   calls.schedYield();
-  return clock.now() - before > CONTENDED;
+  return clock.now() - before;
 }
 
 /**

@@ -22,6 +22,12 @@ import { SubscriberList } from './subscriber-list.js';
 const CACHED_BYTES = 256 * 1024;
 const LEAST_COUNTED = CACHED_BYTES / 32;
 const MOST_COUNTED = CACHED_BYTES / 4;
+/**
+ * The same where others lend from the pool, too, as the channels of a side do: what is sent over a channel is mostly
+ * answered before the next one is lent, and is back. Without a look a large message would go from one place of the
+ * pool to the next, and each be written to memory that is in no cache.
+ */
+const MOST_COUNTED_OF_CHANNELS = CACHED_BYTES;
 
 /** What an {@link Outbox} needs. It takes pool and ring over. */
 export interface OutboxSettings extends SenderParts {
@@ -69,6 +75,7 @@ export class Outbox implements Contract<Slot>, Sharer, Lender<Slot> {
 
   readonly #calls: LinuxCalls;
   readonly #sharing: SharedPayloadPool | undefined;
+  readonly #mostCounted: number;
   readonly index: number;
 
   constructor({
@@ -84,6 +91,7 @@ export class Outbox implements Contract<Slot>, Sharer, Lender<Slot> {
     const takeBack = (slot: Slot): void => this.takeBack(slot);
     this.#calls = calls;
     this.#sharing = settings.sharing;
+    this.#mostCounted = settings.sharing === undefined ? MOST_COUNTED : MOST_COUNTED_OF_CHANNELS;
     this.index = settings.index ?? 0;
     this.#pool = pool;
     this.#waits = waits;
@@ -126,7 +134,7 @@ export class Outbox implements Contract<Slot>, Sharer, Lender<Slot> {
   }
 
   allocate(byteLength: number): Slot | undefined {
-    this.#untilLook -= Math.min(Math.max(byteLength, LEAST_COUNTED), MOST_COUNTED);
+    this.#untilLook -= Math.min(Math.max(byteLength, LEAST_COUNTED), this.#mostCounted);
     if (this.#untilLook > 0) {
       const slot = this.#pool.takeAgain(byteLength);
       if (slot !== undefined) return slot;
