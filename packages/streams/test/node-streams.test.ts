@@ -85,6 +85,43 @@ describe.each(TRANSPORTS)('streams over $name', (transport) => {
     expect((await buffer(toReadable(ends.receiver))).length).toBe(2504);
   });
 
+  test('read what waits as few chunks, and each byte once', async () => {
+    await using ends = await place.oneWay(transport);
+    const data = content(30 * KIB);
+    const cuts = [0, 1, 999, 999, 7000, 14_000, 29_000, data.length];
+    for (const [index, cut] of cuts.entries()) {
+      await ends.sender.send(data.subarray(cuts[index - 1] ?? 0, cut));
+    }
+    await ends.sender.close();
+    const chunkBytes = 10_000;
+    const readable = toReadable(ends.receiver, { chunkBytes });
+    const chunks: Buffer[] = [];
+    for await (const chunk of readable) chunks.push(chunk as Buffer);
+    expect(sha256(Buffer.concat(chunks))).toBe(sha256(data));
+    expect(Math.max(...chunks.map(({ length }) => length))).toBeLessThanOrEqual(chunkBytes);
+    // Six messages with bytes.
+    expect(chunks.length).toBeLessThan(6);
+  });
+
+  test('leave the event loop its turns while nothing has to be waited for', async () => {
+    await using ends = await place.oneWay(transport);
+    let isOver = false;
+    const endless = new Readable({
+      read() {
+        this.push(isOver ? null : Buffer.alloc(64 * KIB));
+      },
+    });
+    const sink = new Writable({ write: (_chunk, _encoding, done) => done() });
+    const streaming = Promise.all([
+      pipeline(endless, toWritable(ends.sender)),
+      pipeline(toReadable(ends.receiver), sink),
+    ]);
+    await turns(20);
+    isOver = true;
+    await streaming;
+    expect(isOver).toBe(true);
+  });
+
   test('give chunks that the consumer may keep for ever', async () => {
     await using ends = await place.oneWay(transport, { poolBytes: 256 * KIB });
     const sending = pipeline(
