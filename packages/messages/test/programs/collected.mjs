@@ -12,11 +12,16 @@ import { sharedMmap } from '@pageferry/shared-mmap';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc');
-const [, , count = '1000000', byteLength = '65536', endpoint] = process.argv;
+const [, , count = '1000000', byteLength = '65536', endpoint = ''] = process.argv;
 const last = Number(count);
 const tenth = Math.ceil(last / 10);
 
-/** What this process takes up when nothing is garbage. */
+/**
+ * What this process takes up when nothing is garbage.
+ *
+ * @param {string} side
+ * @param {number} number how many values have been sent, or received
+ */
 async function sample(side, number) {
   // What the first collection has found is released in the next turn, and what that held is garbage then.
   for (let times = 0; times < 2; times++) {
@@ -25,17 +30,20 @@ async function sample(side, number) {
   }
   const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage();
   // Of the pages, those that no other process maps.
-  const own = Number(/^Private_Dirty: +(\d+) kB/m.exec(readFileSync('/proc/self/smaps_rollup'))[1]);
+  const rollup = readFileSync('/proc/self/smaps_rollup', 'utf8');
+  const own = Number(/^Private_Dirty: +(\d+) kB/m.exec(rollup)?.[1]);
   const mappings = readFileSync('/proc/self/maps', 'utf8').split('\n').length;
   return { side, number, rss, heapUsed, external, arrayBuffers, own: own * 1024, mappings };
 }
 
+/** @param {object} line */
 const print = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
 async function receive() {
   const port = createPort(await sharedMmap.connect({ endpoint }));
   let next = 0;
-  port.on('message', ({ number, bytes }) => {
+  port.on('message', (value) => {
+    const { number, bytes } = /** @type {{ number: number, bytes: Uint8Array }} */ (value);
     if (number !== next++ || bytes[number % bytes.length] !== number % 256)
       throw new Error('wrong');
     if (next % tenth === 0 || next === last) sample('receiver', next).then(print);
@@ -66,4 +74,4 @@ async function send() {
   process.exitCode = code;
 }
 
-await (endpoint === undefined ? send() : receive());
+await (endpoint === '' ? send() : receive());
