@@ -1,5 +1,5 @@
 /** How often a property is tried, and what with: what fast-check takes. */
-export interface Cases {
+interface Cases {
   readonly numRuns: number;
   readonly seed?: number;
 }
