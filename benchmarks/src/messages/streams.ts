@@ -16,12 +16,17 @@ export const streamGroup: Group = {
     const workload = { chunkBytes: CHUNK_BYTES, count, warmUp: count };
     const run = (way: StreamWay) => (): Promise<Trial> =>
       runPeer('stream-writer', { ...workload, way });
-    const comparison = {
+    const yardstick = run('socket');
+    const compare = (subject: string, way: StreamWay) => ({
       question: 'stream-64k',
-      subject: 'toWritable, toReadable',
-      yardstick: run('socket'),
-      run: run('messages'),
-    };
-    return interleave([comparison], rounds, volume);
+      subject,
+      yardstick,
+      run: run(way),
+    });
+    const comparisons = [
+      compare('toWritable, toReadable', 'messages'),
+      compare('toWritable, pipeTo', 'in-place'),
+    ];
+    return interleave(comparisons, rounds, volume);
   },
 };

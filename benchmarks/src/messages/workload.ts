@@ -29,8 +29,8 @@ export interface Picture {
 /** The pool of each side: two objects have room, and what is about to come back. */
 export const OBJECT_POOL_BYTES: number = 128 * 2 ** 20;
 
-/** How a stream gets to the other process. */
-export type StreamWay = 'messages' | 'socket';
+/** How a stream gets to the other process; `in-place` without a copy for its reader. */
+export type StreamWay = 'messages' | 'in-place' | 'socket';
 
 /** What the process that writes, and its child that reads, have to do. */
 export interface StreamWorkload {

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { type Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { sharedMmap } from '@pageferry/shared-mmap';
-import { toReadable } from '@pageferry/streams';
+import { pipeTo, toReadable } from '@pageferry/streams';
 import { patternOf, type StreamWorkload } from '../messages/workload.js';
 import { peerWorkload } from './workload-peer.js';
 
@@ -25,7 +25,8 @@ const sink = new Writable({
     done();
   },
 });
-await pipeline(await { messages: fromMessages, socket: fromSocket }[way](), sink);
+if (way === 'in-place') await pipeTo(await sharedMmap.createReceiver({ endpoint }), sink);
+else await pipeline(await (way === 'socket' ? fromSocket() : fromMessages()), sink);
 if (received !== allBytes) throw new Error('the stream ended too early');
 process.send?.({ nanoseconds });
 process.disconnect?.();

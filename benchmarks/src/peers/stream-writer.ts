@@ -18,7 +18,7 @@ const source = new Readable({
     this.push(left-- > 0 ? chunk : null);
   },
 });
-const [child, target] = await { messages: toMessages, socket: toSocket }[way]();
+const [child, target] = await (way === 'socket' ? toSocket() : toMessages());
 const report = once(child, 'message');
 await pipeline(source, target);
 const [trial] = await report;

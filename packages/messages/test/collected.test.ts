@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { PageferryError } from '@pageferry/core';
@@ -188,3 +191,32 @@ test.each(transports)(
     }
   },
 );
+
+interface Sample {
+  readonly side: 'sender' | 'receiver';
+  readonly number: number;
+  readonly heapUsed: number;
+  readonly external: number;
+  readonly mappings: number;
+}
+
+test('many times the pool of values do not stall their sender, and leave nothing on either side', {
+  timeout: 120_000,
+}, async ({ signal }) => {
+  const count = 5000;
+  const program = fileURLToPath(new URL('./programs/collected.mjs', import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [program, `${count}`], { signal });
+  const samples = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Sample);
+  for (const side of ['sender', 'receiver']) {
+    const own = samples.filter((sample) => sample.side === side);
+    const [middle, end] = [own.at(-6), own.at(-1)] as [Sample, Sample];
+    expect([middle.number, end.number]).toEqual([count / 2, count]);
+    // Each of the 2500 messages between them would keep 64 KiB, an object and a mapping.
+    expect(end.external - middle.external).toBeLessThan(80e6);
+    expect(end.heapUsed - middle.heapUsed).toBeLessThan(2e6);
+    expect(end.mappings - middle.mappings).toBeLessThan(300);
+  }
+});

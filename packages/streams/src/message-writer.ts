@@ -1,6 +1,13 @@
-import { checkBytes, type Loan, type Payload, type Sender } from '@pageferry/core';
+import {
+  checkBytes,
+  type Loan,
+  LoopBudget,
+  nextTurn,
+  type Payload,
+  type Sender,
+} from '@pageferry/core';
 import { closeIfOver, isChannel, type MessageSink, nobodyReceives } from './ends.js';
-import type { StreamSettings } from './options.js';
+import { CHUNK_BYTES, HELD_MICROSECONDS, type StreamSettings } from './options.js';
 import { gathered } from './pieces.js';
 
 /** What of the settings matters to what is written. */
@@ -16,6 +23,7 @@ export class MessageWriter {
   readonly #sink: MessageSink;
   readonly #settings: WriterSettings;
   readonly #stop = new AbortController();
+  readonly #budget = new LoopBudget(HELD_MICROSECONDS);
   #hasReceivers = false;
   #finished = false;
   #ending: Promise<void> | undefined;
@@ -31,12 +39,49 @@ export class MessageWriter {
   }
 
   /**
+   * Sends bytes that fit into one message, where that can be done at once: then it returns `undefined`. Otherwise
+   * as {@link writeBytes}.
+   *
+   * @throws as {@link writeBytes}, also at once.
+   */
+  writeBytesAtOnce(pieces: readonly Uint8Array[]): Promise<void> | undefined {
+    let byteLength = 0;
+    for (const { length } of pieces) byteLength += length;
+    const { chunkBytes, receivers } = this.#settings;
+    const isReceived = this.#hasReceivers || receivers === 0 || isChannel(this.#sink);
+    // A longer copy is to be made in pieces, with turns of the event loop between them.
+    const isShort = byteLength > 0 && byteLength <= Math.min(chunkBytes, CHUNK_BYTES);
+    const mayTry = isReceived && isShort && !this.#budget.exhausted();
+    const loan = mayTry ? this.#sink.tryLoan(byteLength) : undefined;
+    if (loan === undefined) return this.writeBytes(pieces);
+    try {
+      const { bytes } = loan;
+      let start = 0;
+      for (const piece of pieces) {
+        bytes.set(piece, start);
+        start += piece.length;
+      }
+      const outcome = loan.trySend();
+      if (outcome === 'sent') return undefined;
+      if (outcome === 'no-receiver') throw nobodyReceives();
+    } catch (error) {
+      loan.release();
+      throw error;
+    }
+    return this.#sendLoan(loan);
+  }
+
+  /**
    * Sends bytes, as few messages as they fit into.
    *
    * @throws `PEER_DIED` if nobody receives them any more; as `send`.
    */
   async writeBytes(pieces: readonly Uint8Array[]): Promise<void> {
-    for (const batch of gathered(pieces, this.#settings.chunkBytes)) await this.#send(batch);
+    for (const batch of gathered(pieces, this.#settings.chunkBytes)) {
+      // Promises that are resolved already never let the event loop turn.
+      if (this.#budget.exhausted()) await nextTurn();
+      await this.#send(batch);
+    }
   }
 
   /**

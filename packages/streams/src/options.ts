@@ -2,7 +2,10 @@ import type { DuplexOptions, ReadableOptions, WritableOptions } from 'node:strea
 import { checkFlag, checkOptionalInteger, checkOptions, invalidArgument } from '@pageferry/core';
 
 /** How large the pieces are in which bytes are read and written, unless a caller wants others. In bytes. */
-const CHUNK_BYTES = 256 * 1024;
+export const CHUNK_BYTES: number = 256 * 1024;
+
+/** How long a stream that never has to wait holds the event loop at a stretch, in microseconds. */
+export const HELD_MICROSECONDS = 1000;
 
 /** What every stream of this package takes. */
 export interface StreamOptions {
@@ -26,7 +29,8 @@ export interface StreamOptions {
   readonly autoClose?: boolean | undefined;
   /**
    * The most that a chunk (of what is read) or a message (of what is written) has in byte mode, in bytes: longer ones
-   * are cut, and small writes that wait are gathered up to it. Default: 256 KiB.
+   * are cut, and small writes that wait are gathered up to it, as are messages that wait, unless `autoClose` is false.
+   * Default: 256 KiB.
    */
   readonly chunkBytes?: number | undefined;
 }

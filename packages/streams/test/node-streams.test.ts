@@ -4,7 +4,7 @@ import { Readable, Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { finished, pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
-import type { Delivery, Loan } from '@pageferry/core';
+import type { Delivery, Loan, Receiver, Sender } from '@pageferry/core';
 import { expectNothingLeft, turns, withCode } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
 import { toDuplex, toReadable, toWritable } from '../dist/index.js';
@@ -83,6 +83,24 @@ describe.each(TRANSPORTS)('streams over $name', (transport) => {
     expect(ends.sender.stats().messagesSent).toBe(1 + Math.ceil((499 * 5 + 4) / 1000));
     writable.end();
     expect((await buffer(toReadable(ends.receiver))).length).toBe(2504);
+  });
+
+  test('read what waits as few chunks, and each byte once', async () => {
+    await using ends = await place.oneWay(transport);
+    const data = content(30 * KIB);
+    const cuts = [0, 1, 999, 999, 7000, 14_000, 29_000, data.length];
+    for (const [index, cut] of cuts.entries()) {
+      await ends.sender.send(data.subarray(cuts[index - 1] ?? 0, cut));
+    }
+    await ends.sender.close();
+    const chunkBytes = 10_000;
+    const readable = toReadable(ends.receiver, { chunkBytes });
+    const chunks: Buffer[] = [];
+    for await (const chunk of readable) chunks.push(chunk as Buffer);
+    expect(sha256(Buffer.concat(chunks))).toBe(sha256(data));
+    expect(Math.max(...chunks.map(({ length }) => length))).toBeLessThanOrEqual(chunkBytes);
+    // Six messages with bytes.
+    expect(chunks.length).toBeLessThan(6);
   });
 
   test('give chunks that the consumer may keep for ever', async () => {
@@ -328,5 +346,66 @@ describe.each(TRANSPORTS)('streams over $name', (transport) => {
     writable.write({ not: 'bytes' });
     await expect(finished(writable)).rejects.toThrow(withCode('INVALID_ARGUMENT'));
     expect(writable).toBeInstanceOf(Writable);
+  });
+});
+
+describe('the event loop has its turns while nothing has to be waited for', () => {
+  const MANY = 100_000;
+  const bytes = Buffer.alloc(64 * KIB);
+  const nothing = async (): Promise<void> => undefined;
+
+  /** How many of {@link MANY} chunks had come through `stream` when the event loop turned first. */
+  async function countAtFirstTurn(
+    count: () => number,
+    streaming: Promise<unknown>,
+  ): Promise<number> {
+    await new Promise(setImmediate);
+    const counted = count();
+    await streaming;
+    return counted;
+  }
+
+  test('by what is read', async () => {
+    let given = 0;
+    const delivery = {
+      bytes,
+      byteLength: bytes.length,
+      copy: () => bytes,
+      release: () => undefined,
+    };
+    const source = {
+      tryReceive: () => (given++ < MANY ? delivery : undefined),
+      receive: nothing,
+      releaseMany: () => undefined,
+      close: nothing,
+    } as unknown as Receiver;
+    const sink = new Writable({ write: (_chunk, _encoding, done) => done() });
+    const reading = pipeline(toReadable(source), sink);
+    expect(await countAtFirstTurn(() => given, reading)).toBeLessThan(MANY);
+  });
+
+  test('by what is written', async () => {
+    let sent = 0;
+    let left = MANY;
+    const loan = { bytes: Buffer.alloc(256 * KIB), release: () => undefined };
+    const send = (): string => {
+      sent++;
+      return 'sent';
+    };
+    const sink = {
+      tryLoan: () => ({ ...loan, trySend: send }),
+      loan: nothing,
+      send: async () => send(),
+      waitForReceivers: nothing,
+      close: nothing,
+    } as unknown as Sender;
+    const source = new Readable({
+      read() {
+        this.push(left-- > 0 ? bytes : null);
+      },
+    });
+    const writing = pipeline(source, toWritable(sink));
+    expect(await countAtFirstTurn(() => MANY - left, writing)).toBeLessThan(MANY);
+    expect(sent).toBeGreaterThan(0);
   });
 });

@@ -22,7 +22,7 @@ export class MessageDuplex extends Duplex {
   }
 
   override _read(): void {
-    void readOne(this, this.#reader, this.#failure);
+    readOne(this, this.#reader, this.#failure);
   }
 
   override read(size?: number): unknown {

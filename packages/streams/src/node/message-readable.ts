@@ -17,7 +17,7 @@ export class MessageReadable extends Readable {
   }
 
   override _read(): void {
-    void readOne(this, this.#reader, this.#failure);
+    readOne(this, this.#reader, this.#failure);
   }
 
   override read(size?: number): unknown {
@@ -31,17 +31,35 @@ export class MessageReadable extends Readable {
 }
 
 /** Answers one `_read` with one chunk, with the end, or with an error once everything before it was read. */
-export async function readOne(
+export function readOne(stream: Readable, reader: MessageReader, failure: DelayedFailure): void {
+  let isThere = false;
+  try {
+    isThere = reader.readyAtOnce();
+    if (isThere) stream.push(reader.take(bufferOf));
+  } catch (error) {
+    failure.set(error as Error);
+    return;
+  }
+  if (!isThere) void readLater(stream, reader, failure);
+}
+
+/** As {@link readOne}, where it has to be waited for. */
+async function readLater(
   stream: Readable,
   reader: MessageReader,
   failure: DelayedFailure,
 ): Promise<void> {
   try {
     const isThere = await reader.ready();
-    if (!stream.destroyed) stream.push(isThere ? reader.take((bytes) => Buffer.from(bytes)) : null);
+    if (!stream.destroyed) stream.push(isThere ? reader.take(bufferOf) : null);
   } catch (error) {
     if (!stream.destroyed) failure.set(error as Error);
   }
+}
+
+/** The consumer's own copy. */
+function bufferOf(parts: readonly Uint8Array[]): Buffer {
+  return parts.length === 1 ? Buffer.from(parts[0] as Uint8Array) : Buffer.concat(parts);
 }
 
 /** Releases the deliveries that a stream had read ahead, and that nobody will take out of it. */

@@ -31,7 +31,21 @@ export class WritingHalf {
 
   /** Sends what was written: in byte mode gathered, in object mode one message for each chunk. */
   write(written: Written, callback: WriteCallback): void {
-    this.#write(written).then(
+    let sending: Promise<void> | undefined;
+    try {
+      sending = this.#objectMode
+        ? this.#writeMessages(written)
+        : this.#writer.writeBytesAtOnce(written.map(({ chunk }) => chunk as Uint8Array));
+    } catch (error) {
+      callback(error as Error);
+      return;
+    }
+    if (sending === undefined) {
+      // Not yet: what is written until then goes together.
+      process.nextTick(callback);
+      return;
+    }
+    sending.then(
       () => callback(),
       (error: Error) => callback(error),
     );
@@ -52,11 +66,7 @@ export class WritingHalf {
     this.#loans.clear();
   }
 
-  async #write(written: Written): Promise<void> {
-    if (!this.#objectMode) {
-      await this.#writer.writeBytes(written.map(({ chunk }) => chunk as Uint8Array));
-      return;
-    }
+  async #writeMessages(written: Written): Promise<void> {
     for (const { chunk, encoding } of written) {
       this.#loans.delete(chunk as Loan);
       await this.#writer.writeMessage(chunk as Payload | string, encoding);

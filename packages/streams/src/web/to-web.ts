@@ -168,8 +168,18 @@ function fill(reader: MessageReader, controller: ReadableByteStreamController): 
 }
 
 /** In a buffer of its own, which a byte stream may take over. */
-function copyOf(bytes: Uint8Array): Bytes {
-  return new Uint8Array(bytes);
+function copyOf(parts: readonly Uint8Array[]): Bytes {
+  if (parts.length === 1) return new Uint8Array(parts[0] as Uint8Array);
+  let byteLength = 0;
+  for (const { length } of parts) byteLength += length;
+  const { buffer } = Buffer.allocUnsafeSlow(byteLength);
+  const bytes = new Uint8Array(buffer);
+  let start = 0;
+  for (const part of parts) {
+    bytes.set(part, start);
+    start += part.length;
+  }
+  return bytes;
 }
 
 function bytesOf(chunk: Payload | string): readonly Uint8Array[] {
