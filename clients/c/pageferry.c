@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -105,6 +106,13 @@ static int left_of(int64_t limit) {
   return left <= 0 ? 0 : left > 60000 ? 60000 : (int)left;
 }
 
+/* What is left of a limit for another call. */
+static int left_until(int64_t limit) {
+  if (limit < 0) return -1;
+  const int64_t left = limit - now();
+  return left <= 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
 static bool is_over(int64_t limit) { return limit >= 0 && now() >= limit; }
 
 /* close(2) that leaves errno as it is, and -1 where it is none. */
@@ -133,12 +141,14 @@ struct link {
   struct passed passed[MOST_PASSED];
 };
 
+/* A second time does nothing. */
 static void close_link(struct link *link) {
   for (unsigned index = 0; index < link->passed_count; index++) shut(link->passed[index].fd);
   shut(link->events);
   shut(link->own_bell);
   shut(link->other_bell);
   shut(link->socket);
+  *link = (struct link){.socket = -1, .other_bell = -1, .own_bell = -1, .events = -1, .is_gone = true};
 }
 
 static int start_link(struct link *link) {
@@ -374,6 +384,14 @@ static int reach(const char *endpoint, int *found) {
   return result;
 }
 
+/* Who may end the search for the other side: see pf_receiver_options. */
+struct stop {
+  bool (*is_wanted)(void *with);
+  void *with;
+};
+
+static bool is_stopped(const struct stop *stop) { return stop->is_wanted != NULL && stop->is_wanted(stop->with); }
+
 /* What is said, and what is answered. */
 struct handshake {
   const char *mechanism;
@@ -415,7 +433,7 @@ static int refused(const uint8_t *record) {
 }
 
 /* PF_AGAIN if the other side has hung up, or has said nothing within the limit. */
-static int hear_welcome(int socket, struct handshake *hands, int64_t limit) {
+static int hear_welcome(int socket, struct handshake *hands, int64_t limit, const struct stop *stop) {
   uint8_t record[RECORD_BYTES + 1] = {0};
   struct came came;
   struct pollfd asked = {.fd = socket, .events = POLLIN};
@@ -423,7 +441,7 @@ static int hear_welcome(int socket, struct handshake *hands, int64_t limit) {
     const int ready = poll(&asked, 1, left_of(limit));
     if (ready > 0) break;
     if (ready < 0 && errno != EINTR) return PF_E_SYSTEM;
-    if (is_over(limit)) return PF_AGAIN;
+    if (is_over(limit) || is_stopped(stop)) return PF_AGAIN;
   }
   const ssize_t length = read_record(socket, record, sizeof record, hands->fds, MOST_DESCRIPTORS, &came);
   if (length < 0) return errno == ECONNRESET || errno == EAGAIN ? PF_AGAIN : PF_E_SYSTEM;
@@ -451,13 +469,13 @@ static int hear_welcome(int socket, struct handshake *hands, int64_t limit) {
 }
 
 /* Finds the other side, and shakes hands. */
-static int meet(const char *endpoint, struct handshake *hands, int timeout, int *found) {
+static int meet(const char *endpoint, struct handshake *hands, int timeout, const struct stop *stop, int *found) {
   const int64_t limit = limit_of(timeout);
   for (;;) {
     int socket = -1;
     int result = reach(endpoint, &socket);
     if (result == PF_OK) result = say_hello(socket, hands);
-    if (result == PF_OK) result = hear_welcome(socket, hands, limit);
+    if (result == PF_OK) result = hear_welcome(socket, hands, limit, stop);
     if (result == PF_OK) {
       *found = socket;
       return PF_OK;
@@ -465,8 +483,9 @@ static int meet(const char *endpoint, struct handshake *hands, int timeout, int 
     shut(socket);
     /* Who hangs up without an answer was closing; at a path another one may come. */
     if (result != PF_AGAIN) return result;
-    if (is_inherited(endpoint)) return is_over(limit) ? PF_AGAIN : PF_E_PEER_DIED;
-    if (is_over(limit)) return PF_AGAIN;
+    const bool is_given_up = is_over(limit) || is_stopped(stop);
+    if (is_inherited(endpoint)) return is_given_up ? PF_AGAIN : PF_E_PEER_DIED;
+    if (is_given_up) return PF_AGAIN;
     const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
     nanosleep(&pause, NULL);
   }
@@ -750,7 +769,8 @@ int pf_receiver_open(pf_receiver **found, const char *endpoint, const pf_receive
   };
   pf_receiver *receiver = calloc(1, sizeof *receiver);
   if (receiver == NULL) return PF_E_SYSTEM;
-  int result = meet(endpoint, &hands, options->timeout, &receiver->link.socket);
+  const struct stop stop = {options->stop, options->stop_with};
+  int result = meet(endpoint, &hands, options->timeout, &stop, &receiver->link.socket);
   if (result != PF_OK) {
     free(receiver);
     return result;
@@ -793,13 +813,19 @@ int pf_receiver_fd(const pf_receiver *receiver) { return receiver->link.events; 
 
 int pf_receiver_arm(pf_receiver *receiver) {
   const int rang = answer_bell(&receiver->link);
-  if (rang < 0 || attend(&receiver->inbox, &receiver->link) < 0) return PF_OK; /* Receiving says what it is. */
+  if (rang < 0) return rang;
+  const int attended = attend(&receiver->inbox, &receiver->link);
+  if (attended < 0) return attended;
   return park(&receiver->inbox, &receiver->link);
 }
 
 uint32_t pf_receiver_dropped(const pf_receiver *receiver) {
   return atomic_load(&receiver->inbox.part.words[AT_DROPPED]);
 }
+
+bool pf_receiver_peek(const pf_receiver *receiver) { return has_news(&receiver->inbox, &receiver->link); }
+
+void pf_receiver_hang_up(pf_receiver *receiver) { close_link(&receiver->link); }
 
 void pf_receiver_close(pf_receiver *receiver) {
   if (receiver == NULL) return;
@@ -1045,7 +1071,8 @@ int pf_channel_connect(pf_channel **found, const char *endpoint, const pf_channe
   channel->link = (struct link){.socket = -1, .other_bell = -1, .own_bell = -1, .events = -1};
   const int pool = create_pool(&channel->outbox, (wanted + page - 1) / page * page);
   struct handshake hands = {.mechanism = "shared-mmap-channel", .passed = pool, .descriptors = 4};
-  int result = pool < 0 ? PF_E_SYSTEM : meet(endpoint, &hands, options->timeout, &channel->link.socket);
+  const struct stop stop = {options->stop, options->stop_with};
+  int result = pool < 0 ? PF_E_SYSTEM : meet(endpoint, &hands, options->timeout, &stop, &channel->link.socket);
   shut(pool);
   if (result == PF_OK) {
     channel->link.other_bell = hands.fds[1];
@@ -1136,6 +1163,7 @@ static void publish(pf_channel *channel, pf_loan *loan, uint32_t exchange) {
 
 /* Tells of questions that were released without an answer, as far as there is room. */
 static void tell_unanswered(pf_channel *channel) {
+  if (channel->unanswered_count > 0 && collect(&channel->outbox, &channel->link) != PF_OK) return;
   while (channel->unanswered_count > 0 && why_over(channel) == PF_OK && !is_full(&channel->outbox)) {
     pf_loan nothing;
     if (!try_lend(&channel->outbox, 0, &nothing)) return;
@@ -1259,10 +1287,11 @@ static int hand_over(pf_channel *channel, struct question *question, pf_message 
   return PF_E_UNANSWERED;
 }
 
-/* Waits for an answer, and keeps what comes before it. */
-static int await_answer(pf_channel *channel, uint32_t number, pf_message *answer, int64_t limit) {
+/* The answer to a question, if it is here; what comes before it is kept. PF_AGAIN if it is not. */
+static int look_for_answer(pf_channel *channel, uint32_t number, pf_message *answer) {
   for (;;) {
     struct question *question = find_question(channel, number);
+    if (question == NULL || question->is_abandoned) return PF_E_INVALID;
     if (question->is_settled) return hand_over(channel, question, answer);
     pf_message message;
     int result = take_message(channel, &message);
@@ -1275,29 +1304,52 @@ static int await_answer(pf_channel *channel, uint32_t number, pf_message *answer
     }
     /* Looked up anew: others that were given up may have been forgotten. */
     if (result == PF_AGAIN && find_question(channel, number)->is_settled) continue;
-    if (result == PF_AGAIN) result = await_message(channel, limit);
-    if (result == PF_END) return PF_E_UNANSWERED;
-    if (result != PF_OK) return result;
+    return result == PF_END ? PF_E_UNANSWERED : result;
   }
+}
+
+int pf_channel_ask(pf_channel *channel, pf_loan *loan, uint32_t *number, int timeout) {
+  struct question *question = begin_question(channel);
+  if (question == NULL) return PF_E_SYSTEM;
+  *number = question->number;
+  const int result = send_as(channel, loan, *number << 2 | ASKS, limit_of(timeout));
+  if (result != PF_OK) forget_question(channel, find_question(channel, *number));
+  return result;
+}
+
+int pf_channel_answer(pf_channel *channel, uint32_t number, pf_message *answer, int timeout) {
+  const int64_t limit = limit_of(timeout);
+  int result;
+  *answer = (pf_message){0};
+  do {
+    result = look_for_answer(channel, number, answer);
+    if (result != PF_AGAIN) break;
+    result = await_message(channel, limit);
+  } while (result == PF_OK);
+  if (result == PF_AGAIN) return result;
+  /* An error ends it, too. */
+  struct question *question = find_question(channel, number);
+  if (question != NULL && !question->is_abandoned) forget_question(channel, question);
+  return result;
+}
+
+void pf_channel_give_up(pf_channel *channel, uint32_t number) {
+  struct question *question = find_question(channel, number);
+  if (question == NULL) return;
+  if (question->is_settled) {
+    release(&channel->inbox, &channel->link, &question->answer);
+    forget_question(channel, question);
+  } else question->is_abandoned = true; /* Its answer may still come. */
 }
 
 int pf_channel_request(pf_channel *channel, pf_loan *loan, pf_message *answer, int timeout) {
   const int64_t limit = limit_of(timeout);
+  uint32_t number;
   *answer = (pf_message){0};
-  struct question *question = begin_question(channel);
-  if (question == NULL) return PF_E_SYSTEM;
-  const uint32_t number = question->number;
-  int result = send_as(channel, loan, number << 2 | ASKS, limit);
-  if (result != PF_OK) {
-    forget_question(channel, find_question(channel, number));
-    return result;
-  }
-  result = await_answer(channel, number, answer, limit);
-  question = find_question(channel, number);
-  if (question == NULL) return result;
-  /* Its answer may still come. */
-  if (result == PF_AGAIN) question->is_abandoned = true;
-  else forget_question(channel, question);
+  int result = pf_channel_ask(channel, loan, &number, timeout);
+  if (result != PF_OK) return result;
+  result = pf_channel_answer(channel, number, answer, left_until(limit));
+  if (result == PF_AGAIN) pf_channel_give_up(channel, number);
   return result;
 }
 
@@ -1345,15 +1397,27 @@ int pf_channel_reject(pf_channel *channel, pf_message *question, const char *why
 
 int pf_channel_fd(const pf_channel *channel) { return channel->link.events; }
 
-int pf_channel_arm(pf_channel *channel) {
-  const int rang = answer_bell(&channel->link);
-  if (rang < 0 || attend(&channel->inbox, &channel->link) < 0) return PF_OK;
-  tell_unanswered(channel);
-  if (channel->early.count > 0) return PF_OK;
-  atomic_store(&channel->outbox.part.words[AT_SENDER_PARKED], WAITS_FOR_RETURNS);
-  const int parked = park(&channel->inbox, &channel->link);
-  return parked == PF_OK || has_returns(&channel->outbox) ? PF_OK : PF_AGAIN;
+bool pf_channel_peek(const pf_channel *channel) {
+  return channel->early.count > 0 || has_news(&channel->inbox, &channel->link);
 }
+
+int pf_channel_arm_for(pf_channel *channel, unsigned changes) {
+  const bool wants_room = (changes & PF_ROOM) != 0;
+  const int rang = answer_bell(&channel->link);
+  if (rang < 0) return rang;
+  const int attended = attend(&channel->inbox, &channel->link);
+  if (attended < 0) return attended;
+  tell_unanswered(channel);
+  if ((changes & PF_MESSAGES) != 0 && channel->early.count > 0) return PF_OK;
+  if (wants_room && why_over(channel) != PF_OK) return PF_OK;
+  const bool awaits_returns = wants_room || channel->unanswered_count > 0;
+  if (awaits_returns) atomic_store(&channel->outbox.part.words[AT_SENDER_PARKED], WAITS_FOR_RETURNS);
+  if ((changes & (PF_MESSAGES | PF_ANSWERS)) != 0 && park(&channel->inbox, &channel->link) == PF_OK) return PF_OK;
+  atomic_thread_fence(memory_order_seq_cst);
+  return awaits_returns && has_returns(&channel->outbox) ? PF_OK : PF_AGAIN;
+}
+
+int pf_channel_arm(pf_channel *channel) { return pf_channel_arm_for(channel, PF_MESSAGES | PF_ROOM); }
 
 void pf_channel_finish(pf_channel *channel) {
   if (channel->is_finished) return;
@@ -1363,10 +1427,14 @@ void pf_channel_finish(pf_channel *channel) {
   wake(&channel->link, &channel->outbox.part.words[channel->outbox.part.parked], 1);
 }
 
-void pf_channel_close(pf_channel *channel) {
-  if (channel == NULL) return;
+void pf_channel_hang_up(pf_channel *channel) {
   pf_channel_finish(channel);
   close_link(&channel->link);
+}
+
+void pf_channel_close(pf_channel *channel) {
+  if (channel == NULL) return;
+  pf_channel_hang_up(channel);
   unmap(channel->inbox.payload, channel->inbox.payload_length);
   unmap(channel->inbox.part.words, channel->control_length);
   unmap(channel->outbox.pool, channel->outbox.pool_bytes);

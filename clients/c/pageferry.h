@@ -85,6 +85,8 @@ typedef struct pf_receiver_options {
   enum pf_policy policy;
   uint32_t depth;  /* How many messages may be under way, 1 to 1024; 0 means 1024. */
   int timeout;     /* How long to wait for the sender, in milliseconds; negative: for ever. */
+  bool (*stop)(void *with); /* Asked while it waits, also when a signal came: true ends it with PF_AGAIN. May be NULL. */
+  void *stop_with;
 } pf_receiver_options;
 
 /*
@@ -105,11 +107,23 @@ void pf_receiver_release(pf_receiver *receiver, pf_message *message);
 /* A descriptor that is readable when something may have come since pf_receiver_arm. The receiver owns it. */
 int pf_receiver_fd(const pf_receiver *receiver);
 
-/* Before a poll(2) of that descriptor: PF_AGAIN if it may sleep, PF_OK if there is something to receive first. */
+/*
+ * Before a poll(2) of that descriptor: PF_AGAIN if it may sleep, PF_OK if there is something to receive first, or an
+ * error that ends the connection.
+ */
 int pf_receiver_arm(pf_receiver *receiver);
+
+/* Whether pf_receiver_receive has something to say. Reads memory alone: for who polls before it sleeps. */
+bool pf_receiver_peek(const pf_receiver *receiver);
 
 /* How many messages were dropped for this receiver so far, modulo 2^32. */
 uint32_t pf_receiver_dropped(const pf_receiver *receiver);
+
+/*
+ * Leaves, and keeps the memory mapped until pf_receiver_close. The sender goes on to use it: what was received and not
+ * released changes, unless its pages were replaced before. After it only release and close are allowed.
+ */
+void pf_receiver_hang_up(pf_receiver *receiver);
 
 /* Leaves. What was received and not released must not be read any more. NULL is fine. */
 void pf_receiver_close(pf_receiver *receiver);
@@ -121,6 +135,8 @@ typedef struct pf_channel pf_channel;
 typedef struct pf_channel_options {
   size_t pool_bytes;  /* This side's memory for messages, allocated at once; 0 means 4 MiB. Rounded up to pages. */
   int timeout;        /* How long to wait for the listener, in milliseconds; negative: for ever. */
+  bool (*stop)(void *with); /* As in pf_receiver_options. */
+  void *stop_with;
 } pf_channel_options;
 
 /* Memory of this side's pool. */
@@ -163,6 +179,21 @@ void pf_channel_release(pf_channel *channel, pf_message *message);
  */
 int pf_channel_request(pf_channel *channel, pf_loan *loan, pf_message *answer, int timeout);
 
+/*
+ * Asks a question without waiting for its answer. PF_OK: `number` is the question's, for pf_channel_answer; else as
+ * pf_channel_send.
+ */
+int pf_channel_ask(pf_channel *channel, pf_loan *loan, uint32_t *number, int timeout);
+
+/*
+ * The answer to a question, to be released. PF_AGAIN: it has not come within the time limit, and may be asked for again.
+ * After any other result the number means nothing any more. Else as pf_channel_request.
+ */
+int pf_channel_answer(pf_channel *channel, uint32_t number, pf_message *answer, int timeout);
+
+/* Waits for no answer any more: one that has come or will come is released. */
+void pf_channel_give_up(pf_channel *channel, uint32_t number);
+
 /* Answers a question with a loan. As pf_channel_send; PF_E_INVALID if it is no question, or was answered. */
 int pf_channel_respond(pf_channel *channel, pf_message *question, pf_loan *answer, int timeout);
 
@@ -175,8 +206,23 @@ int pf_channel_fd(const pf_channel *channel);
 /* As pf_receiver_arm. It is also readable when there is room again for a message that had none. */
 int pf_channel_arm(pf_channel *channel);
 
+/* What a program may wait for: messages that are no answers, answers, and room for what had none. */
+enum pf_change { PF_MESSAGES = 1, PF_ANSWERS = 2, PF_ROOM = 4 };
+
+/* As pf_channel_arm, for some changes alone (bits of pf_change): PF_OK if one of them may have come already. */
+int pf_channel_arm_for(pf_channel *channel, unsigned changes);
+
+/* As pf_receiver_peek, for messages and answers. */
+bool pf_channel_peek(const pf_channel *channel);
+
 /* The orderly end of what this side sends. The other side may still send. */
 void pf_channel_finish(pf_channel *channel);
+
+/*
+ * Ends in good order, and hangs up, and keeps the memory of both sides mapped until pf_channel_close: as
+ * pf_receiver_hang_up. After it only release, unlend and close are allowed.
+ */
+void pf_channel_hang_up(pf_channel *channel);
 
 /* Ends in good order, and hangs up: what was sent may still be received. NULL is fine. */
 void pf_channel_close(pf_channel *channel);
