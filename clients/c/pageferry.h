@@ -49,7 +49,9 @@ enum pf_result {
   PF_E_LOST = -9,          /* No descriptor was free for the memory of a message, which is lost. What follows is not. */
   PF_E_UNANSWERED = -10,   /* The question was released without an answer. */
   PF_E_FAILED = -11,       /* The question was answered with an error: the message that came has it, as JSON. */
-  PF_E_TOO_LONG = -12      /* The pool can never hold so many bytes. */
+  PF_E_TOO_LONG = -12,     /* The pool can never hold so many bytes. */
+  PF_E_IN_USE = -13,       /* Somebody listens at the endpoint already. */
+  PF_E_FORBIDDEN = -14     /* The endpoint's file, or the folder of names, is not this user's alone. */
 };
 
 /* A sentence in English for a result. Never NULL. */
@@ -69,6 +71,17 @@ typedef struct pf_message {
   void *own_;
   size_t own_length_;
 } pf_message;
+
+/* Memory of this side's pool. */
+typedef struct pf_loan {
+  void *data;     /* Until it is sent or released. Messages of a page or more begin on a page. */
+  size_t length;  /* May be made smaller before it is sent. */
+  uint32_t tag;   /* Travels with the message. */
+
+  /* The rest is the library's. */
+  uint32_t slot_;
+  bool is_lent_;
+} pf_loan;
 
 /* ------------------------------------------------------------------------------------------------- receiver */
 
@@ -128,6 +141,85 @@ void pf_receiver_hang_up(pf_receiver *receiver);
 /* Leaves. What was received and not released must not be read any more. NULL is fine. */
 void pf_receiver_close(pf_receiver *receiver);
 
+/* --------------------------------------------------------------------------------------------------- sender */
+
+/*
+ * A sender has up to 64 receivers, in C, Node or Python, which come and go. Its memory for messages is one pool: a loan
+ * is filled and sent, and all receivers read the same pages. Receivers are let in, and what they return is taken in,
+ * by whatever call uses the sender, pf_sender_arm included: a sender that is not used for long keeps them waiting.
+ */
+typedef struct pf_sender pf_sender;
+
+typedef struct pf_sender_options {
+  size_t pool_bytes;       /* Memory for messages, allocated at once; 0 means 4 MiB. Rounded up to pages. */
+  uint32_t history;        /* How many messages to keep for receivers that come later, 0 to 1024. */
+  uint32_t most_receivers; /* 1 to 64; 0 means 64. */
+} pf_sender_options;
+
+/* One receiver of a sender. */
+typedef struct pf_receiver_info {
+  uint32_t id;           /* Of the receivers of this sender, from 0, in the order in which they came. */
+  int pid;               /* Its process, as the kernel has named it; 0 if it has not. */
+  enum pf_policy policy;
+  uint32_t behind;       /* Messages that it has not returned. */
+  uint32_t dropped;      /* Messages that were dropped for it, modulo 2^32. */
+} pf_receiver_info;
+
+/*
+ * Listens at a path or a name, or at "fd:N", an inherited socket, which it takes over, and at whose other end there is
+ * the one receiver. `options` may be NULL.
+ *
+ * PF_E_IN_USE, PF_E_FORBIDDEN, PF_E_INVALID (the endpoint cannot be one; another kind of file is there), PF_E_SYSTEM.
+ * After any result but PF_OK *sender is NULL and nothing is open.
+ */
+int pf_sender_open(pf_sender **sender, const char *endpoint, const pf_sender_options *options);
+
+/*
+ * Lends memory: PF_OK, PF_AGAIN if there is no room within the time limit, PF_E_TOO_LONG, PF_E_SYSTEM, or PF_E_INVALID
+ * after pf_sender_finish. Before it waits, it forgets history, and takes back what receivers that may miss messages have
+ * not taken.
+ */
+int pf_sender_lend(pf_sender *sender, size_t length, pf_loan *loan, int timeout);
+
+/* Gives a loan back unsent. Does nothing to one that was sent. */
+void pf_sender_unlend(pf_sender *sender, pf_loan *loan);
+
+/*
+ * Sends a loan to all receivers. PF_OK: it is theirs now. PF_AGAIN: some receiver with PF_WAIT has no room, or nobody is
+ * here and no history is kept; and it is still this side's, as after PF_E_PEER_DIED (the only receiver of an inherited
+ * endpoint is gone), PF_E_SYSTEM, and PF_E_INVALID for a loan that is none.
+ */
+int pf_sender_send(pf_sender *sender, pf_loan *loan, int timeout);
+
+/* Waits until there are so many receivers at once: PF_OK, PF_AGAIN, PF_E_PEER_DIED as above, PF_E_SYSTEM. */
+int pf_sender_await_receivers(pf_sender *sender, uint32_t count, int timeout);
+
+/* Waits until the receivers have returned everything: PF_OK, PF_AGAIN, PF_E_SYSTEM. */
+int pf_sender_flush(pf_sender *sender, int timeout);
+
+/* How many receivers there are, and of the first `room` of them more in `infos`, which may be NULL. */
+uint32_t pf_sender_receivers(const pf_sender *sender, pf_receiver_info *infos, uint32_t room);
+
+/* A descriptor that is readable when somebody comes or goes, or returns something, since pf_sender_arm. */
+int pf_sender_fd(const pf_sender *sender);
+
+/*
+ * Lets receivers in, and takes in what they have returned. PF_AGAIN: poll(2) of the descriptor may sleep; PF_OK: something
+ * has come back meanwhile, call it again.
+ */
+int pf_sender_arm(pf_sender *sender);
+
+/* The orderly end: receivers get what was sent, and then PF_END. Nothing can be sent any more, and nobody comes in. */
+void pf_sender_finish(pf_sender *sender);
+
+/*
+ * Ends in good order, and hangs up. What was sent may still be received: it is the receivers' memory, too. NULL is fine.
+ */
+void pf_sender_close(pf_sender *sender);
+
+/* Hangs up without the end: receivers get what was sent, and then see a death. NULL is fine. */
+void pf_sender_abort(pf_sender *sender);
+
 /* -------------------------------------------------------------------------------------------------- channel */
 
 typedef struct pf_channel pf_channel;
@@ -138,17 +230,6 @@ typedef struct pf_channel_options {
   bool (*stop)(void *with); /* As in pf_receiver_options. */
   void *stop_with;
 } pf_channel_options;
-
-/* Memory of this side's pool. */
-typedef struct pf_loan {
-  void *data;     /* Until it is sent or released. Messages of a page or more begin on a page. */
-  size_t length;  /* May be made smaller before it is sent. */
-  uint32_t tag;   /* Travels with the message. */
-
-  /* The rest is the library's. */
-  uint32_t slot_;
-  bool is_lent_;
-} pf_loan;
 
 /* Connects to the listener at a path, or at "fd:N". As pf_receiver_open; `options` may be NULL. */
 int pf_channel_connect(pf_channel **channel, const char *endpoint, const pf_channel_options *options);

@@ -4,12 +4,15 @@
 //   peer poll ENDPOINT                        the same in a loop of poll(2)
 //   peer serve ENDPOINT                       answers the questions of a listener, and sends messages back
 //   peer ask ENDPOINT COUNT LENGTH            asks, and checks the answers
+//   peer send ENDPOINT RECEIVERS COUNT LENGTH HISTORY END
+//             waits for receivers, sends, serves them until its standard input ends, and then ends: close, or abort
 #include "../pageferry.h"
 
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 // FNV-1a, 32 bits.
 static uint32_t hash_of(const void *data, size_t length) {
@@ -126,7 +129,56 @@ static int ask(const char *endpoint, unsigned count, size_t length) {
   return 0;
 }
 
+// Serves receivers, in a loop of poll(2), until standard input has ended.
+static void serve_receivers(pf_sender *sender) {
+  struct pollfd asked[] = {{.fd = pf_sender_fd(sender), .events = POLLIN}, {.fd = 0, .events = POLLIN}};
+  char input[64];
+  do {
+    while (pf_sender_arm(sender) == PF_OK) continue;
+    poll(asked, 2, -1);
+  } while ((asked[1].revents & (POLLIN | POLLHUP)) == 0 || read(0, input, sizeof input) > 0);
+}
+
+static int send_all(const char *endpoint, uint32_t receivers, unsigned count, size_t length, uint32_t history, bool closes) {
+  pf_sender *sender;
+  pf_receiver_info infos[64];
+  const pf_sender_options options = {.pool_bytes = 8u << 20, .history = history};
+  int result = pf_sender_open(&sender, endpoint, &options);
+  if (result != PF_OK) return conclude(result);
+  puts("open");
+  fflush(stdout);
+  result = pf_sender_await_receivers(sender, receivers, -1);
+  for (unsigned number = 0; result == PF_OK && number < count; number++) {
+    pf_loan loan;
+    // Every seventh as long as that, the others of a few bytes.
+    const size_t bytes = number % 7 == 0 ? length : number % 200;
+    result = pf_sender_lend(sender, bytes, &loan, -1);
+    if (result != PF_OK) break;
+    memset(loan.data, (int)(number & 0xff), bytes);
+    loan.tag = number;
+    result = pf_sender_send(sender, &loan, -1);
+    pf_sender_unlend(sender, &loan);
+  }
+  printf("sent: %s\n", pf_text(result));
+  fflush(stdout);
+  serve_receivers(sender);
+  if (closes) pf_sender_flush(sender, -1);
+  const uint32_t left = pf_sender_receivers(sender, infos, 64);
+  for (uint32_t index = 0; index < left; index++) {
+    printf("receiver %u: policy %d, %u behind, %u dropped\n", infos[index].id, (int)infos[index].policy,
+           infos[index].behind, infos[index].dropped);
+  }
+  if (closes) pf_sender_close(sender);
+  else pf_sender_abort(sender);
+  puts("done");
+  return 0;
+}
+
 int main(int count, char **arguments) {
+  if (count == 8 && strcmp(arguments[1], "send") == 0) {
+    return send_all(arguments[2], (uint32_t)atoi(arguments[3]), (unsigned)atoi(arguments[4]), (size_t)atoi(arguments[5]),
+                    (uint32_t)atoi(arguments[6]), strcmp(arguments[7], "close") == 0);
+  }
   if (count >= 6 && strcmp(arguments[1], "receive") == 0) {
     return receive(arguments[2], atoi(arguments[3]), (uint32_t)atoi(arguments[4]), (size_t)atoi(arguments[5]));
   }
@@ -135,6 +187,6 @@ int main(int count, char **arguments) {
   if (count == 5 && strcmp(arguments[1], "ask") == 0) {
     return ask(arguments[2], (unsigned)atoi(arguments[3]), (size_t)atoi(arguments[4]));
   }
-  fputs("usage: peer receive|poll|serve|ask ENDPOINT …\n", stderr);
+  fputs("usage: peer receive|poll|serve|ask|send ENDPOINT …\n", stderr);
   return 2;
 }
