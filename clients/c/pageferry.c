@@ -2917,15 +2917,26 @@ int pf_pipe_move(pf_pipe *pipe, int fd, size_t most, size_t *count, int timeout)
   size_t available;
   *count = 0;
   if (pipe->message.rest == 0) return PF_END;
-  if (most == 0) return PF_E_INVALID;
-  const int result = await_bytes(pipe, limit_of(timeout), &available);
-  if (result != PF_OK) return result;
   struct stat file;
+  const int flags = fcntl(fd, F_GETFL);
+  if (most == 0 || flags < 0 || fstat(fd, &file) < 0) return PF_E_INVALID;
   /* A file has the bytes once they were moved, and a pipe or a socket has the pages: who knows for how long. */
-  const bool keeps = fstat(fd, &file) < 0 || !(S_ISREG(file.st_mode) || S_ISBLK(file.st_mode));
+  const bool keeps = !(S_ISREG(file.st_mode) || S_ISBLK(file.st_mode));
+  /* splice(2) has the pipe locked for as long as it waits for room elsewhere, and the sender could not go on. */
+  if (keeps && (flags & O_NONBLOCK) == 0) return PF_E_INVALID;
+  const int64_t limit = limit_of(timeout);
+  const int result = await_bytes(pipe, limit, &available);
+  if (result != PF_OK) return result;
   const bool before = pipe->is_referenced;
   if (keeps) pipe->is_referenced = true;
-  const ssize_t moved = splice(pipe->pipe, NULL, fd, NULL, available < most ? available : most, SPLICE_F_NONBLOCK);
+  ssize_t moved;
+  for (;;) {
+    moved = splice(pipe->pipe, NULL, fd, NULL, available < most ? available : most, SPLICE_F_NONBLOCK);
+    if (moved >= 0 || errno != EAGAIN || is_over(limit) || !is_ready(pipe->pipe, POLLIN)) break;
+    struct pollfd room = {.fd = fd, .events = POLLOUT};
+    if (poll(&room, 1, left_of(limit)) < 0 && errno != EINTR) return PF_E_SYSTEM;
+    errno = EAGAIN;
+  }
   if (moved <= 0) pipe->is_referenced = before;
   /* It is the other descriptor that has no room: what was announced is in the pipe. */
   if (moved < 0 && errno == EAGAIN) return is_ready(pipe->pipe, POLLIN) ? PF_AGAIN : PF_E_MISBEHAVED;

@@ -378,7 +378,8 @@ int pf_pipe_read(pf_pipe *pipe, void *to, size_t room, size_t *count, int timeou
 
 /*
  * Moves up to `most` bytes of the message on to a descriptor by splice(2), without a copy. As pf_pipe_read; PF_AGAIN also
- * if that descriptor, being non-blocking, has no room.
+ * if that descriptor has no room within the time limit; PF_E_INVALID for a pipe or a socket that is not non-blocking: while
+ * splice(2) waits for it, it keeps the sender's pipe locked, and the sender with it.
  */
 int pf_pipe_move(pf_pipe *pipe, int fd, size_t most, size_t *count, int timeout);
 

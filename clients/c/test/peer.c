@@ -11,6 +11,7 @@
 //             waits for receivers, sends, serves them until its standard input ends, and then ends: close, or abort
 #include "../pageferry.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,6 +163,7 @@ static int move(const char *endpoint) {
   pf_piped message;
   size_t count;
   int result = pf_pipe_open(&pipe, endpoint, NULL);
+  fcntl(1, F_SETFL, fcntl(1, F_GETFL) | O_NONBLOCK);
   while (result == PF_OK && (result = pf_pipe_next(pipe, &message, -1)) == PF_OK) {
     while (result == PF_OK) result = pf_pipe_move(pipe, 1, 1u << 30, &count, -1);
     if (result == PF_END) result = PF_OK;

@@ -75,7 +75,8 @@ export function decodeHello(bytes: Uint8Array): Hello | undefined {
   if (view.length < NAME_OFFSET || !mayBeHello(view)) return undefined;
   const version = view.readUInt16LE(8);
   // How long those of another version are is that version's business.
-  if (version === PROTOCOL_VERSION && view.length > HELLO_BYTES + 4 * MAX_PARAMETERS) return undefined;
+  if (version === PROTOCOL_VERSION && view.length > HELLO_BYTES + 4 * MAX_PARAMETERS)
+    return undefined;
   const parameters = new Uint32Array(MAX_PARAMETERS);
   for (let index = 0; index < MAX_PARAMETERS; index++) {
     const at = HELLO_BYTES + 4 * index;

@@ -166,7 +166,6 @@ function firstSequenceOf(parameters: Uint32Array): number {
   const low = parameters[WELCOME.firstSequenceLow] ?? 0;
   const high = parameters[WELCOME.firstSequenceHigh] ?? 0;
   const first = high * 2 ** 32 + low;
-  if (first > LARGEST_FIRST)
-    throw senderMisbehaved('its messages have too large numbers');
+  if (first > LARGEST_FIRST) throw senderMisbehaved('its messages have too large numbers');
   return first;
 }
