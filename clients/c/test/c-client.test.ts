@@ -1,57 +1,35 @@
-import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { sharedMmap } from '../../../packages/shared-mmap/dist/index.js';
 import { temporaryFolder } from '../../../packages/testkit/dist/index.js';
+import {
+  compile,
+  hasCompiler,
+  hashOf,
+  linesOf,
+  run,
+  SOURCE,
+  start as startProgram,
+  THREAD_SANITIZER,
+  WARNINGS,
+  whySkipped,
+} from './peer.js';
 
 // Peers in C, built with everything that warns and watches, against real peers in Node.
-const run = promisify(execFile);
-const SOURCE = fileURLToPath(new URL('..', import.meta.url));
-const WARNINGS = ['-Wall', '-Wextra', '-Wconversion', '-Wsign-conversion', '-Werror'];
-const SANITIZERS = ['-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
 const MIB = 1024 * 1024;
 
-const hasCompiler = spawnSync('gcc', ['--version']).status === 0;
-
-function hashOf(bytes: Uint8Array): string {
-  let hash = 2166136261;
-  for (const byte of bytes) hash = Math.imul(hash ^ byte, 16777619) >>> 0;
-  return hash.toString(16).padStart(8, '0');
-}
-
-describe.skipIf(!hasCompiler)(`peers in C${hasCompiler ? '' : ' (there is no gcc)'}`, () => {
+describe.skipIf(!hasCompiler)(`peers in C${whySkipped}`, () => {
   const folder = temporaryFolder();
   const build = folder.path;
   const peer = join(build, 'peer');
 
-  beforeAll(async () => {
-    const files = ['pageferry.c', 'test/peer.c'].map((file) => join(SOURCE, file));
-    await run('gcc', ['-std=c11', ...WARNINGS, ...SANITIZERS, ...files, '-o', peer]);
-  });
+  beforeAll(() => compile('peer', peer));
 
-  /** What a peer has printed, once it has ended. */
-  async function linesOf(child: ChildProcess): Promise<readonly string[]> {
-    const ended = once(child, 'close');
-    const { stdout, stderr } = child;
-    if (stdout === null || stderr === null) throw new Error('it has no output');
-    const [out, errors] = await Promise.all([text(stdout), text(stderr)]);
-    await ended;
-    expect(errors).toBe('');
-    return out.trimEnd().split('\n');
-  }
-
-  function start(...args: readonly string[]): ChildProcess {
-    const child = spawn(peer, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    onTestFinished(() => {
-      child.kill('SIGKILL');
-    });
-    return child;
-  }
+  const start = (...args: readonly string[]): ChildProcess => startProgram(peer, args);
 
   const endpointOf = (): string => folder.fresh();
 
@@ -281,9 +259,8 @@ describe.skipIf(!hasCompiler)(`peers in C${hasCompiler ? '' : ' (there is no gcc
     const program = join(build, 'user');
     await run('g++', [...WARNINGS, '-I', SOURCE, user, `${build}/plain.o`, '-o', program]);
     expect(spawnSync(program).status).toBe(0);
-    const watched = ['-fsanitize=thread', '-c', 'pageferry.c', '-o', `${build}/watched.o`];
     await expect(
-      run('gcc', ['-std=c11', ...WARNINGS, '-Wno-tsan', ...watched], { cwd: SOURCE }),
-    ).resolves.toBeDefined();
+      compile('peer', join(build, 'watched'), THREAD_SANITIZER),
+    ).resolves.toBeUndefined();
   });
 });

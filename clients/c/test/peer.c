@@ -4,12 +4,19 @@
 //   peer poll ENDPOINT                        the same in a loop of poll(2)
 //   peer serve ENDPOINT                       answers the questions of a listener, and sends messages back
 //   peer ask ENDPOINT COUNT LENGTH            asks, and checks the answers
+//   peer listen ENDPOINT COUNT                accepts so many channels, one after the other, and serves each
+//   peer drain ENDPOINT PIECE HOW             prints each message of the pipe transport; HOW: skip throws half of them away
+//   peer move ENDPOINT                        moves those to standard output
+//   peer send ENDPOINT RECEIVERS COUNT LENGTH HISTORY END
+//             waits for receivers, sends, serves them until its standard input ends, and then ends: close, or abort
 #include "../pageferry.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 // FNV-1a, 32 bits.
 static uint32_t hash_of(const void *data, size_t length) {
@@ -76,11 +83,9 @@ static int brighten(pf_channel *channel, const pf_message *message, pf_loan *loa
   return PF_OK;
 }
 
-static int serve(const char *endpoint) {
-  pf_channel *channel;
+static int serve_channel(pf_channel *channel) {
   pf_message message;
-  int result = pf_channel_connect(&channel, endpoint, NULL);
-  if (result != PF_OK) return conclude(result);
+  int result;
   while ((result = pf_channel_receive(channel, &message, -1)) == PF_OK) {
     pf_loan loan = {0};
     if (message.is_request && message.tag == 1) result = pf_channel_reject(channel, &message, "not \"this\"\n", -1);
@@ -96,6 +101,75 @@ static int serve(const char *endpoint) {
   }
   pf_channel_close(channel);
   return conclude(result);
+}
+
+static int serve(const char *endpoint) {
+  pf_channel *channel;
+  const int result = pf_channel_connect(&channel, endpoint, NULL);
+  return result == PF_OK ? serve_channel(channel) : conclude(result);
+}
+
+static int listen_at(const char *endpoint, unsigned count) {
+  pf_listener *listener;
+  pf_channel *channel;
+  int result = pf_listener_open(&listener, endpoint, NULL);
+  if (result != PF_OK) return conclude(result);
+  puts("open");
+  fflush(stdout);
+  struct pollfd asked = {.fd = pf_listener_fd(listener), .events = POLLIN};
+  while (count-- > 0) {
+    while ((result = pf_listener_accept(listener, &channel, 0)) == PF_AGAIN) poll(&asked, 1, -1);
+    if (result != PF_OK) break;
+    serve_channel(channel);
+    fflush(stdout);
+  }
+  pf_listener_close(listener);
+  printf("listened: %s\n", pf_text(result));
+  return 0;
+}
+
+// Reads what comes through the pipe in pieces of up to `piece` bytes, or throws each second message away.
+static int drain(const char *endpoint, size_t piece, bool skips) {
+  static uint8_t bytes[1 << 20];
+  pf_pipe *pipe;
+  pf_piped message;
+  int result = pf_pipe_open(&pipe, endpoint, NULL);
+  if (result != PF_OK) return conclude(result);
+  struct pollfd asked = {.fd = pf_pipe_fd(pipe), .events = POLLIN};
+  while ((result = pf_pipe_next(pipe, &message, 0)) == PF_OK || result == PF_AGAIN) {
+    if (result == PF_AGAIN) {
+      if (pf_pipe_arm(pipe) == PF_AGAIN) poll(&asked, 1, -1);
+      continue;
+    }
+    uint32_t hash = 2166136261u;
+    uint64_t length = 0;
+    size_t count;
+    if (skips && message.number % 2 == 1) continue;
+    while ((result = pf_pipe_read(pipe, bytes, piece, &count, -1)) == PF_OK) {
+      length += count;
+      for (size_t index = 0; index < count; index++) hash = (hash ^ bytes[index]) * 16777619u;
+    }
+    if (result != PF_END) break;
+    printf("%llu %llu %u %08x\n", (unsigned long long)message.number, (unsigned long long)length, message.tag, hash);
+    fflush(stdout);
+  }
+  pf_pipe_close(pipe);
+  return conclude(result);
+}
+
+// Moves what comes through the pipe to standard output.
+static int move(const char *endpoint) {
+  pf_pipe *pipe;
+  pf_piped message;
+  size_t count;
+  int result = pf_pipe_open(&pipe, endpoint, NULL);
+  fcntl(1, F_SETFL, fcntl(1, F_GETFL) | O_NONBLOCK);
+  while (result == PF_OK && (result = pf_pipe_next(pipe, &message, -1)) == PF_OK) {
+    while (result == PF_OK) result = pf_pipe_move(pipe, 1, 1u << 30, &count, -1);
+    if (result == PF_END) result = PF_OK;
+  }
+  pf_pipe_close(pipe);
+  return result == PF_END ? 0 : 1;
 }
 
 static int ask(const char *endpoint, unsigned count, size_t length) {
@@ -126,15 +200,69 @@ static int ask(const char *endpoint, unsigned count, size_t length) {
   return 0;
 }
 
+// Serves receivers, in a loop of poll(2), until standard input has ended.
+static void serve_receivers(pf_sender *sender) {
+  struct pollfd asked[] = {{.fd = pf_sender_fd(sender), .events = POLLIN}, {.fd = 0, .events = POLLIN}};
+  char input[64];
+  do {
+    while (pf_sender_arm(sender) == PF_OK) continue;
+    poll(asked, 2, -1);
+  } while ((asked[1].revents & (POLLIN | POLLHUP)) == 0 || read(0, input, sizeof input) > 0);
+}
+
+static int send_all(const char *endpoint, uint32_t receivers, unsigned count, size_t length, uint32_t history, bool closes) {
+  pf_sender *sender;
+  pf_receiver_info infos[64];
+  const pf_sender_options options = {.pool_bytes = 8u << 20, .history = history};
+  int result = pf_sender_open(&sender, endpoint, &options);
+  if (result != PF_OK) return conclude(result);
+  puts("open");
+  fflush(stdout);
+  result = pf_sender_await_receivers(sender, receivers, -1);
+  for (unsigned number = 0; result == PF_OK && number < count; number++) {
+    pf_loan loan;
+    // Every seventh as long as that, the others of a few bytes.
+    const size_t bytes = number % 7 == 0 ? length : number % 200;
+    result = pf_sender_lend(sender, bytes, &loan, -1);
+    if (result != PF_OK) break;
+    memset(loan.data, (int)(number & 0xff), bytes);
+    loan.tag = number;
+    result = pf_sender_send(sender, &loan, -1);
+    pf_sender_unlend(sender, &loan);
+  }
+  printf("sent: %s\n", pf_text(result));
+  fflush(stdout);
+  serve_receivers(sender);
+  if (closes) pf_sender_flush(sender, -1);
+  const uint32_t left = pf_sender_receivers(sender, infos, 64);
+  for (uint32_t index = 0; index < left; index++) {
+    printf("receiver %u: policy %d, %u behind, %u dropped\n", infos[index].id, (int)infos[index].policy,
+           infos[index].behind, infos[index].dropped);
+  }
+  if (closes) pf_sender_close(sender);
+  else pf_sender_abort(sender);
+  puts("done");
+  return 0;
+}
+
 int main(int count, char **arguments) {
+  if (count == 8 && strcmp(arguments[1], "send") == 0) {
+    return send_all(arguments[2], (uint32_t)atoi(arguments[3]), (unsigned)atoi(arguments[4]), (size_t)atoi(arguments[5]),
+                    (uint32_t)atoi(arguments[6]), strcmp(arguments[7], "close") == 0);
+  }
   if (count >= 6 && strcmp(arguments[1], "receive") == 0) {
     return receive(arguments[2], atoi(arguments[3]), (uint32_t)atoi(arguments[4]), (size_t)atoi(arguments[5]));
   }
   if (count == 3 && strcmp(arguments[1], "poll") == 0) return poll_for(arguments[2]);
+  if (count == 4 && strcmp(arguments[1], "listen") == 0) return listen_at(arguments[2], (unsigned)atoi(arguments[3]));
+  if (count == 5 && strcmp(arguments[1], "drain") == 0) {
+    return drain(arguments[2], (size_t)atoi(arguments[3]), strcmp(arguments[4], "skip") == 0);
+  }
+  if (count == 3 && strcmp(arguments[1], "move") == 0) return move(arguments[2]);
   if (count == 3 && strcmp(arguments[1], "serve") == 0) return serve(arguments[2]);
   if (count == 5 && strcmp(arguments[1], "ask") == 0) {
     return ask(arguments[2], (unsigned)atoi(arguments[3]), (size_t)atoi(arguments[4]));
   }
-  fputs("usage: peer receive|poll|serve|ask ENDPOINT …\n", stderr);
+  fputs("usage: peer receive|poll|serve|ask|listen|drain|move|send ENDPOINT …\n", stderr);
   return 2;
 }

@@ -41,12 +41,15 @@ describe('the parameters of a handshake', () => {
     expect([...(cut?.parameters ?? [])].slice(0, 3)).toEqual([5, 0, 0]);
   });
 
-  test('beyond the sixteenth are not looked at', () => {
+  test('beyond the sixteenth make it no message of this version', () => {
     const bytes = Buffer.concat([
       encodeHello(HELLO_KIND.hello, 'name', 0, new Array(16).fill(1)),
-      Buffer.alloc(64, 255),
+      Buffer.alloc(4, 255),
     ]);
-    expect(decodeHello(bytes)?.parameters).toEqual(new Uint32Array(16).fill(1));
+    expect(decodeHello(bytes.subarray(0, 112))?.parameters).toEqual(new Uint32Array(16).fill(1));
+    expect(decodeHello(bytes)).toBeUndefined();
+    bytes.writeUInt16LE(PROTOCOL_VERSION + 1, 8);
+    expect(decodeHello(bytes)?.version).toBe(PROTOCOL_VERSION + 1);
   });
 });
 
