@@ -25,7 +25,9 @@ static void iterator_dealloc(Iterator *self) {
 static PyObject *iterator_next(Iterator *self) {
   if (self->last != NULL) release_message(self->last);
   Py_CLEAR(self->last);
-  PyObject *next = end_take(self->end, NULL);
+  /* What a channel takes off its queue may be an answer that a thread waits for: `receive` tells it. */
+  const bool is_receiver = PyObject_TypeCheck((PyObject *)self->end, &ReceiverType);
+  PyObject *next = is_receiver ? end_take(self->end, NULL) : Py_NewRef(Py_None);
   if (next == Py_None) {
     Py_DECREF(next);
     next = PyObject_CallMethod((PyObject *)self->end, "receive", NULL);

@@ -189,9 +189,10 @@ def test_threads_ask_at_the_same_time_while_one_receives(endpoint: str, node: St
                     wrong.append(number)
 
     def receive(channel: Channel) -> None:
-        for _ in range(100):
-            with channel.receive(30) as echo:  # type: ignore[union-attr]
-                echoes.append(echo.tag)
+        for echo in channel:
+            echoes.append(echo.tag)
+            if len(echoes) == 100:
+                return
 
     with Channel(endpoint, spin_microseconds=0) as channel:
         threads = [threading.Thread(target=ask, args=(channel, 1000 * index)) for index in range(4)]

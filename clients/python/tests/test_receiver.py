@@ -422,5 +422,21 @@ def test_nothing_is_left_behind(endpoint: str, node: Start) -> None:
     assert (sorted(os.listdir("/proc/self/fd")), _mappings()) == before
 
 
+def test_a_receiver_that_is_forgotten_leaves_at_once(endpoint: str, node: Start) -> None:
+    peer = node(SENDS_WHAT_IT_HEARS)
+    gc.disable()
+    try:
+        receiver = Receiver(endpoint)
+        peer.tell(10)
+        view = memoryview(receiver.receive(30))  # type: ignore[arg-type]
+        del receiver
+        assert peer.ask("stats") == [True, 1]
+        del view
+        assert peer.ask("flush") == "flushed"
+        assert peer.ask("stats") == [False, 0]
+    finally:
+        gc.enable()
+
+
 def _mappings() -> int:
     return sum("pageferry" in line or "memfd" in line for line in open("/proc/self/maps"))

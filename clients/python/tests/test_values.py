@@ -243,6 +243,7 @@ def test_handlers_answer_node(endpoint: str, node: Start) -> None:
       say([composed.x.length, composed.x.every((each) => each === 5)]);
       await port.call('fail').catch(({ code, cause }) => say([code, cause.name, cause.message, cause.stack.includes('Traceback')]));
       await port.call('unsendable').catch(({ code, cause }) => say([code, cause.name]));
+      await port.call('large').catch(({ code, cause }) => say([code, cause.name]));
       await port.call('nothing').catch(({ code }) => say([code]));
       await port.send({ last: true });
       await listener.close();
@@ -261,15 +262,20 @@ def test_handlers_answer_node(endpoint: str, node: Start) -> None:
         port.handle("composed", composed)
         port.handle("fail", fail)
         port.handle("unsendable", lambda _: object())
+        port.handle("large", lambda _: bytes(5 << 20))
         with pytest.raises(InvalidArgument):
             port.handle("fail", fail)
         with pytest.raises(InvalidArgument):
             port.handle("x" * 257, fail)
-        assert [received.value for received in port if received.value] == [{"last": True}] or True
+        values = []
+        for received in port:
+            values.append(received.value)
+        assert values == [{"last": True}]
     assert peer.hear() == ["sea", "Float32Array", [2, 4, 6]]
     assert peer.hear() == [1000, True]
     assert peer.hear() == ["REQUEST_FAILED", "LookupError", "not there", True]
     assert peer.hear() == ["REQUEST_FAILED", "NotCloneable"]
+    assert peer.hear() == ["REQUEST_FAILED", "MessageTooLarge"]
     assert peer.hear() == ["NO_HANDLER"]
     peer.end()
 

@@ -11,6 +11,7 @@ from typing import Any
 from ._channel import Channel
 from ._errors import (
     InvalidArgument,
+    MessageTooLarge,
     NoHandler,
     NotCloneable,
     PageferryError,
@@ -326,10 +327,13 @@ class Port:
             if request is None:
                 self.channel.reject(message, "the request is no value")
                 return
-            answer = self._answer(request)
+            answer = _as_answer(self._answer(request))
             request.value = None
-            loan = _as_answer(answer)
-            self.channel.respond(message, loan if isinstance(loan, Loan) else self._written(loan, None))
+            try:
+                loan = answer if isinstance(answer, Loan) else self._written(answer, None)
+            except MessageTooLarge as error:
+                loan = self._written(_failure(error), None)
+            self.channel.respond(message, loan)
 
     def _answer(self, request: Decoded) -> Encoded | Composed:
         handler = self._handlers.get(request.name)
@@ -354,12 +358,20 @@ class Port:
             if request is None:
                 await self.channel.reject_async(message, "the request is no value")
                 return
-            answer = await self._answer_async(request)
+            answer = _as_answer(await self._answer_async(request))
             request.value = None
-            loan = _as_answer(answer)
-            if not isinstance(loan, Loan):
-                loan = await self._written_async(loan, None)
-            await self.channel.respond_async(message, loan)
+            try:
+                await self._respond_async(message, answer)
+            except PageferryError:
+                # The channel has ended: its own calls say so.
+                pass
+
+    async def _respond_async(self, message: Message, answer: Encoded | Loan) -> None:
+        try:
+            loan = answer if isinstance(answer, Loan) else await self._written_async(answer, None)
+        except MessageTooLarge as error:
+            loan = await self._written_async(_failure(error), None)
+        await self.channel.respond_async(message, loan)
 
     async def _answer_async(self, request: Decoded) -> Encoded | Composed:
         handler = self._handlers.get(request.name)

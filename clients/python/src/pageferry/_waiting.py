@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -25,7 +26,8 @@ class Waiting:
 
     def __init__(self, end: Any, spin_microseconds: float, patience: float | None = None) -> None:
         """patience: how long one may sleep at most, in seconds, before looking again without having been woken."""
-        self._end = end
+        # The end refers to this: it is to go when its user forgets it, and not with a garbage collection.
+        self._end: Any = weakref.proxy(end)
         self._patience = patience
         self._spin = spin_microseconds
         self._changed = threading.Condition()
