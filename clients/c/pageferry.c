@@ -145,11 +145,14 @@ struct link {
   int other_bell;
   int own_bell;
   int events; /* An epoll instance with the socket and the own bell. */
+  int process; /* A pidfd of who said hello, or -1: it may end and leave its socket to a child. */
   bool is_gone;
   unsigned idle_rings;
   unsigned passed_count;
   struct passed passed[MOST_PASSED];
 };
+
+#define NO_LINK ((struct link){.socket = -1, .other_bell = -1, .own_bell = -1, .events = -1, .process = -1})
 
 /* A second time does nothing. */
 static void close_link(struct link *link) {
@@ -158,7 +161,14 @@ static void close_link(struct link *link) {
   shut(link->own_bell);
   shut(link->other_bell);
   shut(link->socket);
-  *link = (struct link){.socket = -1, .other_bell = -1, .own_bell = -1, .events = -1, .is_gone = true};
+  shut(link->process);
+  *link = NO_LINK;
+  link->is_gone = true;
+}
+
+static int watch(int events, int fd, uint32_t what, uint32_t name) {
+  struct epoll_event event = {.events = what, .data = {.u32 = name}};
+  return epoll_ctl(events, EPOLL_CTL_ADD, fd, &event) < 0 ? PF_E_SYSTEM : PF_OK;
 }
 
 static int start_link(struct link *link) {
@@ -166,11 +176,27 @@ static int start_link(struct link *link) {
   if (fcntl(link->socket, F_SETFL, O_NONBLOCK) < 0) return PF_E_SYSTEM;
   link->events = epoll_create1(EPOLL_CLOEXEC);
   if (link->events < 0) return PF_E_SYSTEM;
-  for (size_t index = 0; index < 2; index++) {
-    struct epoll_event event = {.events = EPOLLIN, .data = {.fd = fds[index]}};
-    if (epoll_ctl(link->events, EPOLL_CTL_ADD, fds[index], &event) < 0) return PF_E_SYSTEM;
-  }
+  for (size_t index = 0; index < 2; index++)
+    if (watch(link->events, fds[index], EPOLLIN, 0) != PF_OK) return PF_E_SYSTEM;
   return PF_OK;
+}
+
+/* Has the kernel tell when the process that said hello ends, where it can: a child of it may have the socket, too. */
+static void watch_process(struct link *link, pid_t process) {
+#ifdef SYS_pidfd_open
+  if (process <= 0) return;
+  link->process = (int)syscall(SYS_pidfd_open, process, 0);
+  if (link->process < 0 || watch(link->events, link->process, EPOLLIN, 0) == PF_OK) return;
+  shut(link->process);
+#endif
+  link->process = -1;
+}
+
+/* The other side has ended. What it has published stays. */
+static void note_end(struct link *link) {
+  link->is_gone = true;
+  epoll_ctl(link->events, EPOLL_CTL_DEL, link->socket, NULL);
+  if (link->process >= 0) epoll_ctl(link->events, EPOLL_CTL_DEL, link->process, NULL);
 }
 
 static bool is_ready(int fd, short events) {
@@ -189,6 +215,11 @@ static void wake(const struct link *link, word *parked, uint32_t bits) {
   atomic_thread_fence(memory_order_seq_cst);
   if ((atomic_load(parked) & bits) == 0) return;
   if (atomic_exchange(parked, 0) != 0) ring(link);
+}
+
+/* Whether the process that said hello has ended, where that is known. */
+static bool process_has_ended(const struct link *link) {
+  return link->process >= 0 && is_ready(link->process, POLLIN);
 }
 
 /* Takes in a ring. PF_AGAIN if there was none. */
@@ -267,11 +298,11 @@ static int hear(struct link *link, word *taken) {
   struct came came;
   if (link->is_gone) return PF_AGAIN;
   const ssize_t length = read_record(link->socket, record, sizeof record, fds, 1, &came);
-  if (length < 0 && (errno == EAGAIN || errno == EINTR)) return PF_AGAIN;
-  if (length < 0 && errno != ECONNRESET) return PF_E_SYSTEM;
+  const bool is_empty = length < 0 && (errno == EAGAIN || errno == EINTR);
+  if (is_empty && !process_has_ended(link)) return PF_AGAIN;
+  if (length < 0 && !is_empty && errno != ECONNRESET) return PF_E_SYSTEM;
   if (length <= 0 && came.count == 0) {
-    link->is_gone = true;
-    epoll_ctl(link->events, EPOLL_CTL_DEL, link->socket, NULL);
+    note_end(link);
     return PF_OK;
   }
   /* The kernel had no descriptor for this process: the memory is lost, and nothing else is wrong. */
@@ -293,9 +324,10 @@ static int hear(struct link *link, word *taken) {
 /* Sleeps until the bell rings, something comes over the socket, or the limit is over. */
 static int sleep_until(struct link *link, int64_t limit) {
   struct pollfd asked[] = {
-    {.fd = link->own_bell, .events = POLLIN}, {.fd = link->is_gone ? -1 : link->socket, .events = POLLIN}
+    {.fd = link->own_bell, .events = POLLIN}, {.fd = link->is_gone ? -1 : link->socket, .events = POLLIN},
+    {.fd = link->is_gone ? -1 : link->process, .events = POLLIN}
   };
-  if (poll(asked, 2, left_of(limit)) < 0 && errno != EINTR) return PF_E_SYSTEM;
+  if (poll(asked, 3, left_of(limit)) < 0 && errno != EINTR) return PF_E_SYSTEM;
   const int rang = answer_bell(link);
   return rang < 0 ? rang : PF_OK;
 }
@@ -762,9 +794,38 @@ static int park(struct inbox *inbox, const struct link *link) {
   return has_news(inbox, link) ? PF_OK : PF_AGAIN;
 }
 
+/* Whether some entry that waits to be taken is that of a message. */
+static bool is_in_queue(const struct inbox *inbox, uint32_t number) {
+  for (uint32_t back = 1; back <= inbox->capacity; back++) {
+    const uint32_t position = inbox->position - back + inbox->capacity;
+    const word *entry = inbox->entries + (size_t)(position & (inbox->capacity - 1)) * ENTRY_WORDS;
+    if (atomic_load(&entry[IN_NUMBER]) == number && atomic_load(&entry[IN_CLAIM]) < CLAIMED - 1) return true;
+  }
+  return false;
+}
+
+/*
+ * Closes the memories of messages that were dropped: no entry can ask for them any more. Only where no message is claimed
+ * whose memory is still to be taken.
+ */
+static void forget_dropped(struct inbox *inbox, struct link *link) {
+  if (!inbox->may_miss || link->passed_count < MOST_PASSED / 2) return;
+  const uint32_t published = atomic_load(inbox->published);
+  const word *last = inbox->entries + (size_t)((published - 1) & (inbox->capacity - 1)) * ENTRY_WORDS;
+  const uint32_t number = atomic_load(&last[IN_NUMBER]);
+  for (unsigned index = link->passed_count; index-- > 0;) {
+    const uint32_t passed = link->passed[index].number;
+    const bool is_needed = (int32_t)(passed - number) > 0 || is_in_queue(inbox, passed);
+    /* The place of the last entry has another one by now: it does not tell. */
+    if (atomic_load(inbox->published) - published >= inbox->capacity - 1) return;
+    if (!is_needed) forget_passed(link, index);
+  }
+}
+
 /* Takes in what the socket and the bell have to say. */
 static int attend(struct inbox *inbox, struct link *link) {
   int heard;
+  forget_dropped(inbox, link);
   do heard = hear(link, &inbox->part.words[AT_TAKEN]);
   while (heard == PF_OK && !link->is_gone);
   return heard < 0 ? heard : PF_OK;
@@ -778,6 +839,13 @@ static int start_inbox(struct inbox *inbox, int payload) {
   if (memory == MAP_FAILED) return PF_E_SYSTEM;
   inbox->payload = memory;
   return PF_OK;
+}
+
+/* Has it read the delivery queue, where there is no ring. */
+static void start_queue(struct inbox *inbox) {
+  inbox->capacity = inbox->part.capacity;
+  inbox->published = inbox->part.words + AT_PUBLISHED;
+  inbox->entries = inbox->part.words + AT_ENTRIES;
 }
 
 static void unmap(const void *memory, size_t length) {
@@ -829,12 +897,11 @@ static int start_receiver(pf_receiver *receiver, const struct handshake *hands) 
   const bool is_right = read_part(&inbox->part, words) && receiver->control_length == part_bytes(inbox->part.capacity);
   if (!is_right || !is_bell(receiver->link.other_bell) || !is_bell(receiver->link.own_bell)) return PF_E_MISBEHAVED;
   inbox->cursor = inbox->next = (uint64_t)hands->welcome[1] << 32 | hands->welcome[0];
+  if (inbox->next > (uint64_t)1 << 52) return PF_E_MISBEHAVED;
   result = start_inbox(inbox, hands->fds[3]);
   if (result != PF_OK) return result;
   if (!inbox->may_miss) return start_ring(receiver, hands->fds[4]);
-  inbox->capacity = inbox->part.capacity;
-  inbox->published = words + AT_PUBLISHED;
-  inbox->entries = words + AT_ENTRIES;
+  start_queue(inbox);
   return PF_OK;
 }
 
@@ -851,6 +918,7 @@ int pf_receiver_open(pf_receiver **found, const char *endpoint, const pf_receive
   };
   pf_receiver *receiver = calloc(1, sizeof *receiver);
   if (receiver == NULL) return PF_E_SYSTEM;
+  receiver->link = NO_LINK;
   const struct stop stop = {options->stop, options->stop_with};
   int result = meet(endpoint, &hands, options->timeout, &stop, &receiver->link.socket);
   if (result != PF_OK) {
@@ -859,7 +927,6 @@ int pf_receiver_open(pf_receiver **found, const char *endpoint, const pf_receive
   }
   receiver->link.other_bell = hands.fds[1];
   receiver->link.own_bell = hands.fds[2];
-  receiver->link.events = -1;
   receiver->inbox.may_miss = may_miss;
   result = start_receiver(receiver, &hands);
   shut(hands.fds[0]); /* The mappings stay. */
@@ -1118,11 +1185,6 @@ struct door {
   struct guest guests[MOST_GUESTS];
   unsigned guest_count;
 };
-
-static int watch(int events, int fd, uint32_t what, uint32_t name) {
-  struct epoll_event event = {.events = what, .data = {.u32 = name}};
-  return epoll_ctl(events, EPOLL_CTL_ADD, fd, &event) < 0 ? PF_E_SYSTEM : PF_OK;
-}
 
 /*
  * Removes the file that is in the way if nobody listens there. PF_OK if the path is free by now. A link, another kind
@@ -1388,7 +1450,6 @@ struct reader {
   uint32_t index;       /* Which bit in a slot is this one's. */
   uint32_t id;
   pid_t pid;
-  int process;          /* A pidfd, or -1: it may end and leave its socket to a child. */
   bool is_broken;       /* It broke the protocol, or a call for it failed: to be cut off. */
   bool is_accused;
   bool is_cut_off;      /* It gets nothing more, and may read what it has. */
@@ -1642,7 +1703,6 @@ static void deliver(pf_sender *sender, struct reader *reader, uint32_t name, uin
 
 static void close_reader(struct reader *reader) {
   close_link(&reader->link);
-  shut(reader->process);
   unmap(reader->part.words, reader->control_length);
   free(reader->queued);
   free(reader);
@@ -1686,7 +1746,7 @@ static void cut_off(pf_sender *sender, struct reader *reader) {
 /* Whether the receiver has ended. What it says on the socket after its hello breaks the protocol. */
 static bool has_ended(struct reader *reader) {
   if (is_ready(reader->link.socket, POLLRDHUP | POLLHUP | POLLERR)) return true;
-  if (reader->process >= 0 && is_ready(reader->process, POLLIN)) return true;
+  if (process_has_ended(&reader->link)) return true;
   if (!reader->is_cut_off && is_ready(reader->link.socket, POLLIN)) reader->is_broken = reader->is_accused = true;
   return false;
 }
@@ -1704,19 +1764,6 @@ static void attend_reader(pf_sender *sender, struct reader *reader) {
   }
   if (rang == PF_E_SYSTEM) reader->is_broken = true;
   if (reader->is_broken) cut_off(sender, reader);
-}
-
-/* Has the kernel tell when the process that said hello ends, where it can: a child of it may have the socket, too. */
-static void watch_process(struct reader *reader) {
-#ifdef SYS_pidfd_open
-  if (reader->pid <= 0) return;
-  reader->process = (int)syscall(SYS_pidfd_open, reader->pid, 0);
-  if (reader->process < 0) return;
-  if (watch(reader->link.events, reader->process, EPOLLIN, 0) != PF_OK) {
-    shut(reader->process);
-    reader->process = -1;
-  }
-#endif
 }
 
 /* Makes what a receiver needs, up to its welcome. */
@@ -1760,11 +1807,11 @@ static void admit(pf_sender *sender, const struct caller *caller) {
   uint32_t error = ENOMEM;
   if (reader != NULL) {
     *reader = (struct reader){
-      .link = {.socket = caller->socket, .other_bell = -1, .own_bell = -1, .events = -1},
+      .link = NO_LINK,
       .policy = (enum pf_policy)caller->hello[0], .depth = depth == 0 || depth > QUEUE ? QUEUE : depth,
-      .index = index, .id = sender->next_id, .pid = caller->process, .process = -1,
-      .queued = calloc(QUEUE, sizeof *reader->queued)
+      .index = index, .id = sender->next_id, .pid = caller->process, .queued = calloc(QUEUE, sizeof *reader->queued)
     };
+    reader->link.socket = caller->socket;
     const uint64_t first = sender->next - earlier_for(sender, reader);
     errno = 0;
     int result = reader->queued == NULL ? PF_E_SYSTEM : PF_OK;
@@ -1776,7 +1823,7 @@ static void admit(pf_sender *sender, const struct caller *caller) {
     if (result == PF_OK) {
       sender->next_id++;
       sender->readers[index] = reader;
-      watch_process(reader);
+      watch_process(&reader->link, caller->process);
       reader->cursor = first;
       if (reader->policy == PF_WAIT) hold_ring(sender, first);
       else {
@@ -2177,6 +2224,7 @@ struct pf_channel {
   struct link link;
   struct inbox inbox;
   struct outbox outbox;
+  word *control;
   size_t control_length;
   struct messages early; /* Messages that came before an answer. */
   struct question *questions;
@@ -2204,15 +2252,13 @@ static int start_channel(pf_channel *channel, const struct handshake *hands) {
   word *words = NULL;
   int result = map_control(hands->fds[0], 2, &words, &channel->control_length);
   if (result != PF_OK) return result;
-  inbox->part.words = words; /* Unmapped at the end, whatever is in it. */
+  channel->control = words; /* Unmapped at the end, whatever is in it. */
   const uint32_t capacity = atomic_load(&words[AT_CAPACITY]);
   if (!is_capacity(capacity) || channel->control_length != 2 * part_bytes(capacity)) return PF_E_MISBEHAVED;
   const bool is_right = read_part(&inbox->part, words) && read_part(&outbox->part, words + part_bytes(capacity) / 4);
   if (!is_right || inbox->part.capacity != capacity || outbox->part.capacity != capacity) return PF_E_MISBEHAVED;
   if (!is_bell(channel->link.other_bell) || !is_bell(channel->link.own_bell)) return PF_E_MISBEHAVED;
-  inbox->capacity = capacity;
-  inbox->published = words + AT_PUBLISHED;
-  inbox->entries = words + AT_ENTRIES;
+  start_queue(inbox);
   outbox->slot_of = calloc(capacity, sizeof *outbox->slot_of);
   if (outbox->slot_of == NULL) return PF_E_SYSTEM;
   return start_inbox(inbox, hands->fds[3]);
@@ -2227,7 +2273,7 @@ int pf_channel_connect(pf_channel **found, const char *endpoint, const pf_channe
   if (endpoint == NULL || bytes == 0) return PF_E_INVALID;
   pf_channel *channel = calloc(1, sizeof *channel);
   if (channel == NULL) return PF_E_SYSTEM;
-  channel->link = (struct link){.socket = -1, .other_bell = -1, .own_bell = -1, .events = -1};
+  channel->link = NO_LINK;
   const int pool = create_pool(&channel->outbox.pool, bytes, SLOTS);
   struct handshake hands = {.mechanism = "shared-mmap-channel", .passed = pool, .descriptors = 4};
   const struct stop stop = {options->stop, options->stop_with};
@@ -2295,14 +2341,8 @@ static void publish(pf_channel *channel, pf_loan *loan, uint32_t exchange) {
   slot->number = number;
   outbox->slot_of[place] = loan->slot_;
   outbox->under_way++;
-  /* The number first: whoever reads the rest after it was written over reads it last. */
-  atomic_store(&entry[IN_NUMBER], (uint32_t)number);
-  atomic_store(&entry[IN_NUMBER_HIGH], (uint32_t)(number >> 32));
-  atomic_store(&entry[IN_LENGTH], (uint32_t)loan->length);
-  atomic_store(&entry[IN_PLACE], slot->range.start);
-  atomic_store(&entry[IN_SLOT], loan->slot_);
-  atomic_store(&entry[IN_TAG], loan->tag);
-  atomic_store(&entry[IN_EXCHANGE], exchange);
+  slot->length = loan->length;
+  put_entry(entry, slot, loan->slot_, loan->tag, exchange);
   atomic_store(&outbox->part.words[AT_PUBLISHED], (uint32_t)outbox->published);
   *loan = (pf_loan){0};
   wake(&channel->link, &outbox->part.words[outbox->part.parked], 1);
@@ -2585,11 +2625,362 @@ void pf_channel_close(pf_channel *channel) {
   if (channel == NULL) return;
   pf_channel_hang_up(channel);
   unmap(channel->inbox.payload, channel->inbox.payload_length);
-  unmap(channel->inbox.part.words, channel->control_length);
+  unmap(channel->control, channel->control_length);
   close_pool(&channel->outbox.pool);
   free(channel->outbox.slot_of);
   free(channel->early.first);
   free(channel->questions);
   free(channel->unanswered);
   free(channel);
+}
+
+/* ----------------------------------------------------------------------------------------------- the listener */
+
+struct pf_listener {
+  struct door door;
+  size_t pool_bytes;
+};
+
+int pf_listener_open(pf_listener **found, const char *endpoint, const pf_channel_options *options) {
+  if (found == NULL) return PF_E_INVALID;
+  *found = NULL;
+  const size_t bytes = pool_bytes_of(options == NULL ? 0 : options->pool_bytes);
+  if (endpoint == NULL || bytes == 0) return PF_E_INVALID;
+  pf_listener *listener = calloc(1, sizeof *listener);
+  if (listener == NULL) return PF_E_SYSTEM;
+  listener->door.mechanism = "shared-mmap-channel";
+  listener->door.wanted = 1;
+  listener->door.listening = listener->door.events = -1;
+  listener->pool_bytes = bytes;
+  const int result = open_door(&listener->door, endpoint);
+  if (result == PF_OK) *found = listener;
+  else pf_listener_close(listener);
+  return result;
+}
+
+/* Makes what both sides share, and sends the welcome. */
+static int establish_channel(pf_channel *channel, const struct door *door, const struct caller *caller, size_t bytes) {
+  struct inbox *inbox = &channel->inbox;
+  struct outbox *outbox = &channel->outbox;
+  struct link *link = &channel->link;
+  word *words = NULL;
+  const int pool = create_pool(&outbox->pool, bytes, SLOTS);
+  const int control = pool < 0 ? -1 : create_control(2, 0, &words, &channel->control_length);
+  channel->control = words;
+  link->own_bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  link->other_bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  outbox->slot_of = calloc(QUEUE, sizeof *outbox->slot_of);
+  int result = PF_E_SYSTEM;
+  if (control >= 0 && link->own_bell >= 0 && link->other_bell >= 0 && outbox->slot_of != NULL) {
+    word *inward = words + part_bytes(QUEUE) / 4;
+    const bool is_right = read_part(&outbox->part, words) && read_part(&inbox->part, inward);
+    start_queue(inbox);
+    result = is_right ? start_inbox(inbox, caller->passed) : PF_E_SYSTEM;
+  }
+  if (result == PF_OK) result = start_link(link);
+  if (result == PF_OK) {
+    const uint32_t answer[] = {0};
+    const int fds[] = {control, link->own_bell, link->other_bell, pool};
+    if (send_record(link->socket, KIND_WELCOME, 0, door->mechanism, answer, 1, fds, 4) < 0) result = PF_E_SYSTEM;
+  }
+  shut(control);
+  shut(pool);
+  return result;
+}
+
+/* A channel with whoever has called, or NULL: then it was refused. */
+static pf_channel *make_channel(const pf_listener *listener, const struct caller *caller) {
+  uint32_t error = caller->passed < 0 ? EMFILE : ENOMEM;
+  pf_channel *channel = caller->passed < 0 ? NULL : calloc(1, sizeof *channel);
+  if (channel != NULL) {
+    channel->link = NO_LINK;
+    channel->link.socket = caller->socket;
+    errno = 0;
+    const int result = establish_channel(channel, &listener->door, caller, listener->pool_bytes);
+    error = result == PF_E_MISBEHAVED ? 0 : (uint32_t)errno;
+    if (result == PF_OK) {
+      shut(caller->passed);
+      watch_process(&channel->link, caller->process);
+      return channel;
+    }
+    channel->link.socket = -1; /* For the refusal. */
+    channel->is_finished = true;
+    pf_channel_close(channel);
+  }
+  refuse(&listener->door, caller, REFUSED_FAILURE, &error, 1);
+  return NULL;
+}
+
+int pf_listener_accept(pf_listener *listener, pf_channel **channel, int timeout) {
+  const int64_t limit = limit_of(timeout);
+  struct door *door = &listener->door;
+  *channel = NULL;
+  for (;;) {
+    struct caller caller;
+    while (next_caller(door, &caller) == PF_OK)
+      if ((*channel = make_channel(listener, &caller)) != NULL) return PF_OK;
+    if (door->is_inherited && door->guest_count == 0) return PF_END;
+    if (is_over(limit)) return PF_AGAIN;
+    struct pollfd asked = {.fd = door->events, .events = POLLIN};
+    if (poll(&asked, 1, patience_of(door, limit)) < 0 && errno != EINTR) return PF_E_SYSTEM;
+  }
+}
+
+int pf_listener_fd(const pf_listener *listener) { return listener->door.events; }
+
+void pf_listener_close(pf_listener *listener) {
+  if (listener == NULL) return;
+  close_door(&listener->door);
+  free(listener);
+}
+
+/* -------------------------------------------------------------------------------------- the pipe transport */
+
+enum { AT_PRODUCED = 33, AT_CONSUMED = 65, AT_WAKE_AT = 97 };
+enum { PIPE_LENGTH, PIPE_LENGTH_HIGH, PIPE_NUMBER, PIPE_TAG };
+enum { PAGES_DONE = 0, PAGES_REFERENCED = 1 };
+static const uint32_t WAITS_FOR_ROOM = 2;
+
+struct pf_pipe {
+  struct link link;
+  struct part part;
+  size_t control_length;
+  int pipe;
+  uint32_t position;   /* The next entry of the delivery queue. */
+  uint32_t returned;
+  uint32_t consumed;   /* As the other side sees it: rounded up to a page at the end of each message. */
+  uint64_t number;     /* Of the next message; the first one says what it is. */
+  bool has_begun;
+  bool is_referenced;  /* Pages of this message went on to where they may be read for longer than anybody can tell. */
+  pf_piped message;
+};
+
+/* The read end anew: the flags of the one that came are the sender's, too, which could make it block. */
+static int open_anew(int passed) {
+  char path[64];
+  struct stat file;
+  const int flags = fcntl(passed, F_GETFL);
+  if (fstat(passed, &file) < 0 || !S_ISFIFO(file.st_mode) || flags < 0 || (flags & O_ACCMODE) != O_RDONLY) return -1;
+  snprintf(path, sizeof path, "/proc/self/fd/%d", passed);
+  const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (fd >= 0) return fd;
+  /* There is no /proc, or it is a pipe of root's. */
+  if (fcntl(passed, F_SETFL, flags | O_NONBLOCK) < 0) return -1;
+  return fcntl(passed, F_DUPFD_CLOEXEC, 0);
+}
+
+static int start_pipe(pf_pipe *pipe, const struct handshake *hands) {
+  word *words = NULL;
+  const int result = map_control(hands->fds[0], 1, &words, &pipe->control_length);
+  if (result != PF_OK) return result;
+  const bool is_right = read_part(&pipe->part, words) && pipe->control_length == part_bytes(pipe->part.capacity);
+  if (!is_right || !is_bell(pipe->link.other_bell) || !is_bell(pipe->link.own_bell)) return PF_E_MISBEHAVED;
+  pipe->pipe = open_anew(hands->fds[3]);
+  return pipe->pipe < 0 ? PF_E_MISBEHAVED : start_link(&pipe->link);
+}
+
+int pf_pipe_open(pf_pipe **found, const char *endpoint, const pf_pipe_options *options) {
+  const pf_pipe_options usual = {.timeout = -1};
+  if (found == NULL) return PF_E_INVALID;
+  *found = NULL;
+  if (endpoint == NULL) return PF_E_INVALID;
+  if (options == NULL) options = &usual;
+  pf_pipe *pipe = calloc(1, sizeof *pipe);
+  if (pipe == NULL) return PF_E_SYSTEM;
+  pipe->link = NO_LINK;
+  pipe->pipe = -1;
+  struct handshake hands = {.mechanism = "vmsplice", .passed = -1, .descriptors = 4};
+  const struct stop stop = {options->stop, options->stop_with};
+  int result = meet(endpoint, &hands, options->timeout, &stop, &pipe->link.socket);
+  if (result == PF_OK) {
+    pipe->link.other_bell = hands.fds[1];
+    pipe->link.own_bell = hands.fds[2];
+    result = start_pipe(pipe, &hands);
+    shut(hands.fds[0]);
+    shut(hands.fds[3]);
+  }
+  if (result == PF_OK) *found = pipe;
+  else pf_pipe_close(pipe);
+  return result;
+}
+
+/* Looks whether the other side has ended. It has nothing to say. */
+static int attend_pipe(pf_pipe *pipe) {
+  uint8_t record[8];
+  struct came came;
+  struct link *link = &pipe->link;
+  if (link->is_gone) return PF_OK;
+  const ssize_t length = read_record(link->socket, record, sizeof record, NULL, 0, &came);
+  if (length < 0 && (errno == EAGAIN || errno == EINTR)) return PF_OK;
+  if (length < 0 && errno != ECONNRESET) return PF_E_SYSTEM;
+  if (length > 0 || came.count > 0) return PF_E_MISBEHAVED;
+  note_end(link);
+  return PF_OK;
+}
+
+static bool pipe_is_cut_off(const pf_pipe *pipe) {
+  const uint32_t cut = atomic_load(&pipe->part.words[AT_CUT_OFF]);
+  return cut == 1 || cut == 2;
+}
+
+/* How many bytes of the message are in the pipe. */
+static uint64_t in_pipe(const pf_pipe *pipe) {
+  const uint32_t produced = atomic_load(&pipe->part.words[AT_PRODUCED]) - pipe->consumed;
+  return produced < pipe->message.rest ? produced : pipe->message.rest;
+}
+
+/* Whether there is something to look at: within a message its bytes, and otherwise the next one. */
+static bool pipe_has_news(const pf_pipe *pipe) {
+  const word *words = pipe->part.words;
+  if (pipe->link.is_gone || pipe_is_cut_off(pipe)) return true;
+  if (pipe->message.rest > 0) return in_pipe(pipe) > 0;
+  return atomic_load(&words[AT_FINISHED]) == 1 || atomic_load(&words[AT_PUBLISHED]) != pipe->position;
+}
+
+/* One round of waiting. PF_OK: look again. */
+static int await_pipe(pf_pipe *pipe, int64_t limit) {
+  const int attended = attend_pipe(pipe);
+  if (attended != PF_OK) return attended;
+  atomic_store(&pipe->part.words[pipe->part.parked], 1);
+  atomic_thread_fence(memory_order_seq_cst);
+  if (pipe_has_news(pipe)) return PF_OK;
+  return is_over(limit) ? PF_AGAIN : sleep_until(&pipe->link, limit);
+}
+
+/* Says that bytes left the pipe, and that the message did with the last of them. */
+static void consume(pf_pipe *pipe, size_t count) {
+  word *words = pipe->part.words;
+  pf_piped *message = &pipe->message;
+  const uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
+  pipe->link.idle_rings = 0;
+  message->rest -= count;
+  pipe->consumed += (uint32_t)count;
+  if (message->rest == 0) pipe->consumed += (0 - (uint32_t)message->length) & (page - 1);
+  if (message->length > 0) {
+    atomic_store(&words[AT_CONSUMED], pipe->consumed);
+    atomic_thread_fence(memory_order_seq_cst);
+    const bool is_awaited = (atomic_load(&words[AT_SENDER_PARKED]) & WAITS_FOR_ROOM) != 0;
+    if (is_awaited && (int32_t)(pipe->consumed - atomic_load(&words[AT_WAKE_AT])) >= 0) {
+      wake(&pipe->link, &words[AT_SENDER_PARKED], WAITS_FOR_ROOM);
+    }
+  }
+  if (message->rest > 0) return;
+  const uint32_t places = 2 * pipe->part.capacity;
+  word *entry = first_return(&pipe->part) + (size_t)(pipe->returned & (places - 1)) * RETURN_WORDS;
+  atomic_store(&entry[0], (uint32_t)message->number);
+  atomic_store(&entry[1], pipe->is_referenced ? PAGES_REFERENCED : PAGES_DONE);
+  atomic_store(&words[AT_RETURNED], ++pipe->returned);
+  wake(&pipe->link, &words[AT_SENDER_PARKED], WAITS_FOR_RETURNS);
+}
+
+/* The next entry of the delivery queue, if there is one. */
+static int look_for_piped(pf_pipe *pipe) {
+  const word *words = pipe->part.words;
+  /* Before the counter: what was announced before the end is still there. */
+  const bool is_gone = pipe->link.is_gone, is_finished = atomic_load(&words[AT_FINISHED]) == 1;
+  const uint32_t available = atomic_load(&words[AT_PUBLISHED]) - pipe->position;
+  if (pipe_is_cut_off(pipe)) return PF_E_CUT_OFF;
+  if (available > pipe->part.capacity) return PF_E_MISBEHAVED;
+  if (available == 0) return is_finished ? PF_END : is_gone ? PF_E_PEER_DIED : PF_AGAIN;
+  const word *entry = words + AT_ENTRIES + (size_t)(pipe->position++ & (pipe->part.capacity - 1)) * ENTRY_WORDS;
+  const uint64_t length = (uint64_t)atomic_load(&entry[PIPE_LENGTH_HIGH]) << 32 | atomic_load(&entry[PIPE_LENGTH]);
+  const uint32_t low = atomic_load(&entry[PIPE_NUMBER]);
+  if (!pipe->has_begun) pipe->number = low;
+  if (low != (uint32_t)pipe->number || length >> 53 != 0) return PF_E_MISBEHAVED;
+  pipe->has_begun = true;
+  pipe->is_referenced = false;
+  pipe->message = (pf_piped){.length = length, .rest = length, .number = pipe->number++, .tag = atomic_load(&entry[PIPE_TAG])};
+  pipe->link.idle_rings = 0;
+  if (length == 0) consume(pipe, 0);
+  return PF_OK;
+}
+
+/* Whether the rest of a message can still come. PF_OK: so many bytes can be taken. */
+static int await_bytes(pf_pipe *pipe, int64_t limit, size_t *count) {
+  for (;;) {
+    const bool is_gone = pipe->link.is_gone; /* Before the bytes. */
+    const uint64_t available = in_pipe(pipe);
+    *count = (size_t)available;
+    if (available > 0) return PF_OK;
+    if (pipe_is_cut_off(pipe)) return PF_E_CUT_OFF;
+    if (is_gone) return PF_E_PEER_DIED;
+    const int result = await_pipe(pipe, limit);
+    if (result != PF_OK) return result;
+  }
+}
+
+/* What a call that took bytes out of the pipe has said. */
+static int took(pf_pipe *pipe, ssize_t result, size_t *count) {
+  *count = 0;
+  if (result < 0) return errno == EAGAIN ? PF_E_MISBEHAVED : PF_E_SYSTEM;
+  if (result == 0) return PF_E_PEER_DIED; /* The pipe has ended within the message. */
+  *count = (size_t)result;
+  consume(pipe, *count);
+  return PF_OK;
+}
+
+int pf_pipe_read(pf_pipe *pipe, void *to, size_t room, size_t *count, int timeout) {
+  size_t available;
+  *count = 0;
+  if (pipe->message.rest == 0) return PF_END;
+  if (room == 0) return PF_E_INVALID;
+  const int result = await_bytes(pipe, limit_of(timeout), &available);
+  if (result != PF_OK) return result;
+  return took(pipe, read(pipe->pipe, to, available < room ? available : room), count);
+}
+
+int pf_pipe_move(pf_pipe *pipe, int fd, size_t most, size_t *count, int timeout) {
+  size_t available;
+  *count = 0;
+  if (pipe->message.rest == 0) return PF_END;
+  if (most == 0) return PF_E_INVALID;
+  const int result = await_bytes(pipe, limit_of(timeout), &available);
+  if (result != PF_OK) return result;
+  struct stat file;
+  /* A file has the bytes once they were moved, and a pipe or a socket has the pages: who knows for how long. */
+  const bool keeps = fstat(fd, &file) < 0 || !(S_ISREG(file.st_mode) || S_ISBLK(file.st_mode));
+  const bool before = pipe->is_referenced;
+  if (keeps) pipe->is_referenced = true;
+  const ssize_t moved = splice(pipe->pipe, NULL, fd, NULL, available < most ? available : most, SPLICE_F_NONBLOCK);
+  if (moved <= 0) pipe->is_referenced = before;
+  /* It is the other descriptor that has no room: what was announced is in the pipe. */
+  if (moved < 0 && errno == EAGAIN) return is_ready(pipe->pipe, POLLIN) ? PF_AGAIN : PF_E_MISBEHAVED;
+  return took(pipe, moved, count);
+}
+
+int pf_pipe_next(pf_pipe *pipe, pf_piped *message, int timeout) {
+  const int64_t limit = limit_of(timeout);
+  *message = (pf_piped){0};
+  /* What is left of the last one. */
+  while (pipe->message.rest > 0) {
+    uint8_t nothing[16384];
+    size_t count, available;
+    int result = await_bytes(pipe, limit, &available);
+    if (result == PF_OK) {
+      result = took(pipe, read(pipe->pipe, nothing, available < sizeof nothing ? available : sizeof nothing), &count);
+    }
+    if (result != PF_OK) return result;
+  }
+  for (;;) {
+    int result = look_for_piped(pipe);
+    if (result == PF_OK) *message = pipe->message;
+    if (result != PF_AGAIN) return result;
+    result = await_pipe(pipe, limit);
+    if (result != PF_OK) return result;
+  }
+}
+
+int pf_pipe_fd(const pf_pipe *pipe) { return pipe->link.events; }
+
+int pf_pipe_arm(pf_pipe *pipe) {
+  const int rang = answer_bell(&pipe->link);
+  return rang < 0 ? rang : await_pipe(pipe, now());
+}
+
+void pf_pipe_close(pf_pipe *pipe) {
+  if (pipe == NULL) return;
+  close_link(&pipe->link);
+  shut(pipe->pipe);
+  unmap(pipe->part.words, pipe->control_length);
+  free(pipe);
 }

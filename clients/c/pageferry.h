@@ -1,20 +1,27 @@
 /*
- * pageferry.h - a peer of Pageferry's shared-memory transport, in C11.
+ * pageferry.h - a peer of Pageferry's transports, in C11.
  *
  * Written from docs/shared-memory-layout.md alone, version 2 of the protocol. It needs libc and Linux 5.1 or later.
  *
+ *   sender     publishes to any number of receivers
  *   receiver   takes what a sender publishes, with any policy
- *   channel    connects to a listener: both sides send, receive, ask and answer
+ *   channel    both sides send, receive, ask and answer; one connects, and the other is accepted by a
+ *   listener   at its endpoint
+ *   pipe       receives from a sender of the pipe transport
+ *
+ * An endpoint is a path with a slash, or a name without one, which stands for $XDG_RUNTIME_DIR/pageferry/NAME, or where
+ * that folder is not this user's for /tmp/pageferry-UID/NAME (with $TMPDIR in place of /tmp, where it is set). The folder
+ * is made, and has to be this user's alone. Or it is "fd:N", an inherited socket.
  *
  * MEMORY. The bytes of a message lie in memory of the other side, mapped read-only. They may be read from when a
  * call returns the message until it is released, and not afterwards. A loan is memory of this side: it may be written
  * until it is sent or released.
  *
  * WAITING. Calls take a time limit in milliseconds: 0 does not wait, a negative one waits for ever. A program with a
- * loop of its own waits in poll(2) for what pf_receiver_fd or pf_channel_fd names, after pf_receiver_arm or
- * pf_channel_arm has said that there is nothing to do first.
+ * loop of its own waits in poll(2) for what pf_receiver_fd and its like name, after pf_receiver_arm and its like have
+ * said that there is nothing to do first.
  *
- * THREADS. One receiver, or one channel, is used by one thread at a time. Different ones may be used at once.
+ * THREADS. Each of them is used by one thread at a time. Different ones may be used at once.
  *
  * RESULTS. A function that can fail returns an int: PF_OK, PF_END and PF_AGAIN are outcomes that a program expects;
  * everything below 0 is an error, and errno says more for PF_E_SYSTEM. pf_text has words for each.
@@ -103,7 +110,7 @@ typedef struct pf_receiver_options {
 } pf_receiver_options;
 
 /*
- * Connects to the sender at a path, or at "fd:N", an inherited socket, which it takes over. Waits until the sender is
+ * Connects to the sender at a path or a name, or at "fd:N", an inherited socket, which it takes over. Waits until the sender is
  * there. `options` may be NULL: policy PF_WAIT, no time limit.
  *
  * PF_AGAIN if nobody is there within the time limit; PF_E_VERSION, PF_E_TRANSPORT, PF_E_REJECTED, PF_E_MISBEHAVED,
@@ -315,6 +322,82 @@ void pf_channel_hang_up(pf_channel *channel);
 
 /* Ends in good order, and hangs up: what was sent may still be received. NULL is fine. */
 void pf_channel_close(pf_channel *channel);
+
+/* ------------------------------------------------------------------------------------------------- listener */
+
+/* Where channels are connected to, by programs in C, Node or Python. */
+typedef struct pf_listener pf_listener;
+
+/*
+ * Listens as pf_sender_open does. `pool_bytes` of the options, which may be NULL, is the memory of each channel that is
+ * accepted; the others do not matter.
+ */
+int pf_listener_open(pf_listener **listener, const char *endpoint, const pf_channel_options *options);
+
+/*
+ * The channel with the next one that connects. It is used, and closed, like one that pf_channel_connect made, and outlives
+ * the listener. PF_AGAIN: nobody has come within the time limit; PF_END: of an inherited socket nobody else can come;
+ * PF_E_SYSTEM.
+ */
+int pf_listener_accept(pf_listener *listener, pf_channel **channel, int timeout);
+
+/* A descriptor that is readable when pf_listener_accept with the limit 0 has something to do. */
+int pf_listener_fd(const pf_listener *listener);
+
+/* Listens no more, and removes its file. Channels that were accepted stay. NULL is fine. */
+void pf_listener_close(pf_listener *listener);
+
+/* ------------------------------------------------------------------------------------------ pipe transport */
+
+/*
+ * A receiver of the pipe transport: the bytes of a message come through a pipe, and are read, or moved on to another
+ * descriptor without a copy. There is one message at a time, and it is the sender's again when its last byte has left.
+ */
+typedef struct pf_pipe pf_pipe;
+
+typedef struct pf_pipe_options {
+  int timeout;              /* How long to wait for the sender, in milliseconds; negative: for ever. */
+  bool (*stop)(void *with); /* As in pf_receiver_options. */
+  void *stop_with;
+} pf_pipe_options;
+
+/* A message that comes through the pipe. */
+typedef struct pf_piped {
+  uint64_t length; /* In bytes. */
+  uint64_t rest;   /* How many of them are still to come, when pf_pipe_next has returned. */
+  uint64_t number;
+  uint32_t tag;
+} pf_piped;
+
+/* Connects to a sender of the pipe transport. As pf_receiver_open; `options` may be NULL. */
+int pf_pipe_open(pf_pipe **pipe, const char *endpoint, const pf_pipe_options *options);
+
+/*
+ * The next message; what is left of the one before is thrown away. PF_OK, PF_END, PF_AGAIN, PF_E_PEER_DIED (also in the
+ * middle of a message), PF_E_CUT_OFF, PF_E_MISBEHAVED, PF_E_SYSTEM.
+ */
+int pf_pipe_next(pf_pipe *pipe, pf_piped *message, int timeout);
+
+/*
+ * Reads bytes of the message: PF_OK, and *count is how many, at least 1 and at most `room`; PF_END if it has no more;
+ * PF_AGAIN; errors as pf_pipe_next. `room` is at least 1.
+ */
+int pf_pipe_read(pf_pipe *pipe, void *to, size_t room, size_t *count, int timeout);
+
+/*
+ * Moves up to `most` bytes of the message on to a descriptor by splice(2), without a copy. As pf_pipe_read; PF_AGAIN also
+ * if that descriptor, being non-blocking, has no room.
+ */
+int pf_pipe_move(pf_pipe *pipe, int fd, size_t most, size_t *count, int timeout);
+
+/* As pf_receiver_fd. Within a message it tells of its bytes. */
+int pf_pipe_fd(const pf_pipe *pipe);
+
+/* As pf_receiver_arm. */
+int pf_pipe_arm(pf_pipe *pipe);
+
+/* Leaves. NULL is fine. */
+void pf_pipe_close(pf_pipe *pipe);
 
 #ifdef __cplusplus
 }

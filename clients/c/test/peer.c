@@ -4,6 +4,9 @@
 //   peer poll ENDPOINT                        the same in a loop of poll(2)
 //   peer serve ENDPOINT                       answers the questions of a listener, and sends messages back
 //   peer ask ENDPOINT COUNT LENGTH            asks, and checks the answers
+//   peer listen ENDPOINT COUNT                accepts so many channels, one after the other, and serves each
+//   peer drain ENDPOINT PIECE HOW             prints each message of the pipe transport; HOW: skip throws half of them away
+//   peer move ENDPOINT                        moves those to standard output
 //   peer send ENDPOINT RECEIVERS COUNT LENGTH HISTORY END
 //             waits for receivers, sends, serves them until its standard input ends, and then ends: close, or abort
 #include "../pageferry.h"
@@ -79,11 +82,9 @@ static int brighten(pf_channel *channel, const pf_message *message, pf_loan *loa
   return PF_OK;
 }
 
-static int serve(const char *endpoint) {
-  pf_channel *channel;
+static int serve_channel(pf_channel *channel) {
   pf_message message;
-  int result = pf_channel_connect(&channel, endpoint, NULL);
-  if (result != PF_OK) return conclude(result);
+  int result;
   while ((result = pf_channel_receive(channel, &message, -1)) == PF_OK) {
     pf_loan loan = {0};
     if (message.is_request && message.tag == 1) result = pf_channel_reject(channel, &message, "not \"this\"\n", -1);
@@ -99,6 +100,74 @@ static int serve(const char *endpoint) {
   }
   pf_channel_close(channel);
   return conclude(result);
+}
+
+static int serve(const char *endpoint) {
+  pf_channel *channel;
+  const int result = pf_channel_connect(&channel, endpoint, NULL);
+  return result == PF_OK ? serve_channel(channel) : conclude(result);
+}
+
+static int listen_at(const char *endpoint, unsigned count) {
+  pf_listener *listener;
+  pf_channel *channel;
+  int result = pf_listener_open(&listener, endpoint, NULL);
+  if (result != PF_OK) return conclude(result);
+  puts("open");
+  fflush(stdout);
+  struct pollfd asked = {.fd = pf_listener_fd(listener), .events = POLLIN};
+  while (count-- > 0) {
+    while ((result = pf_listener_accept(listener, &channel, 0)) == PF_AGAIN) poll(&asked, 1, -1);
+    if (result != PF_OK) break;
+    serve_channel(channel);
+    fflush(stdout);
+  }
+  pf_listener_close(listener);
+  printf("listened: %s\n", pf_text(result));
+  return 0;
+}
+
+// Reads what comes through the pipe in pieces of up to `piece` bytes, or throws each second message away.
+static int drain(const char *endpoint, size_t piece, bool skips) {
+  static uint8_t bytes[1 << 20];
+  pf_pipe *pipe;
+  pf_piped message;
+  int result = pf_pipe_open(&pipe, endpoint, NULL);
+  if (result != PF_OK) return conclude(result);
+  struct pollfd asked = {.fd = pf_pipe_fd(pipe), .events = POLLIN};
+  while ((result = pf_pipe_next(pipe, &message, 0)) == PF_OK || result == PF_AGAIN) {
+    if (result == PF_AGAIN) {
+      if (pf_pipe_arm(pipe) == PF_AGAIN) poll(&asked, 1, -1);
+      continue;
+    }
+    uint32_t hash = 2166136261u;
+    uint64_t length = 0;
+    size_t count;
+    if (skips && message.number % 2 == 1) continue;
+    while ((result = pf_pipe_read(pipe, bytes, piece, &count, -1)) == PF_OK) {
+      length += count;
+      for (size_t index = 0; index < count; index++) hash = (hash ^ bytes[index]) * 16777619u;
+    }
+    if (result != PF_END) break;
+    printf("%llu %llu %u %08x\n", (unsigned long long)message.number, (unsigned long long)length, message.tag, hash);
+    fflush(stdout);
+  }
+  pf_pipe_close(pipe);
+  return conclude(result);
+}
+
+// Moves what comes through the pipe to standard output.
+static int move(const char *endpoint) {
+  pf_pipe *pipe;
+  pf_piped message;
+  size_t count;
+  int result = pf_pipe_open(&pipe, endpoint, NULL);
+  while (result == PF_OK && (result = pf_pipe_next(pipe, &message, -1)) == PF_OK) {
+    while (result == PF_OK) result = pf_pipe_move(pipe, 1, 1u << 30, &count, -1);
+    if (result == PF_END) result = PF_OK;
+  }
+  pf_pipe_close(pipe);
+  return result == PF_END ? 0 : 1;
 }
 
 static int ask(const char *endpoint, unsigned count, size_t length) {
@@ -183,10 +252,15 @@ int main(int count, char **arguments) {
     return receive(arguments[2], atoi(arguments[3]), (uint32_t)atoi(arguments[4]), (size_t)atoi(arguments[5]));
   }
   if (count == 3 && strcmp(arguments[1], "poll") == 0) return poll_for(arguments[2]);
+  if (count == 4 && strcmp(arguments[1], "listen") == 0) return listen_at(arguments[2], (unsigned)atoi(arguments[3]));
+  if (count == 5 && strcmp(arguments[1], "drain") == 0) {
+    return drain(arguments[2], (size_t)atoi(arguments[3]), strcmp(arguments[4], "skip") == 0);
+  }
+  if (count == 3 && strcmp(arguments[1], "move") == 0) return move(arguments[2]);
   if (count == 3 && strcmp(arguments[1], "serve") == 0) return serve(arguments[2]);
   if (count == 5 && strcmp(arguments[1], "ask") == 0) {
     return ask(arguments[2], (unsigned)atoi(arguments[3]), (size_t)atoi(arguments[4]));
   }
-  fputs("usage: peer receive|poll|serve|ask|send ENDPOINT …\n", stderr);
+  fputs("usage: peer receive|poll|serve|ask|listen|drain|move|send ENDPOINT …\n", stderr);
   return 2;
 }

@@ -69,6 +69,8 @@ describe('a sender that listens', () => {
     ['a refusal', encodeHello(HELLO_KIND.refusal, MECHANISM, 1)],
     ['a kind of message that is unknown', encodeHello(65535, MECHANISM)],
     ['far too much', Buffer.alloc(100_000, 'x')],
+    ['a hello and a byte more than fits', Buffer.concat([HELLO, Buffer.alloc(257 - HELLO.length)])],
+    ['17 parameters', encodeHello(HELLO_KIND.hello, MECHANISM, 0, new Array(17).fill(0))],
   ])('hangs up on a receiver that says %s', async (_, words) => {
     listen();
     using receiver = callAt(calls, endpoint.path);

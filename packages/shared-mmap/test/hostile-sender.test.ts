@@ -144,6 +144,16 @@ describe('a receiver whose sender', () => {
     ]);
   });
 
+  test('begins at the largest number that one can begin with, and at none above', async () => {
+    await using pair = await connectTo(calls, folder.fresh(), { first: [0, 2 ** 20] });
+    pair.sender.announce({ sequence: 0 });
+    expect(drain(pair.receiver).map(({ sequence }) => sequence)).toEqual([2 ** 52]);
+    for (const options of [{}, { whenBehind: 'drop-oldest' } as const]) {
+      const connecting = connectTo(calls, folder.fresh(), { first: [1, 2 ** 20] }, options);
+      await expect(connecting).rejects.toThrow(MISBEHAVED);
+    }
+  });
+
   test('dies has what was announced, and then PEER_DIED', async () => {
     await using pair = await connectTo(calls, folder.fresh());
     pair.sender.announce();

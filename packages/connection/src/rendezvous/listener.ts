@@ -268,7 +268,9 @@ export class Listener implements Disposable {
 
   #answer(socket: UnixSocket, message: SocketMessage | undefined): Refusal | undefined {
     const { inherited, owner } = this.#endpoint;
-    const hello = message && decodeHello(message.bytes);
+    // Descriptors that are lost are no fault of the receiver's: it learns so.
+    const isWhole = message?.truncated === false || message?.descriptorsLost === true;
+    const hello = isWhole ? decodeHello(message.bytes) : undefined;
     if (hello?.kind !== HELLO_KIND.hello) {
       socket.close();
       return undefined;

@@ -73,13 +73,16 @@ export function encodeHello(
 export function decodeHello(bytes: Uint8Array): Hello | undefined {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.length < NAME_OFFSET || !mayBeHello(view)) return undefined;
+  const version = view.readUInt16LE(8);
+  // How long those of another version are is that version's business.
+  if (version === PROTOCOL_VERSION && view.length > HELLO_BYTES + 4 * MAX_PARAMETERS) return undefined;
   const parameters = new Uint32Array(MAX_PARAMETERS);
   for (let index = 0; index < MAX_PARAMETERS; index++) {
     const at = HELLO_BYTES + 4 * index;
     if (at + 4 <= view.length) parameters[index] = view.readUInt32LE(at);
   }
   return {
-    version: view.readUInt16LE(8),
+    version,
     kind: view.readUInt16LE(10),
     reason: view.readUInt32LE(12),
     mechanism: view.toString('utf8', NAME_OFFSET, HELLO_BYTES).replace(/\0.*$/s, ''),

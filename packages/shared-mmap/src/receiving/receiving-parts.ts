@@ -154,6 +154,9 @@ function openMemories(
   return { passed, memories: new MessageMemories({ calls, receiver, payload, passed }) };
 }
 
+/** The largest number of a first message: nobody counts on from there to 2^53, the first that is too large. */
+const LARGEST_FIRST = 2 ** 52;
+
 /**
  * The number of the first message that will come.
  *
@@ -163,7 +166,7 @@ function firstSequenceOf(parameters: Uint32Array): number {
   const low = parameters[WELCOME.firstSequenceLow] ?? 0;
   const high = parameters[WELCOME.firstSequenceHigh] ?? 0;
   const first = high * 2 ** 32 + low;
-  if (first > Number.MAX_SAFE_INTEGER)
+  if (first > LARGEST_FIRST)
     throw senderMisbehaved('its messages have too large numbers');
   return first;
 }
