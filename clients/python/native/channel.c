@@ -1,4 +1,4 @@
-/* A channel to a listener. */
+/* A channel. */
 #include "native.h"
 
 static int receive(void *peer, pf_message *message) { return pf_channel_receive(peer, message, 0); }
@@ -10,7 +10,7 @@ static int fd(const void *peer) { return pf_channel_fd(peer); }
 static void hang_up(void *peer) { pf_channel_hang_up(peer); }
 static void close_channel(void *peer) { pf_channel_close(peer); }
 
-static const struct kind kind = {
+const struct kind channel_kind = {
   .receive = receive, .release = release, .unlend = unlend, .arm = arm, .peek = peek, .fd = fd, .hang_up = hang_up,
   .close = close_channel
 };
@@ -35,7 +35,7 @@ static PyObject *channel_open(End *self, PyObject *arguments) {
     return NULL;
   }
   if (result != PF_OK) return raise_result(result);
-  if (!start_end(self, &kind, channel)) return NULL;
+  if (!start_end(self, &channel_kind, channel)) return NULL;
   Py_RETURN_NONE;
 }
 

@@ -11,12 +11,13 @@ static struct PyModuleDef definition = {
 };
 
 static int fill(PyObject *module) {
-  PyTypeObject *const types[] = {&EndType, &ReceiverType, &SenderType, &ChannelType, &MessageType, &LoanType, &IteratorType};
+  PyTypeObject *const types[] = {&EndType, &ReceiverType, &SenderType, &ChannelType, &ListenerType, &MessageType, &LoanType, &IteratorType};
   for (size_t index = 0; index < sizeof types / sizeof *types; index++)
     if (PyType_Ready(types[index]) < 0) return -1;
   if (PyModule_AddObjectRef(module, "Receiver", (PyObject *)&ReceiverType) < 0) return -1;
   if (PyModule_AddObjectRef(module, "Sender", (PyObject *)&SenderType) < 0) return -1;
   if (PyModule_AddObjectRef(module, "Channel", (PyObject *)&ChannelType) < 0) return -1;
+  if (PyModule_AddObjectRef(module, "Listener", (PyObject *)&ListenerType) < 0) return -1;
   if (PyModule_AddObjectRef(module, "Message", (PyObject *)&MessageType) < 0) return -1;
   if (PyModule_AddObjectRef(module, "Loan", (PyObject *)&LoanType) < 0) return -1;
   end_of_messages = PyObject_CallNoArgs((PyObject *)&PyBaseObject_Type);

@@ -59,7 +59,8 @@ typedef struct {
   bool is_released;
 } Loan;
 
-extern PyTypeObject EndType, ReceiverType, SenderType, ChannelType, MessageType, LoanType, IteratorType;
+extern const struct kind channel_kind;
+extern PyTypeObject EndType, ReceiverType, SenderType, ChannelType, ListenerType, MessageType, LoanType, IteratorType;
 
 /* What `take` returns when nothing will come any more. */
 extern PyObject *end_of_messages;

@@ -30,6 +30,7 @@ from ._errors import (
     TransportMismatch,
     VersionMismatch,
 )
+from ._listener import Listener
 from ._native import Loan, Message
 from ._port import Composed, Handler, Port, Value
 from ._receiver import Policy, Receiver
@@ -44,6 +45,7 @@ __all__ = [
     "EndpointInUse",
     "Handler",
     "InvalidArgument",
+    "Listener",
     "Loan",
     "LoanNotOwned",
     "Message",

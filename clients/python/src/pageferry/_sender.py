@@ -11,12 +11,9 @@ from ._errors import InvalidArgument
 from ._memory import copy_into, length_of
 from ._native import ROOM, Loan
 from ._receiver import POLICIES, Policy
-from ._waiting import Waiting
+from ._waiting import PATIENCE, Waiting
 
 _NO_ROOM = "there was no room, or no receiver"
-
-# Who has connected and says nothing makes room for others in the end, and descriptors come back: nothing tells of either.
-_PATIENCE = 0.5
 
 
 class ReceiverInfo(NamedTuple):
@@ -68,7 +65,7 @@ class Sender(_native.Sender):
         if pool_bytes < 1 or max_receivers < 1 or history < 0:
             raise InvalidArgument("pool_bytes and max_receivers are at least 1, history is not negative")
         self._open(os.fspath(endpoint), pool_bytes, history, max_receivers)
-        self._waiting = Waiting(self, 0, _PATIENCE)
+        self._waiting = Waiting(self, 0, PATIENCE)
 
     def loan(self, length: int, timeout: float | None = None) -> Loan:
         """Lends memory of `length` bytes to write a message into. Its content is undefined.

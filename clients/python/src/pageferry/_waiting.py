@@ -16,6 +16,10 @@ T = TypeVar("T")
 SPIN_MICROSECONDS = 50
 """How long to look again and again before sleeping, unless the caller says otherwise."""
 
+PATIENCE = 0.5
+"""How long who listens sleeps at most, in seconds: who has connected and says nothing makes room for others in the end, and
+descriptors come back, and nothing tells of either."""
+
 
 class Waiting:
     """The calls that wait for one end.
