@@ -27,6 +27,8 @@ static PyObject *iterator_next(Iterator *self) {
   Py_CLEAR(self->last);
   /* What a channel takes off its queue may be an answer that a thread waits for: `receive` tells it. */
   const bool is_receiver = PyObject_TypeCheck((PyObject *)self->end, &ReceiverType);
+  if (is_receiver && is_usable(self->end)) (void)spin(self->end);
+  if (PyErr_Occurred()) return NULL;
   PyObject *next = is_receiver ? end_take(self->end, NULL) : Py_NewRef(Py_None);
   if (next == Py_None) {
     Py_DECREF(next);

@@ -38,6 +38,7 @@ typedef struct {
   void *peer;      /* NULL until it is open. */
   bool is_closed;
   unsigned forks;  /* How often the process had forked when it was opened. */
+  double spin;     /* Microseconds to look again and again before sleeping. */
   int nudge;       /* An eventfd that wakes threads which wait, when it is closed. */
   struct link_of_list held;
 } End;
@@ -106,6 +107,8 @@ PyObject *done(int result);
 /* What `take` returns for a result: a message, None if nothing is here, `end_of_messages`; else it raises. */
 PyObject *taken(End *end, int result, const pf_message *message);
 PyObject *end_take(End *end, PyObject *nothing);
+/* Whether something is there to be taken, after looking again and again for a while. */
+bool spin(const End *end);
 
 PyObject *new_iterator(PyObject *end);
 

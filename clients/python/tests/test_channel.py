@@ -20,6 +20,7 @@ from pageferry import (
     RequestUnanswered,
     TimedOut,
 )
+from pageferry._waiting import Waiting
 
 MIB = 1 << 20
 LENGTHS = [0, 1, 63, 64, 65, 4095, 4096, 4097, 70_000, 3 * MIB]
@@ -205,6 +206,48 @@ def test_threads_ask_at_the_same_time_while_one_receives(endpoint: str, node: St
             thread.join()
     assert wrong == []
     assert echoes == list(range(100, 200))
+
+
+@pytest.mark.parametrize("way", ["receive", "for"])
+def test_an_answer_that_another_thread_has_taken_wakes_the_one_who_asked(
+    endpoint: str, node: Start, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    peer = node("""
+      const listener = await sharedMmap.listen({ endpoint });
+      const channel = await listener.accept();
+      const question = await channel.receive();
+      (await channel.receive()).release();
+      await question.respond(Buffer.from('answer'));
+      await channel.send(Buffer.from('message'));
+      say('sent');
+      question.release();
+      await heard();
+    """)
+    about_to_sleep, may_sleep = threading.Event(), threading.Event()
+    sleep = Waiting._sleep
+    answers: list[bytes] = []
+    told: list[bool] = []
+
+    def sleep_later(self: Waiting, turn: int, left: float | None) -> None:
+        if threading.current_thread() is asking:
+            about_to_sleep.set()
+            may_sleep.wait(30)
+            told.append(turn != self._turn)
+        sleep(self, turn, left)
+
+    monkeypatch.setattr(Waiting, "_sleep", sleep_later)
+    with Channel(endpoint) as channel:
+        asking = threading.Thread(target=lambda: answers.append(bytes(channel.request(b"?", timeout=10))))
+        asking.start()
+        about_to_sleep.wait(30)
+        channel.send(b"now")
+        assert peer.hear() == "sent"
+        # Takes the answer off the queue on its way to the message.
+        message = channel.receive(30) if way == "receive" else next(iter(channel))
+        assert bytes(message) == b"message"  # type: ignore[arg-type]
+        may_sleep.set()
+        asking.join()
+    assert (answers, told) == ([b"answer"], [True])
 
 
 def test_tasks_ask_at_the_same_time_while_one_receives(endpoint: str, node: Start) -> None:

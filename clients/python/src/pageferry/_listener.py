@@ -24,7 +24,7 @@ class Listener(_native.Listener):
                     message.respond(b"yes")
     """
 
-    __slots__ = ("__weakref__", "_spin", "_waiting")
+    __slots__ = ("__weakref__", "_channel_spin", "_waiting")
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Listener(_native.Listener):
         if pool_bytes < 1:
             raise InvalidArgument("pool_bytes is at least 1")
         self._open(os.fspath(endpoint), pool_bytes)
-        self._spin = spin_microseconds
+        self._channel_spin = spin_microseconds
         self._waiting = Waiting(self, 0, PATIENCE)
 
     def accept(self, timeout: float | None = None) -> Channel | None:
@@ -64,7 +64,7 @@ class Listener(_native.Listener):
         return self._started(channel) if found is True else None
 
     def _started(self, channel: Channel) -> Channel:
-        channel._waiting = Waiting(channel, self._spin)
+        channel._waiting = Waiting(channel, self._channel_spin)
         return channel
 
     def __iter__(self) -> Iterator[Channel]:

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ._errors import TimedOut
+from ._native import ROOM
 
 T = TypeVar("T")
 
-SPIN_MICROSECONDS = 50
+SPIN_MICROSECONDS = 100
 """How long to look again and again before sleeping, unless the caller says otherwise."""
 
 PATIENCE = 0.5
@@ -33,7 +34,7 @@ class Waiting:
         # The end refers to this: it is to go when its user forgets it, and not with a garbage collection.
         self._end: Any = weakref.proxy(end)
         self._patience = patience
-        self._spin = spin_microseconds
+        end._set_spin(spin_microseconds)
         self._changed = threading.Condition()
         self._threads: list[int] = []
         self._is_watched = False
@@ -46,6 +47,8 @@ class Waiting:
         Raises TimedOut, with `what` as its words.
         """
         found = attempt()
+        if found is None and changes != ROOM and timeout != 0 and self._end._spin():
+            found = attempt()
         if found is not None:
             return found
         limit = None if timeout is None else time.monotonic() + timeout
@@ -77,7 +80,7 @@ class Waiting:
         if self._patience is not None:
             left = self._patience if left is None else min(left, self._patience)
         try:
-            self._end._wait(changes, left, self._spin)
+            self._end._wait(changes, left)
         finally:
             with self._changed:
                 self._is_watched = False
