@@ -286,7 +286,11 @@ def test_coroutines_answer_several_at_once_and_are_given_up(endpoint: str, node:
       const port = createPort(await listener.accept());
       const all = Array.from({ length: 20 }, (_, number) => port.call('later', number));
       say(await Promise.all(all));
-      await port.call('never', 1, { timeout: 20 }).catch(({ code }) => say(code));
+      const giveUp = new AbortController();
+      const never = port.call('never', 1, { signal: giveUp.signal }).catch(({ code }) => say(code));
+      await port.receive(); // It has begun.
+      giveUp.abort();
+      await never;
       await listener.close();
     """)
     given_up = []
@@ -305,6 +309,7 @@ def test_coroutines_answer_several_at_once_and_are_given_up(endpoint: str, node:
 
         async def never(_: int) -> None:
             try:
+                await port.send_async("begun")
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
                 given_up.append(True)
@@ -317,7 +322,7 @@ def test_coroutines_answer_several_at_once_and_are_given_up(endpoint: str, node:
 
     asyncio.run(main())
     assert peer.hear() == list(range(1, 21))
-    assert peer.hear() == "TIMEOUT"
+    assert peer.hear() == "ABORTED"
     assert given_up == [True]
     peer.end()
 
