@@ -21,7 +21,7 @@ from ._errors import (
     TimedOut,
 )
 from ._memory import memory_of
-from ._native import Loan, Message
+from ._native import ROOM, Loan, Message
 from ._values._decode import Decoded, decode
 from ._values._encode import Encoded, encode, encode_name
 from ._values._format import (
@@ -316,10 +316,33 @@ class Port:
             pass
 
     async def serve_async(self) -> None:
-        """As `serve`, for asyncio: several at once."""
+        """As `serve`, for asyncio: several at once. Handlers that are at work when the other side has hung up are cancelled."""
         async for _ in self:
             pass
-        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+        under_way = list(self._under_way.values())
+        if not under_way:
+            return
+        # Who has ended what it sends may still wait for answers, until it hangs up.
+        gone = asyncio.create_task(self._channel_is_over())
+        answered = asyncio.gather(*under_way, return_exceptions=True)
+        await asyncio.wait((gone, answered), return_when=asyncio.FIRST_COMPLETED)
+        for task in (gone, *under_way):
+            task.cancel()
+        await asyncio.gather(gone, answered, return_exceptions=True)
+
+    async def _channel_is_over(self) -> None:
+        """Waits until nothing can be sent any more."""
+
+        def look() -> bool | None:
+            try:
+                loan = self.channel._lend(0)
+            except PageferryError:
+                return True
+            if loan is not None:
+                loan.release()
+            return None
+
+        await self.channel._waiting.until_async(look, ROOM, None, "")
 
     def _serve(self, message: Message) -> None:
         with message:
