@@ -2102,6 +2102,25 @@ void pf_sender_finish(pf_sender *sender) {
   }
 }
 
+/* Everything but the memory of loans. A second time does nothing. */
+static void leave_receivers(pf_sender *sender) {
+  sender->is_finished = true;
+  for (uint32_t index = 0; index < MOST_RECEIVERS; index++) {
+    if (sender->readers[index] != NULL) close_reader(sender->readers[index]);
+    sender->readers[index] = NULL;
+  }
+  close_door(&sender->door);
+  shut(sender->events);
+  shut(sender->pool_fd);
+  shut(sender->ring_fd);
+  sender->door.listening = sender->door.events = sender->events = sender->pool_fd = sender->ring_fd = -1;
+}
+
+void pf_sender_hang_up(pf_sender *sender) {
+  pf_sender_finish(sender);
+  leave_receivers(sender);
+}
+
 void pf_sender_close(pf_sender *sender) {
   if (sender == NULL) return;
   pf_sender_finish(sender);
@@ -2110,12 +2129,7 @@ void pf_sender_close(pf_sender *sender) {
 
 void pf_sender_abort(pf_sender *sender) {
   if (sender == NULL) return;
-  for (uint32_t index = 0; index < MOST_RECEIVERS; index++)
-    if (sender->readers[index] != NULL) close_reader(sender->readers[index]);
-  close_door(&sender->door);
-  shut(sender->events);
-  shut(sender->pool_fd);
-  shut(sender->ring_fd);
+  leave_receivers(sender);
   unmap(sender->ring, RING_BYTES);
   close_pool(&sender->pool);
   free(sender);
@@ -2573,6 +2587,8 @@ int pf_channel_fd(const pf_channel *channel) { return channel->link.events; }
 bool pf_channel_peek(const pf_channel *channel) {
   return channel->early.count > 0 || has_news(&channel->inbox, &channel->link);
 }
+
+uint64_t pf_channel_received(const pf_channel *channel) { return channel->inbox.next; }
 
 int pf_channel_arm_for(pf_channel *channel, unsigned changes) {
   const bool wants_room = (changes & PF_ROOM) != 0;

@@ -220,6 +220,11 @@ int pf_sender_arm(pf_sender *sender);
 void pf_sender_finish(pf_sender *sender);
 
 /*
+ * As pf_sender_close, and keeps the memory of loans mapped until that. After it only unlend and close are allowed.
+ */
+void pf_sender_hang_up(pf_sender *sender);
+
+/*
  * Ends in good order, and hangs up. What was sent may still be received: it is the receivers' memory, too. NULL is fine.
  */
 void pf_sender_close(pf_sender *sender);
@@ -302,6 +307,9 @@ int pf_channel_arm_for(pf_channel *channel, unsigned changes);
 
 /* As pf_receiver_peek, for messages and answers. */
 bool pf_channel_peek(const pf_channel *channel);
+
+/* How many messages and answers were taken off the queue: if it grows, somebody's answer may have been among them. */
+uint64_t pf_channel_received(const pf_channel *channel);
 
 /* The orderly end of what this side sends. The other side may still send. */
 void pf_channel_finish(pf_channel *channel);

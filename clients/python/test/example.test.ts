@@ -1,4 +1,4 @@
-import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -8,25 +8,22 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { UnixSocket } from '@pageferry/linux';
-import { loadLinuxCalls } from '@pageferry/linux-napi';
-import { openSocketPair, type SharedMmapSender, sharedMmap } from '@pageferry/shared-mmap';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { UnixSocket } from '../../../packages/linux/dist/index.js';
+import { loadLinuxCalls } from '../../../packages/linux-napi/dist/index.js';
+import {
+  openSocketPair,
+  type SharedMmapSender,
+  sharedMmap,
+} from '../../../packages/shared-mmap/dist/index.js';
+import { temporaryFolder } from '../../../packages/testkit/dist/index.js';
+import { build, environmentOf, obstacle, python } from './package.js';
 
-// docs/shared-memory-layout.md promises that a receiver can be written from it alone. This holds the
-// promise against one that was: the example beside it.
-const RECEIVER = fileURLToPath(new URL('../../../docs/examples/receiver.py', import.meta.url));
+// The example of the package, step by step, with real senders.
+const RECEIVER = fileURLToPath(new URL('../examples/receiver.py', import.meta.url));
 
 const KIBIBYTE = 1024;
 const POOL_BYTES = 1024 * KIBIBYTE;
-
-/** Why the example cannot run here, if it cannot. */
-const obstacle =
-  process.arch !== 'x64'
-    ? 'the example is for x86-64'
-    : spawnSync('python3', ['-c', 'import socket; socket.recv_fds']).status === 0
-      ? undefined
-      : 'there is no python3 from 3.9 on';
 
 /** The example, running. */
 class PythonReceiver {
@@ -36,9 +33,10 @@ class PythonReceiver {
   readonly #errors: Promise<string>;
 
   /** @param descriptor becomes descriptor 3. */
-  constructor(endpoint: string, descriptor?: number) {
+  constructor(site: string, endpoint: string, descriptor?: number) {
     const inherited = descriptor === undefined ? [] : [descriptor];
-    const child = spawn('python3', [RECEIVER, endpoint], {
+    const child = spawn(python ?? '', [RECEIVER, endpoint], {
+      env: environmentOf(site),
       stdio: ['ignore', 'pipe', 'pipe', ...inherited],
     }) as ChildProcessByStdio<null, Readable, Readable>;
     this.#process = child;
@@ -88,13 +86,19 @@ function lineFor(number: number, bytes: Buffer): string {
 }
 
 describe.skipIf(obstacle !== undefined)(
-  `a receiver in Python, written from the document${obstacle ? ` (${obstacle})` : ''}`,
+  `the example of a receiver in Python${obstacle === undefined ? '' : ` (${obstacle})`}`,
   { timeout: 60_000 },
   () => {
+    const built = temporaryFolder();
+    let site: string;
     let folder: string;
     let endpoint: string;
     let sender: SharedMmapSender;
     let receiver: PythonReceiver;
+
+    beforeAll(() => {
+      site = build(built.path);
+    });
 
     beforeEach(() => {
       folder = mkdtempSync(join(tmpdir(), 'pageferry-'));
@@ -109,7 +113,7 @@ describe.skipIf(obstacle !== undefined)(
 
     async function connected(spinMicroseconds = 100): Promise<void> {
       sender = await sharedMmap.createSender({ endpoint, poolBytes: POOL_BYTES, spinMicroseconds });
-      receiver = new PythonReceiver(endpoint);
+      receiver = new PythonReceiver(site, endpoint);
       await sender.waitForReceivers();
     }
 
@@ -201,7 +205,7 @@ describe.skipIf(obstacle !== undefined)(
         expect(await receiver.line()).toBe(lineFor(number, contentOf(number, number)));
       }
       expect(await receiver.line()).toBeUndefined();
-      const errors = 'receiver.py: the sender ended without an orderly close\n';
+      const errors = 'receiver.py: the other side ended without closing\n';
       expect(await receiver.end()).toEqual({ code: 1, errors });
     });
 
@@ -216,7 +220,7 @@ describe.skipIf(obstacle !== undefined)(
 
     test('begins on a socket that it inherits', async () => {
       const pair = await openSocketPair();
-      receiver = new PythonReceiver('fd:3', pair.childs.fd);
+      receiver = new PythonReceiver(site, 'fd:3', pair.childs.fd);
       pair.childs.close();
       sender = await sharedMmap.createSender({ endpoint: `fd:${pair.ours.release()}` });
       await sender.waitForReceivers();
@@ -226,12 +230,12 @@ describe.skipIf(obstacle !== undefined)(
 
     test('says so when the sender speaks another version', async () => {
       const [ours, theirs] = UnixSocket.pair(loadLinuxCalls());
-      receiver = new PythonReceiver('fd:3', theirs.fd);
+      receiver = new PythonReceiver(site, 'fd:3', theirs.fd);
       theirs.close();
       // As the document has it: what every version begins with.
       const answer = Buffer.from('PAGEFRRY\x03\x00\x03\x00\x01\x00\x00\x00', 'latin1');
       ours.send(answer);
-      const errors = 'receiver.py: it speaks version 3, this receiver version 2\n';
+      const errors = 'receiver.py: the other side speaks another version of the protocol\n';
       expect(await receiver.end()).toEqual({ code: 1, errors });
       ours.close();
     });

@@ -1,0 +1,1 @@
+"""The layout of a value: docs/values.md."""
