@@ -24,6 +24,7 @@ const ALLOWED = {
   ],
   '@pageferry/vmsplice-ffi': ['@pageferry/core', '@pageferry/linux-ffi', '@pageferry/vmsplice'],
   '@pageferry/socket': ['@pageferry/core'],
+  '@pageferry/fd-socket': ['@pageferry/core', '@pageferry/linux', '@pageferry/linux-napi'],
   // On the contract alone.
   '@pageferry/streams': ['@pageferry/core'],
   '@pageferry/conformance': ['@pageferry/core', '@pageferry/linux'],
@@ -46,6 +47,7 @@ const ALLOWED = {
 
 /** What each may have as an optional peer: it asks for that by name, and lives without. */
 const ALLOWED_IF_INSTALLED = {
+  '@pageferry/fd-socket': ['@pageferry/linux-ffi'],
   '@pageferry/shared-mmap': ['@pageferry/linux-ffi'],
   '@pageferry/doctor': [
     '@pageferry/linux-ffi',

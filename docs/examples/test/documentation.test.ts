@@ -16,7 +16,7 @@ const HARNESS = fileURLToPath(new URL('harness/', import.meta.url));
 
 /** Vitest files, a library, a child or worker that its parent starts; node:ffi, which not every Node has; and what tests of its own run. */
 const ONLY_COMPILED =
-  /^(CONTRIBUTING|conformance|core)\/|^adding-a-backend\/(toy-transport|program-3|program-5)$|\/(child|stoppable-worker)$|^vmsplice-ffi\/through-node-ffi|^workers\/threads$|^(keeping-messages|transfer-contract)\//;
+  /^(CONTRIBUTING|conformance|core)\/|^adding-a-backend\/(toy-transport|program-3|program-5)$|\/(child|stoppable-worker)$|^vmsplice-ffi\/through-node-ffi|^workers\/threads$|^fd-socket\/service$|^(keeping-messages|transfer-contract)\//;
 
 /** Programs that two terminals run. All others run alone. */
 const TOGETHER = [

@@ -71,6 +71,8 @@ constexpr napi_property_descriptor kExports[] = {
     Method<&SocketPair>("socketpair"),
     Method<&BindUnix>("bindUnix"),
     Method<&ConnectUnix>("connectUnix"),
+    Method<&BindAbstract>("bindAbstract"),
+    Method<&ConnectAbstract>("connectAbstract"),
     Method<&Listen>("listen"),
     Method<&Accept>("accept4"),
     Method<&Shutdown>("shutdown"),

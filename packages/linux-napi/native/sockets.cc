@@ -10,9 +10,8 @@
 namespace pageferry {
 namespace {
 
-constexpr int kMaxDescriptorsPerMessage = 64;
-// SCM_MAX_FD: a peer that is not ours may send that many.
-constexpr std::size_t kMaxDescriptorsReceived = 253;
+// SCM_MAX_FD, the kernel's limit for both directions.
+constexpr std::size_t kMaxDescriptorsPerMessage = 253;
 
 struct UnixAddress {
   sockaddr_un address{};
@@ -27,6 +26,17 @@ Result ToAddress(const SocketPath& path, UnixAddress& result) {
   result.address.sun_family = AF_UNIX;
   std::memcpy(result.address.sun_path, path.characters.data(), path.length);
   result.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.length + 1);
+  return 0;
+}
+
+/// Fills in an abstract address: a NUL, and the name up to the length of the address. -errno for a name
+/// that cannot be one.
+Result ToAbstractAddress(const SocketPath& name, UnixAddress& result) {
+  if (!name.Fits()) return -ENAMETOOLONG;
+  if (name.length == 0) return -EINVAL;
+  result.address.sun_family = AF_UNIX;
+  std::memcpy(result.address.sun_path + 1, name.characters.data(), name.length);
+  result.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.length);
   return 0;
 }
 
@@ -96,6 +106,18 @@ Result ConnectUnix(int fd, SocketPath path) {
   return Repeat([&] { return connect(fd, Generic(address), address.length); });
 }
 
+Result BindAbstract(int fd, SocketPath name) {
+  UnixAddress address;
+  if (const Result failure = ToAbstractAddress(name, address); failure < 0) return failure;
+  return Repeat([&] { return bind(fd, Generic(address), address.length); });
+}
+
+Result ConnectAbstract(int fd, SocketPath name) {
+  UnixAddress address;
+  if (const Result failure = ToAbstractAddress(name, address); failure < 0) return failure;
+  return Repeat([&] { return connect(fd, Generic(address), address.length); });
+}
+
 Result Listen(int fd, int backlog) {
   return Repeat([&] { return listen(fd, backlog); });
 }
@@ -143,8 +165,9 @@ Result SetPassCredentials(int fd, bool on) {
 }
 
 Result SendMessage(int fd, Bytes bytes, Int32s descriptors, int descriptor_count, int flags) {
-  if (descriptor_count < 0 || descriptor_count > kMaxDescriptorsPerMessage) return -EINVAL;
+  if (descriptor_count < 0) return -EINVAL;
   const auto count = static_cast<std::size_t>(descriptor_count);
+  if (count > kMaxDescriptorsPerMessage) return -EINVAL;
   if (count > descriptors.length) return -EFAULT;
   // A stream socket would drop descriptors that travel without a byte, and report success.
   if (count > 0 && bytes.length == 0) return -EINVAL;
@@ -169,7 +192,7 @@ Result SendMessage(int fd, Bytes bytes, Int32s descriptors, int descriptor_count
 Result ReceiveMessage(int fd, Bytes bytes, Int32s descriptors, Int32s info, int flags) {
   if (info.length < 5) return -EFAULT;
   iovec vector{bytes.data, bytes.length};
-  ControlRoom<CMSG_SPACE(kMaxDescriptorsReceived * sizeof(int)) + CMSG_SPACE(sizeof(ucred))>
+  ControlRoom<CMSG_SPACE(kMaxDescriptorsPerMessage * sizeof(int)) + CMSG_SPACE(sizeof(ucred))>
       control;
   msghdr message{};
   const Result received = Repeat([&] {

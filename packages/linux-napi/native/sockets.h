@@ -6,13 +6,15 @@
 
 namespace pageferry {
 
-/// A path that fits into a Unix socket address, unix(7).
+/// A path, or an abstract name, that fits into a Unix socket address, unix(7).
 using SocketPath = Text<107>;
 
 Result Socket(int domain, int type, int protocol);
 Result SocketPair(int domain, int type, int protocol, Int32s descriptors);
 Result BindUnix(int fd, SocketPath path);
 Result ConnectUnix(int fd, SocketPath path);
+Result BindAbstract(int fd, SocketPath name);
+Result ConnectAbstract(int fd, SocketPath name);
 Result Listen(int fd, int backlog);
 Result Accept(int fd, int flags);
 Result Shutdown(int fd, int how);

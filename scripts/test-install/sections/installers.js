@@ -17,6 +17,7 @@ const PACKAGES = [
   ...[
     'core',
     'doctor',
+    'fd-socket',
     'messages',
     'shared-mmap',
     'socket',

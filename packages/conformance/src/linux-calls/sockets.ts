@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -133,6 +133,42 @@ export function describeSockets({ calls, moduleUrl }: SuiteContext): void {
       for (const path of ['', '\0abstract', `${folder}/cut\0off`]) {
         expect(calls.bindUnix(socket(), path)).toBe(-EINVAL);
         expect(calls.connectUnix(socket(), path)).toBe(-EINVAL);
+      }
+    });
+
+    test('an abstract name is no file, has one owner, and is gone with its descriptor', () => {
+      // Any byte may be in it, a NUL too.
+      const name = `${NAME_PREFIX}-${process.pid}-\0-é`;
+      const server = calls.socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0);
+      expect(calls.connectAbstract(socket(), name)).toBe(-ECONNREFUSED);
+      expect(calls.bindAbstract(server, name)).toBe(0);
+      expect(calls.bindAbstract(socket(), name)).toBe(-EADDRINUSE);
+      expect(calls.listen(server, 4)).toBe(0);
+      expect(readFileSync('/proc/net/unix').includes(`@${name.replaceAll('\0', '@')}\n`)).toBe(
+        true,
+      );
+      const client = socket();
+      expect(calls.connectAbstract(socket(), `${name}x`)).toBe(-ECONNREFUSED);
+      expect(calls.connectAbstract(client, name)).toBe(0);
+      const accepted = resources.own(calls.accept4(server, 0));
+      writeText(calls, client, 'hello');
+      expect(readBytes(calls, accepted, 64)).toEqual(new Uint8Array(Buffer.from('hello')));
+      calls.close(server);
+      expect(calls.connectAbstract(socket(), name)).toBe(-ECONNREFUSED);
+    });
+
+    test('an abstract name has 1 to 107 bytes', () => {
+      const longest = `${NAME_PREFIX}-${process.pid}`.padEnd(107, 'x');
+      const server = socket();
+      expect(calls.bindAbstract(server, longest)).toBe(0);
+      expect(calls.listen(server, 1)).toBe(0);
+      expect(calls.connectAbstract(socket(), longest)).toBe(0);
+      for (const [name, answer] of [
+        ['', -EINVAL],
+        [`${longest}x`, -ENAMETOOLONG],
+      ] as const) {
+        expect(calls.bindAbstract(socket(), name)).toBe(answer);
+        expect(calls.connectAbstract(socket(), name)).toBe(answer);
       }
     });
 

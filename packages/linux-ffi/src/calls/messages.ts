@@ -17,10 +17,8 @@ import {
   SOL_SOCKET,
 } from './numbers.js';
 
-/** `SCM_MAX_FD`: a peer that is not ours may send that many. */
-const MAX_DESCRIPTORS_RECEIVED = 253;
 const SEND_ROOM = controlSpace(MAX_DESCRIPTORS_PER_MESSAGE * 4);
-const RECEIVE_ROOM = controlSpace(MAX_DESCRIPTORS_RECEIVED * 4) + controlSpace(12);
+const RECEIVE_ROOM = controlSpace(MAX_DESCRIPTORS_PER_MESSAGE * 4) + controlSpace(12);
 
 /** Messages over Unix sockets, with descriptors and credentials. */
 export function messageCalls({

@@ -43,10 +43,9 @@ export function socketCalls({
     return result < 0 ? result : (value.words[0] as number);
   }
 
-  /** Makes a call with an address. */
-  function withAddress(path: string, call: (length: number) => number): number {
-    const length = address.fill(path);
-    return length < 0 ? length : errno.repeat(() => call(length));
+  /** Makes a call with the address that was filled in. `length` is its length, or why it cannot be one. */
+  function withAddress(length: number, call: () => number): number {
+    return length < 0 ? length : errno.repeat(call);
   }
 
   return {
@@ -73,13 +72,29 @@ export function socketCalls({
     bindUnix(fd, path) {
       expectInt(fd, 1);
       expectString(path, 2);
-      return withAddress(path, (length) => bind(fd, address.pointer, length));
+      const length = address.fill(path);
+      return withAddress(length, () => bind(fd, address.pointer, length));
     },
 
     connectUnix(fd, path) {
       expectInt(fd, 1);
       expectString(path, 2);
-      return withAddress(path, (length) => connect(fd, address.pointer, length));
+      const length = address.fill(path);
+      return withAddress(length, () => connect(fd, address.pointer, length));
+    },
+
+    bindAbstract(fd, name) {
+      expectInt(fd, 1);
+      expectString(name, 2);
+      const length = address.fillAbstract(name);
+      return withAddress(length, () => bind(fd, address.pointer, length));
+    },
+
+    connectAbstract(fd, name) {
+      expectInt(fd, 1);
+      expectString(name, 2);
+      const length = address.fillAbstract(name);
+      return withAddress(length, () => connect(fd, address.pointer, length));
     },
 
     listen(fd, backlog) {

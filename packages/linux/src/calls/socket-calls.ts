@@ -8,11 +8,19 @@ export interface SocketCalls {
   socketpair(domain: number, type: number, protocol: number, descriptors: Int32Array): number;
   /**
    * bind(2) to a path, unix(7). `-ENAMETOOLONG` above 107 bytes of UTF-8, `-EINVAL` for an empty path
-   * or one with a NUL byte: those would be abstract sockets, which have no owner.
+   * or one with a NUL byte: those would be abstract sockets, which have no owner ({@link bindAbstract}).
    */
   bindUnix(fd: number, path: string): number;
   /** connect(2) to a path, unix(7). Paths as with {@link bindUnix}. */
   connectUnix(fd: number, path: string): number;
+  /**
+   * bind(2) to an abstract name, unix(7): no file has it, it belongs to the network namespace, and it is gone with its
+   * last descriptor. The name goes without the leading NUL. `-ENAMETOOLONG` above 107 bytes of UTF-8, `-EINVAL` for an
+   * empty one.
+   */
+  bindAbstract(fd: number, name: string): number;
+  /** connect(2) to an abstract name, unix(7). Names as with {@link bindAbstract}. */
+  connectAbstract(fd: number, name: string): number;
   /** listen(2). */
   listen(fd: number, backlog: number): number;
   /** accept4(2). */
@@ -68,5 +76,5 @@ export const MESSAGE_FIELD = {
   gid: 4,
 } as const;
 
-/** How many descriptors one `sendmsg` may carry. The kernel's limit is 253 (`SCM_MAX_FD`). */
-export const MAX_DESCRIPTORS_PER_MESSAGE = 64;
+/** How many descriptors one message may carry, which is the kernel's limit (`SCM_MAX_FD`). */
+export const MAX_DESCRIPTORS_PER_MESSAGE = 253;

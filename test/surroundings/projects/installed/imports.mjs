@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import * as core from '@pageferry/core';
 import * as contract from '@pageferry/core/contract';
 import * as doctor from '@pageferry/doctor';
+import * as fdSocket from '@pageferry/fd-socket';
 import * as messages from '@pageferry/messages';
 import { sharedMmap } from '@pageferry/shared-mmap';
 import { socketTransport } from '@pageferry/socket';
@@ -13,7 +14,7 @@ import * as pageferry from 'pageferry';
 import { freshEndpoint } from './endpoint.js';
 import { EXPECTED, exchange } from './exchange.js';
 
-for (const entry of [core, contract, doctor, messages, streams, pageferry]) {
+for (const entry of [core, contract, doctor, fdSocket, messages, streams, pageferry]) {
   assert.notEqual(Object.keys(entry).length, 0);
 }
 for (const transport of [sharedMmap, vmspliceNapi, vmspliceFfi, socketTransport]) {

@@ -11,6 +11,7 @@ const entries = [
   require('@pageferry/core'),
   require('@pageferry/core/contract'),
   require('@pageferry/doctor'),
+  require('@pageferry/fd-socket'),
   require('@pageferry/messages'),
   require('@pageferry/streams'),
   require('pageferry'),

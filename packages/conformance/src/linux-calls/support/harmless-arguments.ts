@@ -58,6 +58,8 @@ export const HARMLESS_ARGUMENTS: Readonly<Record<Method, readonly unknown[]>> = 
   socketpair: [-1, 0, 0, numbers],
   bindUnix: [noFile, '/nowhere'],
   connectUnix: [noFile, '/nowhere'],
+  bindAbstract: [noFile, 'nowhere'],
+  connectAbstract: [noFile, 'nowhere'],
   listen: [noFile, 0],
   accept4: [noFile, 0],
   shutdown: [noFile, 0],
