@@ -1,7 +1,7 @@
 import { isDeepStrictEqual, types } from 'node:util';
 import { shared, toMessagePort } from '@pageferry/messages';
 import { sharedMmap } from '@pageferry/shared-mmap';
-import { expectNothingLeft, temporaryFolder, withCode } from '@pageferry/testkit';
+import { expectNothingLeft, fuzzRuns, temporaryFolder, withCode } from '@pageferry/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { openPorts, transports } from './support/transports.js';
@@ -34,7 +34,7 @@ function isLeftOut(value: unknown): boolean {
 describe.each(transports)('values over $name', (transport) => {
   expectNothingLeft();
 
-  test('arrive equal, in place and copied', { timeout: 60_000 }, async () => {
+  test('arrive equal, in place and copied', async () => {
     await using ports = await openPorts(transport, fresh());
     const { here, there } = ports;
     const property = fc.asyncProperty(anyValue, fc.boolean(), async (value, copy) => {
@@ -45,7 +45,7 @@ describe.each(transports)('values over $name', (transport) => {
       using message = await there.receive({ copy });
       expect(isDeepStrictEqual(message?.value, wanted)).toBe(true);
     });
-    await fc.assert(property, { numRuns: 150 });
+    await fc.assert(property, { numRuns: fuzzRuns(150) });
     expect(there.channel.stats().deliveriesHeld).toBe(0);
   });
 });

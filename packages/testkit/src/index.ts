@@ -22,6 +22,7 @@ export { exchange } from './exchange.js';
 export type { Family, SocketPair } from './family.js';
 export { temporaryFolder } from './folder.js';
 export { describeForks } from './forks.js';
+export { fuzzRuns } from './fuzz-runs.js';
 export { describeInheritance } from './inheritance.js';
 export {
   collectGarbage,
