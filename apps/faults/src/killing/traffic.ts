@@ -99,7 +99,7 @@ export async function follow(
     }
     ending = 'end';
   } catch (error) {
-    ending = codeOf(error);
+    ending = endingOf(error, witness);
   }
   await expectSameEnding(receiver, ending, witness);
   for (const delivery of held) letGo(delivery, plan, witness);
@@ -141,7 +141,7 @@ export async function serve(channel: Channel, plan: Plan, witness: Witness): Pro
       delivery.release();
     }
   } catch (error) {
-    ending = codeOf(error);
+    ending = endingOf(error, witness);
   }
   await expectSameEnding(channel, ending, witness);
   return ending;
@@ -175,8 +175,17 @@ export async function ask(
     }
     return 'end';
   } catch (error) {
-    return codeOf(error);
+    return endingOf(error, witness);
   }
+}
+
+/** What a death can end with, or an orderly end in the middle of something. Of all else it is said where it comes from. */
+const POSSIBLE = ['PEER_DIED', 'REQUEST_UNANSWERED', 'CLOSED'];
+
+function endingOf(error: unknown, witness: Witness): Ending {
+  const code = codeOf(error);
+  if (!POSSIBLE.includes(code)) witness.fault(String((error as Error).stack));
+  return code;
 }
 
 /** The code of an error of ours; of any other one what it says, which no round expects. */
