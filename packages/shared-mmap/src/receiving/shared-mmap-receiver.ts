@@ -100,11 +100,11 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
     signal: AbortSignal | undefined,
   ): Promise<SharedMmapReceiver> {
     const hello: number[] = [];
-    const { whenBehind } = settings;
+    const { endpoint, allow, whenBehind } = settings;
     hello[HELLO.policy] = POLICY[whenBehind];
     hello[HELLO.queueDepth] = settings.queueDepth;
     hello[HELLO.barrier] = Number(whenBehind === 'wait' && registerGlobalExpedited(calls));
-    const welcome = await connect(calls, settings.endpoint, MECHANISM, signal, hello);
+    const welcome = await connect(calls, endpoint, MECHANISM, signal, hello, [], allow);
     try {
       const parts = openParts(calls, settings, welcome);
       const receiver = new SharedMmapReceiver(calls, settings, parts);
