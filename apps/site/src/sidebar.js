@@ -16,6 +16,7 @@ const GUIDE = [
   'testing',
   'diagnostics',
   'troubleshooting',
+  'reliability',
 ];
 
 /** What is for those who want to know how it works, or to change it. */

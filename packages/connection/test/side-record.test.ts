@@ -1,6 +1,7 @@
 import { createMemoryFile, type OwnedFd, UnixSocket } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
-import { expectNothingLeft } from '@pageferry/testkit';
+import { expectNothingLeft, fuzzRuns } from '@pageferry/testkit';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   decodeSideRecord,
@@ -61,5 +62,21 @@ describe('a record on the side channel', () => {
     const message = next();
     expect(decodeSideRecord(message)).toBeUndefined();
     for (const descriptor of message.descriptors) expect(descriptor.open).toBe(false);
+  });
+
+  test('is one or none, whatever has come, and owns what it does not close', () => {
+    const message = fc.tuple(fc.uint8Array({ maxLength: 12 }), fc.nat(3));
+    const property = fc.property(message, ([bytes, count]) => {
+      if (bytes.length === 0) return; // That is the end of the connection.
+      sender.send(bytes, Array(count).fill(file));
+      const came = next();
+      const record = decodeSideRecord(came);
+      expect(record !== undefined).toBe(bytes.length === 8 && count <= 1);
+      for (const descriptor of came.descriptors) {
+        expect(descriptor.open).toBe(record !== undefined);
+        descriptor.close();
+      }
+    });
+    fc.assert(property, fuzzRuns(500));
   });
 });

@@ -77,6 +77,13 @@ export { errnoName } from './errno-name.js';
 export * from './errors.js';
 export { checkOptions } from './options.js';
 export { lackedPermission, lacksNetwork } from './permission.js';
+export {
+  ALLOW_NOBODY_ELSE,
+  type AllowSettings,
+  type FileRights,
+  fileRightsFor,
+  isOneGroup,
+} from './rendezvous/allow.js';
 export * from './rendezvous/handshakes.js';
 export * from './rendezvous/hello.js';
 export * from './rendezvous/refusal.js';

@@ -9,7 +9,7 @@ import {
   PageferryError,
 } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
-import { FakeReceiver } from './support/fake-receiver.js';
+import { type FakeMessage, FakeReceiver } from './support/fake-receiver.js';
 import { FakeSender } from './support/fake-sender.js';
 import { turns } from './support/turns.js';
 
@@ -22,6 +22,21 @@ function openChannel(receiver: FakeReceiver = new FakeReceiver()) {
     keepAlive: () => undefined,
   });
   return { sender, receiver, channel };
+}
+
+/** A backend that has the same message as the next one until it is whole, as one over a stream has. */
+class ReceiverOfPieces extends FakeReceiver {
+  /** True while nothing is told of what has come. */
+  isHeldBack = false;
+  #newest: FakeMessage | undefined;
+
+  protected override next(): FakeMessage | 'end' | undefined {
+    if (this.isHeldBack) return undefined;
+    if (this.#newest?.isWhole === false) return this.#newest;
+    const found = super.next();
+    if (typeof found === 'object') this.#newest = found;
+    return found;
+  }
 }
 
 describe('a channel that finishes', () => {
@@ -147,6 +162,32 @@ describe('questions', () => {
     expect(delivery.byteLength).toBe(50);
     expect(receiver.calls).toEqual(['giveBack 0', 'giveBack 1']);
     expect([quota.count, quota.bytes]).toEqual([1, 50]);
+  });
+
+  test('leave a message that comes in pieces to one receive, though the answer to another one woke that', async () => {
+    const pieces = new ReceiverOfPieces();
+    const { sender, receiver, channel } = openChannel(pieces);
+    const [first, second] = [channel.tryLoan(1), channel.tryLoan(1)].map((loan) =>
+      channel.request(loan as Loan),
+    );
+    await turns();
+    const receiving = channel.receive();
+    await turns();
+    const [one = 0, other = 0] = sender.outbox.exchanges.map(exchangeNumber);
+    pieces.isHeldBack = true;
+    receiver.arrive(1, true, answer(other));
+    const inPieces = receiver.arrive(2, false);
+    pieces.isHeldBack = false;
+    receiver.wake();
+    expect((await second)?.byteLength).toBe(1);
+    inPieces.isWhole = true;
+    receiver.wake();
+    expect((await receiving)?.byteLength).toBe(2);
+    receiver.arrive(3);
+    receiver.arrive(4, true, answer(one));
+    expect((await channel.receive())?.byteLength).toBe(3);
+    expect((await first)?.byteLength).toBe(4);
+    expect(channel.stats()).toMatchObject({ deliveriesHeld: 4, bytesHeld: 10 });
   });
 
   test('have words that a small integer of V8 can hold', () => {

@@ -1,8 +1,7 @@
 import { sharedMmap } from '@pageferry/shared-mmap';
-import { expectNothingLeft, temporaryFolder, withCode } from '@pageferry/testkit';
+import { expectNothingLeft, fuzzRuns, temporaryFolder, withCode } from '@pageferry/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { cases, PROPERTY_LIMIT } from './support/cases.js';
 import { openPorts } from './support/transports.js';
 
 const { fresh } = temporaryFolder();
@@ -86,7 +85,7 @@ describe('bytes of a peer that are no value', () => {
     expect(there.channel.stats().deliveriesHeld).toBe(0);
   });
 
-  test('never do harm, be they random or a good message with changes', PROPERTY_LIMIT, async () => {
+  test('never do harm, be they random or a good message with changes', async () => {
     await using ports = await openPorts(sharedMmap, fresh());
     const { here, there } = ports;
     const value = {
@@ -123,7 +122,7 @@ describe('bytes of a peer that are no value', () => {
       else (outcome as Disposable)[Symbol.dispose]();
       outcomes.add(outcome instanceof Error ? 'refused' : 'taken');
     });
-    await fc.assert(property, cases(1500));
+    await fc.assert(property, fuzzRuns(1500));
     expect([...outcomes].sort()).toEqual(['refused', 'taken']);
     // A pool of small buffers of Node's, at most, beside what a message has bytes.
     expect(mostTaken).toBeLessThan(256 * 1024);

@@ -1,10 +1,9 @@
 import { isDeepStrictEqual, types } from 'node:util';
 import { shared, toMessagePort } from '@pageferry/messages';
 import { sharedMmap } from '@pageferry/shared-mmap';
-import { expectNothingLeft, temporaryFolder, withCode } from '@pageferry/testkit';
+import { expectNothingLeft, fuzzRuns, temporaryFolder, withCode } from '@pageferry/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { cases, PROPERTY_LIMIT } from './support/cases.js';
 import { openPorts, transports } from './support/transports.js';
 
 const { fresh } = temporaryFolder();
@@ -35,7 +34,7 @@ function isLeftOut(value: unknown): boolean {
 describe.each(transports)('values over $name', (transport) => {
   expectNothingLeft();
 
-  test('arrive equal, in place and copied', PROPERTY_LIMIT, async () => {
+  test('arrive equal, in place and copied', async () => {
     await using ports = await openPorts(transport, fresh());
     const { here, there } = ports;
     const property = fc.asyncProperty(anyValue, fc.boolean(), async (value, copy) => {
@@ -46,7 +45,7 @@ describe.each(transports)('values over $name', (transport) => {
       using message = await there.receive({ copy });
       expect(isDeepStrictEqual(message?.value, wanted)).toBe(true);
     });
-    await fc.assert(property, cases(150));
+    await fc.assert(property, fuzzRuns(150));
     expect(there.channel.stats().deliveriesHeld).toBe(0);
   });
 });

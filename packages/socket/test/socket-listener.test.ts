@@ -87,6 +87,7 @@ describe('a listener', () => {
   test('hangs up on who says no hello in time', async () => {
     const settings = {
       endpoint: place().path(),
+      allow: { uids: [], gids: [] },
       maxChannels: 1,
       poolBytes: MIB,
       maxBorrowedBytes: MIB,

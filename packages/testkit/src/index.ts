@@ -22,7 +22,9 @@ export { exchange } from './exchange.js';
 export type { Family, SocketPair } from './family.js';
 export { temporaryFolder } from './folder.js';
 export { describeForks } from './forks.js';
+export { fuzzRuns } from './fuzz-runs.js';
 export { describeInheritance } from './inheritance.js';
+export { describeOtherUsers, type OtherUserTask, type SharedEndpoints } from './other-users.js';
 export {
   collectGarbage,
   countDescriptors,

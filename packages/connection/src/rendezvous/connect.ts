@@ -1,4 +1,6 @@
 import {
+  ALLOW_NOBODY_ELSE,
+  type AllowSettings,
   brokenHandshake,
   checkEndpoint,
   checkFolder,
@@ -49,6 +51,7 @@ interface Journey {
   readonly hello: Uint8Array;
   readonly passed: readonly { readonly fd: number }[];
   readonly signal: AbortSignal | undefined;
+  readonly allow: AllowSettings;
 }
 
 /**
@@ -59,6 +62,7 @@ interface Journey {
  * @param mechanism both sides must name the same.
  * @param parameters what the mechanism has to tell the sender, as 32-bit words.
  * @param passed descriptors to pass with that; they stay the caller's.
+ * @param allow whose the endpoint may be besides.
  * @throws as `Transport.createReceiver`.
  */
 export async function connect(
@@ -68,10 +72,11 @@ export async function connect(
   signal: AbortSignal | undefined,
   parameters: readonly number[] = [],
   passed: readonly { readonly fd: number }[] = [],
+  allow: AllowSettings = ALLOW_NOBODY_ELSE,
 ): Promise<Welcome> {
   checkEndpoint(path);
   const hello = encodeHello(HELLO_KIND.hello, mechanism, 0, parameters);
-  const journey: Journey = { calls, path, mechanism, hello, passed, signal };
+  const journey: Journey = { calls, path, mechanism, hello, passed, signal, allow };
   const inherited = inheritedDescriptor(path);
   if (inherited !== undefined) return connectInherited(journey, inherited);
   const place = new EndpointPath(path);
@@ -105,7 +110,7 @@ async function connectByPath(
   const result = calls.connectUnix(socket.fd, place.address());
   if (result === 0) {
     const welcome = await shakeHands(journey, socket, () => {
-      checkSender(socket, place, search);
+      checkSender(socket, place, search, journey.allow);
       return socket.send(journey.hello, journey.passed);
     });
     if (welcome === undefined) search.failed('ECONNRESET');
@@ -119,11 +124,16 @@ async function connectByPath(
 }
 
 /** @throws `ENDPOINT_FORBIDDEN` for a sender of another user, `SYSTEM_CALL_FAILED`. */
-function checkSender(socket: UnixSocket, place: EndpointPath, search: Search): void {
+function checkSender(
+  socket: UnixSocket,
+  place: EndpointPath,
+  search: Search,
+  allow: AllowSettings,
+): void {
   const sender = socket.peerCredentials();
   const user = process.geteuid?.();
   search.connected(sender?.pid);
-  if (isTrusted(sender, user)) return;
+  if (isTrusted(sender, user, allow)) return;
   const owner = sender === undefined ? 'a user that is unknown here' : `user ${sender.uid}`;
   throw foreignEndpoint(place, `: it belongs to ${owner}, and this process runs as user ${user}`);
 }

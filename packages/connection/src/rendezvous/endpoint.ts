@@ -1,12 +1,24 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, linkSync, openSync, unlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  fstatSync,
+  linkSync,
+  openSync,
+  unlinkSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import {
+  ALLOW_NOBODY_ELSE,
+  type AllowSettings,
   checkEndpoint,
   checkPermission,
   dispose,
   EndpointPath,
   endpointError,
+  fileRightsFor,
   findReplaceable,
   identify,
   inheritedDescriptor,
@@ -32,6 +44,9 @@ import {
 } from '@pageferry/linux';
 import { adoptSocket } from './inherited.js';
 
+/** Of `<fcntl.h>`: a descriptor that names a file, and opens nothing. Node has no constant for it. */
+const O_PATH = 0o10000000;
+
 /** Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`. */
 const BACKLOG = 128;
 
@@ -50,13 +65,21 @@ export class Endpoint implements Disposable {
   readonly path: string;
   /** True if `socket` is connected to the one receiver that there will be. */
   readonly inherited: boolean;
+  /** Who may connect besides its owner. */
+  readonly allow: AllowSettings;
   readonly #calls: LinuxCalls;
   readonly #place: EndpointPath | undefined;
   readonly #file: SocketFile | undefined;
   #socket: UnixSocket;
   #owner: number | undefined;
 
-  private constructor(calls: LinuxCalls, socket: UnixSocket, place: EndpointPath | string) {
+  private constructor(
+    calls: LinuxCalls,
+    socket: UnixSocket,
+    place: EndpointPath | string,
+    allow: AllowSettings,
+  ) {
+    this.allow = allow;
     this.#calls = calls;
     this.#socket = socket;
     this.#owner = process.geteuid?.();
@@ -89,21 +112,26 @@ export class Endpoint implements Disposable {
   }
 
   /**
-   * Binds `path` with mode 0600 and listens. A stale socket file is replaced. For `fd:N` it takes
+   * Binds `path` with mode 0600, or what `allow` takes, and listens. A stale socket file is replaced. For `fd:N` it takes
    * over the connected socket that descriptor N is.
    *
    * @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`, `ENDPOINT_TOO_LONG`, `ENDPOINT_IN_USE`,
    *   `ENDPOINT_FORBIDDEN`, `SYSTEM_CALL_FAILED`.
    */
-  static async bind(calls: LinuxCalls, path: string): Promise<Endpoint> {
+  static async bind(
+    calls: LinuxCalls,
+    path: string,
+    allow: AllowSettings = ALLOW_NOBODY_ELSE,
+  ): Promise<Endpoint> {
     checkEndpoint(path);
     const inherited = inheritedDescriptor(path);
-    if (inherited !== undefined) return new Endpoint(calls, adoptSocket(calls, inherited), path);
+    if (inherited !== undefined)
+      return new Endpoint(calls, adoptSocket(calls, inherited), path, allow);
     const place = new EndpointPath(path);
     checkPermission(place);
-    const socket = await openSocket(calls, place);
+    const socket = await openSocket(calls, place, allow);
     try {
-      return new Endpoint(calls, socket, place);
+      return new Endpoint(calls, socket, place, allow);
     } catch (error) {
       socket.close();
       throw error;
@@ -118,7 +146,7 @@ export class Endpoint implements Disposable {
    * @throws as {@link bind}; `CLOSED` if it was closed meanwhile. All is as before then.
    */
   async rebind(): Promise<UnixSocket> {
-    const socket = await openSocket(this.#calls, this.#place as EndpointPath);
+    const socket = await openSocket(this.#calls, this.#place as EndpointPath, this.allow);
     const former = this.#socket;
     try {
       this.#file?.renew();
@@ -143,24 +171,28 @@ export class Endpoint implements Disposable {
 }
 
 /** A socket that listens at `place`. */
-async function openSocket(calls: LinuxCalls, place: EndpointPath): Promise<UnixSocket> {
+async function openSocket(
+  calls: LinuxCalls,
+  place: EndpointPath,
+  allow: AllowSettings,
+): Promise<UnixSocket> {
   prepareFolder(place);
   const folder = dirname(place.absolute);
   // Two senders that find the same stale file must not remove each other's fresh one.
   let lock = await lockFolder(calls, folder, 0);
   if (lock === undefined) {
-    const socket = bindUnlocked(calls, place);
+    const socket = bindUnlocked(calls, place, allow);
     if (socket !== undefined) return socket;
     lock = await lockFolder(calls, folder, LOCK_PATIENCE);
   }
   try {
-    return bindLocked(calls, place);
+    return bindLocked(calls, place, allow);
   } finally {
     if (lock !== undefined) closeSync(lock);
   }
 }
 
-function bindLocked(calls: LinuxCalls, place: EndpointPath): UnixSocket {
+function bindLocked(calls: LinuxCalls, place: EndpointPath, allow: AllowSettings): UnixSocket {
   const socket = UnixSocket.create(calls);
   const address = place.address();
   try {
@@ -172,6 +204,7 @@ function bindLocked(calls: LinuxCalls, place: EndpointPath): UnixSocket {
       result = calls.bindUnix(socket.fd, address);
     }
     checkResult(result, 'bind');
+    letOthersConnect(place.absolute, allow);
     checkResult(calls.listen(socket.fd, BACKLOG), 'listen');
     return socket;
   } catch (error) {
@@ -187,13 +220,18 @@ function bindLocked(calls: LinuxCalls, place: EndpointPath): UnixSocket {
  *
  * @returns `undefined` if that is not possible, for whatever reason.
  */
-function bindUnlocked(calls: LinuxCalls, place: EndpointPath): UnixSocket | undefined {
+function bindUnlocked(
+  calls: LinuxCalls,
+  place: EndpointPath,
+  allow: AllowSettings,
+): UnixSocket | undefined {
   const suffix = `.${randomBytes(4).toString('hex')}`;
   const hidden = `${place.absolute}${suffix}`;
   const socket = UnixSocket.create(calls);
   calls.fchmod(socket.fd, 0o600);
   if (calls.bindUnix(socket.fd, `${place.address(LONGEST_PATH - suffix.length)}${suffix}`) === 0) {
     try {
+      letOthersConnect(hidden, allow);
       if (calls.listen(socket.fd, BACKLOG) === 0) {
         linkSync(hidden, place.absolute);
         return socket;
@@ -206,6 +244,31 @@ function bindUnlocked(calls: LinuxCalls, place: EndpointPath): UnixSocket | unde
   }
   socket.close();
   return undefined;
+}
+
+/**
+ * Gives a socket file that nobody listens at yet the group and the mode that {@link fileRightsFor} says. Where others may
+ * write to the folder, somebody could put another file in its place: so it is looked at first, and then changed by a
+ * descriptor.
+ *
+ * @throws what `node:fs` does: EPERM if this process is not in the group.
+ */
+function letOthersConnect(path: string, allow: AllowSettings): void {
+  const { mode, gid } = fileRightsFor(allow);
+  if (mode === 0o600) return;
+  const fd = openSync(path, O_PATH | constants.O_NOFOLLOW);
+  try {
+    const file = fstatSync(fd, { bigint: true });
+    const owner = Number(file.uid);
+    if (!file.isSocket() || owner !== process.geteuid?.()) {
+      throw Object.assign(new Error('another file is in its place'), { code: 'EEXIST' });
+    }
+    const itself = `/proc/self/fd/${fd}`;
+    if (gid !== undefined) chownSync(itself, owner, gid);
+    chmodSync(itself, mode);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function removeIfStale(calls: LinuxCalls, place: EndpointPath): void {

@@ -1,4 +1,5 @@
 import {
+  type AllowSettings,
   clock,
   decodeHello,
   dispose,
@@ -7,9 +8,11 @@ import {
   Handshakes,
   HELLO_KIND,
   HELLO_PATIENCE,
+  isOneGroup,
   isPageferryError,
   isTrusted,
   MAX_HANDSHAKES,
+  overflowUid,
   PageferryError,
   type PeerCredentials,
   REFUSAL,
@@ -267,7 +270,7 @@ export class Listener implements Disposable {
   }
 
   #answer(socket: UnixSocket, message: SocketMessage | undefined): Refusal | undefined {
-    const { inherited, owner } = this.#endpoint;
+    const { inherited, owner, allow } = this.#endpoint;
     // Descriptors that are lost are no fault of the receiver's: it learns so.
     const isWhole = message?.truncated === false || message?.descriptorsLost === true;
     const hello = isWhole ? decodeHello(message.bytes) : undefined;
@@ -280,7 +283,7 @@ export class Listener implements Disposable {
     const credentials = inherited ? message?.credentials : socket.peerCredentials();
     // Whoever has inherited a descriptor may use it.
     if (inherited) socket.passCredentials(false);
-    else if (!isTrusted(credentials, owner)) {
+    else if (!isTrusted(credentials, owner, allow) && !isLetInByFile(credentials, allow)) {
       const parameters = [owner ?? UNKNOWN, credentials?.uid ?? UNKNOWN];
       return { reason: REFUSAL.credentials, parameters };
     }
@@ -296,4 +299,12 @@ export class Listener implements Disposable {
       return { reason: REFUSAL.failure, parameters: [errno ?? 0] };
     }
   }
+}
+
+/**
+ * Whether the kernel has let somebody connect because of the group of the socket file: whoever is not its owner, and not
+ * root, who may do everything, was let in by nothing else. Its other groups the kernel does not tell.
+ */
+function isLetInByFile(peer: PeerCredentials | undefined, allow: AllowSettings): boolean {
+  return isOneGroup(allow) && peer !== undefined && peer.uid !== 0 && peer.uid !== overflowUid();
 }

@@ -594,9 +594,9 @@ export abstract class BaseReceiver<M extends InboundMessage>
    * @returns `'end'` if none can come any more.
    */
   #seekAnswers(channel: DeliveryChannel, sought: Sought): 'end' | undefined {
-    if (this.#isMoving) return undefined;
-    if (!this.#keepCurrent()) return undefined;
     for (;;) {
+      // Each time: an answer wakes other calls, and one of them may have looked at the message that comes next.
+      if (this.#isMoving || !this.#keepCurrent()) return undefined;
       const message = this.#arriving ?? this.#nextNew();
       if (typeof message !== 'object') return message;
       if (isAnswer(message.exchange)) {

@@ -3,11 +3,14 @@ import type { Capabilities } from '../contract/capabilities.js';
 import type { ReceiverOptions, SenderOptions } from '../contract/transport.js';
 import { PageferryError } from '../errors.js';
 import { checkOptions } from '../options.js';
+import { type AllowSettings, checkAllow } from '../rendezvous/allow.js';
 
 /** {@link SenderOptions} with every default filled in. */
 export interface CommonSenderSettings {
   /** Checked, as it was given. */
   readonly endpoint: string;
+  /** See {@link SenderOptions.allow}. */
+  readonly allow: AllowSettings;
   /** See {@link SenderOptions.poolBytes}. */
   readonly poolBytes: number;
   /** See {@link SenderOptions.maxReceivers}. */
@@ -22,6 +25,8 @@ export interface CommonSenderSettings {
 export interface CommonReceiverSettings {
   /** Checked, as it was given. */
   readonly endpoint: string;
+  /** See {@link SenderOptions.allow}. */
+  readonly allow: AllowSettings;
   /** See {@link ReceiverOptions.maxBorrowedBytes}. */
   readonly maxBorrowedBytes: number;
   /** See {@link SenderOptions.spinMicroseconds}. */
@@ -32,6 +37,7 @@ export interface CommonReceiverSettings {
 
 const SENDER_OPTIONS = [
   'endpoint',
+  'allow',
   'poolBytes',
   'maxReceivers',
   'spinMicroseconds',
@@ -39,6 +45,7 @@ const SENDER_OPTIONS = [
 ] as const;
 const RECEIVER_OPTIONS = [
   'endpoint',
+  'allow',
   'maxBorrowedBytes',
   'spinMicroseconds',
   'histograms',
@@ -64,10 +71,12 @@ export function checkCommonSenderOptions<T extends SenderOptions>(
 ): CommonSenderSettings {
   const known = [...SENDER_OPTIONS, ...more];
   const given = checkOptions(options, known);
-  const { endpoint, poolBytes, maxReceivers, spinMicroseconds, histograms } = given;
+  const { endpoint, allow, poolBytes, maxReceivers, spinMicroseconds, histograms } = given;
+  const path = checkEndpointFor(endpoint, capabilities);
   const most = capabilities.maxReceivers;
   return {
-    endpoint: checkEndpointFor(endpoint, capabilities),
+    endpoint: path,
+    allow: checkAllow(allow, path),
     poolBytes: checkPoolBytes(poolBytes),
     maxReceivers: checkOptionalInteger('maxReceivers', maxReceivers, most, 1, most),
     spinMicroseconds: checkSpin(spinMicroseconds),
@@ -83,9 +92,11 @@ export function checkCommonReceiverOptions<T extends ReceiverOptions>(
 ): CommonReceiverSettings {
   const known = [...RECEIVER_OPTIONS, ...more];
   const given = checkOptions(options, known);
-  const { endpoint, maxBorrowedBytes, spinMicroseconds, histograms } = given;
+  const { endpoint, allow, maxBorrowedBytes, spinMicroseconds, histograms } = given;
+  const path = checkEndpointFor(endpoint, capabilities);
   return {
-    endpoint: checkEndpointFor(endpoint, capabilities),
+    endpoint: path,
+    allow: checkAllow(allow, path),
     maxBorrowedBytes: checkOptionalInteger('maxBorrowedBytes', maxBorrowedBytes, DEFAULT_BYTES, 1),
     spinMicroseconds: checkSpin(spinMicroseconds),
     histograms: checkFlag('histograms', histograms),

@@ -4,11 +4,14 @@ import type { Capabilities } from '../contract/capabilities.js';
 import type { ChannelSideOptions, ConnectOptions, ListenOptions } from '../contract/transport.js';
 import { PageferryError } from '../errors.js';
 import { checkOptions } from '../options.js';
+import { type AllowSettings, checkAllow } from '../rendezvous/allow.js';
 
 /** {@link ChannelSideOptions} with every default filled in. */
 export interface ChannelSideSettings {
   /** Checked, as it was given. */
   readonly endpoint: string;
+  /** See {@link ListenOptions.allow}. */
+  readonly allow: AllowSettings;
   /** See {@link ChannelSideOptions.poolBytes}. */
   readonly poolBytes: number;
   /** See {@link ChannelSideOptions.maxBorrowedBytes}. */
@@ -27,6 +30,7 @@ export interface ListenSettings extends ChannelSideSettings {
 
 const SIDE_OPTIONS = [
   'endpoint',
+  'allow',
   'poolBytes',
   'maxBorrowedBytes',
   'spinMicroseconds',
@@ -64,18 +68,21 @@ export function checkConnectOptions<T extends ConnectOptions>(
 function checkSide(
   {
     endpoint,
+    allow,
     poolBytes,
     maxBorrowedBytes,
     spinMicroseconds,
     histograms,
-  }: ChannelSideOptions & { endpoint: string },
+  }: ChannelSideOptions & Pick<ListenOptions, 'endpoint' | 'allow'>,
   capabilities: Capabilities,
 ): ChannelSideSettings {
   if (capabilities.maxChannels === 0) {
     throw new PageferryError('NOT_SUPPORTED', 'this transport has no channels');
   }
+  const path = checkEndpointFor(endpoint, capabilities);
   return {
-    endpoint: checkEndpointFor(endpoint, capabilities),
+    endpoint: path,
+    allow: checkAllow(allow, path),
     poolBytes: checkPoolBytes(poolBytes),
     maxBorrowedBytes: checkOptionalInteger('maxBorrowedBytes', maxBorrowedBytes, DEFAULT_BYTES, 1),
     spinMicroseconds: checkSpin(spinMicroseconds),

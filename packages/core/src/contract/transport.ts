@@ -17,6 +17,20 @@ export interface PeerCredentials {
   readonly gid: number;
 }
 
+/**
+ * Other users whom an endpoint is for, besides the one of this process. Ids are those of this process's user namespace.
+ * The id that stands for all whom it does not know (65534, mostly) is trusted by nobody.
+ */
+export interface Allow {
+  /** Users, by their effective ids. */
+  readonly uids?: readonly number[] | undefined;
+  /**
+   * Groups. One group alone, without users, is all who have it, as the kernel finds it when they connect to the file;
+   * otherwise it is those whose effective group it is.
+   */
+  readonly gids?: readonly number[] | undefined;
+}
+
 /** Ends a wait early. */
 export interface WaitOptions {
   /** Rejects the call with `ABORTED` when it fires. */
@@ -42,6 +56,12 @@ export interface SenderOptions {
    * Needs the capability `inheritedEndpoint`.
    */
   readonly endpoint: string;
+  /**
+   * Who else may connect. The endpoint has to be a path. The socket file gets mode 0660 and the group for one group
+   * alone, which this process has to be in, and 0666 otherwise. Where Node makes the sockets, one group alone is possible.
+   * Default: nobody.
+   */
+  readonly allow?: Allow | undefined;
   /**
    * How many bytes may be out on loan or under way at the same time. `loan()` waits when there is
    * no room. One larger message is still possible when nothing else is out. Default: 64 MiB.
@@ -72,6 +92,8 @@ export interface ReceiverOptions extends WaitOptions {
    * inherited socket. All as with {@link SenderOptions.endpoint}; the receiver takes it over.
    */
   readonly endpoint: string;
+  /** Whose endpoint it may be besides. Where Node makes the sockets, users alone. Default: nobody else's. */
+  readonly allow?: Allow | undefined;
   /**
    * How many bytes of unreleased deliveries this receiver may hold. `receive()` waits above it. One
    * larger message is still possible when nothing else is held. Default: 64 MiB.
@@ -102,6 +124,12 @@ export interface ChannelSideOptions {
 export interface ListenOptions extends ChannelSideOptions {
   /** See {@link SenderOptions.endpoint}. With `fd:N` there is one channel. */
   readonly endpoint: string;
+  /**
+   * Who else may connect. The endpoint has to be a path. The socket file gets mode 0660 and the group for one group
+   * alone, which this process has to be in, and 0666 otherwise. Where Node makes the sockets, one group alone is possible.
+   * Default: nobody.
+   */
+  readonly allow?: Allow | undefined;
   /** How many channels may be open at once. Default: the transport's `maxChannels`. */
   readonly maxChannels?: number | undefined;
 }
@@ -110,6 +138,8 @@ export interface ListenOptions extends ChannelSideOptions {
 export interface ConnectOptions extends ChannelSideOptions, WaitOptions {
   /** See {@link ReceiverOptions.endpoint}. It need not exist yet. */
   readonly endpoint: string;
+  /** Whose endpoint it may be besides. Where Node makes the sockets, users alone. Default: nobody else's. */
+  readonly allow?: Allow | undefined;
 }
 
 /**

@@ -35,9 +35,9 @@ export async function connectChannel(
     const pool = opened.own(await createPool({ ...settings, calls, writable: false }));
     const hello: number[] = [];
     hello[CHANNEL_HELLO.barrier] = Number(registerGlobalExpedited(calls));
-    const { endpoint } = settings;
+    const { endpoint, allow } = settings;
     const passed = [pool.fd];
-    const welcome = await connect(calls, endpoint, CHANNEL_MECHANISM, signal, hello, passed);
+    const welcome = await connect(calls, endpoint, CHANNEL_MECHANISM, signal, hello, passed, allow);
     opened.own(welcome.socket);
     for (const descriptor of welcome.descriptors) opened.own(descriptor);
     return open(calls, settings, welcome, pool, opened);

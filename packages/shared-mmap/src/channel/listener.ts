@@ -65,7 +65,7 @@ export class SharedMmapListener extends LinuxListener<undefined, RingConsumer> {
     const opened = new Scope();
     try {
       const pool = opened.own(await createPool({ ...settings, calls, writable: false }));
-      const endpoint = opened.own(await Endpoint.bind(calls, settings.endpoint));
+      const endpoint = opened.own(await Endpoint.bind(calls, settings.endpoint, settings.allow));
       return new SharedMmapListener(calls, settings, endpoint, new SharedPayloadPool(pool));
     } catch (error) {
       opened[dispose]();

@@ -106,11 +106,11 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
   ): Promise<SharedMmapReceiver> {
     if (settings.sharedToThreads) checkThreadAliases(calls, 'sharedToThreads');
     const hello: number[] = [];
-    const { whenBehind } = settings;
+    const { endpoint, allow, whenBehind } = settings;
     hello[HELLO.policy] = POLICY[whenBehind];
     hello[HELLO.queueDepth] = settings.queueDepth;
     hello[HELLO.barrier] = Number(whenBehind === 'wait' && registerGlobalExpedited(calls));
-    const welcome = await connect(calls, settings.endpoint, MECHANISM, signal, hello);
+    const welcome = await connect(calls, endpoint, MECHANISM, signal, hello, [], allow);
     let parts: ReceivingParts | undefined;
     try {
       parts = openParts(calls, settings, welcome);

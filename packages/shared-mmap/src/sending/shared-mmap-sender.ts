@@ -69,7 +69,7 @@ export class SharedMmapSender extends LinuxSender<Slot, Outbox> {
     try {
       const pool = opened.own(await createPool({ ...settings, calls, writable }));
       const ring = opened.own(Ring.create(calls, QUEUE_CAPACITY, writable));
-      const endpoint = opened.own(await Endpoint.bind(calls, settings.endpoint));
+      const endpoint = opened.own(await Endpoint.bind(calls, settings.endpoint, settings.allow));
       return new SharedMmapSender(calls, settings, endpoint, pool, ring);
     } catch (error) {
       opened[dispose]();

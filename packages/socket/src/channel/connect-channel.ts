@@ -17,7 +17,8 @@ export async function connectChannel(
   settings: ChannelSideSettings,
   signal: AbortSignal | undefined,
 ): Promise<Channel> {
-  const socket = await connectToSender(settings.endpoint, CHANNEL_NAME, signal);
+  const { endpoint, allow } = settings;
+  const socket = await connectToSender(endpoint, CHANNEL_NAME, signal, allow);
   const pool = new LoanPool(settings.poolBytes);
   const incoming = new BufferPool(settings.maxBorrowedBytes);
   const { channel, connection } = makeChannel({

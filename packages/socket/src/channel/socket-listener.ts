@@ -67,7 +67,11 @@ export class SocketListener extends BaseListener {
    */
   static async create(settings: ListenSettings, patience?: number): Promise<SocketListener> {
     const listener = new SocketListener(settings, patience);
-    listener.#endpoint = await Endpoint.bind(settings.endpoint, listener.#greeter.greet);
+    listener.#endpoint = await Endpoint.bind(
+      settings.endpoint,
+      listener.#greeter.greet,
+      settings.allow,
+    );
     return listener;
   }
 

@@ -1,13 +1,19 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import {
+  ALLOW_NOBODY_ELSE,
+  type AllowSettings,
   checkEndpoint,
   checkPermission,
   clock,
   EndpointPath,
   endpointError,
   type FileIdentity,
+  type FileRights,
+  fileRightsFor,
   findReplaceable,
   identify,
+  isOneGroup,
+  PageferryError,
   prepareFolder,
   SocketFile,
   unusableEndpoint,
@@ -29,6 +35,7 @@ interface Bound {
 export class Endpoint {
   readonly #place: EndpointPath;
   readonly #onConnection: (socket: Socket) => void;
+  readonly #rights: FileRights;
   /** There is none on Windows. */
   readonly #file: SocketFile | undefined;
   /** The one that listens, and those that have connections from the time when they did. */
@@ -39,10 +46,12 @@ export class Endpoint {
   private constructor(
     place: EndpointPath,
     onConnection: (socket: Socket) => void,
+    rights: FileRights,
     { server, identity }: Bound,
   ) {
     this.#place = place;
     this.#onConnection = onConnection;
+    this.#rights = rights;
     this.#servers = new Set([server]);
     if (identity === undefined) return;
     this.#file = new SocketFile(place.absolute, identity);
@@ -56,10 +65,16 @@ export class Endpoint {
    * @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`, `ENDPOINT_TOO_LONG`, `ENDPOINT_IN_USE`,
    *   `ENDPOINT_FORBIDDEN`, `SYSTEM_CALL_FAILED`.
    */
-  static async bind(endpoint: string, onConnection: (socket: Socket) => void): Promise<Endpoint> {
+  static async bind(
+    endpoint: string,
+    onConnection: (socket: Socket) => void,
+    allow: AllowSettings = ALLOW_NOBODY_ELSE,
+  ): Promise<Endpoint> {
     const place = new EndpointPath(checkEndpoint(endpoint));
     if (!NAMED_PIPES) checkPermission(place);
-    return new Endpoint(place, onConnection, await bindAt(place, onConnection));
+    checkSharing(allow);
+    const rights = fileRightsFor(allow);
+    return new Endpoint(place, onConnection, rights, await bindAt(place, onConnection, rights));
   }
 
   /** Whether listening keeps the event loop alive. It does until this is called. */
@@ -86,7 +101,7 @@ export class Endpoint {
   }
 
   async #rebind(): Promise<void> {
-    const { server, identity } = await bindAt(this.#place, this.#onConnection);
+    const { server, identity } = await bindAt(this.#place, this.#onConnection, this.#rights);
     try {
       this.#file?.renew(identity);
     } catch (error) {
@@ -111,7 +126,27 @@ function closed(server: Server): Promise<void> {
   });
 }
 
-async function bindAt(place: EndpointPath, onConnection: (socket: Socket) => void): Promise<Bound> {
+/**
+ * Node does not tell who has connected: it has to be for the kernel to decide.
+ *
+ * @throws `NOT_SUPPORTED`.
+ */
+function checkSharing(allow: AllowSettings): void {
+  const isPossible =
+    allow.uids.length + allow.gids.length === 0 || (isOneGroup(allow) && !NAMED_PIPES);
+  if (isPossible) return;
+  throw new PageferryError(
+    'NOT_SUPPORTED',
+    'this transport cannot tell who connects: it can let in one group, and no users',
+    { argument: 'allow' },
+  );
+}
+
+async function bindAt(
+  place: EndpointPath,
+  onConnection: (socket: Socket) => void,
+  rights: FileRights,
+): Promise<Bound> {
   const server = createServer(onConnection);
   // A failure to accept is no reason to stop listening, and must not end the process, from the very
   // first moment on; a failure to listen is told by `listen`.
@@ -119,7 +154,7 @@ async function bindAt(place: EndpointPath, onConnection: (socket: Socket) => voi
   try {
     if (!NAMED_PIPES) {
       prepareFolder(place);
-      return { server, identity: await bindFile(server, place) };
+      return { server, identity: await bindFile(server, place, rights) };
     }
     await listen(server, toAddress(place));
     return { server, identity: undefined };
@@ -129,10 +164,14 @@ async function bindAt(place: EndpointPath, onConnection: (socket: Socket) => voi
   }
 }
 
-async function bindFile(server: Server, place: EndpointPath): Promise<FileIdentity | undefined> {
+async function bindFile(
+  server: Server,
+  place: EndpointPath,
+  rights: FileRights,
+): Promise<FileIdentity | undefined> {
   // Said at once, rather than after a folder was made.
   await findStale(place);
-  const hidden = await listenHidden(server, place);
+  const hidden = await listenHidden(server, place, rights);
   try {
     const identity = identify(hidden.file);
     await publish(hidden, place);

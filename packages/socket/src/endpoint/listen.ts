@@ -1,8 +1,22 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, closeSync, mkdtempSync, openSync, rmdirSync, unlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  mkdtempSync,
+  openSync,
+  rmdirSync,
+  unlinkSync,
+} from 'node:fs';
 import type { Server } from 'node:net';
 import { dirname, join } from 'node:path';
-import { type EndpointPath, endpointError, LONGEST_PATH, PageferryError } from '@pageferry/core';
+import {
+  type EndpointPath,
+  endpointError,
+  type FileRights,
+  LONGEST_PATH,
+  PageferryError,
+} from '@pageferry/core';
 
 /** A socket file that is listened at, in a folder where nobody else can reach it. */
 export interface HiddenSocket {
@@ -20,13 +34,17 @@ function unlinkIfThere(path: string): void {
 }
 
 /**
- * Has `server` listen at a new socket file of mode 0600 in a new folder of mode 0700 beside
+ * Has `server` listen at a new socket file with these rights (0600 mostly) in a new folder of mode 0700 beside
  * `endpoint`. So there is no moment at which another user could connect, whatever the umask, and the
  * name under which Node will remove the file some day is not the endpoint's.
  *
  * @throws `ENDPOINT_INVALID`, `ENDPOINT_FORBIDDEN`, `ENDPOINT_TOO_LONG`, `SYSTEM_CALL_FAILED`.
  */
-export async function listenHidden(server: Server, place: EndpointPath): Promise<HiddenSocket> {
+export async function listenHidden(
+  server: Server,
+  place: EndpointPath,
+  { mode, gid }: FileRights,
+): Promise<HiddenSocket> {
   let folder: string;
   try {
     folder = mkdtempSync(join(dirname(place.absolute), '.pf-'));
@@ -46,7 +64,9 @@ export async function listenHidden(server: Server, place: EndpointPath): Promise
     }
     checkAddress(address, place);
     await listen(server, address);
-    chmodSync(file, 0o600);
+    // Nobody else comes into the folder yet. First the group, which takes rights away from others.
+    if (gid !== undefined) chownSync(file, process.geteuid?.() ?? -1, gid);
+    chmodSync(file, mode);
     return { folder, file };
   } catch (error) {
     removeHidden({ folder, file });

@@ -1,4 +1,6 @@
 import {
+  ALLOW_NOBODY_ELSE,
+  type AllowSettings,
   checkFolder,
   checkWelcome,
   EndpointPath,
@@ -25,6 +27,7 @@ import { ReceiverSocket } from './receiver-socket.js';
  * as `signal` lets it.
  *
  * @param mechanism its name: who says another one refuses.
+ * @param allow whose the endpoint may be besides. Node does not tell the group of who listens.
  * @returns a socket at rest, on which frames come next. The caller owns it.
  * @throws as `Transport.createReceiver`.
  */
@@ -32,10 +35,11 @@ export async function connectToSender(
   endpoint: string,
   mechanism: string,
   signal: AbortSignal | undefined,
+  allow: AllowSettings = ALLOW_NOBODY_ELSE,
 ): Promise<ReceiverSocket> {
   const place = new EndpointPath(endpoint);
   if (!NAMED_PIPES) checkFolder(place);
-  return seekSender(signal, (search) => tryConnect(place, mechanism, search, signal));
+  return seekSender(signal, (search) => tryConnect(place, mechanism, search, signal, allow));
 }
 
 /** Without a welcome nobody is there yet, or the sender closed while this receiver came: the next one may. */
@@ -44,8 +48,9 @@ async function tryConnect(
   mechanism: string,
   search: Search,
   signal: AbortSignal | undefined,
+  allow: AllowSettings,
 ): Promise<ReceiverSocket | undefined> {
-  if (!NAMED_PIPES && !hasTrustedFile(place)) {
+  if (!NAMED_PIPES && !hasTrustedFile(place, allow)) {
     search.failed('ENOENT');
     return undefined;
   }
@@ -74,9 +79,9 @@ async function tryConnect(
 }
 
 /** False where nothing is. @throws `ENDPOINT_FORBIDDEN` for the file of another user. */
-function hasTrustedFile(place: EndpointPath): boolean {
+function hasTrustedFile(place: EndpointPath, allow: AllowSettings): boolean {
   const file = findSocketFile(place);
-  if (file !== undefined && !isTrustedFile(file)) throw foreignEndpoint(place);
+  if (file !== undefined && !isTrustedFile(file, allow)) throw foreignEndpoint(place);
   return file !== undefined;
 }
 

@@ -69,8 +69,8 @@ export class SocketReceiver extends BaseReceiver<InboundMessage> {
     settings: ReceiverSettings,
     signal: AbortSignal | undefined,
   ): Promise<SocketReceiver> {
-    const { endpoint, maxBorrowedBytes, spinMicroseconds, histograms } = settings;
-    const socket = await connectToSender(endpoint, NAME, signal);
+    const { endpoint, allow, maxBorrowedBytes, spinMicroseconds, histograms } = settings;
+    const socket = await connectToSender(endpoint, NAME, signal, allow);
     const sender = senderAt(endpoint);
     const waits = new WaitList();
     return new SocketReceiver({

@@ -63,7 +63,11 @@ export class SocketSender extends BaseSender<BufferLoan> {
    */
   static async create(settings: SenderSettings, patience?: number): Promise<SocketSender> {
     const sender = new SocketSender(settings, patience);
-    sender.#endpoint = await Endpoint.bind(settings.endpoint, sender.#greeter.greet);
+    sender.#endpoint = await Endpoint.bind(
+      settings.endpoint,
+      sender.#greeter.greet,
+      settings.allow,
+    );
     return sender;
   }
 

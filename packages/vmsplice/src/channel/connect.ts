@@ -18,7 +18,8 @@ export async function connectChannel(
   settings: SideSettings,
   signal: AbortSignal | undefined,
 ): Promise<Channel> {
-  const welcome = await connect(calls, settings.endpoint, CHANNEL_MECHANISM, signal);
+  const { endpoint, allow } = settings;
+  const welcome = await connect(calls, endpoint, CHANNEL_MECHANISM, signal, [], [], allow);
   const opened = new Scope();
   opened.own(welcome.socket);
   for (const descriptor of welcome.descriptors) opened.own(descriptor);

@@ -57,7 +57,7 @@ export class VmspliceListener extends LinuxListener<Announcements, QueueConsumer
     calls: LinuxCalls,
     settings: VmspliceListenSettings,
   ): Promise<VmspliceListener> {
-    const endpoint = await Endpoint.bind(calls, settings.endpoint);
+    const endpoint = await Endpoint.bind(calls, settings.endpoint, settings.allow);
     try {
       return new VmspliceListener(calls, settings, endpoint);
     } catch (error) {

@@ -88,7 +88,8 @@ export class VmspliceReceiver extends BaseReceiver<InboundMessage> {
     settings: ReceiverSettings,
     signal: AbortSignal | undefined,
   ): Promise<VmspliceReceiver> {
-    const welcome = await connect(calls, settings.endpoint, MECHANISM, signal);
+    const { endpoint, allow } = settings;
+    const welcome = await connect(calls, endpoint, MECHANISM, signal, [], [], allow);
     try {
       return VmspliceReceiver.#open(calls, settings, welcome.socket, welcome.descriptors);
     } catch (error) {

@@ -47,7 +47,7 @@ export class VmspliceSender extends LinuxSender<Slot, Outbox> {
    * @throws as `Transport.createSender`.
    */
   static async create(calls: LinuxCalls, settings: SenderSettings): Promise<VmspliceSender> {
-    const endpoint = await Endpoint.bind(calls, settings.endpoint);
+    const endpoint = await Endpoint.bind(calls, settings.endpoint, settings.allow);
     try {
       return new VmspliceSender(calls, settings, endpoint);
     } catch (error) {

@@ -1,0 +1,9 @@
+import { socketTransport } from '@pageferry/socket';
+import { describeOtherUsers } from '@pageferry/testkit';
+
+describeOtherUsers({
+  transport: socketTransport,
+  moduleUrl: new URL('../dist/index.js', import.meta.url).href,
+  exportName: 'socketTransport',
+  knowsWho: false,
+});
