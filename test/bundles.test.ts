@@ -16,6 +16,7 @@ const ADDON = join(PACKAGES, 'linux-napi/build/Release/linux_napi.node');
 const KOFFI = createRequire(join(PACKAGES, 'linux-ffi/package.json')).resolve(
   `@koromix/koffi-linux-${process.arch}/package.json`,
 );
+const LINUX = createRequire(join(PACKAGES, 'linux-napi/package.json')).resolve('@pageferry/linux');
 const FORMATS = ['es', 'cjs'] as const;
 
 interface Said {
@@ -106,8 +107,8 @@ describe.runIf(process.platform === 'linux')('a bundle', { timeout: 60_000 }, ()
 
     test('finds the package of its platform where it would be installed', async () => {
       rmSync(join(dirname(fileOf(format)), 'linux_napi.node'));
-      const report = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
-      const libc = report.header.glibcVersionRuntime === undefined ? 'musl' : 'gnu';
+      const { glibcVersion }: { glibcVersion(): string | undefined } = await import(LINUX);
+      const libc = glibcVersion() === undefined ? 'musl' : 'gnu';
       const name = `@pageferry/linux-napi-linux-${process.arch}-${libc}`;
       const installed = join(folder, format, 'node_modules', name);
       mkdirSync(installed, { recursive: true });

@@ -17,7 +17,8 @@ const BUN = [`@oven/bun-linux-${process.arch === 'arm64' ? 'aarch64' : 'x64'}`, 
  *
  * @typedef {object} Installer
  * @property {string} name
- * @property {() => Promise<string[]>} command the program and its first arguments. Rejects where it cannot be had.
+ * @property {(node: string) => Promise<string[]>} command the program and its first arguments, with the Node that runs what
+ * is a program of Node's. Rejects where it cannot be had.
  * @property {readonly string[]} add the arguments that install packages, followed by their names.
  * @property {(url: string) => Record<string, string>} [files] what it reads its settings from, by their names.
  * @property {readonly string[]} [run] the arguments that run a program of Node, if that is not just started.
@@ -25,8 +26,14 @@ const BUN = [`@oven/bun-linux-${process.arch === 'arm64' ? 'aarch64' : 'x64'}`, 
 
 const npm = async () => ['npm'];
 const pnpm = async () => pnpmCommand();
-const yarn1 = async () => [process.execPath, installProgram(...YARN_1, 'bin/yarn.js')];
-const yarn4 = async () => [process.execPath, installProgram(...YARN_4, 'bin/yarn.js')];
+const yarn1 = async (/** @type {string} */ node) => [
+  node,
+  installProgram(...YARN_1, 'bin/yarn.js'),
+];
+const yarn4 = async (/** @type {string} */ node) => [
+  node,
+  installProgram(...YARN_4, 'bin/yarn.js'),
+];
 const bun = async () => [installProgram(...BUN, 'bin/bun')];
 
 /** @type {readonly Installer[]} */

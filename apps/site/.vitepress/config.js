@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { defineConfig } from 'vitepress';
+import { drawDiagrams } from '../src/diagrams.js';
 import { REPOSITORY, slug } from '../src/links.js';
 import { referencePages } from '../src/reference.js';
 import { sidebarOf } from '../src/sidebar.js';
@@ -15,7 +16,7 @@ export default defineConfig({
   outDir: 'dist',
   cacheDir: 'node_modules/.cache/vitepress',
   cleanUrls: true,
-  markdown: { anchor: { slugify: slug } },
+  markdown: { anchor: { slugify: slug }, config: drawDiagrams },
   themeConfig: {
     nav: [
       { text: 'Guide', link: '/docs/getting-started' },

@@ -3,6 +3,7 @@
 import {
   cpSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -73,9 +74,10 @@ async function installTools({ install }, options) {
  */
 async function tryRecipe({ name, files, script, program }, options) {
   const dist = join(options.cwd, 'dist');
+  const modules = join(options.cwd, 'node_modules');
   rmSync(dist, { recursive: true, force: true });
   for (const file of files) writeFileSync(join(options.cwd, file.name), file.text);
-  await run(['sh', '-ec', forThisSystem(script)], options);
+  await run(['sh', '-ec', forThisSystem(script, modules)], options);
   for (const file of files) rmSync(join(options.cwd, file.name));
 
   const isLeftOut = !script.includes('linux_napi.node') && !CARRIES_KOFFI.test(name);
@@ -85,7 +87,6 @@ async function tryRecipe({ name, files, script, program }, options) {
   const cwd = isLeftOut ? options.cwd : elsewhere;
   // A bundler may have put in where the packages were.
   const hidden = join(options.cwd, 'hidden');
-  const modules = join(options.cwd, 'node_modules');
   if (!isLeftOut) renameSync(modules, hidden);
   try {
     const { stdout } = await run(program, { ...options, cwd });
@@ -100,16 +101,20 @@ async function tryRecipe({ name, files, script, program }, options) {
 }
 
 /**
- * The recipes copy the addon for one platform.
+ * The recipes copy the addon for one platform: here it is the one that npm has installed.
  *
  * @param {string} script
+ * @param {string} modules the project's `node_modules`.
  */
-function forThisSystem(script) {
-  const { header } = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (
-    process.report.getReport()
+function forThisSystem(script, modules) {
+  const installed = readdirSync(join(modules, '@pageferry')).filter((name) =>
+    name.startsWith('linux-napi-linux-'),
   );
-  const libc = header.glibcVersionRuntime === undefined ? 'musl' : 'gnu';
-  return script.replaceAll('linux-napi-linux-x64-gnu', `linux-napi-linux-${process.arch}-${libc}`);
+  const [addon, ...others] = installed;
+  if (addon === undefined || others.length > 0) {
+    throw new Error(`npm has installed these addons: ${installed.join(', ') || 'none'}`);
+  }
+  return script.replaceAll('linux-napi-linux-x64-gnu', addon);
 }
 
 /**

@@ -9,10 +9,16 @@ import { environmentFor } from '../packed.js';
 import { attempt } from '../section.js';
 
 const PROJECTS = join(ROOT, 'test/surroundings/projects');
-const PROGRAMS = ['endpoint.js', 'exchange.js', 'installed/imports.mjs', 'installed/requires.cjs'];
+const PROGRAMS = [
+  'endpoint.js',
+  'exchange.js',
+  'installed/imports.mjs',
+  'installed/pool-task.mjs',
+  'installed/requires.cjs',
+];
 
 /** What the programs import. What else there is comes with these. */
-const PACKAGES = [
+export const PACKAGES = [
   'pageferry',
   ...[
     'core',
@@ -24,6 +30,7 @@ const PACKAGES = [
     'streams',
     'vmsplice-ffi',
     'vmsplice-napi',
+    'workers',
   ].map((name) => `@pageferry/${name}`),
 ];
 
@@ -32,7 +39,7 @@ export const section = {
   name: 'installers',
   async *run({ registry, folder, node }) {
     for (const installer of INSTALLERS) {
-      const command = await installer.command().catch((error) => String(error.message));
+      const command = await installer.command(node).catch((error) => String(error.message));
       if (typeof command === 'string') {
         yield { tried: installer.name, outcome: 'not tried', detail: `cannot be had: ${command}` };
         continue;
