@@ -100,7 +100,10 @@ export function describeNames(subject: Subject): void {
         const { rmSync, statSync } = await import('node:fs');
         const sender = await transport.createSender({ ...senderOptions, endpoint: 'frames' });
         const place = ${JSON.stringify(join(runtime, 'pageferry'))};
-        const warned = new Promise((resolve) => process.once('warning', resolve));
+        const warned = new Promise((resolve) => {
+          // Node has warnings of its own, such as that node:ffi is experimental.
+          process.on('warning', (warning) => warning.code?.startsWith('PAGEFERRY_') && resolve(warning));
+        });
         rmSync(place, { recursive: true });
         const { code, message } = await warned;
         say([code, message.includes(place + '/frames')]);
