@@ -21,6 +21,7 @@ describe('the package to begin with', () => {
       'openBestListener',
       'openBestReceiver',
       'openBestSender',
+      'openShared',
       'openSocketPair',
       'sharedMmap',
     ]);
