@@ -20,8 +20,13 @@ if (way === 'child.send') {
   port.handle('answer', way === 'composed' ? compose : answerTo);
   port.on('close', () => void port.close());
 
-  /** What it takes to fill this answer is told with the next one: it is laid out before. */
+  /** What it takes to fill this answer is told with the next one, which is laid out before; the last one's is asked for. */
   let filled = 0;
+  port.handle('untold', () => {
+    const untold = filled;
+    filled = 0;
+    return untold;
+  });
   async function compose(question: Picture): Promise<ComposedMessage<Picture>> {
     const computed = filled + content.check(question, question.meta.number);
     const number = answerNumber(question.meta.number);
