@@ -2,7 +2,7 @@
  * Whether plain loads are neither made before one that comes earlier, nor before a locked instruction that does:
  * on x86-64 they are not (Intel SDM, volume 3, section 9.2.2), and V8 keeps the order of what it compiles.
  */
-export const LOADS_ARE_ORDERED: boolean = process.arch === 'x64';
+const LOADS_ARE_ORDERED: boolean = process.arch === 'x64';
 
 /**
  * A word as it is after whatever this thread has loaded and stored atomically before. Where the processor
@@ -12,16 +12,28 @@ export function loadInOrder(words: Int32Array, at: number): number {
   return LOADS_ARE_ORDERED ? (words[at] as number) : Atomics.load(words, at);
 }
 
+/** For {@link keepOrder}: no other thread has it. */
+const fence = new Int32Array(1);
+
+/**
+ * What comes before happens before what comes after, for plain loads and stores. On x86-64 the processor keeps
+ * loads and stores each in order anyway. On ARM a releasing store comes after all before it, an acquiring load before
+ * all after it, and these two in their order. One atomic exchange would not do: ARMv8.0 makes it of a load and a store
+ * that let later accesses pass the store, and earlier ones the load (`memory-order.test.ts` of `@pageferry/shared-mmap`).
+ */
+export function keepOrder(): void {
+  if (LOADS_ARE_ORDERED) return;
+  Atomics.store(fence, 0, 0);
+  Atomics.load(fence, 0);
+}
+
 /** JavaScriptCore compiles `Atomics.load` to an instruction that also writes: what may not be written then ends the process. */
 const LOADS_WRITE = process.versions['bun'] !== undefined;
-
-/** For {@link loadFromReadOnly}: no other thread has it. */
-const fence = new Int32Array(1);
 
 /** As `Atomics.load`, of memory that this process may not write to. */
 export function loadFromReadOnly(words: Int32Array, at: number): number {
   if (!LOADS_WRITE) return Atomics.load(words, at);
   const word = words[at] as number;
-  if (!LOADS_ARE_ORDERED) Atomics.exchange(fence, 0, 0);
+  keepOrder();
   return word;
 }

@@ -2,27 +2,12 @@ import {
   DELIVERY_WORDS,
   type DeliverySource,
   isCutOff,
-  LOADS_ARE_ORDERED,
+  keepOrder,
   loadFromReadOnly,
   loadInOrder,
 } from '@pageferry/connection';
 import { DELIVERY, RING, SENDER_WORDS } from '../layout.js';
 import type { RingMemory } from '../memory/ring-memory.js';
-
-/** For {@link keepOrder}: no other thread has it. */
-const fence = new Int32Array(1);
-
-/**
- * What comes before happens before what comes after, for plain loads and stores. On x86-64 the processor keeps
- * loads and stores each in order anyway. On ARM a releasing store comes after all before it, an acquiring load before
- * all after it, and these two in their order. One atomic exchange would not do: ARMv8.0 makes it of a load and a store
- * that let later accesses pass the store, and earlier ones the load (`test/memory-order.test.ts`).
- */
-function keepOrder(): void {
-  if (LOADS_ARE_ORDERED) return;
-  Atomics.store(fence, 0, 0);
-  Atomics.load(fence, 0);
-}
 
 /**
  * The publishing end of a ring: every message is one entry and one counter, whatever the number of receivers.
