@@ -45,8 +45,12 @@ export class Sleeper {
 
 let state = 1;
 
-/** Passes a moment, of another length each time: up to about a microsecond. */
+/**
+ * Passes a moment, of another length each time: up to about a microsecond, and now and then up to 64. To park may
+ * take longer than one (membarrier(2)): then the other side would nearly always be back before anybody slept.
+ */
 export function loiter(round: number): void {
   state = (Math.imul(state, 1664525) + 1013904223 + round) | 0;
-  for (let count = (state >>> 24) & 127; count > 0; count--) state ^= count << 8;
+  const longest = round % 16 === 0 ? 8191 : 127;
+  for (let count = (state >>> 19) & longest; count > 0; count--) state ^= count << 8;
 }
