@@ -1,7 +1,7 @@
 import { checkOptions, PageferryError } from '@pageferry/core';
-import type { OwnedFd } from '@pageferry/linux';
+import type { Binding, OwnedFd } from '@pageferry/linux';
 import { takeOver } from './adopt.js';
-import { type Binding, loadBinding } from './binding.js';
+import { loadBinding } from './binding.js';
 
 /** `SD_LISTEN_FDS_START`, sd_listen_fds(3). */
 const FIRST = 3;

@@ -5,11 +5,11 @@
  * @packageDocumentation
  */
 export type { PeerCredentials } from '@pageferry/core';
+export type { Binding } from '@pageferry/linux';
 export { OwnedFd } from '@pageferry/linux';
 export { type ActivationFd, takeActivationFds } from './activation.js';
 export type { CheckedAddress, SocketAddress } from './address.js';
 export { adopt, type FdSocketPair, openPair } from './adopt.js';
-export type { Binding } from './binding.js';
 export { type ConnectOptions, connect } from './connect.js';
 export { FdServer, type FdServerEvents } from './fd-server.js';
 export { FdSocket } from './fd-socket.js';

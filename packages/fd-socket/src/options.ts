@@ -1,6 +1,6 @@
 import { checkFlag, checkOptionalInteger, invalidArgument } from '@pageferry/core';
+import type { Binding } from '@pageferry/linux';
 import { SOCK_SEQPACKET, SOCK_STREAM } from '@pageferry/linux';
-import type { Binding } from './binding.js';
 
 /** What a program may say of each connection. */
 export interface FdSocketOptions {

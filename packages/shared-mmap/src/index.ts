@@ -7,7 +7,7 @@
  */
 export { openShared } from '@pageferry/core';
 export * from '@pageferry/core/contract';
-export type { Binding } from './binding.js';
+export type { Binding } from '@pageferry/linux';
 export type { SharedMmapConnectOptions, SharedMmapListenOptions } from './channel/options.js';
 export type {
   Access,

@@ -10,7 +10,7 @@ import {
   type ReceiverOptions,
   type SenderOptions,
 } from '@pageferry/core';
-import type { Binding } from './binding.js';
+import type { Binding } from '@pageferry/linux';
 import { capabilities } from './capabilities.js';
 import { type BehindPolicy, POLICY, QUEUE_CAPACITY } from './protocol.js';
 

@@ -11,7 +11,8 @@ import {
   type Transport,
   withDeadline,
 } from '@pageferry/core';
-import { type Binding, loadBinding } from './binding.js';
+import type { Binding } from '@pageferry/linux';
+import { loadBinding } from './binding.js';
 import { capabilities } from './capabilities.js';
 import { connectChannel } from './channel/connect.js';
 import { SharedMmapListener } from './channel/listener.js';

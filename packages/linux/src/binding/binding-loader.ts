@@ -1,9 +1,15 @@
-import { isPageferryError, PageferryError } from '@pageferry/core';
+import { invalidArgument, isPageferryError, PageferryError } from '@pageferry/core';
 import type { LinuxCalls } from '../calls/linux-calls.js';
 import { checkSpareDescriptors } from '../resources/spare-descriptors.js';
 
 /** Who makes the system calls, by the name that `LinuxCalls.binding` has. */
 export type BindingName = 'napi' | 'koffi' | 'node-ffi';
+
+/**
+ * Who makes the system calls, for a user who chooses: the native addon (`@pageferry/linux-napi`), FFI without any compiled
+ * code of ours (`@pageferry/linux-ffi`, to be installed beside the package that is used), or calls of your own.
+ */
+export type Binding = 'napi' | 'ffi' | LinuxCalls;
 
 /** What a package exports that makes system calls. */
 export interface BindingPackage {
@@ -73,6 +79,20 @@ export class BindingLoader {
       }
     }
     throw first;
+  }
+
+  /**
+   * Loads what a user has chosen. By default it is the addon, or FFI where the addon does not load and FFI is installed.
+   *
+   * @param needed a call that those of the user's own must have, at least.
+   * @throws `INVALID_ARGUMENT` for anything else, and as {@link load}.
+   */
+  async loadChosen(binding: Binding | undefined, needed: keyof LinuxCalls): Promise<LinuxCalls> {
+    if (binding === undefined) return this.loadFirst(['napi', 'koffi']);
+    if (binding === 'napi') return this.load('napi');
+    if (binding === 'ffi') return this.load('koffi');
+    if (typeof binding?.[needed] === 'function') return binding;
+    throw invalidArgument('binding', binding, "'napi', 'ffi', or an implementation of LinuxCalls");
   }
 
   async #importAnew(packageName: string): Promise<BindingPackage> {

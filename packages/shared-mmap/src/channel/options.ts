@@ -8,7 +8,7 @@ import {
   type ListenOptions,
   type ListenSettings,
 } from '@pageferry/core';
-import type { Binding } from '../binding.js';
+import type { Binding } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
 import { checkPool } from '../options.js';
 
