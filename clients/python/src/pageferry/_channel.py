@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from . import _native
+from ._closing import Closing
 from ._errors import InvalidArgument, TimedOut
 from ._memory import copy_into, length_of
 from ._native import ANSWERS, MESSAGES, ROOM, Loan, Message
@@ -20,7 +21,7 @@ _NO_ANSWER = "the request was not answered"
 _NO_MESSAGE = "no message has come"
 
 
-class Channel(_native.Channel):
+class Channel(_native.Channel, Closing):
     """A connection to a listener, over which both sides send, receive, ask and answer.
 
     What is sent is a loan that was filled, or bytes-like data, which is copied into one. What is received is as with a
@@ -230,22 +231,6 @@ class Channel(_native.Channel):
         if waiting is not None and not self.closed:
             waiting.close()
         super().close()
-
-    def __enter__(self) -> Channel:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Channel:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class _Sending:

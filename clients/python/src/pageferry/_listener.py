@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterator
-from types import TracebackType
 
 from . import _native
 from ._channel import Channel
+from ._closing import Closing
 from ._errors import InvalidArgument
 from ._native import MESSAGES
 from ._waiting import PATIENCE, SPIN_MICROSECONDS, Waiting
@@ -15,7 +15,7 @@ from ._waiting import PATIENCE, SPIN_MICROSECONDS, Waiting
 _NOBODY = "nobody has connected"
 
 
-class Listener(_native.Listener):
+class Listener(_native.Listener, Closing):
     """Where channels are connected to, by programs in Python, Node or C.
 
         with Listener("filter") as listener:
@@ -81,19 +81,3 @@ class Listener(_native.Listener):
         if waiting is not None and not self.closed:
             waiting.close()
         super().close()
-
-    def __enter__(self) -> Listener:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Listener:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

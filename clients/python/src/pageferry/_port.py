@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from ._channel import Channel
+from ._closing import Closing
 from ._errors import (
     InvalidArgument,
     MessageTooLarge,
@@ -108,7 +109,7 @@ class Composed:
         return self._loan
 
 
-class Port:
+class Port(Closing):
     """Values over a channel, as `createPort` of @pageferry/messages has them.
 
         with Port(Channel("values")) as port:
@@ -423,22 +424,6 @@ class Port:
         for task in list(self._under_way.values()):
             task.cancel()
         self.channel.close()
-
-    def __enter__(self) -> Port:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Port:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _encoded(result: object) -> Encoded | Composed:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable
-from types import TracebackType
 from typing import Literal
 
 from . import _native
+from ._closing import Closing
 from ._errors import InvalidArgument, TimedOut
 from ._native import MESSAGES, Message
 from ._waiting import SPIN_MICROSECONDS, Search, Waiting
@@ -18,7 +18,7 @@ Policy = Literal["wait", "drop-newest", "drop-oldest"]
 POLICIES: tuple[Policy, ...] = ("wait", "drop-newest", "drop-oldest")
 
 
-class Receiver(_native.Receiver):
+class Receiver(_native.Receiver, Closing):
     """Takes what a sender publishes, in the memory that it was written to.
 
     A message is yours until it is released, or nothing refers to it any more; its memory goes back to the sender
@@ -109,20 +109,4 @@ class Receiver(_native.Receiver):
         if waiting is not None and not self.closed:
             waiting.close()
         super().close()
-
-    def __enter__(self) -> Receiver:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Receiver:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from types import TracebackType
 from typing import Any, NamedTuple
 
 from . import _native
+from ._closing import Closing
 from ._errors import InvalidArgument
 from ._memory import copy_into, length_of
 from ._native import ROOM, Loan
@@ -31,7 +31,7 @@ class ReceiverInfo(NamedTuple):
     """How many messages were dropped for it, modulo 2^32."""
 
 
-class Sender(_native.Sender):
+class Sender(_native.Sender, Closing):
     """Publishes messages to any number of receivers, up to 64, which read the same memory.
 
         with Sender("frames", pool_bytes=64 << 20) as sender:
@@ -144,19 +144,3 @@ class Sender(_native.Sender):
         if waiting is not None and not self.closed:
             waiting.close()
         super().close()
-
-    def __enter__(self) -> Sender:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Sender:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
