@@ -67,13 +67,21 @@ export class SharedPool<P extends SharablePool, S extends PoolSharer = PoolShare
     for (const sharer of this.sharers) if (sharer !== except) sharer.wake();
   }
 
-  /** As {@link wakeOthers}, on every channel and soon: for who may be in the middle of a look of theirs. */
+  /**
+   * As {@link wakeOthers}, and the one that says so: what is lent to go to any channel is asked for and given back in
+   * many places, all of which wait with the one that lends it.
+   */
+  wakeAll(): void {
+    for (const sharer of this.sharers) sharer.wake();
+  }
+
+  /** As {@link wakeAll}, and soon: for who may be in the middle of a look of theirs. */
   wakeSoon(): void {
     if (this.#wakesSoon) return;
     this.#wakesSoon = true;
     clock.setImmediate(() => {
       this.#wakesSoon = false;
-      for (const sharer of this.sharers) sharer.wake();
+      this.wakeAll();
     });
   }
 

@@ -167,7 +167,7 @@ export class Outbox implements Contract<Slot>, Sharer, Lender<Slot> {
     slot.isKept = false;
     // One that was lent again may be read still by whoever got it first.
     if (!slot.isHeld) this.#pool.giveBack(slot);
-    this.#sharing?.wakeOthers(this);
+    this.#sharing?.wakeAll();
   }
 
   freeAfterClose(slot: Slot): void {
@@ -183,7 +183,7 @@ export class Outbox implements Contract<Slot>, Sharer, Lender<Slot> {
     slot.isKept = false;
     // What is in the caller's hands has no number.
     if (slot.sequence >= 0) this.takeBack(slot);
-    this.#sharing?.wakeOthers(this);
+    this.#sharing?.wakeAll();
   }
 
   lendAgain(slot: Slot, byteLength: number): void {

@@ -43,7 +43,7 @@ export class PageLender implements Lender<Slot>, PageSharer {
   letGo(slot: Slot): void {
     slot.isKept = false;
     this.#loans.settle(slot);
-    this.#sharing.wakeOthers(this);
+    this.#sharing.wakeAll();
   }
 
   lendAgain(slot: Slot): void {

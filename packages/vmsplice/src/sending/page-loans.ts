@@ -53,7 +53,7 @@ export class PageLoans {
     slot.isKept = false;
     this.end(slot);
     this.settle(slot);
-    this.#sharing?.wakeOthers(this.#sharer);
+    this.#sharing?.wakeAll();
   }
 
   /** The program has the slot no more: it was sent, be it that somebody else has lent it. */

@@ -19,6 +19,7 @@ export function describeManyToOne(subject: Subject): void {
     describeMessages(stage, Math.min(64, subject.transport.capabilities.maxChannels));
     describeFairness(stage);
     describeComingAndGoing(stage, subject);
+    describeAnyChannel(stage);
     describeListenerEnds(stage);
   });
 }
@@ -371,6 +372,44 @@ function describeComingAndGoing(stage: ChannelStage, subject: Subject): void {
     }
     await serving;
     await stage.until(() => listener.tryReceive() === undefined && listener.channels.length === 1);
+  });
+}
+
+/** What is lent to go to any channel waits for room in the one pool. */
+function describeAnyChannel(stage: ChannelStage): void {
+  const poolBytes = 1024 * KIB;
+  // There is no room for two of them.
+  const byteLength = 600 * KIB;
+
+  test('a loan for any channel gets the room of a question that is answered', async () => {
+    const listener = await stage.listener({ poolBytes });
+    const there = await stage.channel(listener.endpoint);
+    await listener.waitForChannels();
+    const any = listener.anyChannel();
+    for (let round = 0; round < 3; round++) {
+      const asking = any.request(await any.loan(byteLength));
+      const question = await receiveOne(there);
+      const waiting = observe(any.loan(byteLength));
+      await turns();
+      expect(waiting.state()).toBe('pending');
+      // Question and answer are back at the same time: the question's memory is kept until it is known to be answered.
+      await question.respond(Uint8Array.of(round));
+      question.release();
+      (await asking).release();
+      (await waiting.promise).release();
+    }
+  });
+
+  test('a loan for any channel gets the room of another one that is released', async () => {
+    const listener = await stage.listener({ poolBytes });
+    await stage.channel(listener.endpoint);
+    await listener.waitForChannels();
+    const loan = await listener.anyChannel().loan(byteLength);
+    const waiting = observe(listener.anyChannel().loan(byteLength));
+    await turns();
+    expect(waiting.state()).toBe('pending');
+    loan.release();
+    (await waiting.promise).release();
   });
 }
 
