@@ -10,15 +10,17 @@ const [endpoint = 'ferry', path = 'arrived.gz'] = process.argv.slice(2);
 const receiver = await sharedMmap.createReceiver({ endpoint });
 const gzip = createGzip();
 const saved = pipeline(gzip, createWriteStream(path));
-saved.catch(() => {}); // `await saved` throws it.
+const failed = new AbortController();
+saved.catch((error) => failed.abort(error)); // It cannot be written: no callback comes for what the compressor has.
 try {
-  for await (const delivery of receiver) {
+  for (;;) {
+    const delivery = await receiver.receive({ signal: failed.signal });
+    if (delivery === undefined) break; // The sender has closed.
     gzip.write(delivery.bytes, () => delivery.release()); // The compressor has read all of it.
-    if (gzip.writableNeedDrain) await once(gzip, 'drain'); // Throws if the file cannot be written.
-    if (gzip.destroyed) break;
+    if (gzip.writableNeedDrain) await once(gzip, 'drain', { signal: failed.signal });
   }
   gzip.end();
   await saved;
 } finally {
-  await receiver.close(); // Releases what is still queued if that failed: no callback may come then.
+  await receiver.close(); // Releases what is still queued if that failed.
 }

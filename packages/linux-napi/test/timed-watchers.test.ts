@@ -1,4 +1,4 @@
-import { describeLinuxCalls } from '@pageferry/conformance/linux-calls';
+import { describeLinuxCalls, nodeSharesMemory } from '@pageferry/conformance/linux-calls';
 import { withTimedWatchers } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 
@@ -8,5 +8,6 @@ const calls = withTimedWatchers(loadLinuxCalls());
 describeLinuxCalls({
   name: '@pageferry/linux-napi with timed watchers',
   load: () => calls,
+  sharesWithThreads: nodeSharesMemory(),
   moduleUrl: new URL('programs/timed-linux-calls.mjs', import.meta.url).href,
 });

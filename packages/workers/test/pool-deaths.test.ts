@@ -17,7 +17,7 @@ async function appears(file: string): Promise<void> {
   await expect.poll(() => existsSync(file), { timeout: 15_000, interval: 5 }).toBe(true);
 }
 
-/** The processes whose parent is this one. */
+/** The processes whose parent is this one. What Node calls itself differs from version to version. */
 async function children(): Promise<readonly number[]> {
   const { stdout } = await promisify(execFile)('ps', [
     '-o',
@@ -27,7 +27,7 @@ async function children(): Promise<readonly number[]> {
   ]);
   return stdout
     .split('\n')
-    .filter((line) => line.includes('node'))
+    .filter((line) => line.trim() !== '' && !line.endsWith(' ps'))
     .map((line) => Number.parseInt(line, 10));
 }
 

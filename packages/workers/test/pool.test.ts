@@ -2,7 +2,13 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { openMessage, shared } from '@pageferry/messages';
 import { sharedMmap } from '@pageferry/shared-mmap';
-import { expectNothingLeft, temporaryFolder, withCode } from '@pageferry/testkit';
+import {
+  collectGarbage,
+  countDescriptors,
+  expectNothingLeft,
+  temporaryFolder,
+  withCode,
+} from '@pageferry/testkit';
 import { createPool, type Pool, type PoolOptions } from '@pageferry/workers';
 import { describe, expect, test } from 'vitest';
 import { program, transports } from './support.js';
@@ -239,12 +245,21 @@ describe.each([
   test.skipIf(process.versions.node.startsWith('20.'))(
     'has answers that several threads of this process read',
     async () => {
-      await using pool = open({ channel: { sharedToThreads: true }, workerChannel: {} });
-      const answer = await pool.request<Uint8Array>(new Uint8Array(5000), { name: 'invert' });
-      using opened = openMessage<Uint8Array>(answer.forThreads());
-      answer.release();
-      expect(opened.value.buffer).toBeInstanceOf(SharedArrayBuffer);
-      expect(opened.value).toEqual(new Uint8Array(5000).fill(255));
+      const descriptors = countDescriptors();
+      await (async () => {
+        await using pool = open({ channel: { sharedToThreads: true }, workerChannel: {} });
+        const answer = await pool.request<Uint8Array>(new Uint8Array(5000), { name: 'invert' });
+        using opened = openMessage<Uint8Array>(answer.forThreads());
+        answer.release();
+        expect(opened.value.buffer).toBeInstanceOf(SharedArrayBuffer);
+        expect(opened.value).toEqual(new Uint8Array(5000).fill(255));
+      })();
+      // What threads ring stays open for as long as any of them could: until that buffer is collected.
+      const left = (): number => {
+        collectGarbage();
+        return countDescriptors();
+      };
+      await expect.poll(left, { timeout: 10_000 }).toBe(descriptors);
     },
   );
 
