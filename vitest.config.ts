@@ -18,6 +18,8 @@ export default defineConfig({
     maxWorkers: Math.max(2, availableParallelism() - 1),
     // Ends a test that hangs; on a busy machine a good one may take many seconds.
     testTimeout: 60_000,
+    // Hooks compile programs and start peers, as tests do.
+    hookTimeout: 60_000,
     reporters: ['default', './scripts/closing-line-reporter.js'],
   },
 });
