@@ -74,6 +74,8 @@ export interface BaseSenderSettings<M extends LoanMemory> {
   readonly spins?: boolean;
   /** See `SenderOptions.histograms`. Default: false. */
   readonly histograms?: boolean;
+  /** What calls throw once it is closed, in words. */
+  readonly whyClosed?: string;
   /** Has whatever is watched keep the event loop alive, or stop it. By default nothing is watched. */
   readonly keepAlive?: (on: boolean) => void;
 }
@@ -103,6 +105,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
   readonly #failures: ConnectionFailures;
   readonly #checkMayCome: (() => void) | undefined;
   readonly #method: SendMethod;
+  readonly #whyClosed: string;
   readonly #spins: number;
   readonly #measures: SenderMeasures | undefined;
   readonly #drops = new DropReports('loan', () => this.closed);
@@ -134,6 +137,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     this.#failures = settings.failures ?? new ConnectionFailures();
     this.#checkMayCome = settings.checkMayCome;
     this.#method = settings.method;
+    this.#whyClosed = settings.whyClosed ?? 'this sender is closed';
     this.#spins = settings.spins ? SPINS_AT_ONCE : 0;
     this.#measures = settings.histograms ? new SenderMeasures() : undefined;
     this.#failures.endpoint = this.endpoint;
@@ -642,7 +646,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
 
   async #end(inOrder: boolean): Promise<void> {
     // Before anything is freed: who waits must not look at it any more.
-    this.#waits.fail(new PageferryError('CLOSED', 'this sender is closed'));
+    this.#waits.fail(this.#closedError());
     await this.end(inOrder);
   }
 
@@ -675,6 +679,10 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
   }
 
   #checkOpen(): void {
-    if (this.closed) throw new PageferryError('CLOSED', 'this sender is closed');
+    if (this.closed) throw this.#closedError();
+  }
+
+  #closedError(): PageferryError {
+    return new PageferryError('CLOSED', this.#whyClosed);
   }
 }

@@ -52,6 +52,7 @@ export interface BaseListenerSettings {
 
 const NOTHING: WaitOptions = {};
 const MAX_UNDER_WAY = 16;
+const CLOSED = 'this listener is closed';
 const END: IteratorReturnResult<undefined> = { value: undefined, done: true };
 
 /** What of a channel a {@link BaseListener} has to know. */
@@ -216,6 +217,7 @@ export abstract class BaseListener extends LoopHolder implements Listener {
       outbox,
       method: { method: 'any channel' },
       ...(histograms && { histograms }),
+      whyClosed: CLOSED,
       end: () => undefined,
     });
     this.#shares.add(sender);
@@ -389,7 +391,7 @@ export abstract class BaseListener extends LoopHolder implements Listener {
   async #end(endChannel: (channel: Channel) => Promise<void>): Promise<void> {
     await null; // From here on `closed` is true.
     this.doneWaiting();
-    this.#waits.fail(new PageferryError('CLOSED', 'this listener is closed'));
+    this.#waits.fail(new PageferryError('CLOSED', CLOSED));
     this.stopListening();
     for (const share of this.#shares) await share.destroy();
     const open = [...this.channels, ...this.#departed];
@@ -400,6 +402,6 @@ export abstract class BaseListener extends LoopHolder implements Listener {
   }
 
   #checkOpen(): void {
-    if (this.closed) throw new PageferryError('CLOSED', 'this listener is closed');
+    if (this.closed) throw new PageferryError('CLOSED', CLOSED);
   }
 }

@@ -16,7 +16,7 @@ export class ChannelSender<M extends LoanMemory> extends BaseSender<M> {
   readonly #end: (inOrder: boolean) => void;
 
   constructor(settings: ChannelSenderSettings<M>) {
-    super(settings);
+    super({ whyClosed: 'this channel is closed, or has finished sending', ...settings });
     this.#end = settings.end;
   }
 

@@ -33,6 +33,13 @@ function describeOrder(stage: ChannelStage, role: Role): void {
     await Promise.all([here.close(), there.close()]);
   });
 
+  test('what is sent afterwards is refused with what is so', async () => {
+    const { here } = await stage.pair(role);
+    await here.finish();
+    const { message } = await expectFailure(() => here.channel.loan(1), 'CLOSED');
+    expect(message).toBe('this channel is closed, or has finished sending');
+  });
+
   test('this side gets everything first, and sends on', async () => {
     const { here, there } = await stage.pair(role);
     const received = here.receive();
