@@ -5,14 +5,16 @@
  * has to be known, on any processor. Each is read once into a variable, which is checked and used: the other side may
  * change it at any time.
  */
-#define _GNU_SOURCE
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* g++ has it already. */
+#endif
 #include "pageferry.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,10 +33,21 @@
 #define F_SEAL_FUTURE_WRITE 0x0010
 #endif
 
-typedef _Atomic uint32_t word;
+/* The file is C++20, too, for programs that are built with one compiler. */
+#ifdef __cplusplus
+#include <atomic>
+using std::atomic_thread_fence;
+using std::memory_order_seq_cst;
+typedef std::atomic<uint32_t> word;
+/* What an initializer leaves out is 0 in both languages; C compilers do not warn of it where fields are named. */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#else
+#include <stdatomic.h>
+typedef _Atomic(uint32_t) word;
+#endif
 
-_Static_assert(sizeof(word) == 4 && ATOMIC_INT_LOCK_FREE == 2, "words are shared between processes");
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "all integers are little-endian");
+static_assert(sizeof(word) == 4 && ATOMIC_INT_LOCK_FREE == 2, "words are shared between processes");
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "all integers are little-endian");
 
 /* The handshake */
 enum { KIND_HELLO = 1, KIND_WELCOME = 2, KIND_REFUSAL = 3 };
@@ -837,7 +850,7 @@ static int start_inbox(struct inbox *inbox, int payload) {
   if (inbox->payload_length == 0) return PF_E_MISBEHAVED;
   void *memory = map_shared(payload, inbox->payload_length, PROT_READ);
   if (memory == MAP_FAILED) return PF_E_SYSTEM;
-  inbox->payload = memory;
+  inbox->payload = (const uint8_t *)memory;
   return PF_OK;
 }
 
@@ -867,16 +880,16 @@ static int map_control(int fd, unsigned parts, word **words, size_t *length) {
   if (*length < parts * part_bytes(1)) return PF_E_MISBEHAVED;
   void *memory = map_shared(fd, *length, PROT_READ | PROT_WRITE);
   if (memory == MAP_FAILED) return PF_E_SYSTEM;
-  *words = memory;
+  *words = (word *)memory;
   return PF_OK;
 }
 
 static int start_ring(pf_receiver *receiver, int fd) {
   receiver->ring_length = sealed_length(fd, SIZE_SEALS);
-  if (receiver->ring_length < (AT_ENTRIES + ENTRY_WORDS) * 4) return PF_E_MISBEHAVED;
+  if (receiver->ring_length < ((size_t)AT_ENTRIES + ENTRY_WORDS) * 4) return PF_E_MISBEHAVED;
   void *memory = map_shared(fd, receiver->ring_length, PROT_READ);
   if (memory == MAP_FAILED) return PF_E_SYSTEM;
-  const word *ring = receiver->ring = memory;
+  const word *ring = receiver->ring = (const word *)memory;
   const uint32_t capacity = atomic_load(&ring[AT_CAPACITY]);
   if (atomic_load(&ring[AT_MAGIC]) != RING_MAGIC || atomic_load(&ring[AT_VERSION]) != PF_PROTOCOL_VERSION ||
       !is_capacity(capacity) ||
@@ -914,9 +927,9 @@ int pf_receiver_open(pf_receiver **found, const char *endpoint, const pf_receive
   const bool may_miss = options->policy != PF_WAIT;
   struct handshake hands = {
     .mechanism = "shared-mmap", .hello = {(uint32_t)options->policy, options->depth}, .passed = -1,
-    .descriptors = may_miss ? 4 : 5
+    .descriptors = may_miss ? (size_t)4 : 5
   };
-  pf_receiver *receiver = calloc(1, sizeof *receiver);
+  pf_receiver *receiver = (pf_receiver *)calloc(1, sizeof *receiver);
   if (receiver == NULL) return PF_E_SYSTEM;
   receiver->link = NO_LINK;
   const struct stop stop = {options->stop, options->stop_with};
@@ -1124,14 +1137,14 @@ static int create_memory(const char *name, size_t bytes, int seals, void **memor
 /* Allocates a pool that this side alone can write to. Returns its descriptor, or -1. */
 static int create_pool(struct pool *pool, size_t bytes, uint32_t slots) {
   void *memory;
-  pool->slots = calloc(slots, sizeof *pool->slots);
-  pool->free_slots = malloc(slots * sizeof *pool->free_slots);
-  pool->free_ranges = malloc((slots + 1) * sizeof *pool->free_ranges);
+  pool->slots = (struct slot *)calloc(slots, sizeof *pool->slots);
+  pool->free_slots = (uint32_t *)malloc(slots * sizeof *pool->free_slots);
+  pool->free_ranges = (struct range *)malloc((slots + 1) * sizeof *pool->free_ranges);
   if (pool->slots == NULL || pool->free_slots == NULL || pool->free_ranges == NULL) return -1;
   /* Before the mapping is made, the last one would forbid it; afterwards it holds for all others. */
   const int fd = create_memory("pageferry-pool", bytes, F_SEAL_FUTURE_WRITE, &memory);
   if (fd < 0) return -1;
-  pool->memory = memory;
+  pool->memory = (uint8_t *)memory;
   pool->bytes = bytes;
   pool->slot_count = pool->free_slot_count = slots;
   for (uint32_t slot = 0; slot < slots; slot++) pool->free_slots[slot] = slots - 1 - slot;
@@ -1343,7 +1356,7 @@ static uint32_t why_refused(const struct door *door, const uint8_t *record, size
   uint16_t version;
   memcpy(&version, record + 8, sizeof version);
   if (version != PF_PROTOCOL_VERSION) return REFUSED_VERSION;
-  memcpy(name, record + 16, (length < HEAD_BYTES ? length : HEAD_BYTES) - 16);
+  memcpy(name, record + 16, (length < HEAD_BYTES ? length : (size_t)HEAD_BYTES) - 16);
   return strcmp(name, door->mechanism) != 0 ? REFUSED_TRANSPORT : 0;
 }
 
@@ -1418,7 +1431,7 @@ static int create_control(unsigned parts, uint32_t index, word **words, size_t *
   *length = parts * part_bytes(QUEUE);
   const int fd = create_memory("pageferry-control", *length, 0, &memory);
   if (fd < 0) return -1;
-  *words = memory;
+  *words = (word *)memory;
   for (unsigned part = 0; part < parts; part++) {
     word *header = *words + part * part_bytes(QUEUE) / 4;
     atomic_store(&header[AT_MAGIC], CONTROL_MAGIC);
@@ -1803,13 +1816,13 @@ static void admit(pf_sender *sender, const struct caller *caller) {
     return;
   }
   const uint32_t depth = caller->hello[1];
-  struct reader *reader = calloc(1, sizeof *reader);
+  struct reader *reader = (struct reader *)calloc(1, sizeof *reader);
   uint32_t error = ENOMEM;
   if (reader != NULL) {
     *reader = (struct reader){
       .link = NO_LINK,
-      .policy = (enum pf_policy)caller->hello[0], .depth = depth == 0 || depth > QUEUE ? QUEUE : depth,
-      .index = index, .id = sender->next_id, .pid = caller->process, .queued = calloc(QUEUE, sizeof *reader->queued)
+      .policy = (enum pf_policy)caller->hello[0], .depth = depth == 0 || depth > QUEUE ? (uint32_t)QUEUE : depth,
+      .index = index, .id = sender->next_id, .pid = caller->process, .queued = (struct queued *)calloc(QUEUE, sizeof *reader->queued)
     };
     reader->link.socket = caller->socket;
     const uint64_t first = sender->next - earlier_for(sender, reader);
@@ -1946,7 +1959,7 @@ static int open_sender(pf_sender *sender, const char *endpoint, const pf_sender_
   if (sender->pool_fd < 0) return PF_E_SYSTEM;
   sender->ring_fd = create_memory("pageferry-ring", RING_BYTES, F_SEAL_FUTURE_WRITE, &ring);
   if (sender->ring_fd < 0) return PF_E_SYSTEM;
-  sender->ring = ring;
+  sender->ring = (word *)ring;
   atomic_store(&sender->ring[AT_MAGIC], RING_MAGIC);
   atomic_store(&sender->ring[AT_VERSION], PF_PROTOCOL_VERSION);
   atomic_store(&sender->ring[AT_CAPACITY], QUEUE);
@@ -1963,13 +1976,13 @@ int pf_sender_open(pf_sender **found, const char *endpoint, const pf_sender_opti
       options->most_receivers > MOST_RECEIVERS) {
     return PF_E_INVALID;
   }
-  pf_sender *sender = calloc(1, sizeof *sender);
+  pf_sender *sender = (pf_sender *)calloc(1, sizeof *sender);
   if (sender == NULL) return PF_E_SYSTEM;
   sender->events = sender->pool_fd = sender->ring_fd = -1;
   sender->door.mechanism = "shared-mmap";
   sender->door.listening = sender->door.events = -1;
   sender->history = options->history;
-  sender->most_readers = options->most_receivers == 0 ? MOST_RECEIVERS : options->most_receivers;
+  sender->most_readers = options->most_receivers == 0 ? (uint32_t)MOST_RECEIVERS : options->most_receivers;
   const int result = open_sender(sender, endpoint, options);
   if (result == PF_OK) *found = sender;
   else pf_sender_abort(sender);
@@ -2156,14 +2169,14 @@ static void take_back(struct outbox *outbox, uint32_t slot) {
 static uint32_t sent_slot(const struct outbox *outbox, uint64_t number) {
   const uint32_t slot = outbox->slot_of[number & (outbox->part.capacity - 1)];
   const struct slot *found = &outbox->pool.slots[slot];
-  return found->state == SLOT_SENT && found->number == number ? slot : SLOTS;
+  return found->state == SLOT_SENT && found->number == number ? slot : (uint32_t)SLOTS;
 }
 
 /* Takes in one entry of the return queue. False if it is none that an honest receiver writes. */
 static bool take_return(struct outbox *outbox, uint32_t slot, uint32_t low) {
   if (slot == KEPT) {
     const uint64_t number = outbox->cursor + (uint32_t)(low - (uint32_t)outbox->cursor);
-    const uint32_t kept = number < outbox->published ? sent_slot(outbox, number) : SLOTS;
+    const uint32_t kept = number < outbox->published ? sent_slot(outbox, number) : (uint32_t)SLOTS;
     if (kept == SLOTS) return false;
     outbox->pool.slots[kept].state = SLOT_KEPT;
     return true;
@@ -2259,7 +2272,7 @@ static int start_channel(pf_channel *channel, const struct handshake *hands) {
   if (!is_right || inbox->part.capacity != capacity || outbox->part.capacity != capacity) return PF_E_MISBEHAVED;
   if (!is_bell(channel->link.other_bell) || !is_bell(channel->link.own_bell)) return PF_E_MISBEHAVED;
   start_queue(inbox);
-  outbox->slot_of = calloc(capacity, sizeof *outbox->slot_of);
+  outbox->slot_of = (uint32_t *)calloc(capacity, sizeof *outbox->slot_of);
   if (outbox->slot_of == NULL) return PF_E_SYSTEM;
   return start_inbox(inbox, hands->fds[3]);
 }
@@ -2271,7 +2284,7 @@ int pf_channel_connect(pf_channel **found, const char *endpoint, const pf_channe
   if (options == NULL) options = &usual;
   const size_t bytes = pool_bytes_of(options->pool_bytes);
   if (endpoint == NULL || bytes == 0) return PF_E_INVALID;
-  pf_channel *channel = calloc(1, sizeof *channel);
+  pf_channel *channel = (pf_channel *)calloc(1, sizeof *channel);
   if (channel == NULL) return PF_E_SYSTEM;
   channel->link = NO_LINK;
   const int pool = create_pool(&channel->outbox.pool, bytes, SLOTS);
@@ -2447,7 +2460,7 @@ void pf_channel_release(pf_channel *channel, pf_message *message) {
   if (!is_unanswered) return;
   void *list = channel->unanswered;
   if (!make_room(&list, channel->unanswered_count, &channel->unanswered_room, sizeof *channel->unanswered)) return;
-  channel->unanswered = list;
+  channel->unanswered = (uint32_t *)list;
   channel->unanswered[channel->unanswered_count++] = number;
   if (collect(&channel->outbox, &channel->link) == PF_OK) tell_unanswered(channel);
 }
@@ -2456,7 +2469,7 @@ void pf_channel_release(pf_channel *channel, pf_message *message) {
 static struct question *begin_question(pf_channel *channel) {
   void *list = channel->questions;
   if (!make_room(&list, channel->question_count, &channel->question_room, sizeof *channel->questions)) return NULL;
-  channel->questions = list;
+  channel->questions = (struct question *)list;
   do channel->last_question = channel->last_question == LAST_QUESTION ? 1 : channel->last_question + 1;
   while (find_question(channel, channel->last_question) != NULL);
   struct question *question = &channel->questions[channel->question_count++];
@@ -2485,7 +2498,7 @@ static int look_for_answer(pf_channel *channel, uint32_t number, pf_message *ans
     if (result == PF_OK) {
       void *list = channel->early.first;
       if (!make_room(&list, channel->early.count, &channel->early.room, sizeof message)) return PF_E_SYSTEM;
-      channel->early.first = list;
+      channel->early.first = (pf_message *)list;
       channel->early.first[channel->early.count++] = message;
       continue;
     }
@@ -2572,7 +2585,7 @@ int pf_channel_reject(pf_channel *channel, pf_message *question, const char *why
   const size_t length = escape(why, NULL);
   int result = pf_channel_lend(channel, sizeof before - 1 + length + sizeof after - 1, &loan, timeout);
   if (result != PF_OK) return result;
-  char *text = loan.data;
+  char *text = (char *)loan.data;
   memcpy(text, before, sizeof before - 1);
   escape(why, text + sizeof before - 1);
   memcpy(text + sizeof before - 1 + length, after, sizeof after - 1);
@@ -2646,7 +2659,7 @@ int pf_listener_open(pf_listener **found, const char *endpoint, const pf_channel
   *found = NULL;
   const size_t bytes = pool_bytes_of(options == NULL ? 0 : options->pool_bytes);
   if (endpoint == NULL || bytes == 0) return PF_E_INVALID;
-  pf_listener *listener = calloc(1, sizeof *listener);
+  pf_listener *listener = (pf_listener *)calloc(1, sizeof *listener);
   if (listener == NULL) return PF_E_SYSTEM;
   listener->door.mechanism = "shared-mmap-channel";
   listener->door.wanted = 1;
@@ -2669,7 +2682,7 @@ static int establish_channel(pf_channel *channel, const struct door *door, const
   channel->control = words;
   link->own_bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   link->other_bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  outbox->slot_of = calloc(QUEUE, sizeof *outbox->slot_of);
+  outbox->slot_of = (uint32_t *)calloc(QUEUE, sizeof *outbox->slot_of);
   int result = PF_E_SYSTEM;
   if (control >= 0 && link->own_bell >= 0 && link->other_bell >= 0 && outbox->slot_of != NULL) {
     word *inward = words + part_bytes(QUEUE) / 4;
@@ -2691,7 +2704,7 @@ static int establish_channel(pf_channel *channel, const struct door *door, const
 /* A channel with whoever has called, or NULL: then it was refused. */
 static pf_channel *make_channel(const pf_listener *listener, const struct caller *caller) {
   uint32_t error = caller->passed < 0 ? EMFILE : ENOMEM;
-  pf_channel *channel = caller->passed < 0 ? NULL : calloc(1, sizeof *channel);
+  pf_channel *channel = caller->passed < 0 ? NULL : (pf_channel *)calloc(1, sizeof *channel);
   if (channel != NULL) {
     channel->link = NO_LINK;
     channel->link.socket = caller->socket;
@@ -2785,7 +2798,7 @@ int pf_pipe_open(pf_pipe **found, const char *endpoint, const pf_pipe_options *o
   *found = NULL;
   if (endpoint == NULL) return PF_E_INVALID;
   if (options == NULL) options = &usual;
-  pf_pipe *pipe = calloc(1, sizeof *pipe);
+  pf_pipe *pipe = (pf_pipe *)calloc(1, sizeof *pipe);
   if (pipe == NULL) return PF_E_SYSTEM;
   pipe->link = NO_LINK;
   pipe->pipe = -1;

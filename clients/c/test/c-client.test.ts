@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,6 @@ import {
   run,
   SOURCE,
   start as startProgram,
-  THREAD_SANITIZER,
   WARNINGS,
   whySkipped,
 } from './peer.js';
@@ -245,22 +244,5 @@ describe.skipIf(!hasCompiler)(`peers in C${whySkipped}`, () => {
     await sender.send(Buffer.from('from Node'));
     await sender.close();
     expect(await printed).toBe('from Node');
-  });
-
-  test('the header is C++, too, and the file compiles for threads that are watched', async () => {
-    const user = join(build, 'user.cc');
-    writeFileSync(
-      user,
-      '#include <pageferry.h>\nint main() { return pf_text(PF_OK) == nullptr; }\n',
-    );
-    await run('gcc', ['-std=c11', ...WARNINGS, '-c', 'pageferry.c', '-o', `${build}/plain.o`], {
-      cwd: SOURCE,
-    });
-    const program = join(build, 'user');
-    await run('g++', [...WARNINGS, '-I', SOURCE, user, `${build}/plain.o`, '-o', program]);
-    expect(spawnSync(program).status).toBe(0);
-    await expect(
-      compile('peer', join(build, 'watched'), THREAD_SANITIZER),
-    ).resolves.toBeUndefined();
   });
 });
