@@ -25,12 +25,16 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
 #endif
 
 /* The file is C++20, too, for programs that are built with one compiler. */
@@ -80,6 +84,12 @@ static const int SIZE_SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 /* Records with memory of a message's own, and rings that tell of nothing: more than an honest peer sends. */
 enum { MOST_PASSED = 64, MOST_IDLE_RINGS = 64 };
 
+/*
+ * Messages with memory of their own that may be under way to a receiver, numbers for which some may have been passed in
+ * vain, and records that may be on the socket; and after how many milliseconds to try again what could not be passed.
+ */
+enum { MOST_OWN = 16, MOST_IN_VAIN = 16, MOST_UNTAKEN = 32, PASS_AGAIN = 5 };
+
 /* Channels */
 enum { ASKS = 1, ANSWERS = 2, FAILS = 3 };
 static const uint32_t LAST_QUESTION = (1u << 29) - 1;
@@ -106,7 +116,7 @@ const char *pf_text(int result) {
     case PF_E_LOST: return "a message was lost: no descriptor was free for its memory";
     case PF_E_UNANSWERED: return "the question was released without an answer";
     case PF_E_FAILED: return "the question was answered with an error";
-    case PF_E_TOO_LONG: return "the pool can never hold so many bytes";
+    case PF_E_TOO_LONG: return "a message has less than 4 GiB";
     case PF_E_IN_USE: return "somebody listens at the endpoint already";
     case PF_E_FORBIDDEN: return "the endpoint, or its folder, is not this user's alone";
     default: return "an unknown result";
@@ -159,13 +169,14 @@ struct link {
   int own_bell;
   int events; /* An epoll instance with the socket and the own bell. */
   int process; /* A pidfd of who said hello, or -1: it may end and leave its socket to a child. */
+  int timer;   /* A timer that tells when to pass memory again, or -1. */
   bool is_gone;
   unsigned idle_rings;
   unsigned passed_count;
   struct passed passed[MOST_PASSED];
 };
 
-#define NO_LINK ((struct link){.socket = -1, .other_bell = -1, .own_bell = -1, .events = -1, .process = -1})
+#define NO_LINK ((struct link){.socket = -1, .other_bell = -1, .own_bell = -1, .events = -1, .process = -1, .timer = -1})
 
 /* A second time does nothing. */
 static void close_link(struct link *link) {
@@ -175,6 +186,7 @@ static void close_link(struct link *link) {
   shut(link->other_bell);
   shut(link->socket);
   shut(link->process);
+  shut(link->timer);
   *link = NO_LINK;
   link->is_gone = true;
 }
@@ -192,6 +204,22 @@ static int start_link(struct link *link) {
   for (size_t index = 0; index < 2; index++)
     if (watch(link->events, fds[index], EPOLLIN, 0) != PF_OK) return PF_E_SYSTEM;
   return PF_OK;
+}
+
+/* Has a timer of an epoll instance fire soon, which is made when it is needed first: nobody rings when memory can be passed. */
+static int retry_soon(int events, int *timer, uint32_t name) {
+  const struct itimerspec soon = {.it_value = {.tv_nsec = PASS_AGAIN * 1000 * 1000}};
+  if (*timer < 0) {
+    *timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (*timer < 0 || watch(events, *timer, EPOLLIN, name) != PF_OK) return PF_E_SYSTEM;
+  }
+  return timerfd_settime(*timer, 0, &soon, NULL) < 0 ? PF_E_SYSTEM : PF_OK;
+}
+
+/* Has it tell no more of what is over. */
+static void quiet(int timer) {
+  uint64_t times;
+  if (timer >= 0 && read(timer, &times, sizeof times) < 0) return;
 }
 
 /* Has the kernel tell when the process that said hello ends, where it can: a child of it may have the socket, too. */
@@ -338,9 +366,9 @@ static int hear(struct link *link, word *taken) {
 static int sleep_until(struct link *link, int64_t limit) {
   struct pollfd asked[] = {
     {.fd = link->own_bell, .events = POLLIN}, {.fd = link->is_gone ? -1 : link->socket, .events = POLLIN},
-    {.fd = link->is_gone ? -1 : link->process, .events = POLLIN}
+    {.fd = link->is_gone ? -1 : link->process, .events = POLLIN}, {.fd = link->timer, .events = POLLIN}
   };
-  if (poll(asked, 3, left_of(limit)) < 0 && errno != EINTR) return PF_E_SYSTEM;
+  if (poll(asked, 4, left_of(limit)) < 0 && errno != EINTR) return PF_E_SYSTEM;
   const int rang = answer_bell(link);
   return rang < 0 ? rang : PF_OK;
 }
@@ -410,6 +438,10 @@ static word *first_return(const struct part *part) {
 /* Maps memory of the other side's, or fails with MAP_FAILED. */
 static void *map_shared(int fd, size_t length, int protection) {
   return mmap(NULL, length, protection, MAP_SHARED, fd, 0);
+}
+
+static void unmap(const void *memory, size_t length) {
+  if (memory != NULL) munmap((void *)(uintptr_t)memory, length);
 }
 
 /* -------------------------------------------------------------------------------------------------- meeting */
@@ -514,30 +546,35 @@ struct handshake {
   int fds[MOST_DESCRIPTORS];
 };
 
+/* Sends bytes and descriptors as one record. As sendmsg(2), without waiting. */
+static ssize_t send_with(int socket, void *from, size_t length, const int *fds, size_t count) {
+  union {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(MOST_DESCRIPTORS * sizeof(int))];
+  } control = {0};
+  struct iovec bytes = {.iov_base = from, .iov_len = length};
+  struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
+  if (count > 0) {
+    control.header = (struct cmsghdr){
+      .cmsg_len = CMSG_LEN(count * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS
+    };
+    memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
+    message.msg_control = &control;
+    message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+  }
+  return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 /* Sends one record of the handshake. As sendmsg(2), without waiting. */
 static ssize_t send_record(int socket, uint16_t kind, uint32_t why, const char *mechanism, const uint32_t *words,
                            size_t count, const int *fds, size_t fd_count) {
   uint8_t record[HEAD_BYTES + PARAMETERS * sizeof *words] = "PAGEFRRY";
   const uint16_t head[] = {PF_PROTOCOL_VERSION, kind};
-  union {
-    struct cmsghdr header;
-    char space[CMSG_SPACE(MOST_DESCRIPTORS * sizeof(int))];
-  } control = {0};
-  struct iovec bytes = {.iov_base = record, .iov_len = HEAD_BYTES + count * sizeof *words};
-  struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
   memcpy(record + 8, head, sizeof head);
   memcpy(record + 12, &why, sizeof why);
   memcpy(record + 16, mechanism, strlen(mechanism));
   if (count > 0) memcpy(record + HEAD_BYTES, words, count * sizeof *words);
-  if (fd_count > 0) {
-    control.header = (struct cmsghdr){
-      .cmsg_len = CMSG_LEN(fd_count * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS
-    };
-    memcpy(CMSG_DATA(&control.header), fds, fd_count * sizeof(int));
-    message.msg_control = &control;
-    message.msg_controllen = CMSG_SPACE(fd_count * sizeof(int));
-  }
-  return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  return send_with(socket, record, HEAD_BYTES + count * sizeof *words, fds, fd_count);
 }
 
 static int say_hello(int socket, const struct handshake *hands) {
@@ -838,6 +875,7 @@ static void forget_dropped(struct inbox *inbox, struct link *link) {
 /* Takes in what the socket and the bell have to say. */
 static int attend(struct inbox *inbox, struct link *link) {
   int heard;
+  quiet(link->timer);
   forget_dropped(inbox, link);
   do heard = hear(link, &inbox->part.words[AT_TAKEN]);
   while (heard == PF_OK && !link->is_gone);
@@ -859,10 +897,6 @@ static void start_queue(struct inbox *inbox) {
   inbox->capacity = inbox->part.capacity;
   inbox->published = inbox->part.words + AT_PUBLISHED;
   inbox->entries = inbox->part.words + AT_ENTRIES;
-}
-
-static void unmap(const void *memory, size_t length) {
-  if (memory != NULL) munmap((void *)(uintptr_t)memory, length);
 }
 
 /* ---------------------------------------------------------------------------------------------- the receiver */
@@ -1005,12 +1039,21 @@ struct range {
   uint32_t start, length;
 };
 
+/* Memory of one message alone: what the pool has no room for at a stretch. */
+struct own {
+  int fd;
+  void *memory;    /* NULL once its loan is gone. */
+  size_t bytes;    /* In whole pages. */
+  bool is_sealed;  /* Nobody can change it any more, and the loan has private pages in its place. */
+};
+
 enum slot_state { SLOT_FREE, SLOT_LENT, SLOT_SENT, SLOT_KEPT };
 
 /* Who needs a message is noted in its slot, in memory that nobody else can write to. */
 struct slot {
   enum slot_state state;
-  struct range range;
+  struct range range; /* Where it lies in the pool, unless it has memory of its own. */
+  struct own *own;    /* Or NULL. */
   uint64_t number;
   size_t length;
   uint64_t holders; /* Of a sender: a bit for each reader that has it, beside those who have still to come to it. */
@@ -1022,6 +1065,7 @@ struct slot {
 struct pool {
   uint8_t *memory;
   size_t bytes;
+  size_t bytes_out;          /* Lent or under way, memory of messages' own included. */
   struct slot *slots;
   uint32_t *free_slots;
   uint32_t slot_count, free_slot_count;
@@ -1081,30 +1125,163 @@ static void put_range(struct pool *pool, struct range range) {
   }
 }
 
-static void free_slot(struct pool *pool, uint32_t slot) {
-  put_range(pool, pool->slots[slot].range);
-  pool->slots[slot].state = SLOT_FREE;
-  pool->free_slots[pool->free_slot_count++] = slot;
+static size_t whole_pages(size_t bytes) {
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  return (bytes + page - 1) / page * page;
 }
 
-/* Lends memory. False if there is none. */
-static bool try_lend(struct pool *pool, size_t length, pf_loan *loan) {
-  struct range range;
-  if (pool->free_slot_count == 0 || !take_range(pool, length, &range)) return false;
+/* Memory of this side's that is allocated and shared: its descriptor, or -1. It has to be sealed yet. */
+static int allocate_memory(const char *name, size_t bytes, void **memory) {
+  /* Not to be run as a program, which a system may demand, where the kernel knows of that: since Linux 6.3. */
+  int fd = memfd_create(name, MFD_CLOEXEC | MFD_NOEXEC_SEAL | MFD_ALLOW_SEALING);
+  if (fd < 0 && errno == EINVAL) fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  *memory = NULL;
+  if (fd < 0) return -1;
+  const int failed = posix_fallocate(fd, 0, (off_t)bytes);
+  if (failed != 0) errno = failed;
+  void *mapped = failed != 0 ? MAP_FAILED : map_shared(fd, bytes, PROT_READ | PROT_WRITE);
+  if (mapped != MAP_FAILED) {
+    *memory = mapped;
+    return fd;
+  }
+  shut(fd);
+  return -1;
+}
+
+/* Has nobody change the length any more, nor what else the seals say. As fcntl(2). */
+static int seal(int fd, int seals) {
+  /* In two steps: nothing can be sealed after the seal that says so. */
+  if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | seals) < 0) return -1;
+  return fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL);
+}
+
+/* Memory of this side's that is allocated, shared, and cannot change its length: its descriptor, or -1. */
+static int create_memory(const char *name, size_t bytes, int seals, void **memory) {
+  const int fd = allocate_memory(name, bytes, memory);
+  if (fd < 0 || seal(fd, seals) == 0) return fd;
+  munmap(*memory, bytes);
+  *memory = NULL;
+  shut(fd);
+  return -1;
+}
+
+static void close_own(struct own *own) {
+  unmap(own->memory, own->bytes);
+  shut(own->fd);
+  free(own);
+}
+
+/* NULL if there is no memory, or no descriptor. */
+static struct own *create_own(size_t bytes) {
+  struct own *own = (struct own *)calloc(1, sizeof *own);
+  if (own == NULL) return NULL;
+  own->bytes = bytes;
+  own->fd = allocate_memory("pageferry-message", bytes, &own->memory);
+  if (own->fd >= 0) return own;
+  free(own);
+  return NULL;
+}
+
+/*
+ * Has nobody change a message any more. Its loan has private pages from then on, because the seal is refused to what somebody
+ * can write to.
+ */
+static int seal_own(struct own *own) {
+  if (own->is_sealed) return PF_OK;
+  const int flags = MAP_PRIVATE | MAP_FIXED;
+  if (mmap(own->memory, own->bytes, PROT_READ | PROT_WRITE, flags, own->fd, 0) == MAP_FAILED) return PF_E_SYSTEM;
+  if (seal(own->fd, F_SEAL_WRITE) < 0) {
+    const int failed = errno;
+    /* It is written to as before. */
+    if (mmap(own->memory, own->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, own->fd, 0) != MAP_FAILED) errno = failed;
+    return PF_E_SYSTEM;
+  }
+  own->is_sealed = true;
+  return PF_OK;
+}
+
+/* Whether a loan still says what was sealed: it was still the program's if it could not be sent then. */
+static bool is_as_sealed(const struct own *own, size_t length) {
+  void *sealed = mmap(NULL, own->bytes, PROT_READ, MAP_PRIVATE, own->fd, 0);
+  if (sealed == MAP_FAILED) return false;
+  const bool is_same = memcmp(sealed, own->memory, length) == 0;
+  munmap(sealed, own->bytes);
+  return is_same;
+}
+
+/* Other memory for a loan that was written to after it was sealed. */
+static int renew_own(struct own *own, size_t length) {
+  void *memory;
+  const int fd = allocate_memory("pageferry-message", own->bytes, &memory);
+  if (fd < 0) return PF_E_SYSTEM;
+  memcpy(memory, own->memory, length);
+  munmap(memory, own->bytes);
+  if (mmap(own->memory, own->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+    shut(fd);
+    return PF_E_SYSTEM;
+  }
+  shut(own->fd);
+  own->fd = fd;
+  own->is_sealed = false;
+  return PF_OK;
+}
+
+static size_t bytes_of(const struct slot *slot) {
+  return slot->own != NULL ? slot->own->bytes : (size_t)slot->range.length * UNIT;
+}
+
+/* What is said of a slot in entries. */
+static uint32_t name_of(const struct pool *pool, uint32_t slot) {
+  return pool->slots[slot].own != NULL ? slot | OWN_MEMORY : slot;
+}
+
+/* The slot of a name that the other side has said; NO_SLOT if there is none. */
+static uint32_t slot_named(const struct pool *pool, uint32_t name) {
+  const uint32_t slot = name & ~OWN_MEMORY;
+  return slot < pool->slot_count && name_of(pool, slot) == name ? slot : NO_SLOT;
+}
+
+static void free_slot(struct pool *pool, uint32_t index) {
+  struct slot *slot = &pool->slots[index];
+  pool->bytes_out -= bytes_of(slot);
+  if (slot->own != NULL) close_own(slot->own);
+  else put_range(pool, slot->range);
+  slot->own = NULL;
+  slot->state = SLOT_FREE;
+  pool->free_slots[pool->free_slot_count++] = index;
+}
+
+/* Whether so many more bytes may be out. One message may have more than the limit if it is alone. */
+static bool has_room(const struct pool *pool, size_t bytes) {
+  return pool->bytes_out == 0 || (pool->bytes_out <= pool->bytes && bytes <= pool->bytes - pool->bytes_out);
+}
+
+/* Lends memory: of the pool, or where it lies in pieces, or is too small, of the message's own. PF_AGAIN if there is none. */
+static int try_lend(struct pool *pool, size_t length, pf_loan *loan) {
+  struct slot found = {.state = SLOT_LENT};
+  if (pool->free_slot_count == 0 || !has_room(pool, length)) return PF_AGAIN;
+  if (!take_range(pool, length, &found.range)) {
+    const size_t bytes = whole_pages(length == 0 ? 1 : length);
+    if (!has_room(pool, bytes)) return PF_AGAIN;
+    found.own = create_own(bytes);
+    if (found.own == NULL) return PF_E_SYSTEM;
+  }
   const uint32_t slot = pool->free_slots[--pool->free_slot_count];
   if (slot >= pool->most_used) pool->most_used = slot + 1;
-  pool->slots[slot] = (struct slot){.state = SLOT_LENT, .range = range};
+  pool->slots[slot] = found;
+  pool->bytes_out += bytes_of(&found);
   *loan = (pf_loan){
-    .data = pool->memory + (size_t)range.start * UNIT, .length = length, .slot_ = slot, .is_lent_ = true
+    .data = found.own != NULL ? found.own->memory : pool->memory + (size_t)found.range.start * UNIT,
+    .length = length, .is_lent_ = true, .slot_ = slot
   };
-  return true;
+  return PF_OK;
 }
 
 /* Whether a loan is one, and not longer than it was lent. */
 static bool is_loan(const struct pool *pool, const pf_loan *loan) {
   if (!loan->is_lent_ || loan->slot_ >= pool->slot_count) return false;
   const struct slot *slot = &pool->slots[loan->slot_];
-  return slot->state == SLOT_LENT && loan->length <= (size_t)slot->range.length * UNIT;
+  return slot->state == SLOT_LENT && loan->length <= bytes_of(slot);
 }
 
 static void unlend(struct pool *pool, pf_loan *loan) {
@@ -1112,26 +1289,25 @@ static void unlend(struct pool *pool, pf_loan *loan) {
   *loan = (pf_loan){0};
 }
 
-/* Memory of this side's that is allocated, shared, and cannot change its length: its descriptor, or -1. */
-static int create_memory(const char *name, size_t bytes, int seals, void **memory) {
-  const int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  if (fd < 0) return -1;
-  const int failed = posix_fallocate(fd, 0, (off_t)bytes);
-  if (failed != 0) errno = failed;
-  *memory = failed != 0 ? MAP_FAILED : map_shared(fd, bytes, PROT_READ | PROT_WRITE);
-  if (*memory == MAP_FAILED) {
-    *memory = NULL;
-    shut(fd);
-    return -1;
-  }
-  /* In two steps: nothing can be sealed after the seal that says so. */
-  if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | seals) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL) < 0) {
-    munmap(*memory, bytes);
-    *memory = NULL;
-    shut(fd);
-    return -1;
-  }
-  return fd;
+/* The loan is the program's no more, and its slot is that of a message. What it showed may stay where it is. */
+static void end_loan(struct slot *slot, pf_loan *loan, uint64_t number) {
+  struct own *own = slot->own;
+  const bool stays = own != NULL && loan->keep_mapped;
+  slot->state = SLOT_SENT;
+  slot->number = number;
+  slot->length = loan->length;
+  *loan = (pf_loan){0};
+  if (own == NULL) return;
+  if (stays) {
+    loan->own_ = own->memory;
+    loan->own_length_ = own->bytes;
+  } else unmap(own->memory, own->bytes);
+  own->memory = NULL;
+}
+
+void pf_loan_unmap(pf_loan *loan) {
+  unmap(loan->own_, loan->own_length_);
+  loan->own_ = NULL;
 }
 
 /* Allocates a pool that this side alone can write to. Returns its descriptor, or -1. */
@@ -1153,7 +1329,19 @@ static int create_pool(struct pool *pool, size_t bytes, uint32_t slots) {
   return fd;
 }
 
+/* Lets go of the descriptors of memory that messages have of their own: nothing will be passed any more. */
+static void close_own_fds(struct pool *pool) {
+  for (uint32_t index = 0; index < pool->most_used; index++) {
+    struct own *own = pool->slots[index].own;
+    if (own == NULL) continue;
+    shut(own->fd);
+    own->fd = -1;
+  }
+}
+
 static void close_pool(struct pool *pool) {
+  for (uint32_t index = 0; index < pool->most_used; index++)
+    if (pool->slots[index].own != NULL) close_own(pool->slots[index].own);
   unmap(pool->memory, pool->bytes);
   free(pool->slots);
   free(pool->free_slots);
@@ -1162,10 +1350,143 @@ static void close_pool(struct pool *pool) {
 
 /* Length of a pool in whole pages; 0 if there can be none. */
 static size_t pool_bytes_of(size_t wanted) {
-  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
   if (wanted == 0) wanted = 4u << 20;
   /* A place is counted in units, and in 32 bits. */
-  return wanted > (size_t)UINT32_MAX * (UNIT / 2) ? 0 : (wanted + page - 1) / page * page;
+  return wanted > (size_t)UINT32_MAX * (UNIT / 2) ? 0 : whole_pages(wanted);
+}
+
+/* ------------------------------------------------------------------------------------- passing memory of messages */
+
+/* A message that has memory of its own and is under way, and which record it came with. */
+struct own_message {
+  uint64_t number;
+  uint32_t record;
+};
+
+/*
+ * What was passed to one receiver that must not miss messages: "Memory of its own". It is passed before its message is
+ * published, which may have to wait: for what else has to be passed first, and then another message may have the number.
+ */
+struct passing {
+  uint32_t records; /* Ever passed. */
+  bool is_ahead;    /* The last one was passed for a message that is not published. */
+  uint32_t ahead_slot;
+  uint64_t ahead_number;
+  struct own_message under_way[MOST_OWN];
+  unsigned under_way_count;
+  uint64_t in_vain[MOST_IN_VAIN]; /* Numbers for which some was passed that no message has. They grow. */
+  unsigned in_vain_count;
+};
+
+/* How many records the receiver has still to take off its socket. */
+static uint32_t untaken(const struct passing *passing, const word *words) {
+  return passing->records - atomic_load(&words[AT_TAKEN]);
+}
+
+/* Passes memory. PF_AGAIN: that has to wait. PF_E_PEER_DIED: nobody is there any more. */
+static int pass_record(const struct link *link, word *words, struct passing *passing, uint64_t number, int fd) {
+  uint32_t record[] = {RECORD_MAGIC, (uint32_t)number};
+  if (send_with(link->socket, record, sizeof record, &fd, 1) >= 0) {
+    atomic_store(&words[AT_PASSED], ++passing->records);
+    return PF_OK;
+  }
+  switch (errno) {
+    case EAGAIN:
+    case EINTR:
+    case ENOBUFS:
+    case ENOMEM:
+    case ETOOMANYREFS: return PF_AGAIN;
+    case EPIPE:
+    case ECONNRESET:
+    case ENOTCONN: return PF_E_PEER_DIED;
+    default: return PF_E_SYSTEM;
+  }
+}
+
+/* The message whose memory was passed last is not sent, or not as that number. */
+static void note_in_vain(struct passing *passing) {
+  const unsigned count = passing->in_vain_count;
+  passing->is_ahead = false;
+  /* Another one for the same number takes its place. */
+  if (count == 0 || passing->in_vain[count - 1] != passing->ahead_number) {
+    passing->in_vain[passing->in_vain_count++] = passing->ahead_number;
+  }
+}
+
+/* Whether memory can be passed: PF_OK, PF_AGAIN, or PF_E_MISBEHAVED if the receiver has taken what never was there. */
+static int may_pass(const struct passing *passing, const word *words) {
+  const uint32_t left = untaken(passing, words);
+  if (left > MOST_UNTAKEN) return PF_E_MISBEHAVED;
+  return left == MOST_UNTAKEN || passing->in_vain_count == MOST_IN_VAIN ? PF_AGAIN : PF_OK;
+}
+
+static bool is_passed(const struct passing *passing, uint32_t slot, uint64_t number) {
+  return passing->is_ahead && passing->ahead_slot == slot && passing->ahead_number == number;
+}
+
+/* Passes the memory of a message that is published later, as that number. Once is enough. As pass_record. */
+static int pass_ahead(const struct link *link, word *words, struct passing *passing, const struct pool *pool,
+                      uint32_t slot, uint64_t number) {
+  if (is_passed(passing, slot, number)) return PF_OK;
+  if (passing->is_ahead) note_in_vain(passing);
+  int result = may_pass(passing, words);
+  if (result == PF_OK) result = pass_record(link, words, passing, number, pool->slots[slot].own->fd);
+  if (result != PF_OK) return result;
+  passing->is_ahead = true;
+  passing->ahead_slot = slot;
+  passing->ahead_number = number;
+  return PF_OK;
+}
+
+/* A message is published, or will be read, as that number. */
+static void note_published(struct passing *passing, uint32_t slot, uint64_t number) {
+  if (!passing->is_ahead) return;
+  if (!is_passed(passing, slot, number)) {
+    note_in_vain(passing);
+    return;
+  }
+  passing->is_ahead = false;
+  passing->under_way[passing->under_way_count++] = (struct own_message){number, passing->records};
+}
+
+/* A loan is not sent. */
+static void note_unlent(struct passing *passing, uint32_t slot) {
+  if (passing->is_ahead && passing->ahead_slot == slot) note_in_vain(passing);
+}
+
+/* The receiver has returned a message. False if it had left its memory on the socket, which no honest one does. */
+static bool note_returned(struct passing *passing, const word *words, uint64_t number) {
+  unsigned passed = 0;
+  /* It came past all numbers before, and keeps nothing for them. */
+  while (passed < passing->in_vain_count && passing->in_vain[passed] <= number) passed++;
+  if (passed > 0) {
+    passing->in_vain_count -= passed;
+    memmove(passing->in_vain, passing->in_vain + passed, passing->in_vain_count * sizeof *passing->in_vain);
+  }
+  for (unsigned index = 0; index < passing->under_way_count; index++) {
+    const struct own_message own = passing->under_way[index];
+    if (own.number != number) continue;
+    passing->under_way[index] = passing->under_way[--passing->under_way_count];
+    return (int32_t)(atomic_load(&words[AT_TAKEN]) - own.record) >= 0;
+  }
+  return true;
+}
+
+/* Whether what is returned has to be noted. */
+static bool has_passed(const struct passing *passing) {
+  return passing->under_way_count > 0 || passing->in_vain_count > 0;
+}
+
+/*
+ * Before a loan is sent that could not be passed to everybody before: if it was written to since, it gets other memory.
+ * *is_new tells: what was passed for it is of no use then.
+ */
+static int check_sealed(struct pool *pool, const pf_loan *loan, bool *is_new) {
+  struct own *own = pool->slots[loan->slot_].own;
+  *is_new = false;
+  if (own == NULL || !own->is_sealed || is_as_sealed(own, loan->length)) return PF_OK;
+  *is_new = true;
+  return renew_own(own, loan->length);
 }
 
 /* ------------------------------------------------------------------------------------------------ the endpoint */
@@ -1450,7 +1771,8 @@ static int create_control(unsigned parts, uint32_t index, word **words, size_t *
 struct queued {
   uint32_t slot;
   uint64_t number;
-  bool waits; /* Neither taken nor taken back, as far as is known. */
+  bool waits;   /* Neither taken nor taken back, as far as is known. */
+  bool has_own; /* Memory of its own. */
 };
 
 /* One receiver, as its sender sees it. */
@@ -1469,10 +1791,13 @@ struct reader {
   uint32_t returned;
   uint32_t held;        /* Slots with its bit. */
   uint64_t cursor;      /* PF_WAIT: it has come past everything before. */
+  bool is_limited;      /* PF_WAIT: it may read up to `limit`, the first message of the history whose memory is not passed. */
+  uint64_t limit;
   uint64_t first, next; /* Otherwise: positions of the oldest entry that may wait, and of the next one. */
-  uint32_t waiting;
+  uint32_t waiting, own_waiting;
   uint32_t dropped;
   struct queued *queued;
+  struct passing passing;
 };
 
 struct pf_sender {
@@ -1480,6 +1805,7 @@ struct pf_sender {
   struct pool pool;
   int events;     /* An epoll instance with the door and the readers. */
   int pool_fd, ring_fd;
+  int timer;      /* Tells when to pass memory again, or -1. */
   word *ring;
   uint64_t next;    /* The number of the next message. */
   uint64_t settled; /* Nobody has still to come past a message before this one. */
@@ -1492,7 +1818,7 @@ struct pf_sender {
   bool is_finished;
 };
 
-enum { DOOR = UINT16_MAX };
+enum { DOOR = UINT16_MAX, TIMER = UINT16_MAX - 1 };
 
 #define RING_BYTES ((AT_ENTRIES + (size_t)QUEUE * ENTRY_WORDS) * 4)
 
@@ -1568,9 +1894,14 @@ static bool forget_unheld(pf_sender *sender) {
 
 /* -- what a receiver that reads the ring says: "Returns" */
 
+/* How far a receiver may have come. */
+static uint64_t end_for(const pf_sender *sender, const struct reader *reader) {
+  return reader->is_limited ? reader->limit : sender->next;
+}
+
 static bool take_kept(pf_sender *sender, struct reader *reader, uint32_t low) {
   const uint64_t number = reader->cursor + (uint32_t)(low - (uint32_t)reader->cursor);
-  if (number >= sender->next) return false;
+  if (number >= end_for(sender, reader)) return false;
   struct slot *slot = &sender->pool.slots[slot_of(sender, number)];
   if (holds(reader, slot)) return false;
   hold(reader, slot);
@@ -1578,10 +1909,25 @@ static bool take_kept(pf_sender *sender, struct reader *reader, uint32_t low) {
 }
 
 static bool take_single(pf_sender *sender, struct reader *reader, uint32_t name, uint32_t low) {
-  if (name >= sender->pool.slot_count) return false;
-  const struct slot *slot = &sender->pool.slots[name];
+  const uint32_t index = slot_named(&sender->pool, name);
+  if (index == NO_SLOT) return false;
+  const struct slot *slot = &sender->pool.slots[index];
   if (!holds(reader, slot) || (uint32_t)slot->number != low) return false;
-  let_go(sender, reader, name);
+  if (reader->policy == PF_WAIT && !note_returned(&reader->passing, reader->part.words, slot->number)) return false;
+  let_go(sender, reader, index);
+  return true;
+}
+
+/* Takes in that a receiver has come past so many messages: it has returned those that it does not keep. */
+static bool take_progress(pf_sender *sender, struct reader *reader, uint32_t passed) {
+  for (const uint64_t end = reader->cursor + passed; reader->cursor < end; reader->cursor++) {
+    if (!has_passed(&reader->passing)) {
+      reader->cursor = end;
+      break;
+    }
+    const struct slot *slot = &sender->pool.slots[slot_of(sender, reader->cursor)];
+    if (!holds(reader, slot) && !note_returned(&reader->passing, reader->part.words, reader->cursor)) return false;
+  }
   return true;
 }
 
@@ -1592,7 +1938,7 @@ static bool collect_from(pf_sender *sender, struct reader *reader) {
   /* The cursor first: what is kept was said before the cursor went past it. */
   const uint32_t passed = in_order ? atomic_load(&words[AT_CURSOR]) - (uint32_t)reader->cursor : 0;
   const uint32_t entries = atomic_load(&words[AT_RETURNED]) - reader->returned;
-  if (entries > (in_order ? 2 * QUEUE : reader->held) || passed > sender->next - reader->cursor) return false;
+  if (entries > (in_order ? 2 * QUEUE : reader->held) || passed > end_for(sender, reader) - reader->cursor) return false;
   if (passed > 0 || entries > 0) reader->link.idle_rings = 0;
   for (uint32_t count = 0; count < entries; count++) {
     const uint32_t place = reader->returned++ & (2 * QUEUE - 1);
@@ -1601,8 +1947,7 @@ static bool collect_from(pf_sender *sender, struct reader *reader) {
     const bool is_right = in_order && name == KEPT ? take_kept(sender, reader, low) : take_single(sender, reader, name, low);
     if (!is_right) return false;
   }
-  reader->cursor += passed;
-  return true;
+  return take_progress(sender, reader, passed);
 }
 
 /* -- what a receiver that may miss messages has not taken: "Claiming and dropping" */
@@ -1616,7 +1961,10 @@ static uint32_t there(uint64_t position) { return (uint32_t)position & 0x7FFFFFF
 /* Notes that an entry, or the one that has its place, does not wait any more. */
 static void pass_entry(struct reader *reader, uint64_t position) {
   struct queued *queued = &reader->queued[position & (QUEUE - 1)];
-  if (queued->waits) reader->waiting--;
+  if (queued->waits) {
+    reader->waiting--;
+    reader->own_waiting -= queued->has_own;
+  }
   queued->waits = false;
 }
 
@@ -1660,7 +2008,9 @@ static bool drop_one(pf_sender *sender, struct reader *reader) {
   return true;
 }
 
-static bool may_wait(const struct reader *reader) { return reader->held < QUEUE && reader->waiting < reader->depth; }
+static bool may_wait(const struct reader *reader, bool has_own) {
+  return reader->held < QUEUE && reader->waiting < reader->depth && (!has_own || reader->own_waiting < MOST_OWN);
+}
 
 /* Whether the place of the next entry is taken up by one that nobody has taken or dropped. */
 static bool next_is_taken(const struct reader *reader) {
@@ -1669,13 +2019,15 @@ static bool next_is_taken(const struct reader *reader) {
 }
 
 /* Drops what the policy says until there is room. False if that is the new message. */
-static bool make_room_for(pf_sender *sender, struct reader *reader) {
+static bool make_room_for(pf_sender *sender, struct reader *reader, bool has_own) {
   const bool drops_oldest = reader->policy == PF_DROP_OLDEST;
-  if (!may_wait(reader)) {
+  /* What was passed for messages that are dropped stays on the socket: dropping more is no help. */
+  if (has_own && untaken(&reader->passing, reader->part.words) >= MOST_OWN) return false;
+  if (!may_wait(reader, has_own)) {
     look_at_claims(reader);
     if (!collect_from(sender, reader)) reader->is_broken = reader->is_accused = true;
   }
-  while (!reader->is_broken && !may_wait(reader))
+  while (!reader->is_broken && !may_wait(reader, has_own))
     if (!drops_oldest || !drop_one(sender, reader)) return false;
   if (reader->is_broken || !next_is_taken(reader)) return !reader->is_broken;
   return drops_oldest && drop_one(sender, reader) && !next_is_taken(reader);
@@ -1692,20 +2044,30 @@ static void put_entry(word *entry, const struct slot *slot, uint32_t name, uint3
   atomic_store(&entry[IN_EXCHANGE], exchange);
 }
 
+/* Passes the memory of a message, where it has its own. False if that cannot be now: the message does not wait for it. */
+static bool pass_to(struct reader *reader, const struct slot *slot) {
+  if (slot->own == NULL) return true;
+  const int result = pass_record(&reader->link, reader->part.words, &reader->passing, slot->number, slot->own->fd);
+  if (result != PF_OK && result != PF_AGAIN) reader->is_broken = true;
+  return result == PF_OK;
+}
+
 /* Publishes a message to a receiver that may miss it, or drops one. */
-static void deliver(pf_sender *sender, struct reader *reader, uint32_t name, uint32_t tag) {
-  struct slot *slot = &sender->pool.slots[name];
-  if (!make_room_for(sender, reader)) {
+static void deliver(pf_sender *sender, struct reader *reader, uint32_t index, uint32_t tag) {
+  struct slot *slot = &sender->pool.slots[index];
+  const bool has_own = slot->own != NULL;
+  if (!make_room_for(sender, reader, has_own) || !pass_to(reader, slot)) {
     if (!reader->is_broken) count_dropped(reader);
     return;
   }
   const uint64_t position = reader->next++;
   /* What was in this place before was taken, or taken back. */
   pass_entry(reader, position);
-  reader->queued[position & (QUEUE - 1)] = (struct queued){.slot = name, .number = slot->number, .waits = true};
+  reader->queued[position & (QUEUE - 1)] = (struct queued){index, slot->number, true, has_own};
   reader->waiting++;
+  reader->own_waiting += has_own;
   if (reader->next - reader->first > QUEUE) reader->first = reader->next - QUEUE;
-  put_entry(claim_of(reader, position) - IN_CLAIM, slot, name, tag, 0);
+  put_entry(claim_of(reader, position) - IN_CLAIM, slot, name_of(&sender->pool, index), tag, 0);
   atomic_store(claim_of(reader, position), there(position));
   hold(reader, slot);
   atomic_store(&reader->part.words[AT_PUBLISHED], (uint32_t)reader->next);
@@ -1793,6 +2155,8 @@ static int welcome(pf_sender *sender, struct reader *reader, uint64_t first, con
   if (result == PF_OK) result = watch(sender->events, reader->link.events, EPOLLIN, reader->index);
   if (result == PF_OK) {
     atomic_store(&words[AT_CURSOR], (uint32_t)first);
+    atomic_store(&words[AT_RING_LIMIT], (uint32_t)reader->limit);
+    atomic_store(&words[AT_RING_IS_LIMITED], reader->is_limited);
     const uint32_t answer[] = {(uint32_t)first, (uint32_t)(first >> 32), 0};
     const int fds[] = {control, reader->link.own_bell, reader->link.other_bell, sender->pool_fd, sender->ring_fd};
     const size_t count = reader->policy == PF_WAIT ? 5 : 4;
@@ -1804,7 +2168,41 @@ static int welcome(pf_sender *sender, struct reader *reader, uint64_t first, con
 
 /* How many messages of the history a receiver gets. */
 static uint32_t earlier_for(const pf_sender *sender, const struct reader *reader) {
-  return sender->kept < reader->depth ? sender->kept : reader->depth;
+  uint32_t count = 0, own = 0;
+  while (count < sender->kept && count < reader->depth) {
+    const struct slot *slot = &sender->pool.slots[slot_of(sender, sender->next - count - 1)];
+    if (slot->own != NULL && ++own > MOST_OWN) break;
+    count++;
+  }
+  return count;
+}
+
+/* Has a receiver that reads the ring read up to the first message from `number` on that has memory of its own. */
+static void limit_ring(const pf_sender *sender, struct reader *reader, uint64_t number) {
+  while (number < sender->next && sender->pool.slots[slot_of(sender, number)].own == NULL) number++;
+  reader->limit = number;
+  reader->is_limited = number < sender->next;
+}
+
+/* Passes what a receiver has still to get of the history. False if some of it has to wait. */
+static bool catch_up(const pf_sender *sender, struct reader *reader) {
+  word *words = reader->part.words;
+  while (reader->is_limited && !reader->is_broken) {
+    const uint32_t slot = slot_of(sender, reader->limit);
+    const int result = pass_ahead(&reader->link, words, &reader->passing, &sender->pool, slot, reader->limit);
+    if (result == PF_AGAIN) return false;
+    if (result != PF_OK) {
+      reader->is_accused = result == PF_E_MISBEHAVED;
+      reader->is_broken = true;
+      return true;
+    }
+    note_published(&reader->passing, slot, reader->limit);
+    limit_ring(sender, reader, reader->limit + 1);
+    atomic_store(&words[AT_RING_LIMIT], (uint32_t)reader->limit);
+    atomic_store(&words[AT_RING_IS_LIMITED], reader->is_limited);
+    wake(&reader->link, &words[reader->part.parked], 1);
+  }
+  return true;
 }
 
 /* Serves a receiver that has said hello, or refuses it. */
@@ -1826,6 +2224,7 @@ static void admit(pf_sender *sender, const struct caller *caller) {
     };
     reader->link.socket = caller->socket;
     const uint64_t first = sender->next - earlier_for(sender, reader);
+    if (reader->policy == PF_WAIT) limit_ring(sender, reader, first);
     errno = 0;
     int result = reader->queued == NULL ? PF_E_SYSTEM : PF_OK;
     if (caller->hello[0] > PF_DROP_OLDEST) {
@@ -1838,8 +2237,10 @@ static void admit(pf_sender *sender, const struct caller *caller) {
       sender->readers[index] = reader;
       watch_process(&reader->link, caller->process);
       reader->cursor = first;
-      if (reader->policy == PF_WAIT) hold_ring(sender, first);
-      else {
+      if (reader->policy == PF_WAIT) {
+        hold_ring(sender, first);
+        (void)catch_up(sender, reader); /* What is left is passed later. */
+      } else {
         for (uint64_t number = first; number < sender->next; number++) {
           const uint32_t slot = slot_of(sender, number);
           deliver(sender, reader, slot, atomic_load(&sender->ring[AT_ENTRIES + (number & (QUEUE - 1)) * ENTRY_WORDS + IN_TAG]));
@@ -1861,6 +2262,10 @@ static void attend_all(pf_sender *sender) {
   for (int index = 0; index < count; index++) {
     const uint32_t name = events[index].data.u32;
     if (name == DOOR) continue;
+    if (name == TIMER) {
+      quiet(sender->timer);
+      continue;
+    }
     if (sender->readers[name] != NULL) attend_reader(sender, sender->readers[name]);
   }
   struct caller caller;
@@ -1877,6 +2282,7 @@ static void collect_all(pf_sender *sender) {
     struct reader *reader = sender->readers[index];
     if (!is_served(reader)) continue;
     if (!reader->is_broken && !collect_from(sender, reader)) reader->is_broken = reader->is_accused = true;
+    if (reader->is_limited && !catch_up(sender, reader)) (void)retry_soon(sender->events, &sender->timer, TIMER);
     if (!reader->is_broken) continue;
     if (has_ended(reader)) remove_reader(sender, reader);
     else cut_off(sender, reader);
@@ -1931,13 +2337,43 @@ static bool is_deserted(const pf_sender *sender) {
 }
 
 /* Whether everybody who must not miss a message has room for one more, and there is somebody or something to keep it for. */
-static bool may_publish(const pf_sender *sender) {
+static bool may_publish(const pf_sender *sender, bool has_own) {
   if (count_readers(sender) == 0 && sender->history == 0) return false;
   for (uint32_t index = 0; index < MOST_RECEIVERS; index++) {
     const struct reader *reader = sender->readers[index];
-    if (reads_ring(reader) && sender->next - reader->cursor + reader->held >= reader->depth) return false;
+    if (!reads_ring(reader)) continue;
+    if (reader->is_limited || sender->next - reader->cursor + reader->held >= reader->depth) return false;
+    if (has_own && reader->passing.under_way_count == MOST_OWN) return false;
   }
   return true;
+}
+
+/* Whether a receiver has still to get the memory of what is to be the next message. */
+static bool lacks(const pf_sender *sender, const struct reader *reader, uint32_t slot) {
+  return reads_ring(reader) && !reader->is_broken && !is_passed(&reader->passing, slot, sender->next);
+}
+
+/*
+ * Passes the memory of a message to all who must not miss it, before anybody sees the message. PF_AGAIN: some of them have
+ * to wait for it, or were found to be broken.
+ */
+static int pass_to_all(pf_sender *sender, uint32_t slot) {
+  /* Nobody gets in vain what somebody else cannot get yet. */
+  for (uint32_t index = 0; index < MOST_RECEIVERS; index++) {
+    struct reader *reader = sender->readers[index];
+    if (lacks(sender, reader, slot) && may_pass(&reader->passing, reader->part.words) == PF_AGAIN) return PF_AGAIN;
+  }
+  for (uint32_t index = 0; index < MOST_RECEIVERS; index++) {
+    struct reader *reader = sender->readers[index];
+    if (!lacks(sender, reader, slot)) continue;
+    const int result = pass_ahead(&reader->link, reader->part.words, &reader->passing, &sender->pool, slot, sender->next);
+    if (result == PF_AGAIN || result == PF_E_SYSTEM) return result;
+    if (result == PF_OK) continue;
+    reader->is_accused = result == PF_E_MISBEHAVED;
+    reader->is_broken = true;
+    return PF_AGAIN;
+  }
+  return PF_OK;
 }
 
 /* Makes room in the pool at the cost of whoever can do without. False if there is nobody. */
@@ -1978,7 +2414,7 @@ int pf_sender_open(pf_sender **found, const char *endpoint, const pf_sender_opti
   }
   pf_sender *sender = (pf_sender *)calloc(1, sizeof *sender);
   if (sender == NULL) return PF_E_SYSTEM;
-  sender->events = sender->pool_fd = sender->ring_fd = -1;
+  sender->events = sender->pool_fd = sender->ring_fd = sender->timer = -1;
   sender->door.mechanism = "shared-mmap";
   sender->door.listening = sender->door.events = -1;
   sender->history = options->history;
@@ -1993,31 +2429,41 @@ int pf_sender_lend(pf_sender *sender, size_t length, pf_loan *loan, int timeout)
   const int64_t limit = limit_of(timeout);
   *loan = (pf_loan){0};
   if (sender->is_finished) return PF_E_INVALID;
-  if (length > sender->pool.bytes || length > UINT32_MAX) return PF_E_TOO_LONG;
+  if (length > UINT32_MAX) return PF_E_TOO_LONG;
   for (;;) {
-    if (try_lend(&sender->pool, length, loan)) return PF_OK;
+    int result = try_lend(&sender->pool, length, loan);
+    if (result != PF_AGAIN) return result;
     look_around(sender);
-    do
-      if (try_lend(&sender->pool, length, loan)) return PF_OK;
-    while (relieve(sender));
-    const int result = await_readers(sender, limit);
+    do {
+      result = try_lend(&sender->pool, length, loan);
+      if (result != PF_AGAIN) return result;
+    } while (relieve(sender));
+    result = await_readers(sender, limit);
     if (result != PF_OK) return result;
   }
 }
 
-void pf_sender_unlend(pf_sender *sender, pf_loan *loan) { unlend(&sender->pool, loan); }
+/* Nobody is to get a loan as it was passed. */
+static void forget_passed_loan(pf_sender *sender, uint32_t slot) {
+  for (uint32_t index = 0; index < MOST_RECEIVERS; index++)
+    if (sender->readers[index] != NULL) note_unlent(&sender->readers[index]->passing, slot);
+}
+
+void pf_sender_unlend(pf_sender *sender, pf_loan *loan) {
+  if (loan->is_lent_) forget_passed_loan(sender, loan->slot_);
+  unlend(&sender->pool, loan);
+}
 
 static void publish_to_all(pf_sender *sender, pf_loan *loan) {
-  const uint32_t name = loan->slot_;
+  const uint32_t name = loan->slot_, tag = loan->tag;
   struct slot *slot = &sender->pool.slots[name];
   if (sender->history > 0 && sender->kept == sender->history) forget_oldest(sender, 1);
-  slot->state = SLOT_SENT;
-  slot->number = sender->next;
-  slot->length = loan->length;
+  end_loan(slot, loan, sender->next);
   slot->in_history = sender->history > 0;
   slot->in_ring = true;
   sender->slot_of[sender->next & (QUEUE - 1)] = name;
-  put_entry(sender->ring + AT_ENTRIES + (sender->next & (QUEUE - 1)) * ENTRY_WORDS, slot, name, loan->tag, 0);
+  word *entry = sender->ring + AT_ENTRIES + (sender->next & (QUEUE - 1)) * ENTRY_WORDS;
+  put_entry(entry, slot, name_of(&sender->pool, name), tag, 0);
   sender->next++;
   if (sender->history > 0) sender->kept++;
   atomic_store(&sender->ring[AT_PUBLISHED], (uint32_t)sender->next);
@@ -2027,24 +2473,32 @@ static void publish_to_all(pf_sender *sender, pf_loan *loan) {
     if (!is_served(reader) || reader->is_broken) continue;
     if (reader->policy == PF_WAIT) {
       is_read = true;
+      note_published(&reader->passing, name, slot->number);
       wake(&reader->link, &reader->part.words[reader->part.parked], 1);
-    } else deliver(sender, reader, name, loan->tag);
+    } else deliver(sender, reader, name, tag);
   }
   if (!is_read) settle_ring(sender);
-  *loan = (pf_loan){0};
 }
 
 int pf_sender_send(pf_sender *sender, pf_loan *loan, int timeout) {
   const int64_t limit = limit_of(timeout);
   if (sender->is_finished || !is_loan(&sender->pool, loan)) return PF_E_INVALID;
+  struct own *own = sender->pool.slots[loan->slot_].own;
+  bool is_new;
+  int result = check_sealed(&sender->pool, loan, &is_new);
+  if (is_new) forget_passed_loan(sender, loan->slot_);
+  if (result != PF_OK) return result;
   for (;;) {
     look_around(sender);
-    if (may_publish(sender)) {
-      publish_to_all(sender, loan);
-      return PF_OK;
+    if (may_publish(sender, own != NULL)) {
+      result = own == NULL ? PF_OK : seal_own(own);
+      if (result == PF_OK && own != NULL) result = pass_to_all(sender, loan->slot_);
+      if (result == PF_OK) publish_to_all(sender, loan);
+      if (result == PF_AGAIN) result = retry_soon(sender->events, &sender->timer, TIMER) == PF_OK ? PF_AGAIN : PF_E_SYSTEM;
+      if (result != PF_AGAIN) return result;
     }
     if (is_deserted(sender)) return PF_E_PEER_DIED;
-    const int result = await_readers(sender, limit);
+    result = await_readers(sender, limit);
     if (result != PF_OK) return result;
   }
 }
@@ -2126,7 +2580,10 @@ static void leave_receivers(pf_sender *sender) {
   shut(sender->events);
   shut(sender->pool_fd);
   shut(sender->ring_fd);
-  sender->door.listening = sender->door.events = sender->events = sender->pool_fd = sender->ring_fd = -1;
+  shut(sender->timer);
+  close_own_fds(&sender->pool);
+  sender->door.listening = sender->door.events = sender->events = sender->timer = -1;
+  sender->pool_fd = sender->ring_fd = -1;
 }
 
 void pf_sender_hang_up(pf_sender *sender) {
@@ -2158,6 +2615,7 @@ struct outbox {
   uint32_t returned;
   uint32_t under_way;
   uint32_t *slot_of; /* Which slot a message lies in, by its number modulo the capacity. */
+  struct passing passing;
 };
 
 static void take_back(struct outbox *outbox, uint32_t slot) {
@@ -2173,17 +2631,19 @@ static uint32_t sent_slot(const struct outbox *outbox, uint64_t number) {
 }
 
 /* Takes in one entry of the return queue. False if it is none that an honest receiver writes. */
-static bool take_return(struct outbox *outbox, uint32_t slot, uint32_t low) {
-  if (slot == KEPT) {
+static bool take_return(struct outbox *outbox, uint32_t name, uint32_t low) {
+  if (name == KEPT) {
     const uint64_t number = outbox->cursor + (uint32_t)(low - (uint32_t)outbox->cursor);
     const uint32_t kept = number < outbox->published ? sent_slot(outbox, number) : (uint32_t)SLOTS;
     if (kept == SLOTS) return false;
     outbox->pool.slots[kept].state = SLOT_KEPT;
     return true;
   }
-  if (slot >= SLOTS) return false;
+  const uint32_t slot = slot_named(&outbox->pool, name);
+  if (slot == NO_SLOT) return false;
   const struct slot *kept = &outbox->pool.slots[slot];
   if (kept->state != SLOT_KEPT || (uint32_t)kept->number != low) return false;
+  if (!note_returned(&outbox->passing, outbox->part.words, kept->number)) return false;
   take_back(outbox, slot);
   return true;
 }
@@ -2202,8 +2662,12 @@ static int collect(struct outbox *outbox, struct link *link) {
     if (!take_return(outbox, atomic_load(&entry[0]), atomic_load(&entry[1]))) return PF_E_MISBEHAVED;
   }
   for (uint32_t count = 0; count < passed; count++) {
-    const uint32_t slot = sent_slot(outbox, outbox->cursor++);
-    if (slot < SLOTS) take_back(outbox, slot);
+    const uint32_t slot = sent_slot(outbox, outbox->cursor);
+    if (slot < SLOTS) {
+      if (has_passed(&outbox->passing) && !note_returned(&outbox->passing, words, outbox->cursor)) return PF_E_MISBEHAVED;
+      take_back(outbox, slot);
+    }
+    outbox->cursor++;
   }
   return PF_OK;
 }
@@ -2329,35 +2793,36 @@ static int why_over(const pf_channel *channel) {
 int pf_channel_lend(pf_channel *channel, size_t length, pf_loan *loan, int timeout) {
   const int64_t limit = limit_of(timeout);
   *loan = (pf_loan){0};
-  if (length > channel->outbox.pool.bytes || length > UINT32_MAX) return PF_E_TOO_LONG;
+  if (length > UINT32_MAX) return PF_E_TOO_LONG;
   for (;;) {
     int result = why_over(channel);
     if (result == PF_OK) result = collect(&channel->outbox, &channel->link);
     if (result != PF_OK) return result;
-    if (try_lend(&channel->outbox.pool, length, loan)) return PF_OK;
+    result = try_lend(&channel->outbox.pool, length, loan);
+    if (result != PF_AGAIN) return result;
     result = await_change(channel, limit);
     if (result != PF_OK) return result;
   }
 }
 
 void pf_channel_unlend(pf_channel *channel, pf_loan *loan) {
+  if (loan->is_lent_) note_unlent(&channel->outbox.passing, loan->slot_);
   unlend(&channel->outbox.pool, loan);
 }
 
 static void publish(pf_channel *channel, pf_loan *loan, uint32_t exchange) {
   struct outbox *outbox = &channel->outbox;
-  struct slot *slot = &outbox->pool.slots[loan->slot_];
+  const uint32_t index = loan->slot_, tag = loan->tag;
+  struct slot *slot = &outbox->pool.slots[index];
   const uint64_t number = outbox->published++;
   const uint32_t place = (uint32_t)(number & (outbox->part.capacity - 1));
   word *entry = outbox->part.words + AT_ENTRIES + (size_t)place * ENTRY_WORDS;
-  slot->state = SLOT_SENT;
-  slot->number = number;
-  outbox->slot_of[place] = loan->slot_;
+  end_loan(slot, loan, number);
+  outbox->slot_of[place] = index;
   outbox->under_way++;
-  slot->length = loan->length;
-  put_entry(entry, slot, loan->slot_, loan->tag, exchange);
+  note_published(&outbox->passing, index, number);
+  put_entry(entry, slot, name_of(&outbox->pool, index), tag, exchange);
   atomic_store(&outbox->part.words[AT_PUBLISHED], (uint32_t)outbox->published);
-  *loan = (pf_loan){0};
   wake(&channel->link, &outbox->part.words[outbox->part.parked], 1);
 }
 
@@ -2366,22 +2831,39 @@ static void tell_unanswered(pf_channel *channel) {
   if (channel->unanswered_count > 0 && collect(&channel->outbox, &channel->link) != PF_OK) return;
   while (channel->unanswered_count > 0 && why_over(channel) == PF_OK && !is_full(&channel->outbox)) {
     pf_loan nothing;
-    if (!try_lend(&channel->outbox.pool, 0, &nothing)) return;
+    /* No bytes are of the pool, always: where that is full, room will come. */
+    if (try_lend(&channel->outbox.pool, 0, &nothing) != PF_OK) return;
     publish(channel, &nothing, channel->unanswered[--channel->unanswered_count] << 2 | FAILS);
   }
+}
+
+/* Passes the memory of the next message, where it has its own. PF_AGAIN: it has to wait. */
+static int pass_own(pf_channel *channel, uint32_t slot) {
+  struct outbox *outbox = &channel->outbox;
+  struct own *own = outbox->pool.slots[slot].own;
+  if (own == NULL) return PF_OK;
+  if (outbox->passing.under_way_count == MOST_OWN) return PF_AGAIN; /* One that comes back rings. */
+  int result = seal_own(own);
+  if (result != PF_OK) return result;
+  result = pass_ahead(&channel->link, outbox->part.words, &outbox->passing, &outbox->pool, slot, outbox->published);
+  if (result != PF_AGAIN) return result;
+  return retry_soon(channel->link.events, &channel->link.timer, 0) == PF_OK ? PF_AGAIN : PF_E_SYSTEM;
 }
 
 static int send_as(pf_channel *channel, pf_loan *loan, uint32_t exchange, int64_t limit) {
   struct outbox *outbox = &channel->outbox;
   if (!is_loan(&outbox->pool, loan)) return PF_E_INVALID;
+  bool is_new;
+  int result = check_sealed(&outbox->pool, loan, &is_new);
+  if (is_new) note_unlent(&outbox->passing, loan->slot_);
+  if (result != PF_OK) return result;
   for (;;) {
-    int result = why_over(channel);
+    result = why_over(channel);
     if (result == PF_OK) result = collect(outbox, &channel->link);
     if (result != PF_OK) return result;
-    if (!is_full(outbox)) {
-      publish(channel, loan, exchange);
-      return PF_OK;
-    }
+    result = is_full(outbox) ? PF_AGAIN : pass_own(channel, loan->slot_);
+    if (result == PF_OK) publish(channel, loan, exchange);
+    if (result != PF_AGAIN) return result;
     result = await_change(channel, limit);
     if (result != PF_OK) return result;
   }
@@ -2632,6 +3114,7 @@ void pf_channel_finish(pf_channel *channel) {
 void pf_channel_hang_up(pf_channel *channel) {
   pf_channel_finish(channel);
   close_link(&channel->link);
+  close_own_fds(&channel->outbox.pool);
 }
 
 void pf_channel_close(pf_channel *channel) {

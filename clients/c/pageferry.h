@@ -56,7 +56,7 @@ enum pf_result {
   PF_E_LOST = -9,          /* No descriptor was free for the memory of a message, which is lost. What follows is not. */
   PF_E_UNANSWERED = -10,   /* The question was released without an answer. */
   PF_E_FAILED = -11,       /* The question was answered with an error: the message that came has it, as JSON. */
-  PF_E_TOO_LONG = -12,     /* The pool can never hold so many bytes. */
+  PF_E_TOO_LONG = -12,     /* A message has less than 4 GiB. */
   PF_E_IN_USE = -13,       /* Somebody listens at the endpoint already. */
   PF_E_FORBIDDEN = -14     /* The endpoint's file, or the folder of names, is not this user's alone. */
 };
@@ -79,16 +79,30 @@ typedef struct pf_message {
   size_t own_length_;
 } pf_message;
 
-/* Memory of this side's pool. */
+/*
+ * Memory of this side's pool. Where that has room, but none at a stretch, or where nothing else is out and it is too small, a
+ * message gets memory of its own, which costs some ten system calls and two descriptors: keep the pool a few times as large as
+ * messages are. At most 16 such messages are under way to a receiver.
+ */
 typedef struct pf_loan {
   void *data;     /* Until it is sent or released. Messages of a page or more begin on a page. */
   size_t length;  /* May be made smaller before it is sent. */
   uint32_t tag;   /* Travels with the message. */
+  /*
+   * For a runtime with views of `data` that may outlive the loan: set it before the loan is sent. Memory of its own then stays
+   * mapped, as a private copy of this process's, until pf_loan_unmap. (The pool is mapped until its side is closed.)
+   */
+  bool keep_mapped;
 
   /* The rest is the library's. */
-  uint32_t slot_;
   bool is_lent_;
+  uint32_t slot_;
+  void *own_;
+  size_t own_length_;
 } pf_loan;
+
+/* Unmaps what `keep_mapped` has kept, for loans that were sent. Does nothing to others. */
+void pf_loan_unmap(pf_loan *loan);
 
 /* ------------------------------------------------------------------------------------------------- receiver */
 
@@ -158,7 +172,7 @@ void pf_receiver_close(pf_receiver *receiver);
 typedef struct pf_sender pf_sender;
 
 typedef struct pf_sender_options {
-  size_t pool_bytes;       /* Memory for messages, allocated at once; 0 means 4 MiB. Rounded up to pages. */
+  size_t pool_bytes;       /* How many bytes may be out, and the memory for them, allocated at once; 0 means 4 MiB. In pages. */
   uint32_t history;        /* How many messages to keep for receivers that come later, 0 to 1024. */
   uint32_t most_receivers; /* 1 to 64; 0 means 64. */
 } pf_sender_options;
@@ -182,8 +196,8 @@ typedef struct pf_receiver_info {
 int pf_sender_open(pf_sender **sender, const char *endpoint, const pf_sender_options *options);
 
 /*
- * Lends memory: PF_OK, PF_AGAIN if there is no room within the time limit, PF_E_TOO_LONG, PF_E_SYSTEM, or PF_E_INVALID
- * after pf_sender_finish. Before it waits, it forgets history, and takes back what receivers that may miss messages have
+ * Lends memory: PF_OK, PF_AGAIN if there is no room within the time limit, PF_E_TOO_LONG, PF_E_INVALID after
+ * pf_sender_finish, or PF_E_SYSTEM if there is no memory, or no descriptor, for a message of its own. Before it waits, it forgets history, and takes back what receivers that may miss messages have
  * not taken.
  */
 int pf_sender_lend(pf_sender *sender, size_t length, pf_loan *loan, int timeout);
@@ -237,7 +251,7 @@ void pf_sender_abort(pf_sender *sender);
 typedef struct pf_channel pf_channel;
 
 typedef struct pf_channel_options {
-  size_t pool_bytes;  /* This side's memory for messages, allocated at once; 0 means 4 MiB. Rounded up to pages. */
+  size_t pool_bytes;  /* As in pf_sender_options, for what this side sends. */
   int timeout;        /* How long to wait for the listener, in milliseconds; negative: for ever. */
   bool (*stop)(void *with); /* As in pf_receiver_options. */
   void *stop_with;
@@ -246,7 +260,7 @@ typedef struct pf_channel_options {
 /* Connects to the listener at a path, or at "fd:N". As pf_receiver_open; `options` may be NULL. */
 int pf_channel_connect(pf_channel **channel, const char *endpoint, const pf_channel_options *options);
 
-/* Lends memory: PF_OK, PF_AGAIN if there is no room within the time limit, PF_E_TOO_LONG, or why the channel is over. */
+/* Lends memory: as pf_sender_lend, and why the channel is over. */
 int pf_channel_lend(pf_channel *channel, size_t length, pf_loan *loan, int timeout);
 
 /* Gives a loan back unsent. Does nothing to one that was sent. */

@@ -23,7 +23,7 @@ export const SOURCE = fileURLToPath(new URL('..', import.meta.url));
 export const WARNINGS = ['-Wall', '-Wextra', '-Wconversion', '-Wsign-conversion', '-Werror'];
 
 /** What watches memory. */
-const SANITIZERS = ['-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
+export const SANITIZERS = ['-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
 
 /** What watches threads. It knows no fences by themselves; every access beside them is atomic. */
 export const THREAD_SANITIZER = ['-g', '-Wno-tsan', '-fsanitize=thread'];

@@ -15,6 +15,7 @@ PyObject *new_loan(End *end, const pf_loan *loan) {
   }
   self->end = (End *)Py_NewRef((PyObject *)end);
   self->loan = *loan;
+  self->loan.keep_mapped = true; /* There may be views when it is sent; they hold on to this object. */
   self->exports = 0;
   self->is_released = false;
   return (PyObject *)self;
@@ -56,6 +57,7 @@ PyObject *done(int result) {
 
 static void loan_dealloc(Loan *self) {
   take_back(self);
+  pf_loan_unmap(&self->loan);
   Py_DECREF(self->end);
   PyObject_Free(self);
 }

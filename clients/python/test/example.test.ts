@@ -98,7 +98,7 @@ describe.skipIf(obstacle !== undefined)(
 
     beforeAll(() => {
       site = build(built.path);
-    });
+    }, 120_000);
 
     beforeEach(() => {
       folder = mkdtempSync(join(tmpdir(), 'pageferry-'));

@@ -34,7 +34,7 @@ describe.skipIf(obstacle !== undefined)(
 
     beforeAll(() => {
       env = environmentOf(build(folder.path));
-    });
+    }, 120_000);
 
     const files = readdirSync(join(SOURCE, 'tests')).filter((file) => file.startsWith('test_'));
 

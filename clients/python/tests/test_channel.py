@@ -96,7 +96,7 @@ def test_what_is_larger_than_the_pool_and_what_has_no_room(endpoint: str, node: 
     node(ADDS_ONE)
     with Channel(endpoint, pool_bytes=MIB) as channel:
         with pytest.raises(MessageTooLarge) as error:
-            channel.send(bytes(MIB + 1))
+            channel.loan(1 << 32)
         assert error.value.code == "MESSAGE_TOO_LARGE"
         loan = channel.loan(MIB)
         with pytest.raises(TimedOut):
@@ -113,6 +113,25 @@ def test_what_is_larger_than_the_pool_and_what_has_no_room(endpoint: str, node: 
             channel.send(content(number, 600_000))
         with pytest.raises(InvalidArgument):
             channel.loan(-1)
+
+
+def test_messages_larger_than_the_pool(endpoint: str, node: Start) -> None:
+    node(ADDS_ONE)
+    with Channel(endpoint, pool_bytes=MIB) as channel:
+        for number in range(6):
+            sent = content(number, 3 * MIB + number)
+            loan = channel.loan(len(sent))
+            view = np.frombuffer(loan, np.uint8)
+            view[:] = sent
+            loan.send()
+            del loan
+            # What was sent may still be seen here, and is this process's alone.
+            assert (view == sent).all()
+            view[:] = 7
+            answer = channel.receive()
+            assert answer is not None
+            assert (np.frombuffer(answer, np.uint8) == sent).all()
+            del answer
 
 
 def test_messages_of_numpy_of_any_shape(endpoint: str, node: Start) -> None:

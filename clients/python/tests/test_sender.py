@@ -72,6 +72,28 @@ def test_an_array_is_filled_in_place(endpoint: str, node: Start) -> None:
         assert peer.hear() == [0, 9, sha256(np.arange(5000, dtype=np.float32))]
 
 
+def test_messages_larger_than_the_pool(endpoint: str, node: Start) -> None:
+    with Sender(endpoint, pool_bytes=MIB) as sender:
+        peers = [node(RECEIVES), node(RECEIVES)]
+        sender.wait_for_receivers(2)
+        loan = sender.loan(5 * MIB)
+        kept = np.frombuffer(loan, np.uint8)
+        kept[:] = content(0, 5 * MIB)
+        loan.send()
+        for number in range(1, 20):
+            sender.send(content(number, 2 * MIB + number))
+    assert (kept == content(0, 5 * MIB)).all()
+    for peer in peers:
+        assert peer.hear() == "connected"
+        for number in range(20):
+            length = 5 * MIB if number == 0 else 2 * MIB + number
+            assert peer.hear() == [number, 0, sha256(content(number, length))]
+        assert peer.hear() == "end"
+        peer.end()
+    opened = [os.path.realpath(each.path) for each in os.scandir("/proc/self/fd")]
+    assert not any("pageferry" in link for link in opened)
+
+
 def test_many_small_messages_from_python_to_python(endpoint: str, python: Start) -> None:
     with Sender(endpoint) as sender:
         peer = python("""
@@ -88,7 +110,7 @@ with Receiver(endpoint) as receiver:
 def test_what_has_no_room_and_what_never_has(endpoint: str) -> None:
     with Sender(endpoint, pool_bytes=MIB) as sender:
         with pytest.raises(MessageTooLarge):
-            sender.loan(MIB + 1)
+            sender.loan(1 << 32)
         with pytest.raises(TimedOut):
             sender.send(b"nobody is here", timeout=0.02)
         with pytest.raises(TimedOut):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import mmap
 import random
 import subprocess
 import sys
@@ -248,6 +249,8 @@ def test_handlers_answer_node(endpoint: str, node: Start) -> None:
       await port.send({ last: true });
       await listener.close();
     """)
+    # Never touched, and more than a message may have.
+    boundless = mmap.mmap(-1, 1 << 32, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ)
     with Port(Channel(endpoint)) as port:
 
         def composed(length: int) -> object:
@@ -262,7 +265,7 @@ def test_handlers_answer_node(endpoint: str, node: Start) -> None:
         port.handle("composed", composed)
         port.handle("fail", fail)
         port.handle("unsendable", lambda _: object())
-        port.handle("large", lambda _: bytes(5 << 20))
+        port.handle("large", lambda _: np.frombuffer(boundless, np.uint8))
         with pytest.raises(InvalidArgument):
             port.handle("fail", fail)
         with pytest.raises(InvalidArgument):

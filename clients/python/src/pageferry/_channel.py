@@ -50,7 +50,7 @@ class Channel(_native.Channel, Closing):
         """Connects to a listener, and waits until it is there.
 
         endpoint: a name, a path, or `fd:N`, an inherited socket.
-        pool_bytes: this side's memory for messages, allocated at once. What is sent has to fit into it.
+        pool_bytes: how many bytes of this side may be out at once. A longer message may be out alone.
         timeout: how long to wait for the listener, in seconds; None: for ever.
         spin_microseconds: how long to look again and again before sleeping.
 

@@ -20,7 +20,7 @@ class InvalidArgument(PageferryError, ValueError):
 
 
 class MessageTooLarge(PageferryError, ValueError):
-    """The pool can never hold so many bytes. Nothing was done."""
+    """A message has less than 4 GiB. Nothing was done."""
 
     code = "MESSAGE_TOO_LARGE"
 

@@ -36,7 +36,7 @@ class Listener(_native.Listener, Closing):
         """Listens at an endpoint.
 
         endpoint: a name, a path, or `fd:N`, an inherited socket, at whose other end there is the one channel.
-        pool_bytes: this side's memory for messages of each channel. What is sent has to fit into it.
+        pool_bytes: how many bytes of this side may be out at once, in each channel. A longer message may be out alone.
         spin_microseconds: how long the channels look again and again before sleeping.
 
         Raises EndpointInUse, EndpointForbidden, InvalidArgument, SystemCallFailed.

@@ -56,7 +56,7 @@ class Sender(_native.Sender, Closing):
         """Listens at an endpoint.
 
         endpoint: a name, a path, or `fd:N`, an inherited socket.
-        pool_bytes: memory for messages, allocated at once. What is sent has to fit into it.
+        pool_bytes: how many bytes may be out at once, allocated at once. A longer message may be out alone.
         history: how many messages to keep for receivers that come later, 0 to 1024.
         max_receivers: 1 to 64.
 
