@@ -40,13 +40,15 @@ export function hashOf(bytes: Uint8Array): string {
   return hash.toString(16).padStart(8, '0');
 }
 
-/** Compiles a program of the folder `test` with the client. */
+/** Compiles a program of the folder `test` with the client, and other files of that folder. */
 export async function compile(
   name: string,
   target: string,
   flags: readonly string[] = SANITIZERS,
+  others: readonly string[] = [],
 ): Promise<void> {
-  const files = ['pageferry.c', `test/${name}.c`].map((file) => join(SOURCE, file));
+  const sources = [name, ...others].map((each) => `test/${each}.c`);
+  const files = ['pageferry.c', ...sources].map((file) => join(SOURCE, file));
   await run('gcc', ['-std=c11', ...WARNINGS, ...flags, ...files, '-pthread', '-o', target]);
 }
 
