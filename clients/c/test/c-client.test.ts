@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { sharedMmap } from '../../../packages/shared-mmap/dist/index.js';
 import { temporaryFolder } from '../../../packages/testkit/dist/index.js';
 import {
+  COMPILING,
   compile,
   hasCompiler,
   hashOf,
@@ -26,7 +27,7 @@ describe.skipIf(!hasCompiler)(`peers in C${whySkipped}`, () => {
   const build = folder.path;
   const peer = join(build, 'peer');
 
-  beforeAll(() => compile('peer', peer));
+  beforeAll(() => compile('peer', peer), COMPILING);
 
   const start = (...args: readonly string[]): ChildProcess => startProgram(peer, args);
 

@@ -2,14 +2,14 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openSocketPair, sharedMmap } from '../../../packages/shared-mmap/dist/index.js';
 import { temporaryFolder } from '../../../packages/testkit/dist/index.js';
-import { compile, hasCompiler, linesOf, nextLines, start, whySkipped } from './peer.js';
+import { COMPILING, compile, hasCompiler, linesOf, nextLines, start, whySkipped } from './peer.js';
 
 // A listener in C, to which programs in Node and in C connect.
 describe.skipIf(!hasCompiler)(`a listener in C${whySkipped}`, () => {
   const folder = temporaryFolder();
   const peer = join(folder.path, 'peer');
 
-  beforeAll(() => compile('peer', peer));
+  beforeAll(() => compile('peer', peer), COMPILING);
 
   async function listening(endpoint: string, count: number) {
     const next = nextLines(start(peer, ['listen', endpoint, `${count}`]));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { sharedMmap } from '../../../packages/shared-mmap/dist/index.js';
 import { temporaryFolder } from '../../../packages/testkit/dist/index.js';
-import { compile, hasCompiler, nextLines, start, whySkipped } from './peer.js';
+import { COMPILING, compile, hasCompiler, nextLines, start, whySkipped } from './peer.js';
 
 // Endpoints that are names: where their files are, and whose folder that has to be.
 describe.skipIf(!hasCompiler)(`names in C${whySkipped}`, () => {
@@ -14,7 +14,7 @@ describe.skipIf(!hasCompiler)(`names in C${whySkipped}`, () => {
   const FORBIDDEN = "error: the endpoint, or its folder, is not this user's alone\n";
   const INVALID = 'error: an argument cannot be used\n';
 
-  beforeAll(() => compile('peer', peer));
+  beforeAll(() => compile('peer', peer), COMPILING);
 
   /** A folder of its own. */
   function fresh(mode = 0o700): string {

@@ -6,7 +6,16 @@ import {
   sharedMmap,
 } from '../../../packages/shared-mmap/dist/index.js';
 import { temporaryFolder } from '../../../packages/testkit/dist/index.js';
-import { compile, hasCompiler, linesOf, nextLines, SANITIZERS, start, whySkipped } from './peer.js';
+import {
+  COMPILING,
+  compile,
+  hasCompiler,
+  linesOf,
+  nextLines,
+  SANITIZERS,
+  start,
+  whySkipped,
+} from './peer.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -24,7 +33,7 @@ describe.skipIf(!hasCompiler)(`messages with memory of their own from C${whySkip
   const folder = temporaryFolder();
   const program = join(folder.path, 'own');
 
-  beforeAll(() => compile('own', program, [...SANITIZERS, '-Wl,--wrap=sendmsg']));
+  beforeAll(() => compile('own', program, [...SANITIZERS, '-Wl,--wrap=sendmsg']), COMPILING);
 
   const NOTHING_LEFT = 'done, and 0 descriptors more than before';
 

@@ -3,7 +3,16 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../../../packages/testkit/dist/index.js';
 import { vmspliceNapi as vmsplice } from '../../../packages/vmsplice-napi/dist/index.js';
-import { compile, hasCompiler, hashOf, linesOf, nextLines, start, whySkipped } from './peer.js';
+import {
+  COMPILING,
+  compile,
+  hasCompiler,
+  hashOf,
+  linesOf,
+  nextLines,
+  start,
+  whySkipped,
+} from './peer.js';
 
 // A receiver of the pipe transport in C, of a sender in Node.
 describe.skipIf(!hasCompiler)(`a receiver of the pipe transport in C${whySkipped}`, () => {
@@ -11,7 +20,7 @@ describe.skipIf(!hasCompiler)(`a receiver of the pipe transport in C${whySkipped
   const peer = join(folder.path, 'peer');
   const LENGTHS = [0, 1, 4095, 4096, 4097, 65_536, 65_537, 300_000, 0, 3_000_000];
 
-  beforeAll(() => compile('peer', peer));
+  beforeAll(() => compile('peer', peer), COMPILING);
 
   const messages = Array.from({ length: 300 }, (_, tag) => {
     const length = tag < 20 ? (LENGTHS[tag % 10] ?? 0) : (tag * 997) % 9000;

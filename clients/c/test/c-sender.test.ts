@@ -8,7 +8,16 @@ import {
   sharedMmap,
 } from '../../../packages/shared-mmap/dist/index.js';
 import { temporaryFolder } from '../../../packages/testkit/dist/index.js';
-import { compile, hasCompiler, hashOf, linesOf, nextLines, start, whySkipped } from './peer.js';
+import {
+  COMPILING,
+  compile,
+  hasCompiler,
+  hashOf,
+  linesOf,
+  nextLines,
+  start,
+  whySkipped,
+} from './peer.js';
 
 type Receiver = Awaited<ReturnType<typeof sharedMmap.createReceiver>>;
 
@@ -17,7 +26,7 @@ describe.skipIf(!hasCompiler)(`a sender in C${whySkipped}`, () => {
   const folder = temporaryFolder();
   const peer = join(folder.path, 'peer');
 
-  beforeAll(() => compile('peer', peer));
+  beforeAll(() => compile('peer', peer), COMPILING);
 
   const lengthOf = (number: number, longest: number): number =>
     number % 7 === 0 ? longest : number % 200;

@@ -88,7 +88,7 @@ static void say(const char *what, int result) { printf("%s: %s\n", what, pf_text
 
 static pf_receiver *open_to(struct stage *stage, const char *what) {
   pf_receiver *receiver;
-  const pf_receiver_options options = {.policy = stage->may_miss ? PF_DROP_OLDEST : PF_WAIT, .timeout = 300};
+  const pf_receiver_options options = {.policy = stage->may_miss ? PF_DROP_OLDEST : PF_WAIT, .timeout = stage->is_silent ? 300 : 60000};
   check(pthread_create(&stage->thread, NULL, welcome, stage) == 0, "thread");
   const int result = pf_receiver_open(&receiver, path, &options);
   pthread_join(stage->thread, NULL);
@@ -255,7 +255,7 @@ static void pipes(void) {
     replace(&stage, 3, each == 7 ? make_memory(4096, 0, NULL) : dup(stage.pipe[each == 6 ? 1 : 0]));
     replace(&stage, 4, -1);
     check(pthread_create(&stage.thread, NULL, welcome, &stage) == 0, "thread");
-    const pf_pipe_options options = {.timeout = 300};
+    const pf_pipe_options options = {.timeout = 60000};
     int result = pf_pipe_open(&pipe, path, &options);
     pthread_join(stage.thread, NULL);
     word *entry = stage.control + ENTRIES;

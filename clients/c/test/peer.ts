@@ -40,6 +40,9 @@ export function hashOf(bytes: Uint8Array): string {
   return hash.toString(16).padStart(8, '0');
 }
 
+/** How long a compiler may take where others are at work, in milliseconds. */
+export const COMPILING = 120_000;
+
 /** Compiles a program of the folder `test` with the client, and other files of that folder. */
 export async function compile(
   name: string,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { decodeHello, encodeHello, HELLO_KIND } from '../../../packages/core/dist/index.js';
 import {
+  createPipe,
   createSealedMemory,
   type OwnedFd,
   POLLIN,
@@ -12,7 +13,17 @@ import {
 import { loadLinuxCalls } from '../../../packages/linux-napi/dist/index.js';
 import { sharedMmap } from '../../../packages/shared-mmap/dist/index.js';
 import { temporaryFolder } from '../../../packages/testkit/dist/index.js';
-import { compile, hasCompiler, hashOf, linesOf, nextLines, start, whySkipped } from './peer.js';
+import { vmspliceNapi as vmsplice } from '../../../packages/vmsplice-napi/dist/index.js';
+import {
+  COMPILING,
+  compile,
+  hasCompiler,
+  hashOf,
+  linesOf,
+  nextLines,
+  start,
+  whySkipped,
+} from './peer.js';
 
 // docs/shared-memory-layout.vectors.json, read by Node and by C: what one of them takes for granted, the other does, too.
 
@@ -44,6 +55,15 @@ interface Queue {
   readonly controlAfterwards: readonly Piece[];
 }
 
+interface Pipe {
+  readonly says: string;
+  readonly welcome: string;
+  readonly control: Memory;
+  readonly pipe: string;
+  readonly messages: Queue['messages'];
+  readonly controlAfterwards: readonly Piece[];
+}
+
 interface Handshake {
   readonly says: string;
   readonly bytes: string;
@@ -59,6 +79,7 @@ interface Vectors {
   readonly handshakes: readonly Handshake[];
   readonly noHellos: readonly { readonly is: string; readonly bytes: string }[];
   readonly queues: readonly Queue[];
+  readonly pipes: readonly Pipe[];
 }
 
 const file = new URL('../../../docs/shared-memory-layout.vectors.json', import.meta.url);
@@ -97,22 +118,38 @@ async function answerTo(endpoint: string, hello: Uint8Array): Promise<Buffer | '
   return Buffer.from(answer?.bytes ?? []);
 }
 
-/** Plays the sender of a queue: welcomes one receiver. */
-async function play(queue: Queue, endpoint: string) {
+/** Memory with those bytes. */
+function make({ length, bytes }: Memory): OwnedFd {
+  const memory = createSealedMemory(calls, 'vector', length);
+  onTestFinished(() => memory.close());
+  for (const piece of bytes) {
+    const written = fromHex(piece.bytes);
+    writeSync(memory.fd, written, 0, written.length, piece.at);
+  }
+  return memory;
+}
+
+const memoriesOf = (queue: Queue): readonly OwnedFd[] =>
+  [queue.payload, queue.ring].flatMap((memory) => memory ?? []).map(make);
+
+/** The read end of a pipe with all that a vector has in it. */
+function pipeOf({ pipe }: Pipe): readonly OwnedFd[] {
+  const { readEnd, writeEnd } = createPipe(calls);
+  onTestFinished(() => {
+    readEnd.close();
+    writeEnd.close();
+  });
+  const bytes = fromHex(pipe);
+  expect(writeSync(writeEnd.fd, bytes)).toBe(bytes.length);
+  return [readEnd];
+}
+
+/** Plays the sender of a queue or a pipe: welcomes one receiver. */
+async function play(queue: Queue | Pipe, endpoint: string, memories: readonly OwnedFd[]) {
   const listener = UnixSocket.create(calls);
   expect(calls.bindUnix(listener.fd, endpoint)).toBe(0);
   expect(calls.listen(listener.fd, 4)).toBe(0);
-  const make = ({ length, bytes }: Memory): OwnedFd => {
-    const memory = createSealedMemory(calls, 'vector', length);
-    onTestFinished(() => memory.close());
-    for (const piece of bytes) {
-      const written = fromHex(piece.bytes);
-      writeSync(memory.fd, written, 0, written.length, piece.at);
-    }
-    return memory;
-  };
   const control = make(queue.control);
-  const memories = [queue.payload, queue.ring].flatMap((memory) => memory ?? []).map(make);
   const bells = [calls.eventfd(0, 0), calls.eventfd(0, 0)].map((fd) => ({ fd }));
   const welcomed = waitUntilReady(calls, listener.fd, POLLIN, 0).then(async () => {
     const socket = listener.accept();
@@ -141,7 +178,7 @@ async function play(queue: Queue, endpoint: string) {
 describe('in Node', () => {
   test.each(vectors.queues)('$says', async (queue) => {
     const endpoint = folder.fresh();
-    const sender = await play(queue, endpoint);
+    const sender = await play(queue, endpoint, memoriesOf(queue));
     const receiver = await sharedMmap.createReceiver({
       endpoint,
       whenBehind: queue.policy,
@@ -164,6 +201,21 @@ describe('in Node', () => {
     sender.expectAfterwards();
   });
 
+  test.each(vectors.pipes)('$says', async (pipe) => {
+    const endpoint = folder.fresh();
+    const sender = await play(pipe, endpoint, pipeOf(pipe));
+    await using receiver = await vmsplice.createReceiver({ endpoint });
+    await sender.welcomed;
+    for (const { number, tag, bytes } of pipe.messages) {
+      using message = await receiver.receive();
+      // A receiver of the pipe transport knows the lower half of the first number.
+      expect([message?.sequence, message?.tag]).toEqual([number, tag]);
+      expect(Buffer.from(message?.bytes ?? []).toString('hex')).toBe(bytes);
+    }
+    expect(await receiver.receive()).toBeUndefined();
+    sender.expectAfterwards();
+  });
+
   test.each(vectors.noHellos)('what is $is is no hello', async ({ bytes }) => {
     const endpoint = folder.fresh();
     await using _sender = await sharedMmap.createSender({ endpoint });
@@ -174,11 +226,11 @@ describe('in Node', () => {
 describe.skipIf(!hasCompiler)(`in C${whySkipped}`, () => {
   const peer = join(folder.path, 'peer');
 
-  beforeAll(() => compile('peer', peer));
+  beforeAll(() => compile('peer', peer), COMPILING);
 
   test.each(vectors.queues)('$says', async (queue) => {
     const endpoint = folder.fresh();
-    const sender = await play(queue, endpoint);
+    const sender = await play(queue, endpoint, memoriesOf(queue));
     const policy = ['wait', 'drop-newest', 'drop-oldest'].indexOf(queue.policy);
     // The peer holds so many, and then returns the newest first.
     const hold = queue.returned[0] ?? 0;
@@ -191,6 +243,20 @@ describe.skipIf(!hasCompiler)(`in C${whySkipped}`, () => {
         return `${number} ${length} ${tag} ${hashOf(fromHex(bytes))}`;
       }),
       `dropped ${queue.dropped ?? 0}`,
+      'end',
+    ]);
+    sender.expectAfterwards();
+  });
+
+  test.each(vectors.pipes)('$says', async (pipe) => {
+    const endpoint = folder.fresh();
+    const sender = await play(pipe, endpoint, pipeOf(pipe));
+    const lines = linesOf(start(peer, ['drain', endpoint, '100', 'read']));
+    await sender.welcomed;
+    expect(await lines).toEqual([
+      ...pipe.messages.map(({ number, tag, bytes }) => {
+        return `${number} ${bytes.length / 2} ${tag} ${hashOf(fromHex(bytes))}`;
+      }),
       'end',
     ]);
     sender.expectAfterwards();
