@@ -32,6 +32,7 @@ class Process<Said> {
    * @throws if it ends without, or says nothing for far too long.
    */
   async last<T>(lastWord: () => T | undefined): Promise<T> {
+    const since = performance.now();
     for (;;) {
       const word = lastWord();
       if (word !== undefined) return word;
@@ -42,7 +43,8 @@ class Process<Said> {
         if (late !== undefined) return late;
         throw new Error(`ended with ${signalCode ?? exitCode}`);
       }
-      if (performance.now() - this.#heardAt > PATIENCE) throw new Error('stands still');
+      if (performance.now() - Math.max(since, this.#heardAt) > PATIENCE)
+        throw new Error('stands still');
       await pause(5);
     }
   }
