@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import { runCommand } from '@pageferry/measuring/command';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { type BackendName, backendNames } from './backends.js';
+import { integer, log, oneOf } from './command-line.js';
+import { hostile } from './hostile/command.js';
 import { type Pattern, patterns } from './killing/plan.js';
 import { isBackend, isPattern, runStages, type Stage } from './killing/run-stages.js';
 import type { RoundReport } from './killing/stage.js';
@@ -16,7 +18,7 @@ interface Options {
   readonly json?: true;
 }
 
-const program = new Command('test:faults')
+const kill = new Command('kill')
   .description(
     'Kills and stops one side of every pattern over every backend, and checks what that does to the others.',
   )
@@ -27,6 +29,11 @@ const program = new Command('test:faults')
   .option('--only <n>', 'that round alone', integer)
   .option('--json', 'print what came of each round as JSON instead of a table')
   .action(run);
+
+const program = new Command('test:faults')
+  .description('Tries what is hard on both sides of every pattern over every backend.')
+  .addCommand(kill, { isDefault: true })
+  .addCommand(hostile);
 
 await runCommand(program);
 
@@ -65,21 +72,4 @@ function tellFaults(seed: number, { plan, faults }: RoundReport): void {
 function tellCrash({ backend, pattern, reports, crash }: Stage): void {
   if (crash !== undefined)
     log(`${backend}, ${pattern}: ended with ${crash} after ${reports.length} rounds`);
-}
-
-function log(line: string): void {
-  process.stderr.write(`${line}\n`);
-}
-
-function integer(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('A whole number.');
-  return value;
-}
-
-function oneOf<T extends string>(isOne: (text: string) => text is T) {
-  return (text: string, before: T[] = []): T[] => {
-    if (!isOne(text)) throw new InvalidArgumentError('There is none of this name.');
-    return [...before, text];
-  };
 }

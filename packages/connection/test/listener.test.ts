@@ -233,6 +233,25 @@ describe('a sender that listens', () => {
     expect(warnings).toEqual([]);
   });
 
+  test('lets in a few of a crowd at a time, so that others have their turns in between (11.19)', async () => {
+    let inOneTurn = 0;
+    let most = 0;
+    const accept4: LinuxCalls['accept4'] = (...words) => {
+      if (inOneTurn++ === 0) setImmediate(() => (inOneTurn = 0));
+      const fd = calls.accept4(...words);
+      if (fd >= 0) most = Math.max(most, inOneTurn);
+      return fd;
+    };
+    endpoint.close();
+    endpoint = await Endpoint.bind({ ...calls, accept4 }, folder.fresh());
+    listen();
+    const silent = Array.from({ length: 50 }, () => callAt(calls, endpoint.path));
+    await expectHonestReceiverGetsIn();
+    for (const socket of silent) socket.close();
+    expect(most).toBeGreaterThan(1);
+    expect(most).toBeLessThanOrEqual(8);
+  });
+
   test('has no handshake keep the process alive that it is not to keep alive itself (11.13)', async () => {
     /** Watchers that keep the event loop alive. */
     const holding = new Set<DescriptorWatcher>();

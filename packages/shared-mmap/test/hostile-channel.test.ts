@@ -110,6 +110,19 @@ describe('a peer of a channel that lies', () => {
     await stage.expectService();
   });
 
+  test.each([2 ** 29 - 1, 2 ** 29, 2 ** 30 - 1])(
+    'may number a question %i, which is answered',
+    async (number) => {
+      await using stage = await Stage.open();
+      stage.liar.publish([LENGTH, 0, 0, 0, 0, 0, 0, question(number)]);
+      const asked = await stage.toLiar.receive(LIMIT);
+      expect(await asked?.respond(Uint8Array.of(1), LIMIT)).toBe('sent');
+      asked?.release();
+      expect(stage.liar.inward.words[1024 + 7]).toBe((number << 2) | 2);
+      await stage.expectService();
+    },
+  );
+
   test('that asks on and on, and takes no answer, is given up', { timeout: 60_000 }, async () => {
     await using stage = await Stage.open();
     for (let sequence = 0; !stage.toLiar.closed; sequence++) {

@@ -201,6 +201,28 @@ describe.each(ROLES)('on a channel where this side %s, the other one', (role) =>
   });
 });
 
+describe.each(ROLES)('on a channel where this side %s, a question', (role) => {
+  const ask = (number: number): Buffer =>
+    Buffer.concat([frame(FRAME.message, 2, 0, 0, ((number << 2) | 1) >>> 0), Buffer.from('??')]);
+
+  test.each([1, 2 ** 29 - 1, 2 ** 29, 2 ** 30 - 1])(
+    'with the number %i is answered, or told that it is not',
+    async (number) => {
+      for (const isAnswered of [true, false]) {
+        const { channel, peer } = await rawChannel(place(), role);
+        peer.write(ask(number));
+        const question = await channel.receive();
+        if (isAnswered) expect(await question?.respond(Buffer.from('!'))).toBe('sent');
+        question?.release();
+        let next = await readFrame(peer);
+        while (next.kind !== FRAME.message) next = await readFrame(peer);
+        expect(next.exchange).toBe(((number << 2) | (isAnswered ? 2 : 3)) >>> 0);
+        await channel.destroy();
+      }
+    },
+  );
+});
+
 describe('what one side of a channel says', () => {
   test('are pieces within the window, and between them what it has to say besides', async () => {
     const { channel, peer } = await rawChannel(place(), 'listens');

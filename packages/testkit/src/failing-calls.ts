@@ -9,7 +9,7 @@ import { closeSync, mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Delivery, Receiver, Sender, Transport } from '@pageferry/core';
-import type { LinuxCalls, WatchCallback } from '@pageferry/linux';
+import { ETOOMANYREFS, type LinuxCalls, type WatchCallback } from '@pageferry/linux';
 
 type AnyCalls = Record<string, (...words: unknown[]) => unknown>;
 
@@ -18,12 +18,57 @@ export interface FailingCalls {
   readonly calls: LinuxCalls;
   /** From now on it counts. */
   arm(): void;
+  /** From now on nothing fails any more. */
+  disarm(): void;
   /** Whether the call was made as often as it takes to fail. */
   readonly due: boolean;
 }
 
-const { EIO, ENOMEM, EPERM } = constants.errno;
-const ERRNOS = Object.entries({ EIO, ENOMEM, EPERM });
+/** What else may fail with, of which nobody expects anything. */
+const ANY = ['EIO', 'ENOMEM', 'EPERM'] as const;
+
+/** What calls fail with, as their man pages have it, beside what they never should. */
+const ERRNOS: Readonly<Record<string, readonly ErrnoName[]>> = {
+  accept4: ['EMFILE', 'ENOMEM', 'EAGAIN', 'EPERM'],
+  addSeals: ['EPERM', 'EBUSY'],
+  bindUnix: ['ENOSPC', 'ENOMEM', 'EACCES'],
+  connectUnix: ['EAGAIN', 'EPERM', 'ENOMEM'],
+  duplicate: ['EMFILE', 'ENOMEM'],
+  eventfd: ['EMFILE', 'ENOMEM', 'ENFILE'],
+  fallocate: ['ENOSPC', 'ENOMEM', 'EINTR', 'EIO'],
+  flock: ['EINTR', 'ENOLCK', 'EAGAIN'],
+  ftruncate: ['ENOSPC', 'EPERM', 'EINTR'],
+  memfdCreate: ['EMFILE', 'ENOMEM', 'EACCES'],
+  mmap: ['ENOMEM', 'EPERM', 'EAGAIN'],
+  pidfdOpen: ['EMFILE', 'ENOMEM', 'ENOSYS'],
+  pipe2: ['EMFILE', 'ENFILE', 'ENOMEM'],
+  poll: ['EINTR', 'ENOMEM', 'EIO'],
+  pollMany: ['EINTR', 'ENOMEM', 'EIO'],
+  read: ['EAGAIN', 'EIO', 'ENOMEM'],
+  recvmsg: ['EAGAIN', 'ENOMEM', 'EIO'],
+  sendmsg: ['ETOOMANYREFS', 'ENOMEM', 'EAGAIN', 'EPERM'],
+  setPipeSize: ['EPERM', 'ENOMEM', 'EBUSY'],
+  socket: ['EMFILE', 'ENOMEM', 'EPERM'],
+  splice: ['EAGAIN', 'ENOMEM', 'ENOSPC'],
+  spliceOnThread: ['EAGAIN', 'ENOMEM', 'ENOSPC'],
+  tee: ['EAGAIN', 'ENOMEM', 'EIO'],
+  vmsplice: ['EAGAIN', 'ENOMEM', 'EPERM'],
+  watch: ['ENOSPC', 'ENOMEM', 'EMFILE', 'EPERM'],
+  write: ['EAGAIN', 'ENOSPC', 'EIO'],
+  writeOnThread: ['ENOSPC', 'EIO', 'EAGAIN'],
+};
+
+/** Ask for another try. Whoever gets them for ever tries for ever, so that they come once. */
+const PASSING = ['EAGAIN', 'EINTR'] as const satisfies readonly ErrnoName[];
+
+/** Node has no name for the one of descriptors under way. */
+const NUMBERS = { ...constants.errno, ETOOMANYREFS };
+
+type ErrnoName = keyof typeof NUMBERS;
+
+/** Which of its calls is the first that fails: some, or each that there is. */
+const EVERY = process.env['PAGEFERRY_FAILING_CALLS'] === 'every';
+const FIRSTS = EVERY ? Array.from({ length: 5000 }, (_, index) => index + 1) : [1, 2, 6];
 
 /** Calls that do their work, whatever they answer: what they free is not the transport's any more. */
 const DONE_ALL_THE_SAME = new Set(['close', 'munmap', 'closeAtThreadEnd', 'detach']);
@@ -31,11 +76,15 @@ const NO_CALLS = new Set(['binding', 'pageSize', 'addressOf', 'schedYield']);
 const ON_THREAD = new Set(['writeOnThread', 'spliceOnThread']);
 
 /** What ends a wait that has lost its counterpart, in milliseconds. Nothing is decided by it. */
-export const LIMIT = { timeout: 50 } as const;
+export const LIMIT = { timeout: 50 };
+/** As {@link LIMIT}, where nothing fails: then nothing has to end because its counterpart is lost. */
+const PATIENCE = 60_000;
 const LENGTHS = [100, 0, 5000, 100_000, 100, 700_000, 100];
 
 let where = '';
 let problems = 0;
+/** True while a life is led once more, in which no call fails. */
+let nothingFails = false;
 
 /** Something is wrong, whatever call has failed. */
 export function problem(what: string): void {
@@ -59,6 +108,7 @@ function failing(
   count: number,
 ): FailingCalls {
   let armed = false;
+  let isOver = false;
   let made = 0;
   const isDue = () => armed && ++made >= first && made < first + count;
   const calls = { ...real };
@@ -89,7 +139,11 @@ function failing(
   return {
     calls,
     arm: () => {
-      armed = true;
+      armed = !isOver;
+    },
+    disarm: () => {
+      isOver = true;
+      armed = false;
     },
     get due() {
       return made >= first;
@@ -108,6 +162,7 @@ export async function attempt<T>(call: () => T | Promise<T>): Promise<T | undefi
   } catch (error) {
     const isTyped = error instanceof Error && /^(Pageferry|Abort)Error$/.test(error.name);
     if (!isTyped) problem(`no typed error: ${describe(error)}`);
+    else if (nothingFails) problem(`rejects although nothing fails: ${describe(error)}`);
     return undefined;
   }
 }
@@ -137,7 +192,8 @@ async function receiveAll(receiver: Receiver, file: number): Promise<void> {
     }
     see(delivery, 'received');
     held.push(delivery);
-    if (held.length > 2) release(held.shift() as Delivery);
+    // A message larger than the pool comes when the pool is whole: without failures nobody waits for it in vain.
+    if (held.length > 2 || nothingFails) release(held.shift() as Delivery);
   }
   for (const delivery of held) release(delivery);
 }
@@ -157,7 +213,8 @@ async function sendAll(sender: Sender): Promise<void> {
   for (const length of LENGTHS) {
     const loan = await attempt(() => sender.loan(length, LIMIT));
     if (loan === undefined) continue;
-    const other = length > 0 ? await attempt(() => sender.tryLoan(length)) : undefined;
+    const isAlone = length === 0 || nothingFails;
+    const other = isAlone ? undefined : await attempt(() => sender.tryLoan(length));
     if (other !== undefined) fill(other.bytes, 77);
     fill(loan.bytes, number);
     if (other !== undefined) check(other.bytes, 77, 'two loans at once');
@@ -184,6 +241,8 @@ export interface Scene {
   readonly arm: () => void;
   /** An open file, to write into. */
   readonly file: number;
+  /** Whether no call fails: then nothing may be done that ends by its time limit alone. */
+  readonly nothingFails: boolean;
 }
 
 /** Opens something, uses it, and closes it. Whatever rejects goes through {@link attempt}. */
@@ -195,15 +254,31 @@ async function play(
   options: object,
   state: FailingCalls,
   armsFirst: boolean,
+  tryAgain: boolean,
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'pageferry-'));
   const endpoint = join(folder, 'endpoint');
   const file = openSync(join(folder, 'file'), 'w');
   const transport = transportOf(state.calls);
   if (armsFirst) state.arm();
-  await scenario({ transport, endpoint, options, arm: () => state.arm(), file });
+  const scene = { transport, endpoint, options, arm: () => state.arm(), file };
+  await scenario({ ...scene, nothingFails: false });
+  if (state.due && tryAgain) {
+    state.disarm();
+    await withoutFailures(() => scenario({ ...scene, nothingFails: true }));
+  }
   closeSync(file);
   rmSync(folder, { recursive: true });
+}
+
+/** Leads a life in which nothing fails, in the place of one in which something did. */
+async function withoutFailures(life: () => Promise<void>): Promise<void> {
+  const { timeout } = LIMIT;
+  LIMIT.timeout = PATIENCE;
+  nothingFails = true;
+  await life();
+  nothingFails = false;
+  LIMIT.timeout = timeout;
 }
 
 /** One connection of a sender with two receivers, from the beginning to the end. */
@@ -227,6 +302,11 @@ async function publish({ transport, endpoint, options, arm, file }: Scene): Prom
   await attempt(() => sender?.destroy());
 }
 
+function errnosOf(name: string, count: number): readonly ErrnoName[] {
+  const all = ERRNOS[name] ?? ANY;
+  return count === 1 ? all : all.filter((each) => !(PASSING as readonly string[]).includes(each));
+}
+
 /**
  * Lets every system call fail in turn, and ends this process: with 0 if nothing went wrong, else with 1.
  *
@@ -242,18 +322,22 @@ export async function runWithFailures(
   scenario: Scenario = publish,
 ): Promise<void> {
   const never = failing(real, 'poll', 0, Number.POSITIVE_INFINITY, 0);
-  await play(scenario, transportOf, options, never, false); // What stays open for good is open.
+  await play(scenario, transportOf, options, never, false, false); // What stays open for good is open.
   const names = Object.keys(real).filter((name) => !NO_CALLS.has(name));
   let scenarios = 0;
   for (const name of [...names, 'watcher.update', 'watcher.callback']) {
     for (const armsFirst of [false, true]) {
       for (const count of [1, Number.POSITIVE_INFINITY]) {
-        for (const first of [1, 2, 6]) {
-          const [errnoName, errno] = ERRNOS[(first + Number(armsFirst)) % ERRNOS.length] ?? ['', 0];
+        const errnos = errnosOf(name, count);
+        for (const [index, first] of FIRSTS.entries()) {
+          const errnoName = errnos[(index + Number(armsFirst)) % errnos.length] ?? 'EIO';
+          const errno = NUMBERS[errnoName];
           where = `${name} ${errnoName}, call ${first}${count === 1 ? '' : ' and later'}, ${armsFirst ? 'opening' : 'open'}`;
           const before = countDescriptors();
           const state = failing(real, name, errno, first, count);
-          await play(scenario, transportOf, options, state, armsFirst);
+          // Tried again at the same endpoint, once the shortage is over.
+          const tryAgain = armsFirst && count !== 1 && index === 0;
+          await play(scenario, transportOf, options, state, armsFirst, tryAgain);
           for (let turn = 0; turn < 400 && countDescriptors() > before; turn++) {
             await new Promise((resolve) => setTimeout(resolve, 5));
           }

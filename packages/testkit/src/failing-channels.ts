@@ -4,11 +4,17 @@ import { attempt, check, fill, LIMIT, problem, type Scenario } from './failing-c
 
 const LENGTHS = [100, 0, 5000, 700_000, 100];
 
+/** So much has room in any pool. */
+const SMALL = 5000;
+
 /** The tag of a message that says that no question comes after it. */
 const NO_MORE = 99;
 
 /** One listener with two channels, from the beginning to the end. */
-export const channels: Scenario = async ({ transport, endpoint, options, arm, file }) => {
+export const channels: Scenario = async (scene) => {
+  const { transport, endpoint, options, arm, file } = scene;
+  // Two sides that ask more than a pool holds may wait for each other: that ends by a time limit alone.
+  const lengths = scene.nothingFails ? LENGTHS.filter((length) => length <= SMALL) : LENGTHS;
   const listener = await attempt(() => transport.listen({ ...options, endpoint }));
   const connected: Channel[] = [];
   for (let index = 0; listener !== undefined && index < 2; index++) {
@@ -20,11 +26,13 @@ export const channels: Scenario = async ({ transport, endpoint, options, arm, fi
     arm();
     const [first] = connected;
     await Promise.all([
-      ...connected.map(askAll),
+      ...connected.map((channel) => askAll(channel, lengths)),
       ...connected.map(answerAll),
-      ...listener.channels.flatMap((channel) => [askAll(channel), answerAll(channel)]),
+      ...listener.channels.flatMap((channel) => [askAll(channel, lengths), answerAll(channel)]),
     ]);
-    if (first !== undefined) await attempt(() => first.spliceTo(file, LIMIT));
+    if (first !== undefined && !scene.nothingFails) {
+      await attempt(() => first.spliceTo(file, LIMIT));
+    }
   }
   for (const channel of connected) {
     await attempt(() => channel.close(LIMIT));
@@ -35,8 +43,8 @@ export const channels: Scenario = async ({ transport, endpoint, options, arm, fi
 };
 
 /** Asks questions, of which the tag says what is in them. The answer has the same bytes. */
-async function askAll(channel: Channel): Promise<void> {
-  for (const [number, length] of LENGTHS.entries()) {
+async function askAll(channel: Channel, lengths: readonly number[]): Promise<void> {
+  for (const [number, length] of lengths.entries()) {
     const loan = await attempt(() => channel.loan(length, LIMIT));
     if (loan === undefined) continue;
     fill(loan.bytes, number);

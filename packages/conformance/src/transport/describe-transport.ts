@@ -47,6 +47,7 @@ import { describeSpliceFailures } from './cases/splice-failures.js';
 import { describeStats } from './cases/stats.js';
 import { describeSymlinks } from './cases/symlinks.js';
 import { describeThreads } from './cases/threads.js';
+import { describeTightLimits } from './cases/tight-limits.js';
 import { describeUsers } from './cases/users.js';
 import { type TransportRegistration, toSubject } from './registration.js';
 
@@ -75,6 +76,7 @@ const TOPICS = {
   spliceFailures: describeSpliceFailures,
   ownership: describeOwnership,
   shortages: describeShortages,
+  tightLimits: describeTightLimits,
   symlinks: describeSymlinks,
   borrowedMemory: describeBorrowedMemory,
   threads: describeThreads,

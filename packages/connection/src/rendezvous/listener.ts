@@ -33,6 +33,15 @@ import { receiveHello } from './exchange.js';
 /** How long to leave waiting receivers alone while descriptors are short, in milliseconds. */
 const PAUSE = 100;
 
+/**
+ * How many are taken in before everybody else has a turn: to let one in takes a tenth of a millisecond, and a crowd that
+ * comes again and again must not hold up those who are there.
+ */
+const ACCEPTED_AT_ONCE = 8;
+
+/** Why a handshake ends that is hung up on. Nobody is told; without it each would have an error of its own made for it. */
+const HUNG_UP = 'hung up on';
+
 /** A user id that nobody has. */
 const UNKNOWN = 2 ** 32 - 1;
 
@@ -90,7 +99,7 @@ class OpenHandshake implements Handshake {
   }
 
   hangUp(): void {
-    this.#gone.abort();
+    this.#gone.abort(HUNG_UP);
   }
 
   keepAlive(on: boolean): void {
@@ -190,7 +199,7 @@ export class Listener implements Disposable {
   async #rebind(): Promise<void> {
     const former = await this.#endpoint.rebind();
     // Who came before the file went away is in the former queue, and need not come again.
-    this.#acceptFrom(former);
+    this.#acceptFrom(former, MAX_HANDSHAKES);
     this.#watcher?.close();
     this.#watcher = undefined;
     former.close();
@@ -198,21 +207,22 @@ export class Listener implements Disposable {
   }
 
   #acceptAll(): void {
-    if (this.#acceptFrom(this.#endpoint.socket)) return;
+    if (this.#acceptFrom(this.#endpoint.socket, ACCEPTED_AT_ONCE)) return;
     // Looking again at once would hold the event loop for as long as descriptors are short.
     this.#watcher?.update(0);
     this.#resumeLater();
   }
 
   /**
-   * Takes in whoever waits. At most as many as may be silent: who has said hello already is let in before
-   * the next ones come, and need not make room for them.
+   * Takes in whoever waits.
    *
+   * @param most at most as many as may be silent: who has said hello already is let in before the next ones come, and
+   *   need not make room for them.
    * @returns false if that fails: EMFILE and its like. The receiver stays in the backlog.
    */
-  #acceptFrom(listening: UnixSocket): boolean {
+  #acceptFrom(listening: UnixSocket, most: number): boolean {
     try {
-      for (let count = 0; count < MAX_HANDSHAKES; count++) {
+      for (let count = 0; count < most; count++) {
         const socket = listening.accept();
         if (socket === undefined) break;
         void this.#shakeHands(socket);

@@ -8,7 +8,10 @@ export const EXCHANGE = { request: 1, answer: 2, failure: 3 } as const;
 /** The largest number of a question; they begin anew after it. */
 export const LAST_REQUEST: number = 2 ** 29 - 1;
 
-/** The word for a message, as a number from 0 to 2^31 - 1. */
+/**
+ * The word for a message, as a signed 32-bit integer: negative only for a question of the other side's with a number
+ * beyond {@link LAST_REQUEST}, which it may have.
+ */
 export function exchangeWord(
   kind: (typeof EXCHANGE)[keyof typeof EXCHANGE],
   number: number,

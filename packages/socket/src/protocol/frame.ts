@@ -64,7 +64,8 @@ export function writeFrame(
   target.writeUInt32LE(sequence % HIGH, offset + 8);
   target.writeUInt32LE(Math.floor(sequence / HIGH), offset + 12);
   target.writeUInt32LE(tag, offset + 16);
-  target.writeUInt32LE(exchange, offset + 20);
+  // Of an answer it has the number that the other side has chosen: with the top bit set it comes as a negative one.
+  target.writeUInt32LE(exchange >>> 0, offset + 20);
 }
 
 /** Puts frames together, however the stream has cut them up. */
