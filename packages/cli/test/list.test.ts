@@ -56,6 +56,16 @@ describe('pageferry list', () => {
     await channel.close();
   });
 
+  test('gets no counters of a sender that cannot tell who asks, and lets in others', async () => {
+    const endpoint = folder.fresh();
+    const allow = { gids: [process.getgid?.() as number] };
+    await using _ = await socketTransport.createSender({ endpoint, allow });
+    const { all, status } = await list(endpoint);
+    expect(status).toBe(0);
+    expect(all).toMatchObject([{ state: 'untold', transport: 'socket', pid: process.pid }]);
+    expect(all[0]).not.toHaveProperty('messagesSent');
+  });
+
   test('finds names, and sockets in a folder, but for those that are left behind', async () => {
     const runtimeFolder = folder.fresh();
     mkdirSync(join(runtimeFolder, 'pageferry'), { recursive: true, mode: 0o700 });

@@ -73,8 +73,10 @@ class Tap {
     for (let isFirst = true; this.#left > 0; isFirst = false) {
       const until = clock.now() + this.#interval;
       // A moment after it has begun there is nothing to compare with.
-      if (!isFirst) await this.#showRates(await this.#look());
-      const outcome = await this.#showMessages(until);
+      const look = isFirst ? undefined : await this.#look();
+      const isGone = look?.state === 'closed' && this.#receiver === undefined;
+      if (look !== undefined && !isGone) await this.#showRates(look);
+      const outcome = isGone ? 'ended' : await this.#showMessages(until);
       if (outcome === 'ended') {
         this.#context.say('the sender has closed');
         return STATUS.done;

@@ -31,7 +31,7 @@ export function findEndpoints(paths: readonly string[]): readonly FoundEndpoint[
 }
 
 /** Every name that there is a file for, sorted. */
-export function namedEndpoints(): readonly FoundEndpoint[] {
+function namedEndpoints(): readonly FoundEndpoint[] {
   const { folderOfName } = new EndpointPath('x');
   return socketsIn(folderOfName as string).map((name) => ({
     endpoint: name,

@@ -14,7 +14,7 @@ export interface Recorded {
 }
 
 /** Bytes without a meaning of their own, by the name that MIME has for them. */
-export const ENCODING = 'application/octet-stream';
+const ENCODING = 'application/octet-stream';
 
 /** What is behind the topic of messages in that of their tags. */
 export const TAGS = '/tags';

@@ -34,12 +34,16 @@ export class Screen {
   #shown = '';
   readonly #onData = (data: Buffer): void => {
     const text = data.toString();
-    this.#events?.onKey(KEYS[text] ?? text);
+    const whole = KEYS[text];
+    // Whoever types fast has several come at once.
+    for (const key of whole === undefined ? text : [whole]) this.#events?.onKey(KEYS[key] ?? key);
   };
   readonly #onResize = (): void => {
     this.#shown = '';
     this.#events?.onResize();
   };
+
+  readonly #onExit = (): void => this.close();
 
   constructor(input: ReadStream, output: WriteStream) {
     this.#input = input;
@@ -63,6 +67,8 @@ export class Screen {
     this.#output.on('resize', this.#onResize);
     this.#input.setRawMode(true);
     this.#input.on('data', this.#onData);
+    // However the process ends, its terminal is the user's again.
+    process.on('exit', this.#onExit);
   }
 
   /**
@@ -82,6 +88,7 @@ export class Screen {
   /** Gives the terminal back. */
   close(): void {
     this.#events = undefined;
+    process.off('exit', this.#onExit);
     this.#input.off('data', this.#onData);
     this.#output.off('resize', this.#onResize);
     this.#input.setRawMode(false);
