@@ -41,8 +41,9 @@ const ALLOWED = {
     '@pageferry/linux-napi',
     '@pageferry/socket',
   ],
+  '@pageferry/cli': ['@pageferry/core', '@pageferry/doctor', '@pageferry/shared-mmap'],
   // What a newcomer installs.
-  pageferry: ['@pageferry/core', '@pageferry/doctor', '@pageferry/shared-mmap'],
+  pageferry: ['@pageferry/cli', '@pageferry/core', '@pageferry/doctor', '@pageferry/shared-mmap'],
 };
 
 /** What each may have as an optional peer: it asks for that by name, and lives without. */

@@ -17,7 +17,9 @@ import { neededBy } from './release/order.js';
 
 /** @type {Readonly<Record<string, Budget>>} */
 export const BUDGETS = {
-  pageferry: { alone: 50, total: 5200 },
+  // The command brings the library for MCAP, of 1700 kB.
+  pageferry: { alone: 50, total: 7200 },
+  '@pageferry/cli': { alone: 400, total: 7100 },
   '@pageferry/shared-mmap': { alone: 950, total: 3800 },
   '@pageferry/vmsplice-napi': { alone: 50, total: 3600 },
   '@pageferry/vmsplice-ffi': { alone: 50, total: 6200 },

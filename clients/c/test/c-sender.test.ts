@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
+  inspect,
   openSocketPair,
   type SharedMmapReceiverOptions,
   sharedMmap,
@@ -246,6 +247,11 @@ describe.skipIf(!hasCompiler)(`a sender in C${whySkipped}`, () => {
       const sender = await sending({ receivers: 0, count: 0 });
       await expect(sharedMmap.connect({ endpoint: sender.endpoint })).rejects.toMatchObject({
         code: 'TRANSPORT_MISMATCH',
+      });
+      // An inspection is one more of these, and says at least which transport it is.
+      expect(await inspect(sender.endpoint)).toMatchObject({
+        mechanism: 'shared-mmap',
+        report: undefined,
       });
       const receivers = await Promise.all(
         upTo(64).map(() => sharedMmap.createReceiver({ endpoint: sender.endpoint })),

@@ -39,6 +39,7 @@ export { type ChannelPair, channelPairOver } from './rendezvous/channel-pair.js'
 export { connect, type Welcome } from './rendezvous/connect.js';
 export { Endpoint } from './rendezvous/endpoint.js';
 export { openSocketPair, type SocketPair } from './rendezvous/inherited.js';
+export { type Inspected, inspect } from './rendezvous/inspect.js';
 export { Listener, type ListenerSettings, type WelcomeSender } from './rendezvous/listener.js';
 export * from './sender-errors.js';
 export * from './waiting/adaptive-waits.js';

@@ -58,6 +58,7 @@ export type * from './contract/capabilities.js';
 export type * from './contract/channel.js';
 export type * from './contract/diagnostics.js';
 export type * from './contract/histograms.js';
+export type * from './contract/inspection.js';
 export type * from './contract/pipe-reader.js';
 export type * from './contract/pipe-writer.js';
 export type * from './contract/piped-program.js';
@@ -80,12 +81,14 @@ export { lackedPermission, lacksNetwork } from './permission.js';
 export {
   ALLOW_NOBODY_ELSE,
   type AllowSettings,
+  allowsOthers,
   type FileRights,
   fileRightsFor,
   isOneGroup,
 } from './rendezvous/allow.js';
 export * from './rendezvous/handshakes.js';
 export * from './rendezvous/hello.js';
+export * from './rendezvous/inspection.js';
 export * from './rendezvous/refusal.js';
 export { type Search, seekSender } from './rendezvous/seek-sender.js';
 export { isTrusted, isTrustedFile, overflowUid } from './rendezvous/trust.js';

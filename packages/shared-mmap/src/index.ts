@@ -5,10 +5,12 @@
  *
  * @packageDocumentation
  */
+export type { Inspected } from '@pageferry/connection';
 export { openShared } from '@pageferry/core';
 export * from '@pageferry/core/contract';
 export type { Binding } from '@pageferry/linux';
 export type { SharedMmapConnectOptions, SharedMmapListenOptions } from './channel/options.js';
+export { type InspectOptions, inspect } from './inspect.js';
 export type {
   Access,
   SharedMmapReceiverOptions,

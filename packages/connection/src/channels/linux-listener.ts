@@ -110,6 +110,7 @@ export abstract class LinuxListener<
       mechanism,
       hasRoom: () => !this.closed && this.#channels.size < maxChannels && (hasRoom?.() ?? true),
       admit: (...peer) => this.#letIn(...peer),
+      inspect: () => this.inspect(),
       onOver: () => waits.wake(),
     });
     this.#rendezvous = rendezvous;

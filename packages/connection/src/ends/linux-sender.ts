@@ -107,6 +107,7 @@ export abstract class LinuxSender<
       mechanism,
       hasRoom: () => !this.closed && hasRoom(),
       admit: (...receiver) => this.admit(this.#nextId++, ...receiver),
+      inspect: () => this.inspect(),
       onOver: () => waits.wake(),
     });
     this.#listener = listener;

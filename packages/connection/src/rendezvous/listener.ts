@@ -8,6 +8,9 @@ import {
   Handshakes,
   HELLO_KIND,
   HELLO_PATIENCE,
+  INSPECTION,
+  type Inspection,
+  InspectionAnswer,
   isOneGroup,
   isPageferryError,
   isTrusted,
@@ -15,6 +18,7 @@ import {
   overflowUid,
   PageferryError,
   type PeerCredentials,
+  PROTOCOL_VERSION,
   REFUSAL,
   reasonToRefuse,
 } from '@pageferry/core';
@@ -68,6 +72,8 @@ export interface ListenerSettings {
     credentials: PeerCredentials | undefined,
     descriptors: readonly OwnedFd[],
   ) => void;
+  /** What to tell a process of the same user that inspects. By default inspections are refused. */
+  readonly inspect?: () => Inspection;
   /** An inherited endpoint has no receiver, and will have none. Called at most once. */
   readonly onOver?: () => void;
 }
@@ -121,6 +127,7 @@ export class Listener implements Disposable {
   readonly #endpoint: Endpoint;
   readonly #settings: ListenerSettings;
   readonly #handshakes: Handshakes;
+  readonly #inspection: InspectionAnswer | undefined;
   #watcher: DescriptorWatcher | undefined;
   /** True once nobody can come any more who has not come: of an inherited endpoint. */
   #over = false;
@@ -135,6 +142,10 @@ export class Listener implements Disposable {
     const { file, inherited } = endpoint;
     // Who inherits a socket may be started much later.
     this.#handshakes = new Handshakes(inherited ? undefined : HELLO_PATIENCE);
+    const { inspect, mechanism } = settings;
+    // Of an inherited endpoint the only one that can come is its receiver.
+    this.#inspection =
+      inspect === undefined || inherited ? undefined : new InspectionAnswer(mechanism, inspect);
     if (file === undefined) {
       void this.#shakeHands(endpoint.socket).finally(() => {
         this.#over = true;
@@ -297,6 +308,10 @@ export class Listener implements Disposable {
       const parameters = [owner ?? UNKNOWN, credentials?.uid ?? UNKNOWN];
       return { reason: REFUSAL.credentials, parameters };
     }
+    const { version, mechanism: asked } = hello;
+    if (asked === INSPECTION && version === PROTOCOL_VERSION && this.#inspection !== undefined) {
+      return this.#answerInspection(socket, this.#inspection, credentials);
+    }
     const reason = reasonToRefuse(hello, mechanism, hasRoom);
     if (reason !== undefined) return { reason };
     try {
@@ -308,6 +323,22 @@ export class Listener implements Disposable {
       const errno = isPageferryError(error, 'SYSTEM_CALL_FAILED') ? error.errno : undefined;
       return { reason: REFUSAL.failure, parameters: [errno ?? 0] };
     }
+  }
+
+  /** Of those that may be receivers (`allow`), only this user may inspect. Waits for nobody who does not read. */
+  #answerInspection(
+    socket: UnixSocket,
+    inspection: InspectionAnswer,
+    credentials: PeerCredentials | undefined,
+  ): Refusal | undefined {
+    const { owner } = this.#endpoint;
+    if (!isTrusted(credentials, owner)) {
+      const parameters = [owner ?? UNKNOWN, credentials?.uid ?? UNKNOWN];
+      return { reason: REFUSAL.credentials, parameters };
+    }
+    inspection.parts().every((part) => socket.send(part));
+    socket.close();
+    return undefined;
   }
 }
 

@@ -23,7 +23,7 @@ import {
 import { receiveHello } from './exchange.js';
 
 /** The type of socket that the transport `socket` uses (unix(7)). */
-const SOCK_STREAM = 1;
+export const SOCK_STREAM = 1;
 
 /** How long the other one may take to say what it is, in milliseconds. Nothing depends on the answer. */
 const PATIENCE = 1000;

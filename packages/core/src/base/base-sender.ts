@@ -8,6 +8,7 @@ import {
   invalidArgument,
 } from '../checks.js';
 import type { Capabilities } from '../contract/capabilities.js';
+import type { Inspection } from '../contract/inspection.js';
 import type {
   Loan,
   ReceiverEvent,
@@ -22,6 +23,7 @@ import { SenderMeasures } from '../diagnostics/measures.js';
 import { named, publish } from '../diagnostics/publish.js';
 import { tellOfStalls } from '../diagnostics/stalls.js';
 import { PageferryError } from '../errors.js';
+import { clock } from '../waiting/clock.js';
 import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { eachSecond } from '../waiting/each-second.js';
 import { type LoopBudget, nextTurn } from '../waiting/loop-budget.js';
@@ -111,6 +113,8 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
   readonly #drops = new DropReports('loan', () => this.closed);
   readonly #borrowing = new SerialQueue();
   readonly #sending = new SerialQueue();
+  /** Why the calls that wait now do so, in words that are made when somebody asks. */
+  readonly #waiting = new Set<() => string>();
   /** False from the beginning of either end. */
   #isOpen = true;
   #closing: Promise<void> | undefined;
@@ -370,6 +374,28 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     };
   }
 
+  /** What this sender tells of itself to who inspects it. For backends only. */
+  inspect(): Inspection {
+    const { messagesSent, bytesSent, loansHeld, bytesOut, sharedBytes, connectionsFailed } =
+      this.stats();
+    const receivers = this.receivers;
+    return {
+      schema: 1,
+      side: 'sender',
+      endpoint: this.endpoint,
+      pid: process.pid,
+      at: clock.now(),
+      counters: { messagesSent, bytesSent, loansHeld, bytesOut, sharedBytes, connectionsFailed },
+      waitsFor: [...this.#waiting].map((why) => why()),
+      peerCount: receivers.length,
+      peers: receivers.map(({ credentials, ...info }) => ({
+        ...info,
+        pid: credentials?.pid,
+        uid: credentials?.uid,
+      })),
+    };
+  }
+
   /** See {@link SenderStats.sharedBytes}. For `BaseChannel` only. */
   get sharedBytes(): number {
     return this.closed ? 0 : (this.#outbox.sharedBytes ?? 0);
@@ -467,7 +493,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
       }, signal);
     } finally {
       forget?.();
-      noStall?.();
+      noStall();
     }
     return loan as Loan;
   }
@@ -493,8 +519,14 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     return this.#measures === undefined ? wait(ready) : this.#measures.noteWait(ready, wait);
   }
 
-  #tellOfStalls(call: 'loan' | 'send', why: () => string): (() => void) | undefined {
-    return tellOfStalls(call, this.endpoint, () => (this.closed ? undefined : why()));
+  /** Notes why a call waits, until the function is called that this returns. */
+  #tellOfStalls(call: 'loan' | 'send', why: () => string): () => void {
+    this.#waiting.add(why);
+    const noStall = tellOfStalls(call, this.endpoint, () => (this.closed ? undefined : why()));
+    return () => {
+      this.#waiting.delete(why);
+      noStall?.();
+    };
   }
 
   #place(): string {
@@ -620,7 +652,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
         return outcome !== 'full';
       }, signal);
     } finally {
-      noStall?.();
+      noStall();
     }
     return outcome;
   }

@@ -12,9 +12,11 @@ import type {
   Listener,
   ListenerStats,
 } from '../contract/channel.js';
+import type { Inspection } from '../contract/inspection.js';
 import type { WaitOptions } from '../contract/transport.js';
 import { PageferryError } from '../errors.js';
 import { checkOptions } from '../options.js';
+import { clock } from '../waiting/clock.js';
 import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { type LoopBudget, nextTurn } from '../waiting/loop-budget.js';
 import type { Waits } from '../waiting/waits.js';
@@ -247,6 +249,25 @@ export abstract class BaseListener extends LoopHolder implements Listener {
       bytesOut: this.closed ? 0 : lender.bytesOut,
       sharedBytes: all.sharedBytes + (this.closed ? 0 : (lender.sharedBytes ?? 0)),
       channelsOpen: this.#members.size,
+    };
+  }
+
+  /** What this listener tells of itself to who inspects it. For backends only. */
+  inspect(): Inspection {
+    const { deliveriesHeld, bytesHeld, channelsOpen, histograms, ...counters } = this.stats();
+    return {
+      schema: 1,
+      side: 'listener',
+      endpoint: this.endpoint,
+      pid: process.pid,
+      at: clock.now(),
+      counters,
+      waitsFor: [],
+      peerCount: channelsOpen,
+      peers: this.channels.map((channel) => {
+        const { messagesReceived, messagesSent } = channel.stats();
+        return { pid: channel.peer?.pid, uid: channel.peer?.uid, messagesReceived, messagesSent };
+      }),
     };
   }
 

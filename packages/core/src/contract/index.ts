@@ -14,6 +14,7 @@ export type * from './capabilities.js';
 export type * from './channel.js';
 export type * from './diagnostics.js';
 export type * from './histograms.js';
+export type * from './inspection.js';
 export type * from './receiver.js';
 export type * from './sender.js';
 export type * from './threads.js';

@@ -28,14 +28,18 @@ export function checkAllow(value: Allow | undefined, endpoint: string): AllowSet
   if (value === undefined) return ALLOW_NOBODY_ELSE;
   const { uids, gids } = checkOptions(value, ['uids', 'gids']);
   const settings = { uids: checkIds('allow.uids', uids), gids: checkIds('allow.gids', gids) };
-  const isOfOthers = settings.uids.length + settings.gids.length > 0;
   const isPath = endpoint.includes('/') && inheritedDescriptor(endpoint) === undefined;
-  if (!isOfOthers || isPath) return settings;
+  if (!allowsOthers(settings) || isPath) return settings;
   throw new PageferryError(
     'INVALID_ARGUMENT',
     `allow needs a path for an endpoint, in a folder that others reach, not ${endpoint}`,
     { argument: 'allow' },
   );
+}
+
+/** Whether anybody but this process's own user may connect. */
+export function allowsOthers({ uids, gids }: AllowSettings): boolean {
+  return uids.length + gids.length > 0;
 }
 
 function checkIds(argument: string, value: readonly number[] = []): readonly number[] {
@@ -56,9 +60,9 @@ export interface FileRights {
  * What the socket file has to say. For one group alone the kernel looks at who connects, and knows all groups that a
  * process has. For users, and for several groups, everybody may connect, and the listener looks at who it is.
  */
-export function fileRightsFor({ uids, gids }: AllowSettings): FileRights {
-  if (uids.length + gids.length === 0) return { mode: 0o600, gid: undefined };
-  if (isOneGroup({ uids, gids })) return { mode: 0o660, gid: gids[0] };
+export function fileRightsFor(allow: AllowSettings): FileRights {
+  if (!allowsOthers(allow)) return { mode: 0o600, gid: undefined };
+  if (isOneGroup(allow)) return { mode: 0o660, gid: allow.gids[0] };
   return { mode: 0o666, gid: undefined };
 }
 

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import {
+  allowsOthers,
   BaseListener,
   type Lender,
   type ListenSettings,
@@ -51,6 +52,7 @@ export class SocketListener extends BaseListener {
       mechanism: CHANNEL_NAME,
       hasRoom: () => this.#open < maxChannels,
       admit: (socket, rest) => this.#admit(socket, rest),
+      inspect: allowsOthers(settings.allow) ? undefined : () => this.inspect(),
       patience,
     });
     keepAlive = (on) => {

@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import {
   ALLOW_NOBODY_ELSE,
   type AllowSettings,
+  allowsOthers,
   checkEndpoint,
   checkPermission,
   clock,
@@ -132,8 +133,7 @@ function closed(server: Server): Promise<void> {
  * @throws `NOT_SUPPORTED`.
  */
 function checkSharing(allow: AllowSettings): void {
-  const isPossible =
-    allow.uids.length + allow.gids.length === 0 || (isOneGroup(allow) && !NAMED_PIPES);
+  const isPossible = !allowsOthers(allow) || (isOneGroup(allow) && !NAMED_PIPES);
   if (isPossible) return;
   throw new PageferryError(
     'NOT_SUPPORTED',

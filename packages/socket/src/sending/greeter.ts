@@ -6,6 +6,10 @@ import {
   HELLO_BYTES,
   HELLO_KIND,
   HELLO_PATIENCE,
+  INSPECTION,
+  type Inspection,
+  InspectionAnswer,
+  PROTOCOL_VERSION,
   reasonToRefuse,
 } from '@pageferry/core';
 
@@ -17,6 +21,11 @@ export interface GreeterSettings {
   readonly hasRoom: () => boolean;
   /** Takes over the socket of who has come, and what was said after the hello. */
   readonly admit: (socket: Socket, rest: Buffer) => void;
+  /**
+   * What to tell who inspects; `undefined` where it is not to be told: the mode of the socket file is all that keeps
+   * others out, because Node does not tell who has connected.
+   */
+  readonly inspect: (() => Inspection) | undefined;
   /** How long it may take to say hello, in milliseconds. */
   readonly patience?: number | undefined;
 }
@@ -25,10 +34,13 @@ export interface GreeterSettings {
 export class Greeter {
   readonly #settings: GreeterSettings;
   readonly #handshakes: Handshakes;
+  readonly #inspection: InspectionAnswer | undefined;
 
   constructor(settings: GreeterSettings) {
     this.#settings = settings;
     this.#handshakes = new Handshakes(settings.patience ?? HELLO_PATIENCE);
+    const { inspect, mechanism } = settings;
+    this.#inspection = inspect && new InspectionAnswer(mechanism, inspect);
   }
 
   /** Shakes hands on a new connection, and owns it until then. */
@@ -49,6 +61,13 @@ export class Greeter {
       socket.removeListener('data', onData);
       if (hello === 'foreign' || hello.kind !== HELLO_KIND.hello) {
         socket.destroy();
+        return;
+      }
+      const { version, mechanism: asked } = hello;
+      if (asked === INSPECTION && version === PROTOCOL_VERSION && this.#inspection !== undefined) {
+        for (const part of this.#inspection.parts()) socket.write(part);
+        // Who does not read the answer has as long as for a hello: all of it fits into the socket.
+        socket.destroySoon();
         return;
       }
       const { mechanism, hasRoom, admit } = this.#settings;

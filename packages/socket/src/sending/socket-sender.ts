@@ -1,5 +1,12 @@
 import type { Socket } from 'node:net';
-import { BaseSender, ConnectionFailures, LoopBudget, Presence, WaitList } from '@pageferry/core';
+import {
+  allowsOthers,
+  BaseSender,
+  ConnectionFailures,
+  LoopBudget,
+  Presence,
+  WaitList,
+} from '@pageferry/core';
 import { capabilities } from '../capabilities.js';
 import { Endpoint } from '../endpoint/endpoint.js';
 import { type BufferLoan, LoanPool } from '../memory/loan-pool.js';
@@ -46,6 +53,7 @@ export class SocketSender extends BaseSender<BufferLoan> {
       mechanism: NAME,
       hasRoom: () => outbox.count() < settings.maxReceivers,
       admit: (socket, rest) => this.#admit(socket, rest),
+      inspect: allowsOthers(settings.allow) ? undefined : () => this.inspect(),
       patience,
     });
     keepAlive = (on) => {
