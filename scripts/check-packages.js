@@ -24,6 +24,7 @@ const ALLOWED = {
   ],
   '@pageferry/vmsplice-ffi': ['@pageferry/core', '@pageferry/linux-ffi', '@pageferry/vmsplice'],
   '@pageferry/socket': ['@pageferry/core'],
+  '@pageferry/nats': ['@pageferry/core'],
   '@pageferry/fd-socket': ['@pageferry/core', '@pageferry/linux', '@pageferry/linux-napi'],
   // On the contract alone.
   '@pageferry/streams': ['@pageferry/core'],

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { hasNatsServer, NatsServer } from '@pageferry/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { programsOf } from './harness/programs.js';
 
@@ -37,6 +38,7 @@ const TOGETHER = [
   ['doctor/sender', 'doctor/receiver'],
   ['doctor/answering', 'doctor/asking'],
   ['socket/sender', 'socket/receiver'],
+  ['nats/sender', 'nats/receiver'],
   ['streams/sending', 'streams/receiving'],
 ];
 
@@ -47,8 +49,10 @@ const alone = programs
 
 describe('the programs of the READMEs and the docs (11.11)', () => {
   let folder = '';
+  let nats: NatsServer | undefined;
 
-  beforeAll(() => {
+  beforeAll(async () => {
+    if (hasNatsServer) nats = await NatsServer.start();
     folder = mkdtempSync(join(tmpdir(), 'pf-documentation-'));
     symlinkSync(join(EXAMPLES, 'node_modules'), join(folder, 'node_modules'));
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
@@ -76,7 +80,10 @@ describe('the programs of the READMEs and the docs (11.11)', () => {
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
   });
 
-  afterAll(() => rmSync(folder, { recursive: true }));
+  afterAll(async () => {
+    await nats?.remove();
+    rmSync(folder, { recursive: true });
+  });
 
   test('there are many', () => {
     expect(programs.length).toBeGreaterThan(40);
@@ -99,8 +106,9 @@ describe('the programs of the READMEs and the docs (11.11)', () => {
   });
 
   const runs = [...TOGETHER, ...alone].map((names) => ({ names, title: names.join(' and ') }));
-  test.for(runs)('$title', { timeout: 60_000 }, async ({ names }, { signal }) => {
-    const env = { ...process.env, XDG_RUNTIME_DIR: folder };
+  test.for(runs)('$title', { timeout: 60_000 }, async ({ names, title }, { signal, skip }) => {
+    skip(title.startsWith('nats/') && !hasNatsServer, 'there is no nats-server');
+    const env = { ...process.env, XDG_RUNTIME_DIR: folder, NATS_URL: nats?.url };
     const ends = names.map(async (name) => {
       const file = programs.find((program) => program.name === name)?.file ?? '';
       const path = join(folder, 'dist', file.replace(/ts$/, 'js'));

@@ -16,6 +16,7 @@ export { BaseDelivery, type DeliveryOwner } from './base/base-delivery.js';
 export { BaseLoan, type LoanOwner } from './base/base-loan.js';
 export { BaseReceiver, type BaseReceiverSettings } from './base/base-receiver.js';
 export { BaseSender, type BaseSenderSettings } from './base/base-sender.js';
+export { BufferPool } from './base/buffer-pool.js';
 export { ByteQuota, OccupancyQuota } from './base/byte-quota.js';
 export { CollectedHolds } from './base/collected-holds.js';
 export { ConnectionFailures } from './base/connection-failures.js';

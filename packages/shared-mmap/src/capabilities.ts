@@ -20,4 +20,5 @@ export const capabilities: Capabilities = {
   maxMessageBytes: MAX_MESSAGE_BYTES,
   sameProcess: true,
   inheritedEndpoint: true,
+  localEndpoint: true,
 };

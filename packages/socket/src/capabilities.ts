@@ -14,4 +14,5 @@ export const capabilities: Capabilities = {
   maxMessageBytes: Math.min(MAX_FRAME_VALUE, constants.MAX_LENGTH - FRAME_BYTES),
   sameProcess: true,
   inheritedEndpoint: false,
+  localEndpoint: true,
 };

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
+import { BufferPool } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
 import { ChannelConnection } from '../dist/channel/channel-connection.js';
-import { BufferPool } from '../dist/memory/buffer-pool.js';
 import { PIECE_BYTES } from '../dist/protocol/channel.js';
 import { FRAME, FRAME_BYTES } from '../dist/protocol/frame.js';
 import { usePlace } from './support/place.js';

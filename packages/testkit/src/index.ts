@@ -2,8 +2,8 @@
  * `@pageferry/testkit`: what the tests of several packages share. It knows the contract and the system
  * calls as an interface; a binding, a transport or a connection is handed to it by the test.
  *
- * Three parts have an entry of their own: `/failing-calls` and `/sleeper` run in plain programs without vitest, and
- * `/false-bells` loads koffi.
+ * Some parts have an entry of their own: `/failing-calls`, `/sleeper` and `/nats-server` run in plain programs without
+ * vitest, and `/false-bells` loads koffi.
  *
  * @packageDocumentation
  */
@@ -24,6 +24,7 @@ export { temporaryFolder } from './folder.js';
 export { describeForks } from './forks.js';
 export { fuzzRuns } from './fuzz-runs.js';
 export { describeInheritance } from './inheritance.js';
+export { freePort, hasNatsServer, NatsServer } from './nats-server.js';
 export { describeOtherUsers, type OtherUserTask, type SharedEndpoints } from './other-users.js';
 export {
   collectGarbage,

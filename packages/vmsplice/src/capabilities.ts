@@ -15,4 +15,5 @@ export const capabilities: Capabilities = {
   maxMessageBytes: MAX_MESSAGE_BYTES,
   sameProcess: true,
   inheritedEndpoint: true,
+  localEndpoint: true,
 };

@@ -28,8 +28,18 @@ export interface TransportRegistration<
    * for tests: the peer then runs beside the test, and what needs processes is skipped. Default: true.
    */
   readonly processes?: boolean | undefined;
+  /**
+   * What the endpoints of the suite begin with, where they are no files: for a transport without the capability
+   * `localEndpoint`, which needs it. For example `nats:conformance.`. Names of the suite's own are put behind it.
+   */
+  readonly endpoints?: string | undefined;
   /** False for a transport that cannot tell who is at the other end of a channel. Default: true. */
   readonly knowsPeers?: boolean | undefined;
+  /**
+   * False for a transport whose messages pass through buffers of another library, which makes new ones for each: V8 counts
+   * those. Default: true.
+   */
+  readonly ownBuffers?: boolean | undefined;
   /** Time limit of each test in milliseconds. Default: 30 000. */
   readonly testTimeout?: number | undefined;
 }
@@ -44,7 +54,11 @@ export interface Subject {
   readonly channelOptions: object;
   readonly pipeBytes: number;
   readonly processes: boolean;
+  /** True if endpoints are socket files. */
+  readonly files: boolean;
+  readonly endpoints: string | undefined;
   readonly knowsPeers: boolean;
+  readonly ownBuffers: boolean;
   readonly testTimeout: number;
 }
 
@@ -54,17 +68,22 @@ export function toSubject<
   R extends ReceiverOptions,
   L extends ListenOptions,
 >(registration: TransportRegistration<S, R, L>): Subject {
+  // The suite passes the options that the registration itself asks for, and the common ones.
+  const transport = registration.transport as unknown as Transport;
+  const { processes = true } = registration;
   return {
-    // The suite passes the options that the registration itself asks for, and the common ones.
-    transport: registration.transport as unknown as Transport,
+    transport,
     moduleUrl: registration.moduleUrl,
     exportName: registration.exportName,
     senderOptions: registration.senderOptions ?? {},
     receiverOptions: registration.receiverOptions ?? {},
     channelOptions: registration.channelOptions ?? {},
     pipeBytes: registration.pipeBytes ?? 1024 * 1024,
-    processes: registration.processes ?? true,
+    processes,
+    files: processes && transport.capabilities.localEndpoint,
+    endpoints: registration.endpoints,
     knowsPeers: registration.knowsPeers ?? true,
+    ownBuffers: registration.ownBuffers ?? true,
     testTimeout: registration.testTimeout ?? 30_000,
   };
 }

@@ -24,4 +24,9 @@ export interface Capabilities {
   readonly sameProcess: boolean;
   /** True if the endpoint may be `fd:N`: a connected socket that a child process inherits. */
   readonly inheritedEndpoint: boolean;
+  /**
+   * True if the endpoint is a place on this machine: a socket file, which the kernel guards by user, or what stands
+   * for one. False if it is a name that the servers of an engine know, which are in charge of who may use it.
+   */
+  readonly localEndpoint: boolean;
 }

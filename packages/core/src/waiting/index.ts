@@ -6,6 +6,7 @@ export { eachSecond } from './each-second.js';
 export { afterMicrotasks, LoopBudget, nextTurn } from './loop-budget.js';
 export { onAbort, withEither } from './on-abort.js';
 export { SerialQueue } from './serial-queue.js';
+export { settledOrGivenUp } from './settled-or-given-up.js';
 export * from './spin-policy.js';
 export { WaitList } from './wait-list.js';
 export type { Waits } from './waits.js';

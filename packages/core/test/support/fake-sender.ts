@@ -19,6 +19,7 @@ export const capabilities: Capabilities = {
   maxMessageBytes: 1000,
   sameProcess: true,
   inheritedEndpoint: false,
+  localEndpoint: true,
 };
 
 /** An outbox whose every answer the test decides. */

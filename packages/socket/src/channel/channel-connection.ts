@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net';
-import { PageferryError } from '@pageferry/core';
-import type { BufferPool } from '../memory/buffer-pool.js';
+import { type BufferPool, PageferryError } from '@pageferry/core';
 import { BufferSource, FRAME, type Frame, FrameReader } from '../protocol/frame.js';
 import { Releases } from '../receiving/releases.js';
 import { refuseDetached } from '../sending/refuse-detached.js';

@@ -1,6 +1,5 @@
-import { type PageferryError, senderDied } from '@pageferry/core';
+import { type BufferPool, type PageferryError, senderDied } from '@pageferry/core';
 import { capabilities } from '../capabilities.js';
-import type { BufferPool } from '../memory/buffer-pool.js';
 import { MAX_UNDER_WAY, PIECE_BYTES, WINDOW_BYTES } from '../protocol/channel.js';
 import { BufferSource, type Frame } from '../protocol/frame.js';
 import { InboundMessage } from '../receiving/inbound-message.js';

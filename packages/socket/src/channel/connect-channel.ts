@@ -1,5 +1,4 @@
-import type { Channel, ChannelSideSettings } from '@pageferry/core';
-import { BufferPool } from '../memory/buffer-pool.js';
+import { BufferPool, type Channel, type ChannelSideSettings } from '@pageferry/core';
 import { LoanPool } from '../memory/loan-pool.js';
 import { CHANNEL_NAME } from '../protocol/channel.js';
 import { connectToSender } from '../receiving/connect.js';

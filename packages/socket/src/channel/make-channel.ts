@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import {
   BaseChannel,
+  type BufferPool,
   type ChannelSideSettings,
   ConnectionFailures,
   LoopBudget,
@@ -8,7 +9,6 @@ import {
   WaitList,
 } from '@pageferry/core';
 import { capabilities } from '../capabilities.js';
-import type { BufferPool } from '../memory/buffer-pool.js';
 import type { LoanPool } from '../memory/loan-pool.js';
 import { SocketReceiver } from '../receiving/socket-receiver.js';
 import { Outbox } from '../sending/outbox.js';

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import {
   allowsOthers,
   BaseListener,
+  BufferPool,
   type Lender,
   type ListenSettings,
   type LoanMemory,
@@ -10,7 +11,6 @@ import {
 } from '@pageferry/core';
 import { capabilities } from '../capabilities.js';
 import { Endpoint } from '../endpoint/endpoint.js';
-import { BufferPool } from '../memory/buffer-pool.js';
 import { LoanPool } from '../memory/loan-pool.js';
 import { CHANNEL_NAME } from '../protocol/channel.js';
 import { Greeter } from '../sending/greeter.js';

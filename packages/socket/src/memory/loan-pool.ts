@@ -1,6 +1,5 @@
-import { ByteQuota, type Lender, type LoanMemory, type Waits } from '@pageferry/core';
+import { BufferPool, ByteQuota, type Lender, type LoanMemory, type Waits } from '@pageferry/core';
 import { FRAME_BYTES } from '../protocol/frame.js';
-import { BufferPool } from './buffer-pool.js';
 
 /** A buffer that is out: on loan, under way, or kept. */
 export interface PooledBuffer {

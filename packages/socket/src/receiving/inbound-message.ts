@@ -1,5 +1,4 @@
-import { type InboundMessage as Contract, PageferryError } from '@pageferry/core';
-import type { BufferPool } from '../memory/buffer-pool.js';
+import { type BufferPool, type InboundMessage as Contract, PageferryError } from '@pageferry/core';
 import type { ByteSource, Frame } from '../protocol/frame.js';
 
 const NO_MEMORY = Buffer.alloc(0);

@@ -1,6 +1,5 @@
-import { PageferryError, senderDied } from '@pageferry/core';
+import { BufferPool, PageferryError, senderDied } from '@pageferry/core';
 import { capabilities } from '../capabilities.js';
-import { BufferPool } from '../memory/buffer-pool.js';
 import { FRAME, FRAME_BYTES, type Frame, FrameReader } from '../protocol/frame.js';
 import { InboundMessage } from './inbound-message.js';
 import type { MessageSource } from './message-source.js';

@@ -1,4 +1,4 @@
-import { BufferPool } from '../memory/buffer-pool.js';
+import { BufferPool } from '@pageferry/core';
 import type { ByteSource } from '../protocol/frame.js';
 
 const CHUNK_BYTES = 64 * 1024;

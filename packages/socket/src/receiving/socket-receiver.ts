@@ -6,6 +6,7 @@ import {
   type MoveTarget,
   type SpliceMethod,
   senderAt,
+  settledOrGivenUp,
   WaitList,
   writeToDescriptor,
 } from '@pageferry/core';
@@ -16,7 +17,6 @@ import { connectToSender } from './connect.js';
 import type { InboundMessage } from './inbound-message.js';
 import { Inbox } from './inbox.js';
 import type { MessageSource } from './message-source.js';
-import { settledOrGivenUp } from './patience.js';
 
 /** How much of a message that is moved on is in memory at a time. */
 const WINDOW_BYTES = 2 * 1024 * 1024;

@@ -161,7 +161,7 @@ export function describeAbortsLoseNothing(subject: Subject): void {
     );
 
     test('a connection attempt that was given up leaves the sender free', async () => {
-      const endpoint = stage.path();
+      const endpoint = stage.endpoint();
       await expectFailure(() => stage.receiver(endpoint, { timeout: 20 }), 'TIMEOUT');
       const sender = await stage.remoteSender(endpoint, { maxReceivers: 1 });
       expect(await sender.receivers()).toEqual([]);

@@ -13,7 +13,7 @@ const WAITS: readonly WaitingCall<Stage>[] = [
   [
     'createReceiver without a sender',
     async (stage) => {
-      const endpoint = stage.path();
+      const endpoint = stage.endpoint();
       return (options) => stage.receiver(endpoint, { ...options });
     },
     /no sender at \S+/,

@@ -79,7 +79,7 @@ export function describeArguments(subject: Subject): void {
           `${name}: there is no option 'timeOut': did you mean 'timeout'?`,
         );
       }
-      const endpoint = stage.path();
+      const endpoint = stage.endpoint();
       const wide = { endpoint, poolByte: 5 } as never;
       const created = await expectFailure(
         () => subject.transport.createSender(wide),
@@ -139,7 +139,7 @@ export function describeArguments(subject: Subject): void {
     });
 
     test('a transport refuses unusable options, and the endpoint stays free', async () => {
-      const endpoint = stage.path();
+      const endpoint = stage.endpoint();
       const { transport } = subject;
       const withOption = (name: string) => (value: unknown) =>
         transport.createSender({ endpoint, [name]: value }).then((sender: Sender) => {

@@ -175,6 +175,22 @@ export function describeBorrowedMemory(subject: Subject): void {
     });
 
     describe.skipIf(!subject.processes)('in a process of its own', () => {
+      async function run(scenario: string, ...nodeOptions: readonly string[]): Promise<void> {
+        const { moduleUrl, exportName, senderOptions: sender, receiverOptions: receiver } = subject;
+        const options = JSON.stringify({ sender, receiver, endpoint: stage.endpoint('jobs') });
+        const words = [PROGRAM, moduleUrl, exportName, scenario, options];
+        const child = spawn(process.execPath, [...nodeOptions, ...words], {
+          stdio: ['ignore', 'inherit', 'pipe'],
+        });
+        stage.defer(() => child.kill('SIGKILL'));
+        let stderr = '';
+        child.stderr.setEncoding('utf8').on('data', (text: string) => {
+          stderr += text;
+        });
+        const [code, signal] = await once(child, 'close');
+        expect({ code, signal, stderr }).toMatchObject({ code: 0, signal: null });
+      }
+
       test.each([
         [
           'compresses a delivery while its receiver closes, and gets it right (11.6)',
@@ -189,23 +205,15 @@ export function describeBorrowedMemory(subject: Subject): void {
           'releaseEarly',
         ],
         ['ends after its buffers were marked as untransferable (11.8)', 'mark'],
-        ['is not made to collect its whole heap for each receiver or message (11.24)', 'collect'],
-      ])('a program %s', async (_, scenario) => {
-        const { moduleUrl, exportName, senderOptions: sender, receiverOptions: receiver } = subject;
-        const options = JSON.stringify({ sender, receiver });
-        const nodeOptions = scenario === 'collect' ? [] : ['--expose-gc'];
-        const words = [PROGRAM, moduleUrl, exportName, scenario, options];
-        const child = spawn(process.execPath, [...nodeOptions, ...words], {
-          stdio: ['ignore', 'inherit', 'pipe'],
-        });
-        stage.defer(() => child.kill('SIGKILL'));
-        let stderr = '';
-        child.stderr.setEncoding('utf8').on('data', (text: string) => {
-          stderr += text;
-        });
-        const [code, signal] = await once(child, 'close');
-        expect({ code, signal, stderr }).toMatchObject({ code: 0, signal: null });
-      });
+      ])('a program %s', (_, scenario) => run(scenario, '--expose-gc'));
+
+      test('a program is not made to collect its whole heap for each receiver (11.24)', () =>
+        run('collectAfterJoins'));
+
+      test.skipIf(!subject.ownBuffers)(
+        'a program is not made to collect its whole heap for each message (11.24)',
+        () => run('collectAfterMessages'),
+      );
     });
 
     test('an error says what took the bytes, and what to do', async () => {

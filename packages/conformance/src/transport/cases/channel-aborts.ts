@@ -24,7 +24,7 @@ const MEETING: readonly WaitingCall<ChannelStage>[] = [
   [
     'connect while nobody listens',
     async (stage) => {
-      const endpoint = stage.path();
+      const endpoint = stage.endpoint();
       return (options) => stage.channel(endpoint, { ...options });
     },
     /nobody listens at \S+/,
@@ -206,7 +206,7 @@ export function describeChannelAborts(subject: Subject): void {
 
 function describeMeetingAgain(stage: ChannelStage): void {
   test('a connect that was given up leaves the listener free', async () => {
-    const endpoint = stage.path();
+    const endpoint = stage.endpoint();
     await expectFailure(() => stage.channel(endpoint, { timeout: 20 }), 'TIMEOUT');
     const listener = await stage.remoteListener(endpoint, { maxChannels: 1 });
     expect(await listener.count()).toBe(0);

@@ -176,7 +176,7 @@ function describeListening(stage: ChannelStage): void {
   });
 
   test('unusable options of listen are refused, and the endpoint stays free', async () => {
-    const endpoint = stage.path();
+    const endpoint = stage.endpoint();
     const { transport } = stage.subject;
     const withOption = (name: string) => (value: unknown) =>
       transport.listen({ endpoint, [name]: value });

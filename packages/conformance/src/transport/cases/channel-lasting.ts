@@ -63,16 +63,16 @@ function describeProcesses(stage: ChannelStage, common: object): void {
     ['a listener that waits for channels', ['unref', 'accept']],
     ['a listener that waits for messages', ['unref', 'receive']],
   ] as const)('%s does not with unref', async (_title, calls) => {
-    const there = await startErrand(stage, listener(stage.path(), ...calls));
+    const there = await startErrand(stage, listener(stage.endpoint(), ...calls));
     expect(await there.code).toBe(0);
   });
 
   test('a listener with a channel does not with unref, whichever came first', async () => {
-    const before = stage.path();
+    const before = stage.endpoint();
     const starting = startErrand(stage, listener(before, 'accept', 'unref'));
     await stage.channel(before);
     expect(await (await starting).code).toBe(0);
-    const after = stage.path();
+    const after = stage.endpoint();
     const there = await startErrand(stage, { ...listener(after, 'unref'), stays: true });
     await stage.channel(after);
     there.child.stdin.end();
@@ -80,7 +80,7 @@ function describeProcesses(stage: ChannelStage, common: object): void {
   });
 
   test('a listener does again with ref, with all its channels', async () => {
-    const endpoint = stage.path();
+    const endpoint = stage.endpoint();
     const starting = startErrand(stage, listener(endpoint, 'accept', 'unref', 'ref', 'close'));
     const here = await stage.channel(endpoint);
     // It ends in good order: it was there to do so.
@@ -94,7 +94,7 @@ function describeProcesses(stage: ChannelStage, common: object): void {
     const errands = [
       channel(here.endpoint),
       channel(here.endpoint, 'unref'),
-      listener(stage.path()),
+      listener(stage.endpoint()),
     ];
     const started = errands.map((errand) => startErrand(stage, { ...errand, names: true }));
     const [held, idle, listening] = (await Promise.all(started)).map(({ line }) => line.split(','));

@@ -70,7 +70,7 @@ function describeManyInTurn(stage: ChannelStage): void {
 
   test('hundreds opened one after the other leave no descriptors, memory or timers', async () => {
     const [one, two] = [await stage.peer(true), await stage.peer(true)];
-    const listener = await stage.remoteListener(stage.path(), {}, one);
+    const listener = await stage.remoteListener(stage.endpoint(), {}, one);
     for (let round = 0; round < 20; round++) await cycle(listener, two, round);
     const measure = () => Promise.all([one.call('usage'), two.call('usage')]);
     const before = await measure();
@@ -86,7 +86,7 @@ function describeManyInTurn(stage: ChannelStage): void {
 
   test('each costs either side eight descriptors at most', async () => {
     const [one, two] = [await stage.peer(true), await stage.peer(true)];
-    const listener = await stage.remoteListener(stage.path(), {}, one);
+    const listener = await stage.remoteListener(stage.endpoint(), {}, one);
     const measure = () => Promise.all([one.call('usage'), two.call('usage')]);
     const open = async (): Promise<void> => {
       const there = await stage.remoteChannel(listener.endpoint, {}, two);
@@ -107,7 +107,7 @@ function describeManyInTurn(stage: ChannelStage): void {
   test('dozens of listeners leave nothing, and no socket files', async () => {
     const [one, two] = [await stage.peer(true), await stage.peer(true)];
     const meet = async (round: number): Promise<void> => {
-      const listener = await stage.remoteListener(stage.path(), {}, one);
+      const listener = await stage.remoteListener(stage.endpoint(), {}, one);
       const serving = listener.serve();
       const channels = [
         await stage.remoteChannel(listener.endpoint, {}, two),
@@ -123,7 +123,7 @@ function describeManyInTurn(stage: ChannelStage): void {
     for (let round = 0; round < 24; round++) await meet(round);
     const after = await Promise.all([one.call('usage'), two.call('usage')]);
     for (const [index, usage] of after.entries()) expectNoMore(usage, before[index] as UsageReport);
-    expect(readdirSync(dirname(stage.path()))).toEqual([]);
+    expect(readdirSync(dirname(stage.endpoint()))).toEqual([]);
   });
 
   test('calls that fail leave no descriptors', async () => {
@@ -131,7 +131,7 @@ function describeManyInTurn(stage: ChannelStage): void {
     const listener = await stage.listener({ maxChannels: 1 });
     await stage.channel(listener.endpoint);
     const sender = await stage.sender();
-    const endpoint = stage.path();
+    const endpoint = stage.endpoint();
     const fail = async (): Promise<void> => {
       const calls = [
         stage.remoteListener(listener.endpoint, {}, peer),
@@ -154,7 +154,7 @@ function describeManyInTurn(stage: ChannelStage): void {
 function describeKilled(stage: ChannelStage): void {
   test('a listener whose peers are killed keeps nothing', async () => {
     const one = await stage.peer(true);
-    const listener = await stage.remoteListener(stage.path(), {}, one);
+    const listener = await stage.remoteListener(stage.endpoint(), {}, one);
     const kill = async (): Promise<void> => {
       const there = await stage.remoteChannel(listener.endpoint);
       const here = await listener.accept();

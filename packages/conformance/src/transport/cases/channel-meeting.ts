@@ -17,7 +17,7 @@ export function describeChannelMeeting(subject: Subject): void {
 
     test('says that it has none', async () => {
       const { transport } = subject;
-      const endpoint = stage.path();
+      const endpoint = stage.endpoint();
       await expectFailure(() => transport.listen({ endpoint }), 'NOT_SUPPORTED');
       await expectFailure(() => transport.connect({ endpoint }), 'NOT_SUPPORTED');
       expect(existsSync(endpoint)).toBe(false);
@@ -35,7 +35,7 @@ export function describeChannelMeeting(subject: Subject): void {
 
 function describeFinding(stage: ChannelStage): void {
   test('who connects first waits for who listens', async () => {
-    const endpoint = stage.path();
+    const endpoint = stage.endpoint();
     const early = observe(stage.channel(endpoint));
     await turns();
     expect(early.state()).toBe('pending');

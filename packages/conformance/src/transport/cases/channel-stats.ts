@@ -153,7 +153,7 @@ function describeListener(stage: ChannelStage): void {
     const { endpoint } = listener;
     await expectRefused(
       NO_FLAGS,
-      (value) => transport.listen({ endpoint: stage.path(), histograms: value }),
+      (value) => transport.listen({ endpoint: stage.endpoint(), histograms: value }),
       'histograms',
     );
     await expectRefused(

@@ -56,7 +56,7 @@ function describeSeveralThreads(stage: ChannelStage): void {
   test('two threads exchange everything', async () => {
     const process = await stage.peer();
     const threads = await Promise.all([RemoteThread.start(process), RemoteThread.start(process)]);
-    const listener = await stage.remoteListener(stage.path(), {}, threads[0]);
+    const listener = await stage.remoteListener(stage.endpoint(), {}, threads[0]);
     const one = await stage.remoteChannel(listener.endpoint, {}, threads[1]);
     const two = await listener.accept();
     const received = [one.receive(2005), two.receive(2005)];
@@ -71,7 +71,7 @@ function describeSeveralThreads(stage: ChannelStage): void {
   test('two threads ask and answer by polling', async () => {
     const process = await stage.peer();
     const threads = await Promise.all([RemoteThread.start(process), RemoteThread.start(process)]);
-    const listener = await stage.remoteListener(stage.path(), {}, threads[0]);
+    const listener = await stage.remoteListener(stage.endpoint(), {}, threads[0]);
     const one = await stage.remoteChannel(listener.endpoint, {}, threads[1]);
     const two = await listener.accept();
     for (const [asker, server] of [
@@ -89,7 +89,7 @@ function describeSeveralThreads(stage: ChannelStage): void {
     const process = await stage.peer(true);
     const cycle = async (): Promise<void> => {
       const threads = await Promise.all([RemoteThread.start(process), RemoteThread.start(process)]);
-      const listener = await stage.remoteListener(stage.path(), {}, threads[0]);
+      const listener = await stage.remoteListener(stage.endpoint(), {}, threads[0]);
       const one = await stage.remoteChannel(listener.endpoint, {}, threads[1]);
       const two = await listener.accept();
       for (const side of [one, two]) void side.sendMany(1_000_000, 5000).catch(() => {});

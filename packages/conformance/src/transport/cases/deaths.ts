@@ -45,7 +45,7 @@ export function describeDeaths(subject: Subject): void {
     });
 
     test('is told with the endpoint, and with what to do', async () => {
-      const endpoint = stage.path();
+      const endpoint = stage.endpoint();
       const sender = await stage.remoteSender(endpoint);
       const receiver = await stage.receiver(endpoint);
       await sender.peer.end();

@@ -120,7 +120,7 @@ function describeStalls(stage: Stage): void {
 function describePrograms(stage: Stage): void {
   /** A sender and a receiver on one event loop, of which everything is over at the end. */
   const talk = () => `
-    const endpoint = ${JSON.stringify(stage.path())};
+    const endpoint = ${JSON.stringify(stage.endpoint())};
     const sender = await transport.createSender({ endpoint, ...senderOptions });
     const receiver = await transport.createReceiver({ endpoint, ...receiverOptions });
     await sender.waitForReceivers();

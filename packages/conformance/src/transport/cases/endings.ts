@@ -164,7 +164,7 @@ export function describeEndings(subject: Subject): void {
     });
 
     test('await using closes a sender and a receiver', async () => {
-      const endpoint = stage.path();
+      const endpoint = stage.endpoint();
       const remote = stage.remoteReceiver(endpoint);
       {
         await using sender = await subject.transport.createSender({ endpoint });
@@ -172,7 +172,7 @@ export function describeEndings(subject: Subject): void {
         await sendPatterned(sender, 10, 0);
       }
       expectReceived(await (await remote).receive(), { messages: 1, ended: true });
-      const other = await stage.remoteSender(stage.path());
+      const other = await stage.remoteSender(stage.endpoint());
       {
         await using sender = await stage.sender();
         await using receiver = await stage.receiver(sender.endpoint);
@@ -190,7 +190,7 @@ export function describeEndings(subject: Subject): void {
           ProcessPeer.start(moduleUrl, exportName),
         ]);
         stage.defer(() => Promise.all([one.end(), two.end()]));
-        const endpoint = stage.path();
+        const endpoint = stage.endpoint();
         const sender = new RemoteSender(one, await one.call('createSender', { endpoint }));
         const receiver = new RemoteReceiver(two, await two.call('createReceiver', { endpoint }));
         await sender.waitForReceivers(1);

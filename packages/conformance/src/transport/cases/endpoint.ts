@@ -27,10 +27,10 @@ const LONGEST_PATH = 107;
 export function describeEndpoint(subject: Subject): void {
   describe('endpoint', () => {
     const stage = useStage(subject);
-    const { transport, processes } = subject;
+    const { transport, files } = subject;
 
     test('a receiver that is started first waits for its sender', async () => {
-      const endpoint = stage.path();
+      const endpoint = stage.endpoint();
       const early = observe(stage.receiver(endpoint));
       await turns();
       expect(early.state()).toBe('pending');
@@ -50,7 +50,7 @@ export function describeEndpoint(subject: Subject): void {
     });
 
     test('of two senders that start at one endpoint together, one gets it', async () => {
-      const endpoint = stage.path();
+      const endpoint = stage.endpoint();
       const attempts = await Promise.allSettled([
         stage.sender({}, endpoint),
         stage.remoteSender(endpoint),
@@ -68,7 +68,7 @@ export function describeEndpoint(subject: Subject): void {
       await expectFailure(() => transport.createReceiver({ endpoint }), 'ENDPOINT_INVALID');
     });
 
-    describe.runIf(processes)('in the file system', () => {
+    describe.runIf(files)('in the file system', () => {
       describeFiles(stage);
       describeFates(stage, subject);
       describeStrangers(stage);
@@ -83,7 +83,7 @@ function describeFiles(stage: Stage): void {
     expectFailure(() => stage.receiver(endpoint), code);
 
   test('a stale socket file of a killed process is replaced', async () => {
-    const endpoint = stage.path();
+    const endpoint = stage.endpoint();
     const { peer } = await stage.remoteSender(endpoint);
     await peer.end();
     expect(existsSync(endpoint)).toBe(true);
@@ -140,7 +140,7 @@ function describeFiles(stage: Stage): void {
   });
 
   test('nobody is said to be silent where nobody listens, whenever the time is over', async () => {
-    const endpoint = stage.path();
+    const endpoint = stage.endpoint();
     const { peer } = await stage.remoteSender(endpoint);
     await peer.end();
     for (let timeout = 1; timeout <= 30; timeout++) {
@@ -153,7 +153,7 @@ function describeFiles(stage: Stage): void {
   });
 
   test('a link to a stale socket is not for a sender to replace', async () => {
-    const endpoint = stage.path();
+    const endpoint = stage.endpoint();
     const { peer } = await stage.remoteSender(endpoint);
     await peer.end();
     const link = stage.path('link');
@@ -185,7 +185,7 @@ function describeFiles(stage: Stage): void {
 
   test('closing a sender leaves a socket file alone that is not its own', async () => {
     const first = await stage.sender();
-    const elsewhere = stage.path();
+    const elsewhere = stage.endpoint();
     const second = await stage.remoteSender(elsewhere);
     // At once: the first one makes its file anew where there is none.
     renameSync(elsewhere, first.endpoint);
@@ -200,7 +200,7 @@ function describeFiles(stage: Stage): void {
 /** What may become of a sender's process and of its file. */
 function describeFates(stage: Stage, subject: Subject): void {
   test('a sender that stands still is waited for, and the time limit says so (11.16)', async () => {
-    const endpoint = stage.path();
+    const endpoint = stage.endpoint();
     const peer = await ProcessPeer.start(subject.moduleUrl, subject.exportName);
     stage.defer(() => peer.end());
     const sender = await stage.remoteSender(endpoint, {}, peer);
@@ -219,7 +219,7 @@ function describeFates(stage: Stage, subject: Subject): void {
   });
 
   test('a time limit without a sender says what is missing (11.16)', async () => {
-    const endpoint = stage.path();
+    const endpoint = stage.endpoint();
     const wait = () => stage.receiver(endpoint, { timeout: 20 });
     const { message } = await expectFailure(wait, 'TIMEOUT');
     expect(message).toContain(`at ${endpoint}: there is no such file`);
@@ -339,7 +339,7 @@ function nextWarning(stage: Stage): Promise<Error> {
 function describeStrangers(stage: Stage): void {
   /** A server of another program at an endpoint of ours. */
   async function stranger(onConnection: (socket: Socket) => void): Promise<string> {
-    const endpoint = stage.path();
+    const endpoint = stage.endpoint();
     const sockets: Socket[] = [];
     const server = createServer((socket) => {
       socket.on('error', () => {});

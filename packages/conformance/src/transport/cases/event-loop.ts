@@ -94,10 +94,10 @@ export function describeEventLoop(subject: Subject): void {
         const peer = await stage.peer(true);
         await peer.call('stopClock');
         await expectFailure(
-          () => stage.remoteReceiver(stage.path(), { timeout: 20 }, peer),
+          () => stage.remoteReceiver(stage.endpoint(), { timeout: 20 }, peer),
           'TIMEOUT',
         );
-        const path = stage.path();
+        const path = stage.endpoint();
         const early = stage.remoteReceiver(path, {}, peer);
         const sender = await stage.sender({}, path);
         const receiver = await early;
@@ -107,7 +107,7 @@ export function describeEventLoop(subject: Subject): void {
         }
         expectReceived(await received, { messages: FEWER });
         await receiver.close();
-        const endpoint = stage.path();
+        const endpoint = stage.endpoint();
         const back = await stage.remoteSender(endpoint, {}, peer);
         const here = await stage.receiver(endpoint);
         await back.waitForReceivers(1);

@@ -60,16 +60,16 @@ export function describeLasting(subject: Subject): void {
       ['an idle sender', ['unref']],
       ['a sender that waits for receivers', ['unref', 'waitForReceivers']],
     ] as const)('%s does not with unref (11.13)', async (_title, calls) => {
-      const there = await start(stage, sender(stage.path(), ...calls));
+      const there = await start(stage, sender(stage.endpoint(), ...calls));
       expect(await there.code).toBe(0);
     });
 
     test('a sender with a receiver does not with unref, whichever came first (11.13)', async () => {
-      const before = stage.path();
+      const before = stage.endpoint();
       const starting = start(stage, sender(before, 'waitForReceivers', 'unref'));
       await stage.receiver(before);
       expect(await (await starting).code).toBe(0);
-      const after = stage.path();
+      const after = stage.endpoint();
       const there = await start(stage, { ...sender(after, 'unref'), stays: true });
       await stage.receiver(after);
       there.child.stdin.end();
@@ -81,7 +81,7 @@ export function describeLasting(subject: Subject): void {
       const errands = [
         receiver(here.endpoint),
         receiver(here.endpoint, 'unref'),
-        sender(stage.path()),
+        sender(stage.endpoint()),
       ];
       const started = errands.map((errand) => start(stage, { ...errand, names: true }));
       const [held, idle, sending] = (await Promise.all(started)).map(({ line }) => line.split(','));

@@ -44,7 +44,7 @@ export function describeLongLivedSignals(subject: Subject): void {
       const controller = new AbortController();
       const { signal } = controller;
       // Without a sender they wait for one.
-      const endpoint = stage.path();
+      const endpoint = stage.endpoint();
       const joining = Array.from({ length: receivers }, () => stage.receiver(endpoint, { signal }));
       await turns();
       expect(listenersOf(signal)).toBe(1);

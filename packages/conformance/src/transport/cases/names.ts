@@ -18,8 +18,8 @@ import type { Subject } from '../registration.js';
 
 /** An endpoint without a slash is a name, in a folder that only its user may enter. */
 export function describeNames(subject: Subject): void {
-  const { processes, moduleUrl } = subject;
-  describe.runIf(processes)('names', () => {
+  const { files, moduleUrl } = subject;
+  describe.runIf(files)('names', () => {
     const stage = useStage(subject);
 
     test.each(['sender', 'receiver'])(
@@ -154,38 +154,35 @@ export function describeNames(subject: Subject): void {
   });
 
   // Beside the others, and not within them: what is skipped twice is not told as skipped.
-  describe.runIf(processes && canActAsNobody(moduleUrl))(
-    'names of other users (needs root)',
-    () => {
-      const stage = useStage(subject);
+  describe.runIf(files && canActAsNobody(moduleUrl))('names of other users (needs root)', () => {
+    const stage = useStage(subject);
 
-      test("another user's folder is refused, whoever else may enter it", async () => {
-        const runtime = folder(stage);
-        const theirs = join(runtime, 'pageferry');
-        mkdirSync(theirs, { mode: 0o700 });
-        chownSync(theirs, NOBODY, NOBODY);
-        for (const { code, message } of await refusals(subject, runtime, 'frames')) {
-          expect(code).toBe('ENDPOINT_FORBIDDEN');
-          expect(message).toContain(`user ${NOBODY}'s, and this process runs as user 0`);
-        }
-      });
+    test("another user's folder is refused, whoever else may enter it", async () => {
+      const runtime = folder(stage);
+      const theirs = join(runtime, 'pageferry');
+      mkdirSync(theirs, { mode: 0o700 });
+      chownSync(theirs, NOBODY, NOBODY);
+      for (const { code, message } of await refusals(subject, runtime, 'frames')) {
+        expect(code).toBe('ENDPOINT_FORBIDDEN');
+        expect(message).toContain(`user ${NOBODY}'s, and this process runs as user 0`);
+      }
+    });
 
-      test('the runtime folder that su leaves of another user is not used', async () => {
-        const runtime = folder(stage);
-        const temporary = folder(stage);
-        chownSync(runtime, NOBODY, NOBODY);
-        const said = await runProgram(
-          subject,
-          `${inside({ XDG_RUNTIME_DIR: runtime, TMPDIR: temporary })}
+    test('the runtime folder that su leaves of another user is not used', async () => {
+      const runtime = folder(stage);
+      const temporary = folder(stage);
+      chownSync(runtime, NOBODY, NOBODY);
+      const said = await runProgram(
+        subject,
+        `${inside({ XDG_RUNTIME_DIR: runtime, TMPDIR: temporary })}
           const sender = await transport.createSender({ ...senderOptions, endpoint: 'frames' });
           const { readdirSync } = await import('node:fs');
           say([${JSON.stringify(runtime)}, ${JSON.stringify(temporary)}].map((path) => readdirSync(path)));
           await sender.close();`,
-        );
-        expect(said).toEqual([[[], ['pageferry-0']]]);
-      });
-    },
-  );
+      );
+      expect(said).toEqual([[[], ['pageferry-0']]]);
+    });
+  });
 }
 
 interface Refusal {

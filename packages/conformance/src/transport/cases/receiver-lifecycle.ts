@@ -70,7 +70,7 @@ export function describeReceiverLifecycle(subject: Subject): void {
       });
 
       test('the sender gets the memory of held deliveries back', async () => {
-        const endpoint = stage.path();
+        const endpoint = stage.endpoint();
         const sender = await stage.remoteSender(endpoint);
         const receiver = await stage.receiver(endpoint);
         await sender.waitForReceivers(1);

@@ -69,7 +69,7 @@ export function describeSenderLifecycle(subject: Subject): void {
         expect(sender.closed).toBe(true);
       });
 
-      test.runIf(subject.processes)('the socket file is gone', async () => {
+      test.runIf(subject.files)('the socket file is gone', async () => {
         const { sender } = await stage.outgoing();
         await end(sender);
         expect(existsSync(sender.endpoint)).toBe(false);
@@ -190,7 +190,7 @@ export function describeSenderLifecycle(subject: Subject): void {
         expect(sender.stats()).toMatchObject({ bytesOut: 0, loansHeld: 0 });
       });
 
-      test.runIf(subject.processes)('its socket file is for its own user alone', async () => {
+      test.runIf(subject.files)('its socket file is for its own user alone', async () => {
         const sender = await stage.sender();
         expect(statSync(sender.endpoint).isSocket()).toBe(true);
         expect(statSync(sender.endpoint).mode & 0o777).toBe(0o600);

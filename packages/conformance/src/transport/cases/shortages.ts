@@ -37,7 +37,7 @@ export function describeShortages(subject: Subject): void {
       const said = await runProgram(
         subject,
         `${TAKING}
-        const endpoint = ${JSON.stringify(stage.path())};
+        const endpoint = ${JSON.stringify(stage.endpoint())};
         take(0);
         await attempt(() => transport.createSender({ ...senderOptions, endpoint }));
         await attempt(() => transport.createReceiver({ ...receiverOptions, endpoint, timeout: 100 }));
@@ -60,7 +60,7 @@ export function describeShortages(subject: Subject): void {
     });
 
     test('has its own error however few are left, and never blames the sender (11.15)', async () => {
-      const endpoint = stage.path();
+      const endpoint = stage.endpoint();
       const sender = await stage.remoteSender(endpoint);
       const said = await runProgram(
         subject,
@@ -93,7 +93,7 @@ export function describeShortages(subject: Subject): void {
       const said = await runProgram(
         subject,
         `${TAKING}
-        const endpoint = ${JSON.stringify(stage.path())};
+        const endpoint = ${JSON.stringify(stage.endpoint())};
         const open = () => transport.createSender({ ...senderOptions, endpoint });
         await (await open()).close();
         for (let left = 0; left < ${LEFT}; left++) {
@@ -115,7 +115,7 @@ export function describeShortages(subject: Subject): void {
       const said = await runProgram(
         subject,
         `${TAKING}
-        const endpoint = ${JSON.stringify(stage.path())};
+        const endpoint = ${JSON.stringify(stage.endpoint())};
         const sender = await transport.createSender({ ...senderOptions, endpoint });
         const program = \`
           const { ${subject.exportName}: transport } = await import(${JSON.stringify(subject.moduleUrl)});

@@ -151,7 +151,7 @@ export function describeStats(subject: Subject): void {
 
     test('are asked for with true or false, and nothing else', async () => {
       const { transport } = subject;
-      const endpoint = stage.path();
+      const endpoint = stage.endpoint();
       const refused = (create: 'createSender' | 'createReceiver') =>
         expectRefused(
           NO_FLAGS,

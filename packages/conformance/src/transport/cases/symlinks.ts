@@ -18,7 +18,7 @@ export function describeSymlinks(subject: Subject): void {
     const stage = useStage(subject);
 
     test('in the path of a package are resolved after each step of a program (11.23)', async () => {
-      const endpoint = stage.path();
+      const endpoint = stage.endpoint();
       const { peer } = await stage.remoteSender(endpoint);
       await peer.end(); // Leaves a stale file.
       const linked = stage.path('linked');

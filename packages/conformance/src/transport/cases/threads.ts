@@ -39,7 +39,7 @@ export function describeThreads(subject: Subject): void {
     test('a sender in one thread and a receiver in another exchange everything', async () => {
       const process = await stage.peer();
       const threads = await Promise.all([RemoteThread.start(process), RemoteThread.start(process)]);
-      const endpoint = stage.path();
+      const endpoint = stage.endpoint();
       const sender = await stage.remoteSender(endpoint, {}, threads[0]);
       const receiver = await stage.remoteReceiver(endpoint, {}, threads[1]);
       await sender.waitForReceivers(1);
@@ -55,7 +55,7 @@ export function describeThreads(subject: Subject): void {
     test('a thread and the main thread of its process exchange messages', async () => {
       const process = await stage.peer();
       const thread = await RemoteThread.start(process);
-      const endpoint = stage.path();
+      const endpoint = stage.endpoint();
       const receiver = stage.remoteReceiver(endpoint, {}, thread);
       const sender = await stage.remoteSender(endpoint, {}, process);
       const received = (await receiver).receive(3);
@@ -67,7 +67,7 @@ export function describeThreads(subject: Subject): void {
     test('a thread that is terminated with a live sender is a dead peer', async () => {
       const process = await stage.peer();
       const thread = await RemoteThread.start(process);
-      const endpoint = stage.path();
+      const endpoint = stage.endpoint();
       const sender = await stage.remoteSender(endpoint, {}, thread);
       const receiver = await stage.receiver(endpoint);
       await sender.waitForReceivers(1);
@@ -100,7 +100,7 @@ export function describeThreads(subject: Subject): void {
       const cycle = async (): Promise<void> => {
         const sending = await RemoteThread.start(process);
         const receiving = await RemoteThread.start(process);
-        const endpoint = stage.path();
+        const endpoint = stage.endpoint();
         const sender = await stage.remoteSender(endpoint, {}, sending);
         const receiver = await stage.remoteReceiver(endpoint, {}, receiving);
         await sender.waitForReceivers(1);

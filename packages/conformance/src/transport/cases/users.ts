@@ -10,8 +10,8 @@ import type { Subject } from '../registration.js';
 
 /** Another user of the machine gets nothing. Needs root, to act as another user. */
 export function describeUsers(subject: Subject): void {
-  const { processes, moduleUrl, exportName } = subject;
-  describe.runIf(processes && canActAsNobody(moduleUrl))('other users (needs root)', () => {
+  const { files, moduleUrl, exportName } = subject;
+  describe.runIf(files && canActAsNobody(moduleUrl))('other users (needs root)', () => {
     const stage = useStage(subject);
 
     async function startNobody(): Promise<ProcessPeer> {

@@ -27,7 +27,7 @@ export interface ChannelPair {
 /** A stage with listeners and channels. */
 export class ChannelStage extends Stage {
   /** A listener of this process. */
-  async listener(options: Options = {}, endpoint = this.path()): Promise<Listener> {
+  async listener(options: Options = {}, endpoint = this.endpoint()): Promise<Listener> {
     const { transport, channelOptions } = this.subject;
     const listener = await transport.listen({ endpoint, ...channelOptions, ...options });
     this.defer(() => listener.destroy());
@@ -44,7 +44,7 @@ export class ChannelStage extends Stage {
 
   /** A listener of a peer. */
   async remoteListener(
-    endpoint = this.path(),
+    endpoint = this.endpoint(),
     options: Options = {},
     peer?: Peer,
   ): Promise<RemoteListener> {
@@ -71,7 +71,7 @@ export class ChannelStage extends Stage {
       const there = await this.remoteChannel(listener.endpoint, options.there, peer);
       return { here: new ChannelUser(await listener.accept()), there };
     }
-    const listener = await this.remoteListener(this.path(), options.there, peer);
+    const listener = await this.remoteListener(this.endpoint(), options.there, peer);
     const here = new ChannelUser(await this.channel(listener.endpoint, options.here));
     return { here, there: await listener.accept() };
   }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,6 +26,7 @@ export interface PairOptions {
 export class Stage {
   readonly subject: Subject;
   readonly #pool: PeerPool;
+  readonly #id = randomUUID();
   #folder: string | undefined;
   readonly #cleanups: (() => unknown)[] = [];
   #names = 0;
@@ -41,11 +43,21 @@ export class Stage {
   }
 
   /** A path in a folder of the suite's own, which nothing exists at yet. */
-  path(name = 'endpoint'): string {
+  path(name: string): string {
     this.#names++;
     // Made when it is needed: where every test is skipped, nobody would remove it.
     this.#folder ??= mkdtempSync(join(tmpdir(), 'pageferry-'));
     return join(this.#folder, `${this.#names}-${name}`);
+  }
+
+  /** An endpoint that nobody has: a path as {@link path} makes it, or a name that an engine knows. */
+  endpoint(name = 'endpoint'): string {
+    const { endpoints } = this.subject;
+    if (this.capabilities.localEndpoint) return this.path(name);
+    if (endpoints === undefined)
+      throw new Error('the registration does not say what endpoints are');
+    this.#names++;
+    return `${endpoints}${this.#id}.${this.#names}-${name}`;
   }
 
   /** Has `cleanup` called after the test; the last one first. */
@@ -54,7 +66,7 @@ export class Stage {
   }
 
   /** A sender of this process. */
-  async sender(options: Options = {}, endpoint = this.path()): Promise<Sender> {
+  async sender(options: Options = {}, endpoint = this.endpoint()): Promise<Sender> {
     const { transport, senderOptions } = this.subject;
     const sender = await transport.createSender({ endpoint, ...senderOptions, ...options });
     this.defer(() => sender.destroy());
@@ -108,7 +120,7 @@ export class Stage {
   async incoming(
     options: PairOptions = {},
   ): Promise<{ readonly sender: RemoteSender; readonly receiver: Receiver }> {
-    const endpoint = this.path();
+    const endpoint = this.endpoint();
     const sender = await this.remoteSender(endpoint, options.sender);
     const receiver = await this.receiver(endpoint, options.receiver);
     await sender.waitForReceivers(1);

@@ -1,4 +1,4 @@
-import { PageferryError } from '@pageferry/core';
+import { PageferryError } from '../errors.js';
 
 /** Larger buffers are not kept: they would tie up too much memory. */
 const LARGEST_KEPT = 16 * 1024 * 1024;

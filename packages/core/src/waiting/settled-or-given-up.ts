@@ -1,4 +1,5 @@
-import { clock, onAbort } from '@pageferry/core';
+import { clock } from './clock.js';
+import { onAbort } from './on-abort.js';
 
 /** How long a write may go on after its call was given up, in milliseconds. */
 const GRACE = 100;

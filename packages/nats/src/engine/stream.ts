@@ -1,0 +1,214 @@
+import {
+  AckPolicy,
+  DeliverPolicy,
+  DiscardPolicy,
+  type JetStreamManager,
+  RetentionPolicy,
+  StorageType,
+} from '@nats-io/jetstream';
+import { createInbox, nanos, nuid } from '@nats-io/transport-node';
+import { clock, PageferryError } from '@pageferry/core';
+import type { SenderSettings } from '../options.js';
+import type { Engine } from './engine.js';
+import { API_ERROR, apiCode, engineError, isNotFound } from './errors.js';
+import { closedSubject, presenceSubject, SENDER_CONSUMER, STREAM_PREFIX } from './names.js';
+
+/** Version of what is in a stream. */
+const VERSION = 1;
+
+/** What the description of a stream begins with. */
+const SIGNATURE = 'Pageferry';
+
+/** How long a stream may be without its sender's consumer while that is being made, in milliseconds. */
+const BEGINNING = 1000;
+const PAUSE = 50;
+
+/** Whether the sender of a stream is there: `gone` if it was, `unbound` if the servers do not reach it now. */
+export type SenderPresence = 'present' | 'unbound' | 'gone';
+
+/**
+ * Makes the stream of a sender, and shows that the sender is there. That no two streams have one subject is the engine's
+ * law, and makes the endpoint its sender's alone. What a dead sender has left behind is removed.
+ *
+ * @returns the name of the stream.
+ * @throws `ENDPOINT_IN_USE`, and what {@link engineError} makes of the servers' errors.
+ */
+export async function makeStream(
+  engine: Engine,
+  settings: SenderSettings,
+  patience: number,
+): Promise<string> {
+  const { subject, endpoint } = settings;
+  let orphan: { readonly name: string; readonly since: number } | undefined;
+  for (;;) {
+    const name = `${STREAM_PREFIX}${nuid.next()}`;
+    try {
+      await addStream(engine.api, name, settings);
+      await showPresence(engine, name, subject, patience);
+      await removeDrained(engine.api, subject);
+      return name;
+    } catch (error) {
+      if (apiCode(error) !== API_ERROR.subjectOverlap) throw engineError(error);
+    }
+    const found = await findStream(engine.api, subject);
+    if (found === undefined) continue;
+    if (!found.startsWith(STREAM_PREFIX)) {
+      const words = `the stream ${found} of the NATS servers has this subject`;
+      throw new PageferryError('ENDPOINT_IN_USE', `${endpoint}: ${words}`);
+    }
+    const presence = await presenceOf(engine.api, found);
+    if (presence === 'present') {
+      throw new PageferryError('ENDPOINT_IN_USE', `a live sender has ${endpoint}`);
+    }
+    if (presence === 'gone') {
+      // It may be about to say that it is there.
+      if (orphan?.name !== found) orphan = { name: found, since: clock.now() };
+      if (clock.now() - orphan.since > Math.min(patience, BEGINNING)) {
+        await removeStream(engine.api, found);
+        continue;
+      }
+    }
+    await new Promise((resolve) => clock.setTimeout(resolve, PAUSE));
+  }
+}
+
+/** Shows that a sender is there: by a consumer that the engine removes when it does not reach its owner any more. */
+export async function showPresence(
+  engine: Engine,
+  stream: string,
+  subject: string,
+  patience: number,
+): Promise<void> {
+  const inbox = createInbox();
+  engine.subscribe(inbox, () => undefined);
+  await engine.flush();
+  await engine.api.consumers.add(stream, {
+    name: SENDER_CONSUMER,
+    deliver_subject: inbox,
+    filter_subject: presenceSubject(subject),
+    deliver_policy: DeliverPolicy.New,
+    ack_policy: AckPolicy.None,
+    inactive_threshold: nanos(patience),
+  });
+}
+
+/** The stream that has a subject; `undefined` if there is none. */
+export async function findStream(
+  api: JetStreamManager,
+  subject: string,
+): Promise<string | undefined> {
+  for await (const name of api.streams.names(subject)) return name;
+  return undefined;
+}
+
+/**
+ * Whether the sender of a stream is there.
+ *
+ * @throws what the API does, unless it says that there is none.
+ */
+export async function presenceOf(api: JetStreamManager, stream: string): Promise<SenderPresence> {
+  try {
+    const { push_bound: isBound } = await api.consumers.info(stream, SENDER_CONSUMER);
+    return isBound ? 'present' : 'unbound';
+  } catch (error) {
+    if (isNotFound(error)) return 'gone';
+    throw error;
+  }
+}
+
+/**
+ * Checks that a stream is one that this version can read.
+ *
+ * @throws `NOT_PAGEFERRY`, `VERSION_MISMATCH`.
+ */
+export async function checkStream(
+  api: JetStreamManager,
+  stream: string,
+  endpoint: string,
+): Promise<void> {
+  const { config } = await api.streams.info(stream);
+  const [signature, version] = (config.description ?? '').split(' ');
+  if (!stream.startsWith(STREAM_PREFIX) || signature !== SIGNATURE) {
+    throw new PageferryError(
+      'NOT_PAGEFERRY',
+      `the stream ${stream} of the NATS servers has the subject of ${endpoint}, and is not Pageferry's`,
+    );
+  }
+  if (version === `${VERSION}`) return;
+  const words = `the sender at ${endpoint} speaks version ${version}, this receiver ${VERSION}`;
+  throw new PageferryError('VERSION_MISMATCH', words);
+}
+
+/**
+ * Gives the endpoint up. Receivers that are there drain what is stored; without any, the stream is removed.
+ */
+export async function leaveStream(
+  api: JetStreamManager,
+  stream: string,
+  subject: string,
+): Promise<void> {
+  try {
+    const isAlone = (await countReceivers(api, stream)) === 0;
+    if (!isAlone) {
+      await api.streams.update(stream, { subjects: [closedSubject(subject, stream)] });
+      await api.consumers.delete(stream, SENDER_CONSUMER);
+    }
+    if (isAlone || (await countReceivers(api, stream)) === 0) await removeStream(api, stream);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
+
+/** Removes a stream that nobody needs any more. False if somebody does. */
+export async function removeIfDrained(api: JetStreamManager, stream: string): Promise<boolean> {
+  try {
+    if ((await presenceOf(api, stream)) !== 'gone') return false;
+    if ((await countReceivers(api, stream)) > 0) return false;
+  } catch (error) {
+    if (isNotFound(error)) return true;
+    throw error;
+  }
+  await removeStream(api, stream);
+  return true;
+}
+
+async function countReceivers(api: JetStreamManager, stream: string): Promise<number> {
+  const { state } = await api.streams.info(stream);
+  const presence = await presenceOf(api, stream);
+  return state.consumer_count - (presence === 'gone' ? 0 : 1);
+}
+
+async function removeStream(api: JetStreamManager, stream: string): Promise<void> {
+  try {
+    await api.streams.delete(stream);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
+
+/** Removes streams of earlier senders that nobody drains any more. */
+async function removeDrained(api: JetStreamManager, subject: string): Promise<void> {
+  for await (const name of api.streams.names(closedSubject(subject, '*'))) {
+    await removeIfDrained(api, name);
+  }
+}
+
+async function addStream(
+  api: JetStreamManager,
+  name: string,
+  settings: SenderSettings,
+): Promise<void> {
+  const { subject, storage, replicas, streamBytes, maxReceivers, history } = settings;
+  await api.streams.add({
+    name,
+    description: `${SIGNATURE} ${VERSION}`,
+    subjects: [subject, presenceSubject(subject)],
+    // With a history the sender itself removes what nobody needs any more.
+    retention: history > 0 ? RetentionPolicy.Limits : RetentionPolicy.Interest,
+    discard: DiscardPolicy.New,
+    storage: storage === 'memory' ? StorageType.Memory : StorageType.File,
+    num_replicas: replicas,
+    max_bytes: streamBytes,
+    max_consumers: maxReceivers + 1,
+  });
+}

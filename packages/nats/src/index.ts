@@ -1,0 +1,65 @@
+/**
+ * `@pageferry/nats`: Pageferry's contract between hosts, over NATS with JetStream.
+ *
+ * Messages go through servers that people run already. It copies every byte. Who is there, who is behind, how much is
+ * kept and what happens when a server dies is what the engine says of its streams and consumers.
+ *
+ * @packageDocumentation
+ */
+import { noChannels, noSenderAt, type Transport, withDeadline } from '@pageferry/core';
+import { capabilities } from './capabilities.js';
+import {
+  checkReceiverOptions,
+  checkSenderOptions,
+  checkTransportOptions,
+  type NatsReceiverOptions,
+  type NatsSenderOptions,
+  type NatsTransportOptions,
+} from './options.js';
+import { NatsReceiver, type NatsReceiverStats } from './receiving/nats-receiver.js';
+import { NatsSender } from './sending/nats-sender.js';
+
+export * from '@pageferry/core/contract';
+export type { EngineOptions } from './engine/engine.js';
+export type {
+  BehindPolicy,
+  NatsReceiverOptions,
+  NatsSenderOptions,
+  NatsTransportOptions,
+} from './options.js';
+export type { NatsReceiverInfo } from './sending/subscriber.js';
+export type { NatsReceiverStats };
+
+/**
+ * A transport over the NATS servers that `options` name. Each sender and each receiver has a connection of its own.
+ *
+ * What is particular to it:
+ *
+ * - The endpoint is `nats:SUBJECT`. Who may use it is for the servers to say; `allow` is `NOT_SUPPORTED`.
+ * - A message longer than `max_payload` of the server travels in pieces.
+ * - `Loan.bytes` is not page-aligned. `ReceiverInfo.credentials` is never known.
+ * - A death is noticed when the servers have not reached a process for `patience` milliseconds.
+ *
+ * @throws `INVALID_ARGUMENT`. Nothing is connected yet.
+ */
+export function natsTransport(
+  options: NatsTransportOptions = {},
+): Transport<NatsSenderOptions, NatsReceiverOptions> {
+  const transport = checkTransportOptions(options);
+  return {
+    ...noChannels,
+    name: 'nats',
+    capabilities,
+    async createSender(given) {
+      return NatsSender.create(transport, checkSenderOptions(given));
+    },
+    async createReceiver(given) {
+      const settings = checkReceiverOptions(given);
+      return await withDeadline(
+        given,
+        (signal) => NatsReceiver.create(transport, settings, signal),
+        () => noSenderAt(settings.endpoint),
+      );
+    },
+  };
+}

@@ -1,0 +1,151 @@
+import {
+  type Allow,
+  type CommonReceiverSettings,
+  type CommonSenderSettings,
+  checkCommonReceiverOptions,
+  checkCommonSenderOptions,
+  checkInteger,
+  checkOptionalInteger,
+  invalidArgument,
+  PageferryError,
+  type ReceiverOptions,
+  type SenderOptions,
+} from '@pageferry/core';
+import { capabilities } from './capabilities.js';
+import type { EngineOptions } from './engine/engine.js';
+import { subjectOf } from './engine/names.js';
+
+/**
+ * Options of the transport: all that the NATS client takes (`servers`, `user`, `pass`, `token`, `authenticator`, `tls`,
+ * `inboxPrefix`, …), `credentials`, and some of its own. They are for every sender and receiver.
+ */
+export interface NatsTransportOptions extends EngineOptions {
+  /**
+   * For how many milliseconds a sender or a receiver may be out of the servers' reach before it counts as dead: while
+   * it connects anew, say. At least 100. Default: 5000.
+   */
+  readonly patience?: number | undefined;
+}
+
+/** Options of a sender over NATS. */
+export interface NatsSenderOptions extends SenderOptions {
+  /**
+   * How many bytes the stream may have on the servers: what receivers have not given back, and the history. `trySend`
+   * says `'full'` above it. Default: 256 MiB.
+   */
+  readonly streamBytes?: number | undefined;
+  /** Where the servers keep it. With `'memory'` nothing outlives a restart of the server. Default: `'file'`. */
+  readonly storage?: 'file' | 'memory' | undefined;
+  /** On how many servers of a cluster it is kept. From 1 to 5. Default: 1. */
+  readonly replicas?: number | undefined;
+  /**
+   * How many messages to keep for receivers that join later: they get the last so many first. With a history, sending
+   * succeeds when nobody is connected. From 0 to 1024. Default: 0.
+   */
+  readonly history?: number | undefined;
+}
+
+/** What becomes of messages while a receiver is behind. */
+export type BehindPolicy = 'wait' | 'drop-newest' | 'drop-oldest';
+
+/** Options of a receiver over NATS. */
+export interface NatsReceiverOptions extends ReceiverOptions {
+  /** What becomes of messages while this receiver is behind. Default: `'wait'`. */
+  readonly whenBehind?: BehindPolicy | undefined;
+  /**
+   * With `'drop-newest'` and `'drop-oldest'`: how many messages may wait in this process to be received before one is
+   * dropped. From 1 to 1024. Default: 1024.
+   */
+  readonly queueDepth?: number | undefined;
+}
+
+/** {@link NatsTransportOptions} with every default filled in. */
+export interface TransportSettings {
+  readonly engine: EngineOptions;
+  readonly patience: number;
+}
+
+/** {@link NatsSenderOptions} with every default filled in. */
+export interface SenderSettings extends CommonSenderSettings {
+  readonly subject: string;
+  readonly streamBytes: number;
+  readonly storage: 'file' | 'memory';
+  readonly replicas: number;
+  readonly history: number;
+}
+
+/** {@link NatsReceiverOptions} with every default filled in, without the time limit. */
+export interface ReceiverSettings extends CommonReceiverSettings {
+  readonly subject: string;
+  readonly whenBehind: BehindPolicy;
+  readonly queueDepth: number;
+}
+
+/** How many messages may be under way to one receiver, or be kept. */
+export const MAX_UNDER_WAY = 1024;
+
+/** The policies, the default first. */
+export const POLICIES: readonly BehindPolicy[] = ['wait', 'drop-newest', 'drop-oldest'];
+
+const STORAGES = ['file', 'memory'] as const;
+const MEBIBYTE = 1024 * 1024;
+const SHORTEST_PATIENCE = 100;
+const MOST_REPLICAS = 5;
+
+/** @throws `INVALID_ARGUMENT`. */
+export function checkTransportOptions(options: NatsTransportOptions): TransportSettings {
+  if (options === null || typeof options !== 'object') {
+    throw invalidArgument('options', options, 'an object');
+  }
+  const { patience = 5000, ...engine } = options;
+  checkInteger('patience', patience, SHORTEST_PATIENCE);
+  return { engine, patience };
+}
+
+/** @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`, `ENDPOINT_TOO_LONG`, `NOT_SUPPORTED`. */
+export function checkSenderOptions(options: NatsSenderOptions): SenderSettings {
+  const own = ['streamBytes', 'storage', 'replicas', 'history'] as const;
+  const common = checkCommonSenderOptions(options, capabilities, own);
+  checkNobodyIsAllowed(options.allow);
+  const { streamBytes, storage, replicas, history } = options;
+  return {
+    ...common,
+    subject: subjectOf(common.endpoint),
+    streamBytes: checkOptionalInteger('streamBytes', streamBytes, 256 * MEBIBYTE, MEBIBYTE),
+    storage: checkOneOf('storage', storage, STORAGES),
+    replicas: checkOptionalInteger('replicas', replicas, 1, 1, MOST_REPLICAS),
+    history: checkOptionalInteger('history', history, 0, 0, MAX_UNDER_WAY),
+  };
+}
+
+/** @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`, `ENDPOINT_TOO_LONG`, `NOT_SUPPORTED`. */
+export function checkReceiverOptions(options: NatsReceiverOptions): ReceiverSettings {
+  const common = checkCommonReceiverOptions(options, capabilities, ['whenBehind', 'queueDepth']);
+  checkNobodyIsAllowed(options.allow);
+  const { whenBehind, queueDepth } = options;
+  return {
+    ...common,
+    subject: subjectOf(common.endpoint),
+    whenBehind: checkOneOf('whenBehind', whenBehind, POLICIES),
+    queueDepth: checkOptionalInteger('queueDepth', queueDepth, MAX_UNDER_WAY, 1, MAX_UNDER_WAY),
+  };
+}
+
+/** Users and groups of one machine say nothing to a server. */
+function checkNobodyIsAllowed({ uids = [], gids = [] }: Allow = {}): void {
+  if (uids.length + gids.length === 0) return;
+  throw new PageferryError(
+    'NOT_SUPPORTED',
+    'who may use a subject is for the NATS servers to say (accounts and permissions), not for the option allow',
+    { argument: 'allow' },
+  );
+}
+
+/** Passes one of `values`, the first for `undefined`. */
+function checkOneOf<T extends string>(argument: string, value: unknown, values: readonly T[]): T {
+  if (value === undefined) return values[0] as T;
+  if (!values.includes(value as T)) {
+    throw invalidArgument(argument, value, values.map((known) => `'${known}'`).join(' or '));
+  }
+  return value as T;
+}

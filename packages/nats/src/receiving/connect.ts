@@ -1,0 +1,98 @@
+import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
+import { createInbox, nanos } from '@nats-io/transport-node';
+import { onAbort, PageferryError, type Search, seekSender } from '@pageferry/core';
+import { Engine } from '../engine/engine.js';
+import { API_ERROR, apiCode, engineError, isNotFound, mayPass } from '../engine/errors.js';
+import { checkStream, findStream, presenceOf, removeIfDrained } from '../engine/stream.js';
+import type { ReceiverSettings, TransportSettings } from '../options.js';
+import { consumerName } from '../protocol/consumer.js';
+import type { Intake, IntakeParts } from './intake.js';
+
+/** How long the engine keeps to itself what was sent and not acknowledged: what is lost is asked for. In milliseconds. */
+const ACK_WAIT = 24 * 60 * 60 * 1000;
+const SHORTEST_HEARTBEAT = 500;
+
+/**
+ * Connects to the servers, and becomes a consumer of the sender's stream. Waits for the stream to appear.
+ *
+ * @param toIntake makes what takes in what the engine sends.
+ * @throws as `Transport.createReceiver`.
+ */
+export async function connectToSender(
+  transport: TransportSettings,
+  settings: ReceiverSettings,
+  toIntake: (parts: IntakeParts) => Intake,
+  signal: AbortSignal | undefined,
+): Promise<IntakeParts> {
+  const engine = await Engine.open(transport.engine, `pageferry receiver ${settings.subject}`);
+  const forget = onAbort(signal, () => void engine.close());
+  try {
+    return await seekSender(signal, (search) =>
+      tryConnect(engine, transport, settings, toIntake, search),
+    );
+  } catch (error) {
+    await engine.close();
+    throw signal?.aborted ? signal.reason : engineError(error);
+  } finally {
+    forget();
+  }
+}
+
+async function tryConnect(
+  engine: Engine,
+  { patience }: TransportSettings,
+  settings: ReceiverSettings,
+  toIntake: (parts: IntakeParts) => Intake,
+  _search: Search,
+): Promise<IntakeParts | undefined> {
+  const { api } = engine;
+  const { endpoint, subject, whenBehind } = settings;
+  try {
+    const stream = await findStream(api, subject);
+    if (stream === undefined) return undefined;
+    await checkStream(api, stream, endpoint);
+    if ((await presenceOf(api, stream)) !== 'present') return undefined;
+    const consumer = consumerName(whenBehind);
+    const heartbeat = Math.max(SHORTEST_HEARTBEAT, patience / 2);
+    const parts = { engine, stream, consumer, heartbeat };
+    const inbox = createInbox();
+    const intake = toIntake(parts);
+    engine.subscribe(inbox, intake.take);
+    await engine.flush();
+    try {
+      const { delivered } = await api.consumers.add(stream, {
+        name: consumer,
+        deliver_subject: inbox,
+        deliver_policy: await policyFor(engine, stream),
+        ack_policy: AckPolicy.Explicit,
+        ack_wait: nanos(ACK_WAIT),
+        max_ack_pending: -1,
+        inactive_threshold: nanos(patience),
+        flow_control: true,
+        idle_heartbeat: nanos(heartbeat),
+      });
+      intake.begin(delivered.stream_seq - delivered.consumer_seq);
+    } catch (error) {
+      intake.stop();
+      if (apiCode(error) !== API_ERROR.maximumConsumers) throw error;
+      throw new PageferryError(
+        'PEER_REJECTED',
+        `the sender at ${endpoint} has as many receivers as it serves`,
+      );
+    }
+    // It may have closed meanwhile, and would not be there for this one.
+    if ((await presenceOf(api, stream)) === 'present') return parts;
+    intake.stop();
+    await api.consumers.delete(stream, consumer);
+    await removeIfDrained(api, stream);
+  } catch (error) {
+    if (!isNotFound(error) && !mayPass(error)) throw error;
+  }
+  return undefined;
+}
+
+/** Where to begin: a stream with a history is kept for those who come later. */
+async function policyFor({ api }: Engine, stream: string): Promise<DeliverPolicy> {
+  const { config } = await api.streams.info(stream);
+  return config.retention === 'limits' ? DeliverPolicy.All : DeliverPolicy.New;
+}

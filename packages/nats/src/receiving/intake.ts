@@ -1,0 +1,314 @@
+import type { Msg } from '@nats-io/transport-node';
+import { clock } from '@pageferry/core';
+import type { Engine } from '../engine/engine.js';
+import { API_ERROR, apiCode, isNotFound } from '../engine/errors.js';
+import { SENDER_CONSUMER } from '../engine/names.js';
+import { presenceOf } from '../engine/stream.js';
+import { type Piece, readPiece } from '../protocol/piece.js';
+import { AckSubject } from './ack-subject.js';
+
+/** How much may lie here untaken before the engine is asked to wait. */
+const READ_AHEAD_BYTES = 4 * 1024 * 1024;
+/** How long to wait for what was asked for once more, in milliseconds. */
+const PATIENCE = 1000;
+/** How many heartbeats may be missed before the consumer is looked for. */
+const MISSED_HEARTBEATS = 3;
+/** Every how many heartbeats the sender is looked for, in case nobody has told that it is gone. */
+const HEARTBEATS_A_CHECK = 20;
+/** How many acknowledgements that were lost are said once more at a time. */
+const MOST_REPEATED = 5000;
+
+/** A piece, and its number in the stream. */
+export interface Arrived {
+  readonly piece: Piece;
+  readonly number: number;
+}
+
+/** What {@link Intake} tells its receiver. */
+export interface IntakeEvents {
+  /** The next piece of the stream. */
+  readonly onPiece: (arrived: Arrived) => void;
+  /** A piece, or what should have been one, that cannot be read. */
+  readonly onForeign: (number: number) => void;
+  /** A piece that this receiver was promised is not in the stream any more. */
+  readonly onMissing: (number: number) => void;
+  /** Something has changed that somebody may wait for. */
+  readonly onChange: () => void;
+}
+
+/** What an {@link Intake} is made of. */
+export interface IntakeParts {
+  readonly engine: Engine;
+  readonly stream: string;
+  readonly consumer: string;
+  /** Every how many milliseconds the engine says that it is there, if it has nothing to deliver. */
+  readonly heartbeat: number;
+}
+
+/**
+ * Takes in the pieces of a stream as a consumer of it is sent them: in order, each once. What is lost on the way, when a
+ * connection ends, is asked for anew; what comes twice is acknowledged again.
+ */
+export class Intake {
+  readonly #engine: Engine;
+  readonly #stream: string;
+  readonly #consumer: string;
+  readonly #heartbeat: number;
+  readonly #events: IntakeEvents;
+  readonly #subject: AckSubject;
+  readonly #timer: NodeJS.Timeout;
+  /** Pieces that came before one that is missing. */
+  readonly #ahead = new Map<number, Msg>();
+  /** Where to acknowledge what was not acknowledged, by number. */
+  readonly #open = new Map<number, string>();
+  /** Where to tell the engine that it may go on. */
+  #stalled: string[] = [];
+  /** What came before it was known where to begin. */
+  #unbegun: Msg[] | undefined = [];
+  #next = 1;
+  #untaken = 0;
+  /** Number of the last piece that the engine has sent, as far as it is known. */
+  #delivered = 0;
+  #consumerSequence = 0;
+  /** What was asked for once more, and when. */
+  #askedUpTo = 0;
+  #askedAt = 0;
+  #heardAt = clock.now();
+  #checkedAt = clock.now();
+  #isChecking = false;
+  #isOver = false;
+  /** Number of the last piece that there will ever be, once the sender is gone. */
+  #end: number | undefined;
+  #isForgotten = false;
+
+  constructor({ engine, stream, consumer, heartbeat }: IntakeParts, events: IntakeEvents) {
+    this.#engine = engine;
+    this.#stream = stream;
+    this.#consumer = consumer;
+    this.#heartbeat = heartbeat;
+    this.#events = events;
+    this.#subject = new AckSubject(stream, consumer);
+    engine.subscribe(`$JS.EVENT.ADVISORY.CONSUMER.DELETED.${stream}.*`, (message) => {
+      const [name] = message.subject.split('.').slice(-1);
+      if (name === SENDER_CONSUMER || name === consumer) void this.check();
+    });
+    engine.onChange(() => {
+      if (engine.connected) void this.check();
+    });
+    this.#timer = clock.setInterval(() => this.#checkHeartbeat(), Math.min(heartbeat, PATIENCE));
+    this.#timer.unref();
+  }
+
+  /** Number of the piece that comes next. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** True once the sender is gone, and all pieces that it has left are here. */
+  get isOver(): boolean {
+    return this.#end !== undefined && this.#next > this.#end;
+  }
+
+  /** True once the engine has forgotten this receiver, though its sender is there. */
+  get isForgotten(): boolean {
+    return this.#isForgotten;
+  }
+
+  /** Begins after the piece of this number. */
+  begin(before: number): void {
+    this.#next = before + 1;
+    const messages = this.#unbegun ?? [];
+    this.#unbegun = undefined;
+    for (const message of messages) this.take(message);
+  }
+
+  /** Takes in what the engine sends. */
+  readonly take = (message: Msg): void => {
+    this.#heardAt = clock.now();
+    if (this.#isOver) return;
+    if (this.#unbegun !== undefined) {
+      this.#unbegun.push(message);
+      return;
+    }
+    if (message.data.length === 0 && message.headers?.code === 100) {
+      this.#takeStatus(message);
+      return;
+    }
+    const place = this.#subject.read(message.reply ?? '');
+    if (place === undefined) return;
+    const { number, consumerSequence } = place;
+    this.#delivered = Math.max(this.#delivered, number);
+    this.#consumerSequence = Math.max(this.#consumerSequence, consumerSequence);
+    if (number < this.#next) {
+      // The acknowledgement was lost, unless it is still to come.
+      if (!this.#open.has(number)) this.#engine.publish(message.reply ?? '', ACK);
+      return;
+    }
+    if (number > this.#next) {
+      this.#ahead.set(number, message);
+      this.#askAgain();
+      return;
+    }
+    let next: Msg | undefined = message;
+    while (next !== undefined && !this.#isOver) {
+      this.#ahead.delete(this.#next);
+      this.#pass(next);
+      next = this.#ahead.get(this.#next);
+    }
+    this.#events.onChange();
+  };
+
+  /** The caller has taken over the bytes of a piece. */
+  noteTaken(byteLength: number): void {
+    this.#untaken -= byteLength;
+    this.#letGoOn();
+  }
+
+  /** Tells the engine, and the sender, that this receiver is done with a piece. */
+  acknowledge(number: number, wasDropped = false): void {
+    const subject = this.#open.get(number);
+    if (subject === undefined) return;
+    this.#open.delete(number);
+    this.#engine.publish(subject, wasDropped ? TERM : ACK);
+  }
+
+  /** Goes on behind pieces that are not in the stream any more. */
+  skip(): void {
+    const numbers = [...this.#ahead.keys()];
+    this.#next = numbers.length === 0 ? this.#delivered + 1 : Math.min(...numbers);
+    const message = this.#ahead.get(this.#next);
+    if (message !== undefined) this.take(message);
+  }
+
+  /** Looks for this receiver's consumer and for its sender, and for what was lost between the engine and this process. */
+  async check(): Promise<void> {
+    if (this.#isChecking || this.#isOver || this.isOver || this.#isForgotten) return;
+    this.#isChecking = true;
+    this.#checkedAt = clock.now();
+    try {
+      const { api } = this.#engine;
+      const isSenderGone = (await presenceOf(api, this.#stream)) === 'gone';
+      if (isSenderGone) this.#end = await this.#findEnd();
+      const { ack_floor: floor, delivered } = await api.consumers.info(
+        this.#stream,
+        this.#consumer,
+      );
+      this.#delivered = Math.max(this.#delivered, delivered.stream_seq);
+      this.#consumerSequence = Math.max(this.#consumerSequence, delivered.consumer_seq);
+      this.#repeatAcks(floor.stream_seq + 1);
+      this.#askAgain();
+    } catch (error) {
+      if (isNotFound(error)) this.#noteGone();
+      // Whatever else it is may pass.
+      else clock.setTimeout(() => void this.check(), PATIENCE).unref();
+    } finally {
+      this.#isChecking = false;
+    }
+    this.#events.onChange();
+  }
+
+  /** Takes in nothing more. */
+  stop(): void {
+    this.#isOver = true;
+    clock.clearInterval(this.#timer);
+    this.#ahead.clear();
+  }
+
+  async #findEnd(): Promise<number> {
+    const { state } = await this.#engine.api.streams.info(this.#stream);
+    return state.last_seq;
+  }
+
+  /** The consumer is gone, or the whole stream. */
+  #noteGone(): void {
+    if (this.#isOver) return;
+    if (this.#end === undefined) this.#isForgotten = true;
+    // What is not here will not come.
+    else this.#end = this.#next - 1;
+  }
+
+  #pass(message: Msg): void {
+    const number = this.#next++;
+    const piece = readPiece(message);
+    if (piece === undefined) {
+      this.#events.onForeign(number);
+      return;
+    }
+    this.#open.set(number, message.reply ?? '');
+    this.#untaken += piece.bytes.length;
+    this.#events.onPiece({ piece, number });
+  }
+
+  #takeStatus(message: Msg): void {
+    const { headers, reply } = message;
+    // Either the engine asks whether it may go on, or it says that it waits for the answer.
+    const asks = reply || headers?.get('Nats-Consumer-Stalled');
+    if (asks) {
+      this.#stalled.push(asks);
+      this.#letGoOn();
+    }
+    const delivered = Number(headers?.get('Nats-Last-Stream') || 0);
+    if (delivered < this.#next) return;
+    this.#delivered = Math.max(this.#delivered, delivered);
+    const sequence = Number(headers?.get('Nats-Last-Consumer') || 0);
+    this.#consumerSequence = Math.max(this.#consumerSequence, sequence);
+    this.#askAgain();
+  }
+
+  #letGoOn(): void {
+    if (this.#untaken > READ_AHEAD_BYTES || this.#stalled.length === 0) return;
+    for (const subject of new Set(this.#stalled)) this.#engine.publish(subject);
+    this.#stalled = [];
+  }
+
+  /** Has what the engine has sent, and what is not here, sent once more. */
+  #askAgain(): void {
+    const last = Math.min(this.#delivered, this.#next + MOST_REPEATED);
+    if (last < this.#next) return;
+    const now = clock.now();
+    const isDue = now - this.#askedAt > PATIENCE;
+    if (isDue) this.#askedUpTo = 0;
+    for (let number = Math.max(this.#next, this.#askedUpTo + 1); number <= last; number++) {
+      if (this.#ahead.has(number)) continue;
+      this.#engine.publish(this.#subject.write(number, this.#consumerSequence), NAK);
+    }
+    if (isDue) this.#askedAt = now;
+    this.#askedUpTo = Math.max(this.#askedUpTo, last);
+  }
+
+  #repeatAcks(first: number): void {
+    const last = Math.min(this.#next - 1, this.#delivered, first + MOST_REPEATED);
+    for (let number = first; number <= last; number++) {
+      if (this.#open.has(number)) continue;
+      this.#engine.publish(this.#subject.write(number, this.#consumerSequence), ACK);
+    }
+  }
+
+  #checkHeartbeat(): void {
+    if (!this.#engine.connected || this.#isOver) return;
+    const now = clock.now();
+    const isSilent = now - this.#heardAt > MISSED_HEARTBEATS * this.#heartbeat;
+    if (isSilent || now - this.#checkedAt > HEARTBEATS_A_CHECK * this.#heartbeat) {
+      this.#heardAt = now;
+      void this.check();
+    }
+    const isMissing = this.#delivered >= this.#next && now - this.#askedAt > PATIENCE;
+    if (isMissing && this.#askedUpTo >= this.#next) void this.#findMissing(this.#next);
+  }
+
+  /** What does not come though it was asked for may not be there any more. */
+  async #findMissing(number: number): Promise<void> {
+    try {
+      await this.#engine.api.streams.getMessage(this.#stream, { seq: number });
+    } catch (error) {
+      const isGone = apiCode(error) === API_ERROR.noMessage;
+      if (isGone && number === this.#next && !this.#isOver) this.#events.onMissing(number);
+      return;
+    }
+    this.#askAgain();
+  }
+}
+
+const ACK = Buffer.from('+ACK');
+const NAK = Buffer.from('-NAK');
+const TERM = Buffer.from('+TERM');

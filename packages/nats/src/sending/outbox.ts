@@ -1,0 +1,262 @@
+import {
+  type AcceptOutcome,
+  BufferPool,
+  ByteQuota,
+  bytesDetached,
+  type ConnectionFailures,
+  type Outbox as Contract,
+  clock,
+  PageferryError,
+  type Presence,
+  type ReceiverInfo,
+  type Waits,
+} from '@pageferry/core';
+import type { Engine } from '../engine/engine.js';
+import { MAX_UNDER_WAY } from '../options.js';
+import { Audience } from './audience.js';
+import type { NatsMemory, Outgoing } from './outgoing.js';
+import { Publisher } from './publisher.js';
+
+/** How long something has not been needed before it is removed from the stream, in milliseconds. */
+const TIDY_PAUSE = 500;
+
+/** What an {@link Outbox} is made of. */
+export interface OutboxParts {
+  readonly engine: Engine;
+  readonly stream: string;
+  readonly subject: string;
+  readonly poolBytes: number;
+  /** How many messages to keep for those who come later. */
+  readonly history: number;
+  readonly waits: Waits;
+  readonly presence: Presence;
+  readonly failures: ConnectionFailures;
+  /** Called when the stream is gone. */
+  readonly onLost: () => void;
+}
+
+/** A pool of buffers, and the stream that its messages go to. */
+export class Outbox implements Contract<NatsMemory> {
+  readonly #engine: Engine;
+  readonly #history: number;
+  readonly #waits: Waits;
+  readonly #failures: ConnectionFailures;
+  readonly #buffers: BufferPool;
+  readonly #quota: ByteQuota;
+  readonly #publisher: Publisher;
+  readonly #audience: Audience;
+  /** Messages that are not stored, or that somebody is not done with. */
+  readonly #underWay = new Set<Outgoing>();
+  /** The last ones, for those who come later. */
+  #kept: Outgoing[] = [];
+  #stream: string;
+  #nextSequence = 0;
+  /** Number in the stream of the first piece that was not removed from it. */
+  #firstStored = 1;
+  #tidying: NodeJS.Timeout | undefined;
+  #isOver = false;
+
+  constructor(parts: OutboxParts) {
+    const { engine, stream, subject, poolBytes, history, waits, presence, failures } = parts;
+    this.#engine = engine;
+    this.#history = history;
+    this.#waits = waits;
+    this.#failures = failures;
+    this.#stream = stream;
+    this.#buffers = new BufferPool(poolBytes);
+    this.#quota = new ByteQuota(poolBytes);
+    const onChange = (): void => {
+      if (waits.parked > 0) waits.wake();
+    };
+    this.#publisher = new Publisher(engine, subject, stream, {
+      onStored: (message) => this.#settle(message),
+      onChange,
+      onCut: (message) => this.#cut(message),
+      onFull: () => this.#makeRoom(),
+      onLost: parts.onLost,
+    });
+    this.#audience = new Audience(engine, stream, presence, {
+      underWay: () => [...this.#kept, ...this.#underWay],
+      onDone: (message) => this.#settle(message),
+      onChange,
+    });
+  }
+
+  get bytesOut(): number {
+    return this.#quota.bytes;
+  }
+
+  /** @throws `SYSTEM_CALL_FAILED` when memory is short. */
+  allocate(byteLength: number): NatsMemory | undefined {
+    if (!this.#quota.hasRoomFor(byteLength)) return undefined;
+    // Never none: that memory was taken over is told by its length.
+    const buffer = this.#buffers.take(Math.max(byteLength, 1));
+    this.#quota.add(byteLength);
+    return { buffer, bytes: buffer.subarray(0, byteLength), byteLength };
+  }
+
+  free(memory: NatsMemory): void {
+    this.#quota.remove(memory.byteLength);
+    this.#buffers.giveBack(memory.buffer);
+  }
+
+  accept(memory: NatsMemory, byteLength: number, tag: number): AcceptOutcome {
+    if (this.#audience.subscribers.size === 0 && this.#history === 0) return 'no-receiver';
+    const { isFull, length } = this.#publisher;
+    if (isFull || length >= MAX_UNDER_WAY || !this.#audience.hasRoom) return 'full';
+    // Of a message without bytes nobody else can tell. The number must not be taken for it.
+    if (memory.buffer.length === 0) throw bytesDetached('loan');
+    this.#add('part', byteLength, tag, memory);
+    return 'sent';
+  }
+
+  settle(): void {
+    // What comes back is noted at once.
+  }
+
+  get hasLeft(): boolean {
+    return this.#publisher.length === 0;
+  }
+
+  get isIdle(): boolean {
+    return this.hasLeft && this.#audience.subscribers.isIdle;
+  }
+
+  list(): readonly ReceiverInfo[] {
+    return this.#audience.subscribers.list();
+  }
+
+  count(): number {
+    return this.#audience.subscribers.size;
+  }
+
+  /** Looks who is there. */
+  async look(): Promise<void> {
+    await this.#audience.look();
+  }
+
+  /** Tells every receiver, behind what was accepted, that this was all. */
+  finish(): void {
+    if (!this.#isOver) this.#add('end', 0, 0, undefined);
+  }
+
+  /** Goes on with another stream: what was in the old one is gone, and so are its receivers. */
+  restart(stream: string): void {
+    this.#stream = stream;
+    this.#firstStored = 1;
+    this.#kept = [];
+    const lost = [...this.#underWay];
+    this.#audience.restart(stream);
+    this.#publisher.restart(stream);
+    for (const message of lost) {
+      message.isStored = true;
+      this.#settle(message);
+    }
+    this.#waits.wake();
+  }
+
+  /** The receivers of a stream that is gone are gone, too. */
+  forgetReceivers(): void {
+    this.#audience.clear();
+  }
+
+  /** Does nothing more. */
+  stop(): void {
+    this.#isOver = true;
+    clock.clearTimeout(this.#tidying);
+    this.#publisher.stop();
+    this.#audience.stop();
+    this.#buffers.clear();
+  }
+
+  #add(
+    kind: Outgoing['kind'],
+    byteLength: number,
+    tag: number,
+    memory: NatsMemory | undefined,
+  ): void {
+    const first = this.#publisher.nextNumber;
+    const last = first + this.#publisher.piecesOf(byteLength) - 1;
+    const sequence = kind === 'part' ? this.#nextSequence++ : this.#nextSequence;
+    const message: Outgoing = {
+      kind,
+      sequence,
+      byteLength,
+      tag,
+      first,
+      last,
+      memory,
+      isStored: false,
+      holders: 0,
+    };
+    if (kind === 'part') {
+      this.#underWay.add(message);
+      this.#audience.give(message);
+      this.#keep(message);
+    }
+    this.#publisher.add(message);
+  }
+
+  #keep(message: Outgoing): void {
+    if (this.#history === 0) return;
+    this.#kept.push(message);
+    if (this.#kept.length <= this.#history) return;
+    this.#kept.shift();
+    this.#tidySoon();
+  }
+
+  /** Takes the memory of a message back once the servers have it, and all receivers that hold the sender up are done. */
+  #settle(message: Outgoing): void {
+    if (!message.isStored || message.holders > 0) return;
+    this.#underWay.delete(message);
+    const { memory } = message;
+    if (memory === undefined) return;
+    message.memory = undefined;
+    this.free(memory);
+    if (this.#history > 0) this.#tidySoon();
+    this.#publisher.retry();
+  }
+
+  #cut(message: Outgoing): void {
+    const { memory } = message;
+    if (memory === undefined) return;
+    message.memory = undefined;
+    this.#quota.remove(memory.byteLength);
+    const error = new PageferryError(
+      'BYTES_DETACHED',
+      'the program had another API take over a view that it kept of a loan, before all of that message ' +
+        'had left. Pass a copy to such an API',
+    );
+    this.#failures.add(error);
+  }
+
+  /** The stream is full. The history gives way, and so does what only receivers have not taken that may miss it. */
+  #makeRoom(): void {
+    this.#kept = [];
+    if (this.#history > 0 || this.#audience.hasOnesThatDrop) void this.#tidy();
+  }
+
+  #tidySoon(): void {
+    if (this.#tidying !== undefined || this.#isOver) return;
+    this.#tidying = clock.setTimeout(() => {
+      this.#tidying = undefined;
+      void this.#tidy();
+    }, TIDY_PAUSE);
+    this.#tidying.unref();
+  }
+
+  /** Removes from the stream what is neither kept nor needed by anybody who must not miss it. */
+  async #tidy(): Promise<void> {
+    const kept = this.#kept[0]?.first ?? Number.POSITIVE_INFINITY;
+    const end = this.#publisher.stored + 1;
+    const first = Math.min(kept, this.#audience.oldestNeeded, end);
+    if (first <= this.#firstStored || this.#isOver) return;
+    this.#firstStored = first;
+    try {
+      await this.#engine.api.streams.purge(this.#stream, { seq: first });
+      this.#publisher.retry();
+    } catch {
+      this.#firstStored = 1; // The next time it is tried again.
+    }
+  }
+}

@@ -1,0 +1,27 @@
+/** Memory of one message, which is lent to the program or under way. */
+export interface NatsMemory {
+  /** The memory itself; as long as it was when it was taken, unless the program has had it taken over. */
+  readonly buffer: Buffer<ArrayBuffer>;
+  /** What is lent of it. */
+  readonly bytes: Buffer<ArrayBuffer>;
+  /** What the pool counts for it. */
+  readonly byteLength: number;
+}
+
+/** A message that was accepted, or the end of all of them. */
+export interface Outgoing {
+  readonly kind: 'part' | 'end';
+  readonly sequence: number;
+  readonly byteLength: number;
+  readonly tag: number;
+  /** Number in the stream of its first piece. */
+  readonly first: number;
+  /** Number in the stream of its last piece. Whoever acknowledges that one is done with the message. */
+  readonly last: number;
+  /** Its bytes, until they are back in the pool. */
+  memory: NatsMemory | undefined;
+  /** True once the servers have all of it. */
+  isStored: boolean;
+  /** How many receivers with the policy `wait` are not done with it. */
+  holders: number;
+}

@@ -1,0 +1,272 @@
+import { createInbox, type Msg } from '@nats-io/transport-node';
+import { clock } from '@pageferry/core';
+import type { Engine } from '../engine/engine.js';
+import { API_ERROR, isNotFound } from '../engine/errors.js';
+import { pieceHeaders } from '../protocol/piece.js';
+import type { Outgoing } from './outgoing.js';
+
+/** Room for the headers of a piece within the `max_payload` of the server. */
+const HEADER_ROOM = 512;
+/** How much may be published that the servers have not confirmed. */
+const WINDOW_BYTES = 4 * 1024 * 1024;
+const WINDOW_PIECES = 1024;
+/** Shorter pieces are copied, and leave together. Longer ones are handed over at once, out of the loan itself. */
+const WORTH_LEAVING_ALONE = 16 * 1024;
+/** How long the servers may say nothing of what was published before they are asked, in milliseconds. */
+const PATIENCE = 2000;
+/** How long to wait before a stream that was full, or could not be reached, is tried again, in milliseconds. */
+const PAUSE = 100;
+
+/** Why a stream has not stored a piece, though it may store it later. */
+const FULL: ReadonlySet<number | undefined> = new Set([
+  API_ERROR.storeFailed,
+  API_ERROR.insufficientResources,
+  API_ERROR.storageExceeded,
+  API_ERROR.memoryExceeded,
+]);
+
+/** What {@link Publisher} tells its sender. */
+export interface PublisherEvents {
+  /** The servers have all of this message, and of all before it. */
+  readonly onStored: (message: Outgoing) => void;
+  /** Something has changed that somebody may wait for. */
+  readonly onChange: () => void;
+  /** The program has had the memory of this message taken over before all of it was published. */
+  readonly onCut: (message: Outgoing) => void;
+  /** The stream is full: what nobody needs should go. */
+  readonly onFull: () => void;
+  /** The stream is gone, and all that was in it. */
+  readonly onLost: () => void;
+}
+
+/**
+ * Publishes messages piece by piece, in order, each once. The sender is the only one that publishes to its stream: so it
+ * knows which number each piece gets there, and says so. Where an answer is lost, the last number in the stream tells
+ * what has arrived.
+ */
+export class Publisher {
+  readonly #engine: Engine;
+  readonly #subject: string;
+  readonly #events: PublisherEvents;
+  readonly #inbox = createInbox();
+  readonly #timer: NodeJS.Timeout;
+  #stream: string;
+  /** Messages that the servers do not have whole. */
+  readonly #queue: Outgoing[] = [];
+  /** Place in the queue of the message that is published next. */
+  #cursor = 0;
+  /** Numbers in the stream: of the piece that is published next, of the last one that is stored, of the last of all. */
+  #next = 1;
+  #stored = 0;
+  #last = 0;
+  /** Lengths of the pieces that are published and not stored. */
+  #lengths: number[] = [];
+  #bytesUnderWay = 0;
+  /** Answers to what was published before the last time that it was begun anew mean nothing. */
+  #round = 0;
+  #isFull = false;
+  #isAsking = false;
+  #isOver = false;
+  /** What was stored when the timer ran last. */
+  #storedBefore = 0;
+
+  constructor(engine: Engine, subject: string, stream: string, events: PublisherEvents) {
+    this.#engine = engine;
+    this.#subject = subject;
+    this.#stream = stream;
+    this.#events = events;
+    engine.subscribe(`${this.#inbox}.*.*`, (message) => this.#noteAnswer(message));
+    engine.onChange(() => {
+      if (engine.connected && this.#lengths.length > 0) void this.#askWhatIsStored();
+    });
+    this.#timer = clock.setInterval(() => this.#checkProgress(), PATIENCE);
+    this.#timer.unref();
+  }
+
+  /** True while the stream takes nothing more. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  /** How many messages the servers do not have whole. */
+  get length(): number {
+    return this.#queue.length;
+  }
+
+  /** How many pieces a message has. */
+  piecesOf(byteLength: number): number {
+    return Math.max(1, Math.ceil(byteLength / (this.#engine.maxPayload - HEADER_ROOM)));
+  }
+
+  /** The number in the stream that the first piece of the next message will get. */
+  get nextNumber(): number {
+    return this.#last + 1;
+  }
+
+  /** Number in the stream of the last piece that is stored. */
+  get stored(): number {
+    return this.#stored;
+  }
+
+  /** Publishes a message whose pieces begin at {@link nextNumber}. Its memory must not change until it is stored. */
+  add(message: Outgoing): void {
+    this.#queue.push(message);
+    this.#last = message.last;
+    this.#pump();
+  }
+
+  /** There may be room in the stream again. */
+  retry(): void {
+    if (!this.#isFull) return;
+    this.#isFull = false;
+    this.#pump();
+    this.#events.onChange();
+  }
+
+  /** Goes on with another stream, which is empty. What was under way is forgotten. */
+  restart(stream: string): void {
+    this.#stream = stream;
+    this.#queue.length = 0;
+    this.#last = 0;
+    this.#stored = 0;
+    this.#begin(1);
+  }
+
+  /** Publishes nothing more. */
+  stop(): void {
+    this.#isOver = true;
+    clock.clearInterval(this.#timer);
+  }
+
+  #pump(): void {
+    if (this.#isFull || this.#isAsking || this.#isOver || !this.#engine.connected) return;
+    let isLong = false;
+    while (this.#next <= this.#last && this.#hasWindow()) {
+      const message = this.#queue[this.#cursor] as Outgoing;
+      const length = this.#publish(message, this.#next);
+      isLong ||= length > WORTH_LEAVING_ALONE;
+      this.#lengths.push(length);
+      this.#bytesUnderWay += length;
+      if (this.#next === message.last) this.#cursor++;
+      this.#next++;
+    }
+    // Nothing refers to the memory of a loan any more when the program is back at work.
+    if (isLong) this.#engine.flushNow();
+  }
+
+  #hasWindow(): boolean {
+    const count = this.#lengths.length;
+    return count === 0 || (this.#bytesUnderWay < WINDOW_BYTES && count < WINDOW_PIECES);
+  }
+
+  /** @returns how many bytes the piece has. */
+  #publish(message: Outgoing, number: number): number {
+    const reply = `${this.#inbox}.${this.#round}.${number}`;
+    const send = (bytes: Uint8Array | undefined, ...words: readonly (string | number)[]): void =>
+      this.#engine.publish(this.#subject, bytes, reply, pieceHeaders(number - 1, ...words));
+    const { kind, sequence, byteLength, tag, first, last, memory } = message;
+    if (kind === 'end') {
+      send(undefined, 'end', sequence);
+      return 0;
+    }
+    if (memory === undefined || memory.buffer.length === 0) {
+      if (memory !== undefined) this.#events.onCut(message);
+      send(undefined, 'cut', sequence);
+      return 0;
+    }
+    const most = Math.ceil(byteLength / (last - first + 1));
+    const offset = (number - first) * most;
+    const piece = memory.bytes.subarray(offset, Math.min(offset + most, byteLength));
+    const bytes = piece.length > WORTH_LEAVING_ALONE ? piece : Uint8Array.from(piece);
+    send(bytes, 'part', sequence, offset, byteLength, tag);
+    return piece.length;
+  }
+
+  #noteAnswer(message: Msg): void {
+    const [number = '', round] = message.subject.split('.').reverse();
+    if (Number(round) !== this.#round || this.#isOver) return;
+    if (message.headers?.code === 503) {
+      void this.#askWhatIsStored();
+      return;
+    }
+    const { error } = message.json<{ readonly error?: { readonly err_code?: number } }>();
+    if (error === undefined) {
+      this.#noteStored(Number(number));
+      this.#pump();
+    } else if (FULL.has(error.err_code)) {
+      this.#noteFull(Number(number));
+    } else {
+      void this.#askWhatIsStored();
+    }
+  }
+
+  #noteStored(number: number): void {
+    while (this.#stored < number && this.#stored < this.#last) {
+      this.#stored++;
+      this.#bytesUnderWay -= this.#lengths.shift() ?? 0;
+      const message = this.#queue[0] as Outgoing;
+      if (message.last > this.#stored) continue;
+      this.#queue.shift();
+      this.#cursor--;
+      message.isStored = true;
+      this.#events.onStored(message);
+    }
+    this.#events.onChange();
+  }
+
+  #noteFull(number: number): void {
+    this.#isFull = true;
+    this.#begin(number);
+    this.#events.onFull();
+    this.#soon(() => this.retry());
+  }
+
+  /** Publishes anew from a piece on that is not stored. */
+  #begin(number: number): void {
+    this.#round++;
+    this.#next = number;
+    this.#lengths = [];
+    this.#bytesUnderWay = 0;
+    this.#cursor = this.#queue.findIndex(({ last }) => last >= number);
+    if (this.#cursor < 0) this.#cursor = this.#queue.length;
+  }
+
+  async #askWhatIsStored(): Promise<void> {
+    if (this.#isAsking || this.#isOver) return;
+    this.#isAsking = true;
+    const { stored, isGone } = await this.#findStored();
+    this.#isAsking = false;
+    if (this.#isOver) return;
+    // A server that comes back with less than it has confirmed has lost what receivers were promised.
+    if (isGone || stored < this.#stored) {
+      this.#events.onLost();
+      return;
+    }
+    this.#noteStored(stored);
+    this.#begin(stored + 1);
+    this.#pump();
+  }
+
+  async #findStored(): Promise<{ readonly stored: number; readonly isGone: boolean }> {
+    while (!this.#isOver) {
+      try {
+        const { state } = await this.#engine.api.streams.info(this.#stream);
+        return { stored: state.last_seq, isGone: false };
+      } catch (error) {
+        if (isNotFound(error)) return { stored: 0, isGone: true };
+        await new Promise<void>((resolve) => this.#soon(resolve));
+      }
+    }
+    return { stored: 0, isGone: false };
+  }
+
+  #checkProgress(): void {
+    const isStuck = this.#lengths.length > 0 && this.#stored === this.#storedBefore;
+    this.#storedBefore = this.#stored;
+    if (isStuck && this.#engine.connected) void this.#askWhatIsStored();
+  }
+
+  #soon(action: () => void): void {
+    clock.setTimeout(action, PAUSE).unref();
+  }
+}
