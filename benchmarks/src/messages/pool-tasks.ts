@@ -23,7 +23,13 @@ export function fillMoved(task: Uint8Array): unknown {
   return move(task);
 }
 
-function next(task: Uint8Array): number {
+/** The answer in a buffer of its own, and that in the transfer list. */
+export function fillNew(task: Uint8Array): unknown {
+  return move(fillOwn(task));
+}
+
+/** What the answer is filled with. The task has to have arrived. */
+export function next(task: Uint8Array): number {
   const [first = 0] = task;
   if (task.at(-1) !== first) throw new Error('the task did not arrive whole');
   return (first + 1) % 256;

@@ -4,13 +4,16 @@ import { Piscina } from 'piscina';
 import type { Trial } from '../shared/workload.js';
 import type { Group } from './groups.js';
 import { type Comparison, interleave } from './interleave.js';
+import { next } from './pool-tasks.js';
 
 const BYTES = 8 * 2 ** 20;
 /** Two tasks and two answers have room. */
 const CHANNEL = { poolBytes: 4 * BYTES };
 const MODULE = new URL('pool-tasks.js', import.meta.url);
 /** Tasks that take about as long as 40 MB there and back by `child.send`. */
-const TASKS_FOR_A_TRIP = { 'pool-8mb': 5, 'pool-empty': 500 } as const;
+const TASKS_FOR_A_TRIP = { large: 5, empty: 500 } as const;
+/** V8 compiles after so many calls, and not after so many bytes. */
+const WARM_UPS = { large: 10, empty: 1 } as const;
 
 /** One task, and the check of its answer. */
 type Attempt = (number: number) => Promise<void>;
@@ -25,11 +28,13 @@ interface Contenders {
 /**
  * Tasks for a pool of one worker, beside one of piscina's: empty ones, and ones with a buffer of 8 MiB and an answer as
  * long. The caller fills the one and the worker the other, each where it is sent from; piscina's go there and back in
- * transfer lists.
+ * transfer lists. It has two yardsticks with them: a worker that writes its answer over the task, and one whose answer is a
+ * new buffer. Beside the first there is what all of them have to do, without any hand-over: nothing can be faster.
  */
 export const poolGroup: Group = {
   aims: new Map([
     ['pool-8mb', 4],
+    ['pool-8mb-new', 4],
     ['pool-empty', 0.8],
   ]),
   async measure(rounds, volume) {
@@ -49,11 +54,16 @@ export const poolGroup: Group = {
   },
 };
 
-/** Runs tasks one after the other. Before the first trial V8 gets as many to compile. */
-function trialOf(attempt: Attempt, count: number): () => Promise<Trial> {
+/** Runs tasks one after the other. Before the first trial V8 gets some to compile. */
+function trialOf(
+  attempt: Attempt,
+  kind: keyof typeof WARM_UPS,
+  trips: number,
+): () => Promise<Trial> {
+  const count = trips * TASKS_FOR_A_TRIP[kind];
   let isWarm = false;
   return async () => {
-    if (!isWarm) await repeat(attempt, count);
+    if (!isWarm) await repeat(attempt, count * WARM_UPS[kind]);
     isWarm = true;
     const begin = process.hrtime.bigint();
     await repeat(attempt, count);
@@ -69,18 +79,44 @@ function comparisonsOf(
   { processes, threads, piscina }: Contenders,
   trips: number,
 ): readonly Comparison[] {
-  const large = (attempt: Attempt) => trialOf(attempt, trips * TASKS_FOR_A_TRIP['pool-8mb']);
-  const small = (attempt: Attempt) => trialOf(attempt, trips * TASKS_FOR_A_TRIP['pool-empty']);
-  const moved = large(movedThrough(piscina));
-  const nothing = small(emptyTo(piscina));
-  const [question, empty] = ['pool-8mb', 'pool-empty'];
+  const large = (attempt: Attempt) => trialOf(attempt, 'large', trips);
+  const small = (attempt: Attempt) => trialOf(attempt, 'empty', trips);
+  const inProcesses = large(composedIn(processes));
+  const inThreads = large(composedIn(threads));
   return [
-    { question, subject: 'processes', run: large(composedIn(processes)), yardstick: moved },
-    { question, subject: 'threads', run: large(composedIn(threads)), yardstick: moved },
-    { question, subject: 'processes, copied', run: large(copiedTo(processes)), yardstick: moved },
-    { question: empty, subject: 'processes', run: small(emptyTo(processes)), yardstick: nothing },
-    { question: empty, subject: 'threads', run: small(emptyTo(threads)), yardstick: nothing },
+    ...against('pool-8mb', large(movedThrough(piscina, 'fillMoved')), {
+      processes: inProcesses,
+      threads: inThreads,
+      'processes, copied': large(copiedTo(processes)),
+      'no pool, one buffer': large(filledHere(new Uint8Array(BYTES))),
+      'no pool, two buffers': large(filledHere(new Uint8Array(BYTES), new Uint8Array(BYTES))),
+    }),
+    ...against('pool-8mb-new', large(movedThrough(piscina, 'fillNew')), {
+      processes: inProcesses,
+      threads: inThreads,
+    }),
+    ...against('pool-empty', small(emptyTo(piscina)), {
+      processes: small(emptyTo(processes)),
+      threads: small(emptyTo(threads)),
+    }),
   ];
+}
+
+/** Subjects with one yardstick. */
+function against(
+  question: string,
+  yardstick: Comparison['yardstick'],
+  subjects: Readonly<Record<string, Comparison['run']>>,
+): readonly Comparison[] {
+  return Object.entries(subjects).map(([subject, run]) => ({ question, subject, run, yardstick }));
+}
+
+/** What caller and worker compute, both of it here. */
+function filledHere(task: Uint8Array, answer = task): Attempt {
+  return async (number) => {
+    task.fill(number);
+    check(answer.fill(next(task)), number);
+  };
 }
 
 function emptyTo(pool: Pool | Piscina): Attempt {
@@ -107,11 +143,12 @@ function copiedTo(pool: Pool): Attempt {
   };
 }
 
-function movedThrough(pool: Piscina): Attempt {
+/** The answer's buffer is that of the next task. */
+function movedThrough(pool: Piscina, name: 'fillMoved' | 'fillNew'): Attempt {
   let buffer = new Uint8Array(BYTES);
   return async (number) => {
     buffer.fill(number);
-    buffer = await pool.run(buffer, { name: 'fillMoved', transferList: [buffer.buffer] });
+    buffer = await pool.run(buffer, { name, transferList: [buffer.buffer] });
     check(buffer, number);
   };
 }

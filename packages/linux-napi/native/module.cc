@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include "alias.h"
+#include "copy.h"
 #include "descriptor_set.h"
 #include "environment.h"
 #include "explanation.h"
@@ -53,6 +54,7 @@ constexpr napi_property_descriptor kExports[] = {
     Method<&Remap>("remap"),
     Method<&Advise>("madvise"),
     Method<&AddressOf>("addressOf"),
+    Method<&CopyPastCache>("copyPastCache"),
     Method<&CreateAlias>("alias"),
     Method<&DetachAlias>("detach"),
     Method<&ThreadBell>("threadBell"),

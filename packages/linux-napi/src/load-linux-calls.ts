@@ -1,4 +1,4 @@
-import { PageferryError } from '@pageferry/core';
+import { PageferryError, usePastCache } from '@pageferry/core';
 import {
   checkSpareDescriptors,
   ENOSYS,
@@ -79,6 +79,7 @@ export function loadLinuxCalls(): LinuxCalls {
  * the signal by which a write to a read-only page would be explained.
  */
 function callsOf(addon: LinuxNapiAddon): LinuxCalls {
+  usePastCache(addon.copyPastCache);
   if (otherRuntime() === undefined) return addon;
   if (timed?.of !== addon) {
     timed = { of: addon, calls: { ...withTimedWatchers(addon), explainWrites: () => -ENOSYS } };

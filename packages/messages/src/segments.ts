@@ -1,3 +1,4 @@
+import { copyBytes } from '@pageferry/core';
 import { ALIGNED_FROM, ALIGNMENT, alignUp, SMALL_ALIGNMENT } from './format.js';
 
 /** A part of an ArrayBuffer that a message holds, from `start` to `end`. */
@@ -69,7 +70,9 @@ export class Segments {
     let written = 0;
     for (const { buffer, start, end, position } of this.all()) {
       target.fill(0, written, position);
-      if (buffer !== undefined) target.set(new Uint8Array(buffer, start, end - start), position);
+      if (buffer !== undefined) {
+        copyBytes(target, new Uint8Array(buffer, start, end - start), position);
+      }
       written = position + end - start;
     }
   }

@@ -29,6 +29,22 @@ describe.each(transports)('a port over $name', (transport) => {
     expect(there.channel.stats().deliveriesHeld).toBe(0);
   });
 
+  test('carries what is too large for caches whole, whatever it is aligned to', async () => {
+    await using ports = await openPorts(transport, fresh());
+    const { here, there } = ports;
+    const pattern = Uint8Array.from({ length: 251 }, (_, index) => index);
+    const pixels = Buffer.alloc(20_000_000, pattern).subarray(7, -9);
+    const [outcome, got] = await Promise.all([
+      here.send({ before: Uint8Array.of(1, 2, 3), pixels, after: 'text' }),
+      there.receive<{ before: Uint8Array; pixels: Buffer; after: string }>(),
+    ]);
+    expect(outcome).toBe('sent');
+    expect(got?.value.before).toEqual(Uint8Array.of(1, 2, 3));
+    expect(got?.value.pixels.equals(pixels)).toBe(true);
+    expect(got?.value.after).toBe('text');
+    got?.release();
+  });
+
   test('composes a value in a loan, to be filled there', async () => {
     await using ports = await openPorts(transport, fresh());
     const { here, there } = ports;

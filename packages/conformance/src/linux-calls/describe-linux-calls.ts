@@ -2,6 +2,7 @@ import { afterAll, describe } from 'vitest';
 import { describeAliases } from './aliases.js';
 import { describeArguments } from './arguments.js';
 import { describeBarriers } from './barriers.js';
+import { describeCopying } from './copying.js';
 import { describeDescriptors } from './descriptors.js';
 import { describeEventLoop } from './event-loop.js';
 import { describeExplanations } from './explanations.js';
@@ -55,6 +56,7 @@ export function describeLinuxCalls(registration: LinuxCallsRegistration): void {
     describeDescriptors(context);
     describeMemoryFiles(context);
     describeMappings(context);
+    describeCopying(context);
     describeAliases(context);
     describeThreadAliases(context);
     describeExplanations(context);

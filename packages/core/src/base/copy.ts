@@ -4,6 +4,45 @@ import { nextTurn } from '../waiting/loop-budget.js';
 /** How much is copied at a stretch: about 30 microseconds' worth. */
 const PIECE = 256 * 1024;
 
+/** From this length on, in bytes, source and target together are more than nearly any processor's cache holds. */
+const LARGE = 16 * 2 ** 20;
+
+/** `LinuxCalls.copyPastCache`: 0, or that it has not copied anything. */
+type CopyPastCache = (
+  target: Uint8Array,
+  targetOffset: number,
+  targetLength: number,
+  source: Uint8Array,
+  sourceOffset: number,
+  sourceLength: number,
+) => number;
+
+/** Of the binding that this thread has loaded. */
+let copyPastCache: CopyPastCache | undefined;
+
+/** Has what no cache can hold be copied so from now on, on this thread, by whichever transport. For bindings. */
+export function usePastCache(copy: CopyPastCache): void {
+  copyPastCache = copy;
+}
+
+/**
+ * Copies `source` to `offset` of `target`, as `target.set` does, and what is too large for caches faster.
+ *
+ * @param wholeLength how many bytes are copied in all, of which `source` may be a part.
+ */
+export function copyBytes(
+  target: Uint8Array,
+  source: Uint8Array,
+  offset: number,
+  wholeLength: number = source.length,
+): void {
+  if (wholeLength >= LARGE && copyPastCache !== undefined) {
+    const { length } = source;
+    if (copyPastCache(target, offset, length, source, 0, length) === 0) return;
+  }
+  target.set(source, offset);
+}
+
 /** Copies `sources` into `target.bytes` one after the other, if that takes little time. False if it would not. */
 export function copyAtOnce(
   target: { readonly bytes: Uint8Array; readonly byteLength: number },
@@ -31,7 +70,8 @@ export async function copyInPieces(
   for (const source of sources) {
     for (let offset = 0; offset < source.length; offset += PIECE) {
       if (start + offset > 0 && budget.exhausted()) await nextTurn();
-      target.bytes.set(source.subarray(offset, offset + PIECE), start + offset);
+      const piece = source.subarray(offset, offset + PIECE);
+      copyBytes(target.bytes, piece, start + offset, source.length);
     }
     start += source.length;
   }

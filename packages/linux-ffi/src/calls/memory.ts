@@ -10,6 +10,7 @@ import { NOTHING } from '../memory/mapping-table.js';
 import { NativeBlock } from '../memory/native-block.js';
 import {
   expectArrayBuffer,
+  expectBytes,
   expectFloat64Array,
   expectInt,
   expectInt32Array,
@@ -34,6 +35,7 @@ export function memoryCalls(
     | 'alias'
     | 'detach'
     | 'addressOf'
+    | 'copyPastCache'
     | 'threadBell'
     | 'threadAlias'
     | 'explainWrites'
@@ -149,6 +151,16 @@ export function memoryCalls(
     addressOf(buffer) {
       expectArrayBuffer(buffer, 1);
       return driver.addressOf(buffer);
+    },
+
+    // libc has no function for that.
+    copyPastCache(target, targetOffset, targetLength, source, sourceOffset, sourceLength) {
+      expectBytes(target, targetOffset, targetLength, 1);
+      expectBytes(source, sourceOffset, sourceLength, 4);
+      const areWithin =
+        lieWithin(target.length, targetOffset, targetLength) &&
+        lieWithin(source.length, sourceOffset, sourceLength);
+      return areWithin ? -ENOSYS : -EFAULT;
     },
 
     // Only Node-API makes a SharedArrayBuffer over memory that is there already.

@@ -46,6 +46,7 @@ export const HARMLESS_ARGUMENTS: Readonly<Record<Method, readonly unknown[]>> = 
   addressOf: [new ArrayBuffer(16)],
   alias: [new ArrayBuffer(16), 0, 16],
   detach: [new ArrayBuffer(16)],
+  copyPastCache: [bytes, 0, 16, bytes, 0, 16],
   threadBell: [new ArrayBuffer(16)],
   threadAlias: [new ArrayBuffer(16), 0, 16, new ArrayBuffer(16)],
   explainWrites: [new ArrayBuffer(16), numbers, new Int32Array(10), 'advice'],

@@ -1,0 +1,14 @@
+#ifndef PAGEFERRY_COPY_H_
+#define PAGEFERRY_COPY_H_
+
+#include "arguments.h"
+#include "result.h"
+
+namespace pageferry {
+
+/// Copies with stores that go past the caches. -ENOSYS on a processor without them.
+Result CopyPastCache(Bytes target, Bytes source);
+
+}  // namespace pageferry
+
+#endif  // PAGEFERRY_COPY_H_
