@@ -33,6 +33,27 @@ describe('pageferry completion', () => {
     });
   }
 
+  const hasFish = has('fish');
+  test.skipIf(!hasFish)(`in fish completes${hasFish ? '' : ' (it is not installed)'}`, async () => {
+    const file = folder.fresh();
+    writeFileSync(file, (await run(['completion', 'fish'])).stdout);
+    const complete = (line: string) => {
+      const { stdout } = spawnSync('fish', [
+        '--no-config',
+        '-c',
+        `source ${file}; complete -C '${line}'`,
+      ]);
+      return stdout
+        .toString()
+        .trimEnd()
+        .split('\n')
+        .map((each) => each.split('\t')[0]);
+    };
+    expect(complete('pageferry rec')).toEqual(['receive', 'record']);
+    expect(complete('pageferry record --on ')).toEqual(['death', 'end', 'stall']);
+    expect(complete('pageferry list --na')).toEqual(['--names']);
+  });
+
   describe('in bash', () => {
     let script: string;
     const bin = folder.fresh();
