@@ -26,6 +26,8 @@ export interface OutboxParts {
   readonly stream: string;
   readonly subject: string;
   readonly poolBytes: number;
+  /** For how many milliseconds the servers may not reach a receiver. */
+  readonly patience: number;
   /** How many messages to keep for those who come later. */
   readonly history: number;
   readonly waits: Waits;
@@ -57,7 +59,8 @@ export class Outbox implements Contract<NatsMemory> {
   #isOver = false;
 
   constructor(parts: OutboxParts) {
-    const { engine, stream, subject, poolBytes, history, waits, presence, failures } = parts;
+    const { engine, stream, subject, poolBytes, patience, history } = parts;
+    const { waits, presence, failures } = parts;
     this.#engine = engine;
     this.#history = history;
     this.#waits = waits;
@@ -75,7 +78,7 @@ export class Outbox implements Contract<NatsMemory> {
       onFull: () => this.#makeRoom(),
       onLost: parts.onLost,
     });
-    this.#audience = new Audience(engine, stream, presence, {
+    this.#audience = new Audience(engine, stream, patience, presence, {
       underWay: () => [...this.#kept, ...this.#underWay],
       onDone: (message) => this.#settle(message),
       onChange,

@@ -17,6 +17,9 @@ const PATIENCE = 2000;
 /** How long to wait before a stream that was full, or could not be reached, is tried again, in milliseconds. */
 const PAUSE = 100;
 
+/** For how long the servers may say that a stream is gone before they are believed, in milliseconds. */
+const DOUBT = 2000;
+
 /** Why a stream has not stored a piece, though it may store it later. */
 const FULL: ReadonlySet<number | undefined> = new Set([
   API_ERROR.storeFailed,
@@ -237,8 +240,7 @@ export class Publisher {
     const { stored, isGone } = await this.#findStored();
     this.#isAsking = false;
     if (this.#isOver) return;
-    // A server that comes back with less than it has confirmed has lost what receivers were promised.
-    if (isGone || stored < this.#stored) {
+    if (isGone) {
       this.#events.onLost();
       return;
     }
@@ -247,17 +249,24 @@ export class Publisher {
     this.#pump();
   }
 
+  /**
+   * Asks for the last number in the stream. A server that has just come to lead a stream may not know all of it yet, and
+   * one that has less than was confirmed has lost what receivers were promised.
+   */
   async #findStored(): Promise<{ readonly stored: number; readonly isGone: boolean }> {
+    let doubtSince: number | undefined;
     while (!this.#isOver) {
       try {
         const { state } = await this.#engine.api.streams.info(this.#stream);
-        return { stored: state.last_seq, isGone: false };
+        if (state.last_seq >= this.#stored) return { stored: state.last_seq, isGone: false };
+        doubtSince ??= clock.now();
       } catch (error) {
-        if (isNotFound(error)) return { stored: 0, isGone: true };
-        await new Promise<void>((resolve) => this.#soon(resolve));
+        if (isNotFound(error)) doubtSince ??= clock.now();
       }
+      if (doubtSince !== undefined && clock.now() - doubtSince > DOUBT) break;
+      await new Promise<void>((resolve) => this.#soon(resolve));
     }
-    return { stored: 0, isGone: false };
+    return { stored: this.#stored, isGone: !this.#isOver };
   }
 
   #checkProgress(): void {
