@@ -8,7 +8,7 @@ import type { Outgoing } from './outgoing.js';
 /** Room for the headers of a piece within the `max_payload` of the server. */
 const HEADER_ROOM = 512;
 /** How much may be published that the servers have not confirmed. */
-const WINDOW_BYTES = 4 * 1024 * 1024;
+const WINDOW_BYTES = 8 * 1024 * 1024;
 const WINDOW_PIECES = 1024;
 /** Shorter pieces are copied, and leave together. Longer ones are handed over at once, out of the loan itself. */
 const WORTH_LEAVING_ALONE = 16 * 1024;
@@ -211,7 +211,7 @@ export class Publisher {
       if (message.last > this.#stored) continue;
       this.#queue.shift();
       this.#cursor--;
-      message.isStored = true;
+      message.hasLeft = true;
       this.#events.onStored(message);
     }
     this.#events.onChange();
