@@ -1,5 +1,6 @@
 import {
   AckPolicy,
+  type ConsumerConfig,
   DeliverPolicy,
   DiscardPolicy,
   type JetStreamManager,
@@ -60,13 +61,12 @@ export async function makeStream(
     if (presence === 'present') {
       throw new PageferryError('ENDPOINT_IN_USE', `a live sender has ${endpoint}`);
     }
-    if (presence === 'gone') {
-      // It may be about to say that it is there.
-      if (orphan?.name !== found) orphan = { name: found, since: clock.now() };
-      if (clock.now() - orphan.since > Math.min(patience, BEGINNING)) {
-        await removeStream(engine.api, found);
-        continue;
-      }
+    // It may be about to say that it is there, or come back.
+    if (orphan?.name !== found) orphan = { name: found, since: clock.now() };
+    const limit = presence === 'gone' ? Math.min(patience, BEGINNING) : patience + BEGINNING;
+    if (clock.now() - orphan.since > limit) {
+      await removeStream(engine.api, found);
+      continue;
     }
     await new Promise((resolve) => clock.setTimeout(resolve, PAUSE));
   }
@@ -82,14 +82,23 @@ export async function showPresence(
   const inbox = createInbox();
   engine.subscribe(inbox, () => undefined);
   await engine.flush();
+  const { config } = await engine.api.streams.info(stream);
   await engine.api.consumers.add(stream, {
-    name: SENDER_CONSUMER,
+    ...consumerNamed(SENDER_CONSUMER, config.num_replicas),
     deliver_subject: inbox,
     filter_subject: presenceSubject(subject),
     deliver_policy: DeliverPolicy.New,
     ack_policy: AckPolicy.None,
     inactive_threshold: nanos(patience),
   });
+}
+
+/**
+ * Name and replicas of a consumer. On one server it is ephemeral. Where several keep it, it is not: version 2.9.10 of the
+ * server removes an ephemeral one although it is in use, `inactive_threshold` after one of the servers was started again.
+ */
+export function consumerNamed(name: string, replicas: number): Partial<ConsumerConfig> {
+  return replicas === 1 ? { name } : { durable_name: name, num_replicas: replicas };
 }
 
 /** The stream that has a subject; `undefined` if there is none. */

@@ -3,7 +3,13 @@ import { createInbox, nanos } from '@nats-io/transport-node';
 import { onAbort, PageferryError, type Search, seekSender } from '@pageferry/core';
 import { Engine } from '../engine/engine.js';
 import { API_ERROR, apiCode, engineError, isNotFound, mayPass } from '../engine/errors.js';
-import { checkStream, findStream, presenceOf, removeIfDrained } from '../engine/stream.js';
+import {
+  checkStream,
+  consumerNamed,
+  findStream,
+  presenceOf,
+  removeIfDrained,
+} from '../engine/stream.js';
 import type { ReceiverSettings, TransportSettings } from '../options.js';
 import { consumerName } from '../protocol/consumer.js';
 import type { Intake, IntakeParts } from './intake.js';
@@ -54,16 +60,18 @@ async function tryConnect(
     if ((await presenceOf(api, stream)) !== 'present') return undefined;
     const consumer = consumerName(whenBehind);
     const heartbeat = Math.max(SHORTEST_HEARTBEAT, patience / 2);
-    const parts = { engine, stream, consumer, heartbeat };
+    const parts = { engine, stream, consumer, patience, heartbeat };
     const inbox = createInbox();
     const intake = toIntake(parts);
     engine.subscribe(inbox, intake.take);
     await engine.flush();
+    const { config } = await api.streams.info(stream);
     try {
       const { delivered } = await api.consumers.add(stream, {
-        name: consumer,
+        ...consumerNamed(consumer, config.num_replicas),
         deliver_subject: inbox,
-        deliver_policy: await policyFor(engine, stream),
+        // A stream with a history is kept for those who come later.
+        deliver_policy: config.retention === 'limits' ? DeliverPolicy.All : DeliverPolicy.New,
         ack_policy: AckPolicy.Explicit,
         ack_wait: nanos(ACK_WAIT),
         max_ack_pending: -1,
@@ -89,10 +97,4 @@ async function tryConnect(
     if (!isNotFound(error) && !mayPass(error)) throw error;
   }
   return undefined;
-}
-
-/** Where to begin: a stream with a history is kept for those who come later. */
-async function policyFor({ api }: Engine, stream: string): Promise<DeliverPolicy> {
-  const { config } = await api.streams.info(stream);
-  return config.retention === 'limits' ? DeliverPolicy.All : DeliverPolicy.New;
 }

@@ -3,7 +3,7 @@ import { clock } from '@pageferry/core';
 import type { Engine } from '../engine/engine.js';
 import { API_ERROR, apiCode, isNotFound } from '../engine/errors.js';
 import { SENDER_CONSUMER } from '../engine/names.js';
-import { presenceOf } from '../engine/stream.js';
+import { presenceOf, type SenderPresence } from '../engine/stream.js';
 import { type Piece, readPiece } from '../protocol/piece.js';
 import { AckSubject } from './ack-subject.js';
 
@@ -11,6 +11,8 @@ import { AckSubject } from './ack-subject.js';
 const READ_AHEAD_BYTES = 4 * 1024 * 1024;
 /** How long to wait for what was asked for once more, in milliseconds. */
 const PATIENCE = 1000;
+/** How long to wait before what is said to be gone is looked for once more, in milliseconds. */
+const DOUBT = 200;
 /** How many heartbeats may be missed before the consumer is looked for. */
 const MISSED_HEARTBEATS = 3;
 /** Every how many heartbeats the sender is looked for, in case nobody has told that it is gone. */
@@ -41,6 +43,8 @@ export interface IntakeParts {
   readonly engine: Engine;
   readonly stream: string;
   readonly consumer: string;
+  /** For how many milliseconds the sender may be out of the servers' reach. */
+  readonly patience: number;
   /** Every how many milliseconds the engine says that it is there, if it has nothing to deliver. */
   readonly heartbeat: number;
 }
@@ -53,6 +57,7 @@ export class Intake {
   readonly #engine: Engine;
   readonly #stream: string;
   readonly #consumer: string;
+  readonly #patience: number;
   readonly #heartbeat: number;
   readonly #events: IntakeEvents;
   readonly #subject: AckSubject;
@@ -76,15 +81,21 @@ export class Intake {
   #heardAt = clock.now();
   #checkedAt = clock.now();
   #isChecking = false;
+  #doubted = false;
+  #unboundSince: number | undefined;
   #isOver = false;
   /** Number of the last piece that there will ever be, once the sender is gone. */
   #end: number | undefined;
   #isForgotten = false;
 
-  constructor({ engine, stream, consumer, heartbeat }: IntakeParts, events: IntakeEvents) {
+  constructor(
+    { engine, stream, consumer, patience, heartbeat }: IntakeParts,
+    events: IntakeEvents,
+  ) {
     this.#engine = engine;
     this.#stream = stream;
     this.#consumer = consumer;
+    this.#patience = patience;
     this.#heartbeat = heartbeat;
     this.#events = events;
     this.#subject = new AckSubject(stream, consumer);
@@ -187,24 +198,30 @@ export class Intake {
     this.#checkedAt = clock.now();
     try {
       const { api } = this.#engine;
-      const isSenderGone = (await presenceOf(api, this.#stream)) === 'gone';
+      const presence = await presenceOf(api, this.#stream);
+      const isSenderGone = presence === 'gone' || this.#isUnboundForLong(presence);
+      if (isSenderGone && this.#isDoubted()) return;
       if (isSenderGone) this.#end = await this.#findEnd();
       const { ack_floor: floor, delivered } = await api.consumers.info(
         this.#stream,
         this.#consumer,
       );
+      if (!isSenderGone) this.#doubted = false;
       this.#delivered = Math.max(this.#delivered, delivered.stream_seq);
       this.#consumerSequence = Math.max(this.#consumerSequence, delivered.consumer_seq);
       this.#repeatAcks(floor.stream_seq + 1);
       this.#askAgain();
     } catch (error) {
-      if (isNotFound(error)) this.#noteGone();
+      if (isNotFound(error)) {
+        if (!this.#isDoubted()) this.#noteGone();
+        return;
+      }
       // Whatever else it is may pass.
-      else clock.setTimeout(() => void this.check(), PATIENCE).unref();
+      clock.setTimeout(() => void this.check(), PATIENCE).unref();
     } finally {
       this.#isChecking = false;
+      this.#events.onChange();
     }
-    this.#events.onChange();
   }
 
   /** Takes in nothing more. */
@@ -214,9 +231,35 @@ export class Intake {
     this.#ahead.clear();
   }
 
+  /**
+   * True if the servers have not reached the sender for too long: they do not always remove its consumer themselves, where
+   * they were started anew meanwhile.
+   */
+  #isUnboundForLong(presence: SenderPresence): boolean {
+    if (presence === 'present') this.#unboundSince = undefined;
+    if (presence !== 'unbound') return false;
+    this.#unboundSince ??= clock.now();
+    clock.setTimeout(() => void this.check(), Math.min(PATIENCE, this.#patience)).unref();
+    return clock.now() - this.#unboundSince > this.#patience;
+  }
+
+  /** True the first time that something is said to be gone: while a cluster elects, that may be wrong. */
+  #isDoubted(): boolean {
+    if (this.#doubted) return false;
+    this.#doubted = true;
+    clock.setTimeout(() => void this.check(), DOUBT).unref();
+    return true;
+  }
+
   async #findEnd(): Promise<number> {
-    const { state } = await this.#engine.api.streams.info(this.#stream);
-    return state.last_seq;
+    try {
+      const { state } = await this.#engine.api.streams.info(this.#stream);
+      return state.last_seq;
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      // Whatever is not here was in the stream.
+      return this.#next - 1;
+    }
   }
 
   /** The consumer is gone, or the whole stream. */

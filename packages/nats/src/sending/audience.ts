@@ -29,6 +29,7 @@ export interface AudienceEvents {
 export class Audience {
   readonly #engine: Engine;
   readonly #events: AudienceEvents;
+  readonly #patience: number;
   readonly #set: SubscriberSet<Subscriber>;
   /** All receivers by the names of their consumers, also those of which it is not known from where on they read. */
   readonly #known = new Map<string, Subscriber>();
@@ -38,7 +39,15 @@ export class Audience {
   #looks = 0;
   #isOver = false;
 
-  constructor(engine: Engine, stream: string, presence: Presence, events: AudienceEvents) {
+  /** @param patience for how many milliseconds the servers may not reach a receiver. */
+  constructor(
+    engine: Engine,
+    stream: string,
+    patience: number,
+    presence: Presence,
+    events: AudienceEvents,
+  ) {
+    this.#patience = patience;
     this.#engine = engine;
     this.#events = events;
     this.#stream = stream;
@@ -109,8 +118,12 @@ export class Audience {
       return; // There will be another look.
     }
     if (this.#isOver || stream !== this.#stream) return;
-    for (const [name, info] of found) this.#note(name, info);
-    for (const name of before) if (!found.has(name)) this.#forget(name);
+    for (const [name, info] of found) {
+      this.#note(name, info);
+      await this.#removeIfUnbound(name, info);
+    }
+    // A cluster leaves out of its list those of servers that do not answer.
+    for (const name of before) if (!found.has(name)) await this.#forgetIfGone(name);
     this.#events.onChange();
   }
 
@@ -147,6 +160,31 @@ export class Audience {
     } catch (error) {
       // Otherwise the next look finds out.
       if (isNotFound(error)) this.#forget(name);
+    }
+  }
+
+  /**
+   * Removes a receiver that the servers have not reached for too long. They do it themselves, but not always where they were
+   * started anew meanwhile.
+   */
+  async #removeIfUnbound(name: string, { push_bound: isBound }: ConsumerInfo): Promise<void> {
+    const subscriber = this.#known.get(name);
+    if (subscriber === undefined) return;
+    const now = clock.now();
+    if (isBound) subscriber.unboundSince = undefined;
+    else subscriber.unboundSince ??= now;
+    if (now - (subscriber.unboundSince ?? now) <= this.#patience) return;
+    // If that fails, there will be another look.
+    await this.#engine.api.consumers.delete(this.#stream, name).catch(() => undefined);
+    await this.#forgetIfGone(name);
+  }
+
+  async #forgetIfGone(name: string): Promise<void> {
+    const stream = this.#stream;
+    try {
+      await this.#engine.api.consumers.info(stream, name);
+    } catch (error) {
+      if (isNotFound(error) && stream === this.#stream && !this.#isOver) this.#forget(name);
     }
   }
 

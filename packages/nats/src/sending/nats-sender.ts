@@ -17,7 +17,7 @@ import type { NatsMemory } from './outgoing.js';
 
 /** How long an end waits for servers that cannot be reached, in milliseconds. */
 const FAREWELL = 2000;
-/** How long to wait before a stream that was lost is made anew once more, in milliseconds. */
+/** How long to wait before a stream that seems lost is looked for or made anew once more, in milliseconds. */
 const PAUSE = 500;
 
 /** The sending side of the transport over NATS. */
@@ -47,6 +47,7 @@ export class NatsSender extends BaseSender<NatsMemory> {
       stream,
       subject,
       poolBytes,
+      patience,
       history,
       waits,
       presence,
@@ -123,13 +124,18 @@ export class NatsSender extends BaseSender<NatsMemory> {
     await this.#engine.close();
   }
 
-  /** While this sender could not be reached it may have been taken for dead. */
-  async #showPresence(): Promise<void> {
+  /** While this sender could not be reached it may have been taken for dead, and its stream may be gone. */
+  async #showPresence(isDoubted = false): Promise<void> {
+    const { api } = this.#engine;
     try {
-      if ((await presenceOf(this.#engine.api, this.#stream)) !== 'gone' || this.closed) return;
+      await api.streams.info(this.#stream);
+      if ((await presenceOf(api, this.#stream)) !== 'gone' || this.closed) return;
       await showPresence(this.#engine, this.#stream, this.#settings.subject, this.#patience);
     } catch (error) {
-      if (isNotFound(error)) await this.#remake();
+      if (!isNotFound(error) || this.closed) return;
+      if (isDoubted) return void this.#remake();
+      // While a cluster elects that may be wrong.
+      clock.setTimeout(() => void this.#showPresence(true), PAUSE).unref();
     }
   }
 

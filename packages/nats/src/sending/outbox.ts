@@ -26,6 +26,8 @@ export interface OutboxParts {
   readonly stream: string;
   readonly subject: string;
   readonly poolBytes: number;
+  /** For how many milliseconds the servers may not reach a receiver. */
+  readonly patience: number;
   /** How many messages to keep for those who come later. */
   readonly history: number;
   readonly waits: Waits;
@@ -57,7 +59,8 @@ export class Outbox implements Contract<NatsMemory> {
   #isOver = false;
 
   constructor(parts: OutboxParts) {
-    const { engine, stream, subject, poolBytes, history, waits, presence, failures } = parts;
+    const { engine, stream, subject, poolBytes, patience, history } = parts;
+    const { waits, presence, failures } = parts;
     this.#engine = engine;
     this.#history = history;
     this.#waits = waits;
@@ -75,7 +78,7 @@ export class Outbox implements Contract<NatsMemory> {
       onFull: () => this.#makeRoom(),
       onLost: parts.onLost,
     });
-    this.#audience = new Audience(engine, stream, presence, {
+    this.#audience = new Audience(engine, stream, patience, presence, {
       underWay: () => [...this.#kept, ...this.#underWay],
       onDone: (message) => this.#settle(message),
       onChange,
@@ -118,6 +121,11 @@ export class Outbox implements Contract<NatsMemory> {
     return this.#publisher.length === 0;
   }
 
+  /** Each message for itself: several are on their way to the servers at a time. */
+  wayOf({ message }: NatsMemory): { readonly hasLeft: boolean } | undefined {
+    return message;
+  }
+
   get isIdle(): boolean {
     return this.hasLeft && this.#audience.subscribers.isIdle;
   }
@@ -149,7 +157,7 @@ export class Outbox implements Contract<NatsMemory> {
     this.#audience.restart(stream);
     this.#publisher.restart(stream);
     for (const message of lost) {
-      message.isStored = true;
+      message.hasLeft = true;
       this.#settle(message);
     }
     this.#waits.wake();
@@ -186,9 +194,10 @@ export class Outbox implements Contract<NatsMemory> {
       first,
       last,
       memory,
-      isStored: false,
+      hasLeft: false,
       holders: 0,
     };
+    if (memory !== undefined) memory.message = message;
     if (kind === 'part') {
       this.#underWay.add(message);
       this.#audience.give(message);
@@ -207,7 +216,7 @@ export class Outbox implements Contract<NatsMemory> {
 
   /** Takes the memory of a message back once the servers have it, and all receivers that hold the sender up are done. */
   #settle(message: Outgoing): void {
-    if (!message.isStored || message.holders > 0) return;
+    if (!message.hasLeft || message.holders > 0) return;
     this.#underWay.delete(message);
     const { memory } = message;
     if (memory === undefined) return;

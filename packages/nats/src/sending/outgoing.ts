@@ -6,6 +6,8 @@ export interface NatsMemory {
   readonly bytes: Buffer<ArrayBuffer>;
   /** What the pool counts for it. */
   readonly byteLength: number;
+  /** What it was sent as. */
+  message?: Outgoing;
 }
 
 /** A message that was accepted, or the end of all of them. */
@@ -21,7 +23,7 @@ export interface Outgoing {
   /** Its bytes, until they are back in the pool. */
   memory: NatsMemory | undefined;
   /** True once the servers have all of it. */
-  isStored: boolean;
+  hasLeft: boolean;
   /** How many receivers with the policy `wait` are not done with it. */
   holders: number;
 }

@@ -8,7 +8,7 @@ import type { Outgoing } from './outgoing.js';
 /** Room for the headers of a piece within the `max_payload` of the server. */
 const HEADER_ROOM = 512;
 /** How much may be published that the servers have not confirmed. */
-const WINDOW_BYTES = 4 * 1024 * 1024;
+const WINDOW_BYTES = 8 * 1024 * 1024;
 const WINDOW_PIECES = 1024;
 /** Shorter pieces are copied, and leave together. Longer ones are handed over at once, out of the loan itself. */
 const WORTH_LEAVING_ALONE = 16 * 1024;
@@ -16,6 +16,9 @@ const WORTH_LEAVING_ALONE = 16 * 1024;
 const PATIENCE = 2000;
 /** How long to wait before a stream that was full, or could not be reached, is tried again, in milliseconds. */
 const PAUSE = 100;
+
+/** For how long the servers may say that a stream is gone before they are believed, in milliseconds. */
+const DOUBT = 2000;
 
 /** Why a stream has not stored a piece, though it may store it later. */
 const FULL: ReadonlySet<number | undefined> = new Set([
@@ -208,7 +211,7 @@ export class Publisher {
       if (message.last > this.#stored) continue;
       this.#queue.shift();
       this.#cursor--;
-      message.isStored = true;
+      message.hasLeft = true;
       this.#events.onStored(message);
     }
     this.#events.onChange();
@@ -237,8 +240,7 @@ export class Publisher {
     const { stored, isGone } = await this.#findStored();
     this.#isAsking = false;
     if (this.#isOver) return;
-    // A server that comes back with less than it has confirmed has lost what receivers were promised.
-    if (isGone || stored < this.#stored) {
+    if (isGone) {
       this.#events.onLost();
       return;
     }
@@ -247,17 +249,24 @@ export class Publisher {
     this.#pump();
   }
 
+  /**
+   * Asks for the last number in the stream. A server that has just come to lead a stream may not know all of it yet, and
+   * one that has less than was confirmed has lost what receivers were promised.
+   */
   async #findStored(): Promise<{ readonly stored: number; readonly isGone: boolean }> {
+    let doubtSince: number | undefined;
     while (!this.#isOver) {
       try {
         const { state } = await this.#engine.api.streams.info(this.#stream);
-        return { stored: state.last_seq, isGone: false };
+        if (state.last_seq >= this.#stored) return { stored: state.last_seq, isGone: false };
+        doubtSince ??= clock.now();
       } catch (error) {
-        if (isNotFound(error)) return { stored: 0, isGone: true };
-        await new Promise<void>((resolve) => this.#soon(resolve));
+        if (isNotFound(error)) doubtSince ??= clock.now();
       }
+      if (doubtSince !== undefined && clock.now() - doubtSince > DOUBT) break;
+      await new Promise<void>((resolve) => this.#soon(resolve));
     }
-    return { stored: 0, isGone: false };
+    return { stored: this.#stored, isGone: !this.#isOver };
   }
 
   #checkProgress(): void {

@@ -35,6 +35,9 @@ export class Subscriber implements SubscriberState {
     return this.#whenBehind !== 'wait' || this.#pending.size < MAX_UNDER_WAY;
   }
 
+  /** Since when the servers have not reached it, in milliseconds; `undefined` while they do. */
+  unboundSince: number | undefined;
+
   /** True if it holds the sender up. */
   get waits(): boolean {
     return this.#whenBehind === 'wait';

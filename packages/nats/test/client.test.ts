@@ -1,0 +1,111 @@
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { hasNatsServer } from '@pageferry/testkit';
+import { describe, expect, test } from 'vitest';
+import { Internals } from '../dist/engine/internals.js';
+import { subjectOf } from '../dist/engine/names.js';
+import { natsTransport } from '../dist/index.js';
+import { Ground, message } from './support/server.js';
+
+test.each([
+  ['plain', undefined],
+  ['nats:', undefined],
+  ['nats:a..b', undefined],
+  ['nats:a.*', undefined],
+  ['nats:a.>', undefined],
+  ['nats:a b', undefined],
+  ['nats:$JS.API', undefined],
+  ['nats:_INBOX.x', undefined],
+  ['nats:a._sender', undefined],
+  ['nats:camera.frames', 'camera.frames'],
+  ['nats:größe', 'größe'],
+])('the subject of %s is %s', (endpoint, subject) => {
+  if (subject === undefined) {
+    expect(() => subjectOf(endpoint)).toThrow(
+      expect.objectContaining({ code: 'ENDPOINT_INVALID' }),
+    );
+  } else {
+    expect(subjectOf(endpoint)).toBe(subject);
+  }
+});
+
+test('a subject that fits into no control line is ENDPOINT_TOO_LONG', () => {
+  const error = expect.objectContaining({ code: 'ENDPOINT_TOO_LONG' });
+  expect(() => subjectOf(`nats:${'x'.repeat(1025)}`)).toThrow(error);
+});
+
+test('without a server both sides are told why', async () => {
+  const nats = natsTransport({ servers: '127.0.0.1:1', timeout: 1000 });
+  for (const call of [nats.createSender, nats.createReceiver]) {
+    await expect(call({ endpoint: 'nats:nowhere' })).rejects.toMatchObject({
+      code: 'SYSTEM_CALL_FAILED',
+      errnoName: 'ECONNREFUSED',
+    });
+  }
+});
+
+test('who else may connect is for the servers to say', async () => {
+  const nats = natsTransport({ servers: '127.0.0.1:1' });
+  const options = { endpoint: 'nats:a/b', allow: { uids: [1] } };
+  await expect(nats.createSender(options)).rejects.toMatchObject({ code: 'NOT_SUPPORTED' });
+  await expect(nats.listen(options)).rejects.toMatchObject({ code: 'NOT_SUPPORTED' });
+});
+
+describe.skipIf(!hasNatsServer)('the client', () => {
+  const ground = new Ground('authorization { token: "secret" }\nmax_payload: 65536\n');
+
+  test('has what this package uses of its inside', async () => {
+    const options = { servers: ground.server.url, token: 'secret', pingInterval: 20 };
+    const connection: NatsConnection = await connect(options);
+    const internals = new Internals(connection);
+    internals.stopHeartbeats();
+    internals.keepAlive(false);
+    internals.keepAlive(true);
+    // What is handed over at once may be taken over by somebody else.
+    const arrived = new Promise<Uint8Array>((resolve) => {
+      connection.subscribe('inside', { callback: (_, { data }) => resolve(data.slice()) });
+    });
+    const bytes = new Uint8Array(1000).fill(7);
+    connection.publish('inside', bytes);
+    internals.flushNow();
+    structuredClone(bytes, { transfer: [bytes.buffer] });
+    expect(Buffer.from(await arrived)).toEqual(Buffer.alloc(1000, 7));
+    await connection.close();
+  });
+
+  test('is told a token, and refused without', async () => {
+    const refused = ground.sender(ground.endpoint());
+    await expect(refused).rejects.toMatchObject({ code: 'ENDPOINT_FORBIDDEN' });
+    const transport = ground.transport({ token: 'secret' });
+    const endpoint = ground.endpoint();
+    const sender = await ground.sender(endpoint, {}, transport);
+    const receiver = await ground.receiver(endpoint, {}, transport);
+    await sender.waitForReceivers();
+    // In pieces that fit into the `max_payload` of this server.
+    expect(await sender.send(message(1, 500_000))).toBe('sent');
+    using delivery = await receiver.receive();
+    expect(delivery?.copy().equals(message(1, 500_000))).toBe(true);
+  });
+
+  test('a message whose memory is taken over under way cuts its receivers off', async () => {
+    const transport = ground.transport({ token: 'secret' });
+    const endpoint = ground.endpoint();
+    const sender = await ground.sender(endpoint, {}, transport);
+    const receiver = await ground.receiver(endpoint, {}, transport);
+    await sender.waitForReceivers();
+    expect(await sender.send(message(0, 1000))).toBe('sent');
+    // More than may be under way before the servers have said that they have it.
+    const loan = await sender.loan(16 * 1024 * 1024);
+    const kept = loan.bytes;
+    const warned = new Promise((resolve) => process.once('warning', resolve));
+    expect(loan.trySend()).toBe('sent');
+    structuredClone(kept, { transfer: [kept.buffer as ArrayBuffer] });
+    using first = await receiver.receive();
+    expect(first?.copy().equals(message(0, 1000))).toBe(true);
+    await expect(receiver.receive()).rejects.toMatchObject({ code: 'PEER_REJECTED' });
+    expect(await warned).toMatchObject({ code: 'PAGEFERRY_CONNECTION_FAILED' });
+    expect(sender.stats()).toMatchObject({ connectionsFailed: 1 });
+    await receiver.close();
+    await sender.flush();
+    expect(sender.stats().bytesOut).toBe(0);
+  });
+});
