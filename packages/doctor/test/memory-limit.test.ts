@@ -1,6 +1,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Delivery } from '@pageferry/core';
+import { sharedMmap } from '@pageferry/shared-mmap';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { type Circumstances, fixture, runDoctor, runNode } from './support/run.js';
 
@@ -8,6 +10,8 @@ vi.setConfig({ testTimeout: 60_000 });
 
 const MIB = 1024 * 1024;
 const LIMIT = 192 * MIB;
+/** How many messages of that length a sender has sent before its memory limit ends it. */
+const MESSAGES = 20;
 
 /** A memory control group below that of this process, or why there can be none. */
 const group = makeGroup();
@@ -80,6 +84,25 @@ describe.skipIf(obstacle !== '')(`below a memory limit${obstacle}`, () => {
     test('says nothing of a pool that fits (11.25)', async () => {
       expect(await pool(backend, MIB)).toEqual({ stdout: 'made\n', stderr: '', code: 0 });
     });
+  });
+
+  test('a sender that is killed has died, and what it has sent stays whole (11.19)', async () => {
+    const endpoint = join(folder, 'filled');
+    const sending = runNode(fixture('fill-memory.mjs'), [String(MESSAGES), endpoint], limited);
+    const receiver = await sharedMmap.createReceiver({ endpoint, timeout: 20_000 });
+    const held: Delivery[] = [];
+    const receiving = (async () => {
+      for await (const delivery of receiver) held.push(delivery);
+    })();
+    await expect(receiving).rejects.toMatchObject({ code: 'PEER_DIED' });
+    expect((await sending).code).toBeNull(); // A signal ended it.
+    expect(held.length).toBe(MESSAGES);
+    for (const { bytes, tag, byteLength } of held) {
+      expect(byteLength).toBe(MIB);
+      expect(bytes.every((byte) => byte === (tag & 255))).toBe(true);
+    }
+    for (const delivery of held) delivery.release();
+    await receiver.close();
   });
 
   test('the doctor shows the limit and what is left (11.25)', async () => {
