@@ -15,7 +15,9 @@ export function describeDescriptors(subject: Subject): void {
     describePassed(stage);
     describeOwned(stage);
     describeMistakes(stage);
-    describe.runIf(subject.processes)('beyond a death', () => describeKilled(stage));
+  });
+  describe.runIf(maxDescriptors > 0 && subject.processes)('descriptors beyond a death', () => {
+    describeKilled(useStage(subject));
   });
   describeChannels(
     'descriptors over channels',
