@@ -11,7 +11,7 @@ export default defineConfig({
       'docs/examples/test/*.test.ts',
       'test/*.test.ts',
       'clients/*/test/*.test.ts',
-      'test/{surroundings,runtimes}/*.test.ts',
+      'test/{peers,surroundings,runtimes}/*.test.ts',
     ],
     pool: 'forks',
     // Most of a test's time is spent waiting for other processes, so that two files go well with two processors.

@@ -1,13 +1,17 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { connect, type FdSocket, type ReceivedMessage } from '@pageferry/fd-socket';
 import { expect, onTestFinished, test } from 'vitest';
 
 const EXAMPLE = fileURLToPath(new URL('../descriptors/service.mjs', import.meta.url));
+const OPEN_FOR_ME = fileURLToPath(new URL('../descriptors/open-for-me.mjs', import.meta.url));
+const CONTRACT = new URL('../../transfer-contract.md', import.meta.url);
+const run = promisify(execFile);
 const PAGE = new URL('../../../packages/fd-socket/README.md', import.meta.url);
 const ACTIVATE = fileURLToPath(
   new URL('../../../packages/fd-socket/test/programs/activate.py', import.meta.url),
@@ -51,6 +55,20 @@ async function connectLater(path: string): Promise<FdSocket> {
     }
   }
 }
+
+test('a process reads what another one has opened for it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'pf-open-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const { stdout } = await run(process.execPath, [OPEN_FOR_ME], { cwd: folder });
+  expect(stdout).toBe('what the other process may read\n');
+});
+
+test('the contract shows that program', () => {
+  const source = readFileSync(OPEN_FOR_ME, 'utf8').split('\n').slice(1).join('\n');
+  expect(readFileSync(CONTRACT, 'utf8')).toContain(
+    `\`\`\`js\n// open-for-me.mjs\n${source}\`\`\`\n`,
+  );
+});
 
 test('the page shows that program', () => {
   const source = readFileSync(EXAMPLE, 'utf8').split('\n').slice(1).join('\n');

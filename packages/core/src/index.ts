@@ -57,6 +57,7 @@ export type {
 export type * from './contract/bytes.js';
 export type * from './contract/capabilities.js';
 export type * from './contract/channel.js';
+export type * from './contract/descriptors.js';
 export type * from './contract/diagnostics.js';
 export type * from './contract/histograms.js';
 export type * from './contract/inspection.js';

@@ -14,6 +14,7 @@ export const capabilities: Capabilities = {
   maxChannels: 0,
   // A delivery lies in one buffer.
   maxMessageBytes: Math.min(2 ** 32 - 1, constants.MAX_LENGTH),
+  maxDescriptors: 0,
   sameProcess: true,
   inheritedEndpoint: false,
   localEndpoint: false,

@@ -1,4 +1,5 @@
 import type { Capabilities } from '@pageferry/core';
+import { MAX_DESCRIPTORS_PER_MESSAGE } from '@pageferry/linux';
 
 /** How many receivers one sender can serve: one bit each in the two words that say who holds a slot. */
 export const MAX_RECEIVERS = 64;
@@ -9,6 +10,12 @@ export const MAX_RECEIVERS = 64;
  */
 export const MAX_MESSAGE_BYTES: number = 4 * 1024 * 1024 * 1024 - 2 * 1024 * 1024;
 
+/**
+ * How many descriptors may travel with a message: what the kernel passes at once (`SCM_MAX_FD`, 253), but for one that a
+ * message may need for memory of its own.
+ */
+const MAX_DESCRIPTORS: number = MAX_DESCRIPTORS_PER_MESSAGE - 1;
+
 /** What the shared-memory transport can do, whatever the binding. */
 export const capabilities: Capabilities = {
   zeroCopySend: true,
@@ -18,6 +25,7 @@ export const capabilities: Capabilities = {
   maxReceivers: MAX_RECEIVERS,
   maxChannels: MAX_RECEIVERS,
   maxMessageBytes: MAX_MESSAGE_BYTES,
+  maxDescriptors: MAX_DESCRIPTORS,
   sameProcess: true,
   inheritedEndpoint: true,
   localEndpoint: true,

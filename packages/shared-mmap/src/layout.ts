@@ -98,7 +98,22 @@ export const PLACE_UNIT = 64;
 export const OWN_MEMORY_FLAG: number = 1 << 30;
 
 /**
+ * Set in a slot id if descriptors travel with the message, passed beforehand. Slot ids are less than that, so that one look
+ * tells whether a message has anything that was passed.
+ */
+export const DESCRIPTORS_FLAG: number = 1 << 29;
+
+/** What of a slot id is the slot's number. */
+export const SLOT_MASK: number = DESCRIPTORS_FLAG - 1;
+
+/**
  * Kind of the side record with which the memory of a message is passed: 'PGMM', little-endian. Its word is
  * the message's `sequence`.
  */
 export const MEMORY_RECORD = 0x4d4d4750;
+
+/**
+ * Kind of the side record with which the descriptors of a message are passed, behind its memory if it has its own: 'PGFD'.
+ * Its word is the message's `sequence`.
+ */
+export const DESCRIPTORS_RECORD = 0x44464750;

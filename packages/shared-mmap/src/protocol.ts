@@ -18,8 +18,11 @@ export const DESCRIPTOR = { payload: 3, ring: 4 } as const;
 /** How many descriptors travel with the welcome: one more with the ring. */
 export const DESCRIPTOR_COUNT = { wait: 5, mayMiss: 4 } as const;
 
-/** Parameters of the receiver's hello. `barrier` is 1 if it issues a barrier for both sides before it sleeps. */
-export const HELLO = { policy: 0, queueDepth: 1, barrier: 2 } as const;
+/**
+ * Parameters of the receiver's hello. `barrier` is 1 if it issues a barrier for both sides before it sleeps,
+ * `descriptors` is 1 if it takes descriptors that travel with messages.
+ */
+export const HELLO = { policy: 0, queueDepth: 1, barrier: 2, descriptors: 3 } as const;
 
 /**
  * Parameters of the sender's welcome: the number of the first message that will come; and 1 if both sides

@@ -5,7 +5,7 @@ import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { expectNothingLeft, temporaryFolder } from '@pageferry/testkit';
 import { FALSE_BELLS } from '@pageferry/testkit/false-bells';
 import { describe, expect, test } from 'vitest';
-import { OWN_MEMORY_FLAG } from '../dist/layout.js';
+import { DESCRIPTORS_FLAG, OWN_MEMORY_FLAG } from '../dist/layout.js';
 import {
   type Announcement,
   connectTo,
@@ -59,6 +59,9 @@ describe('a receiver whose sender', () => {
     ['names a negative slot', { slotId: -1 }],
     ['names the most negative slot', { slotId: -HALF - 1 }],
     ['has memory of its own that was not passed', { slotId: OWN_MEMORY_FLAG }],
+    ['has descriptors that were not passed', { slotId: DESCRIPTORS_FLAG }],
+    ['has descriptors, and lies beyond the end', { slotId: DESCRIPTORS_FLAG, place: -1 }],
+    ['has both, and nothing was passed', { slotId: DESCRIPTORS_FLAG | OWN_MEMORY_FLAG }],
   ])('announces a message that %s learns so', async (_, message) => {
     await using pair = await connectTo(calls, folder.fresh());
     pair.sender.announce(message);
@@ -226,6 +229,45 @@ describe('a receiver whose sender passes for a message', () => {
     pair.sender.announceOwn({ byteLength: 8192 });
     using delivery = await pair.receiver.receive(LIMIT);
     expect(delivery?.byteLength).toBe(8192);
+  });
+
+  test.each(['wait', 'drop-oldest'] as const)(
+    'descriptors is believed, and nothing is left of those that nobody takes (%s)',
+    async (whenBehind) => {
+      await using pair = await connectTo(calls, folder.fresh(), {}, { whenBehind });
+      for (const [tag, count] of [2, 253, 1].entries()) {
+        pair.sender.passDescriptors(tag, count);
+        pair.sender.announceWithDescriptors();
+        const delivery = await pair.receiver.receive(LIMIT);
+        expect(delivery?.descriptors).toBe(count);
+        if (count < 3) delivery?.release();
+      }
+    },
+  );
+
+  test.each([
+    ['memory and no descriptors', DESCRIPTORS_FLAG | OWN_MEMORY_FLAG, 0],
+    ['descriptors in place of memory', OWN_MEMORY_FLAG, 2],
+  ])('%s learns so', async (_, slotId, count) => {
+    await using pair = await connectTo(calls, folder.fresh());
+    if (count === 0) pair.sender.pass(0);
+    else pair.sender.passDescriptors(0, count);
+    pair.sender.announce({ slotId });
+    await expectAccusation(pair);
+  });
+
+  test('descriptors with a message that says none leaves none of them', async () => {
+    await using pair = await connectTo(calls, folder.fresh());
+    pair.sender.passDescriptors(0, 5);
+    pair.sender.announce();
+    using delivery = await pair.receiver.receive(LIMIT);
+    expect([delivery?.descriptors, delivery?.takeDescriptors()]).toEqual([0, []]);
+  });
+
+  test('descriptors without end is taken for dead', async () => {
+    await using pair = await connectTo(calls, folder.fresh());
+    for (let tag = 0; tag < 10; tag++) pair.sender.passDescriptors(tag, 253);
+    await expect(pair.receiver.receive(LIMIT)).rejects.toThrow(withCode('PEER_DIED'));
   });
 
   test('memory of messages that never come closes it in the end', async () => {

@@ -25,6 +25,24 @@ describe('what was passed to a receiver', () => {
     expect(memories.mayPass(0)).toBe(true);
   });
 
+  test('in vain is limited by its descriptors, too', () => {
+    const memories = new PassedMemories();
+    memories.passed(0, 252);
+    memories.passedInVain(0);
+    expect(memories.mayPass(0)).toBe(true);
+    // In the place of the others.
+    memories.passed(0, 3);
+    memories.passedInVain(0);
+    memories.passed(1, 252);
+    memories.passedInVain(1);
+    expect(memories.mayPass(0)).toBe(true);
+    memories.passed(2, 1);
+    memories.passedInVain(2);
+    expect(memories.mayPass(0)).toBe(false);
+    memories.returned(0, false);
+    expect(memories.mayPass(0)).toBe(true);
+  });
+
   test('waits while too much is on its socket', () => {
     const memories = new PassedMemories();
     expect(memories.mayPass(31)).toBe(true);

@@ -8,11 +8,11 @@ import {
   type SenderConnection,
 } from '@pageferry/connection';
 import { encodeSideRecord } from '@pageferry/connection/internals';
-import { createMemoryFile, STAT_FIELD } from '@pageferry/linux';
+import { createMemoryFile, type OwnedFd, STAT_FIELD } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { type ConnectionPair, expectNothingLeft, openConnectionPair } from '@pageferry/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { MEMORY_RECORD, RECEIVER_WORDS, SENDER_WORDS } from '../dist/layout.js';
+import { DESCRIPTORS_RECORD, MEMORY_RECORD, RECEIVER_WORDS, SENDER_WORDS } from '../dist/layout.js';
 import { ClaimableConsumer } from '../dist/queue/claimable-queue.js';
 import { PassedMemory } from '../dist/queue/passed-memory.js';
 import { MemoryChannel } from '../dist/sending/memory-channel.js';
@@ -53,7 +53,8 @@ describe('memory that is passed for a message', () => {
   function take(tag: number): number | undefined {
     const found = memory.take(tag);
     if (typeof found !== 'object') return undefined;
-    using fd = found;
+    expect(found).toHaveLength(1);
+    using fd = found[0] as OwnedFd;
     const status = new BigInt64Array(6);
     calls.fstat(fd.fd, status);
     return Number(status[STAT_FIELD.size]);
@@ -117,7 +118,7 @@ describe('memory that is passed for a message', () => {
       const message = real(maxBytes);
       if (typeof message !== 'object') return message;
       for (const descriptor of message.descriptors) descriptor.close();
-      return { ...message, descriptors: [], truncated: true };
+      return { ...message, descriptors: [], truncated: true, descriptorsLost: true };
     };
     for (const tag of [1, 2]) pass(tag);
     expect(memory.take(1)).toBe('lost');
@@ -139,6 +140,8 @@ describe('memory that is passed for a message', () => {
   test.each([
     ['of another kind', () => say(encodeSideRecord(1, 1), 1)],
     ['without a descriptor', () => say(encodeSideRecord(MEMORY_RECORD, 1), 0)],
+    ['with two memories', () => say(encodeSideRecord(MEMORY_RECORD, 1), 2)],
+    ['of descriptors without any', () => say(encodeSideRecord(DESCRIPTORS_RECORD, 1), 0)],
     ['that is no record', () => say(Buffer.alloc(7), 1)],
   ])('in a message %s breaks the protocol, and is closed', (_, offend) => {
     offend();
@@ -178,6 +181,37 @@ describe('memory that is passed for a message', () => {
     // Numbers that are yet to come: nobody can tell that they are not needed.
     for (pass(1); keep(); pass(kept + 1)) kept++;
     expect(kept).toBe(64);
+  });
+
+  test('may have descriptors behind it, or be none but these', () => {
+    using own = createMemoryFile(calls, 'own');
+    using file = createMemoryFile(calls, 'file');
+    expect(channel.pass(1, own, [file, file])).toBe('sent');
+    expect(channel.pass(2, undefined, Array(253).fill(file))).toBe('sent');
+    for (const [sequence, count] of [
+      [1, 3],
+      [2, 253],
+    ] as const) {
+      const found = memory.take(sequence);
+      expect(found).toHaveLength(count);
+      for (const descriptor of found as readonly OwnedFd[]) descriptor.close();
+    }
+  });
+
+  test('breaks the protocol if it is more descriptors than a sender may pass ahead', () => {
+    using file = createMemoryFile(calls, 'file');
+    const pass = (tag: number) => channel.pass(tag, undefined, Array(200).fill(file));
+    let kept = 0;
+    for (pass(1); keep(); pass(kept + 1)) kept++;
+    expect(kept).toBe(5);
+  });
+
+  test('is counted by descriptors while it is on the socket', () => {
+    using file = createMemoryFile(calls, 'file');
+    for (const tag of [1, 2]) channel.pass(tag, undefined, Array(100).fill(file));
+    expect([channel.hasRoomFor(56), channel.hasRoomFor(57)]).toEqual([true, false]);
+    keep();
+    expect([channel.hasRoomFor(156), channel.hasRoomFor(157)]).toEqual([true, false]);
   });
 
   test('is refused by a socket that is full or closed, and stays the sender’s', () => {

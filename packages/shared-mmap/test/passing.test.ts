@@ -422,11 +422,15 @@ test.runIf(canBeOther)(
 );
 
 describe('a receiver that has no descriptor left', () => {
-  test.each(['wait', ...DROPPING])(
-    'loses the message whose memory the kernel has thrown away, and nothing else (%s) (11.15)',
-    async (policy) => {
+  test.each(
+    ['memory', 'descriptors'].flatMap((what) =>
+      ['wait', ...DROPPING].map((policy) => [what, policy] as const),
+    ),
+  )(
+    'loses the message whose %s the kernel has thrown away, and nothing else (%s) (11.15)',
+    async (what, policy) => {
       const peer = new URL('./programs/no-descriptors.mjs', import.meta.url);
-      await using program = new Child(peer, [policy]);
+      await using program = new Child(peer, [policy, what]);
       expect(await program.exit).toBe(0);
     },
   );

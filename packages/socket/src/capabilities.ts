@@ -12,6 +12,7 @@ export const capabilities: Capabilities = {
   maxChannels: 64,
   // A message lies in one buffer, behind the frame that announces it.
   maxMessageBytes: Math.min(MAX_FRAME_VALUE, constants.MAX_LENGTH - FRAME_BYTES),
+  maxDescriptors: 0,
   sameProcess: true,
   inheritedEndpoint: false,
   localEndpoint: true,

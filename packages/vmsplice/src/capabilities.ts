@@ -13,6 +13,7 @@ export const capabilities: Capabilities = {
   maxReceivers: 64,
   maxChannels: MAX_CHANNELS,
   maxMessageBytes: MAX_MESSAGE_BYTES,
+  maxDescriptors: 0,
   sameProcess: true,
   inheritedEndpoint: true,
   localEndpoint: true,

@@ -19,6 +19,7 @@ import { describeChannelMeeting } from './cases/channel-meeting.js';
 import { describeChannelStats } from './cases/channel-stats.js';
 import { describeChannelThreads } from './cases/channel-threads.js';
 import { describeDeaths } from './cases/deaths.js';
+import { describeDescriptors } from './cases/descriptors.js';
 import { describeDiagnostics } from './cases/diagnostics.js';
 import { describeEarlyMessages } from './cases/early-messages.js';
 import { describeEndings } from './cases/endings.js';
@@ -56,6 +57,7 @@ const TOPICS = {
   sizes: describeSizes,
   order: describeOrder,
   besideTheBytes: describeBesideTheBytes,
+  descriptors: describeDescriptors,
   batches: describeBatches,
   senderLifecycle: describeSenderLifecycle,
   receiverLifecycle: describeReceiverLifecycle,

@@ -111,9 +111,9 @@ export abstract class Connection implements Disposable {
   sendRecord(
     kind: number,
     word: number,
-    descriptor: { readonly fd: number },
+    descriptors: readonly { readonly fd: number }[],
   ): 'sent' | 'later' | 'gone' {
-    return this.link.sendRecord(kind, word, descriptor);
+    return this.link.sendRecord(kind, word, descriptors);
   }
 
   /** The descriptors to wait for where the event loop is not: the own bell, and the socket. */

@@ -29,7 +29,7 @@ export interface ConnectionEvents {
 }
 
 /**
- * Takes a record of the peer, and owns its descriptor. False if the peer should not have sent it: it
+ * Takes a record of the peer, and owns its descriptors. False if the peer should not have sent it: it
  * breaks the protocol, and is cut off.
  */
 export type RecordHandler = (record: SideRecord) => boolean;
@@ -217,7 +217,7 @@ export class Link {
   }
 
   /**
-   * Sends the peer a record with a descriptor, which stays the caller's.
+   * Sends the peer a record with descriptors, which stay the caller's.
    *
    * @returns `'later'` if it cannot be passed now, be it that the peer has not taken what was passed before,
    *   or that too many descriptors are under way; `'gone'` if the peer is.
@@ -226,9 +226,9 @@ export class Link {
   sendRecord(
     kind: number,
     word: number,
-    descriptor: { readonly fd: number },
+    descriptors: readonly { readonly fd: number }[],
   ): 'sent' | 'later' | 'gone' {
-    return this.socket.sendNowOrLater(encodeSideRecord(kind, word), [descriptor]);
+    return this.socket.sendNowOrLater(encodeSideRecord(kind, word), descriptors);
   }
 
   /** Rings the peer. A bell that does not ring is the end: the other side would sleep on. */
@@ -308,7 +308,7 @@ export class Link {
   }
 }
 
-function refuse({ descriptor }: SideRecord): boolean {
-  if (typeof descriptor === 'object') descriptor.close();
+function refuse({ descriptors }: SideRecord): boolean {
+  if (typeof descriptors === 'object') for (const descriptor of descriptors) descriptor.close();
   return false;
 }

@@ -3,6 +3,7 @@ import { isUnsent } from '../channel/unsent.js';
 import { checkArrayOf, checkInteger } from '../checks.js';
 import type { Bytes, OwnBuffer } from '../contract/bytes.js';
 import type { ChannelDelivery, Payload } from '../contract/channel.js';
+import type { ReceivedDescriptor } from '../contract/descriptors.js';
 import type { Delivery } from '../contract/receiver.js';
 import type { Loan, SendOptions, SendOutcome } from '../contract/sender.js';
 import type { SharedDelivery } from '../contract/threads.js';
@@ -89,6 +90,15 @@ export class BaseDelivery<M extends InboundMessage> implements ChannelDelivery {
 
   get offset(): number {
     return this.message.offset;
+  }
+
+  get descriptors(): number {
+    return this.message.descriptorCount ?? 0;
+  }
+
+  takeDescriptors(): readonly ReceivedDescriptor[] {
+    this.#checkHeld();
+    return this.message.takeDescriptors?.() ?? [];
   }
 
   get released(): boolean {

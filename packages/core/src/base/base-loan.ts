@@ -1,9 +1,11 @@
 import { checkInteger, checkTag } from '../checks.js';
 import type { Bytes } from '../contract/bytes.js';
+import type { AttachedDescriptor } from '../contract/descriptors.js';
 import type { Loan, SendOutcome } from '../contract/sender.js';
 import type { WaitOptions } from '../contract/transport.js';
 import { dispose } from '../dispose.js';
 import { PageferryError } from '../errors.js';
+import { passesNoDescriptors } from './attaching.js';
 import { bytesDetached } from './detached.js';
 import type { Batch } from './drop-reports.js';
 import type { LoanMemory } from './hooks.js';
@@ -16,6 +18,8 @@ export interface LoanOwner<M extends LoanMemory> {
   sendLoan(loan: BaseLoan<M>, options?: WaitOptions): Promise<SendOutcome>;
   /** Sends it if there is room. As `Loan.trySend`. */
   trySendLoan(loan: BaseLoan<M>): SendOutcome;
+  /** See `Loan.attach`. Nothing is passed by who has none. */
+  attachToLoan?(loan: BaseLoan<M>, descriptors: readonly AttachedDescriptor[]): void;
   /** Takes the memory back. Called once for each loan. */
   releaseLoan(loan: BaseLoan<M>): void;
 }
@@ -83,6 +87,13 @@ export class BaseLoan<M extends LoanMemory> implements Loan {
     if (!this.memory.sealed) this.#bytes = this.#bytes.subarray(0, byteLength);
     this.#batch.shorten(this.#byteLength - byteLength);
     this.#byteLength = byteLength;
+  }
+
+  attach(descriptor: AttachedDescriptor): this {
+    this.checkOwned();
+    if (this.#owner.attachToLoan === undefined) throw passesNoDescriptors();
+    this.#owner.attachToLoan(this, [descriptor]);
+    return this;
   }
 
   send(options?: WaitOptions): Promise<SendOutcome> {

@@ -9,10 +9,12 @@ import {
 } from '../checks.js';
 import type { Capabilities } from '../contract/capabilities.js';
 import type { Inspection } from '../contract/inspection.js';
+import type { AttachedDescriptor, ReceivedDescriptor } from '../contract/descriptors.js';
 import type {
   Loan,
   ReceiverEvent,
   ReceiverInfo,
+  SendDescriptorsOptions,
   Sender,
   SenderStats,
   SendOptions,
@@ -31,6 +33,7 @@ import { pause } from '../waiting/pause.js';
 import { SerialQueue } from '../waiting/serial-queue.js';
 import { SPINS_AT_ONCE } from '../waiting/spin-policy.js';
 import type { Waits } from '../waiting/waits.js';
+import { checkAttached, duplicateAll } from './attaching.js';
 import { BaseLoan } from './base-loan.js';
 import { ConnectionFailures } from './connection-failures.js';
 import { copyAtOnce, copyInPieces } from './copy.js';
@@ -83,6 +86,7 @@ export interface BaseSenderSettings<M extends LoanMemory> {
 }
 
 const NOTHING: WaitOptions = {};
+const NO_BYTES = new Uint8Array(0);
 const SEND_OPTIONS = ['signal', 'timeout', 'tag'] as const;
 const SENT: Promise<SendOutcome> = Promise.resolve('sent');
 
@@ -247,6 +251,38 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     } catch (error) {
       throw isSent ? error : noteUnsent(error);
     }
+  }
+
+  async sendDescriptors(
+    descriptors: readonly AttachedDescriptor[],
+    { bytes = NO_BYTES, ...options }: SendDescriptorsOptions = NOTHING,
+  ): Promise<SendOutcome> {
+    this.#checkOpen();
+    let duplicates = this.#duplicate('descriptors', descriptors, 0);
+    try {
+      return await this.sendWith(bytes, options, ({ memory }) => {
+        this.#outbox.attach?.(memory, duplicates);
+        duplicates = [];
+      });
+    } finally {
+      for (const duplicate of duplicates) duplicate.close();
+    }
+  }
+
+  /** For `BaseLoan` only. */
+  attachToLoan({ memory }: BaseLoan<M>, descriptors: readonly AttachedDescriptor[]): void {
+    const duplicates = this.#duplicate('descriptor', descriptors, memory.attachedCount ?? 0);
+    this.#outbox.attach?.(memory, duplicates);
+  }
+
+  /** @param before how many are attached already. */
+  #duplicate(
+    argument: string,
+    descriptors: readonly AttachedDescriptor[],
+    before: number,
+  ): readonly ReceivedDescriptor[] {
+    const fds = checkAttached(argument, descriptors, before, this.#capabilities.maxDescriptors);
+    return duplicateAll(fds, this.#outbox);
   }
 
   /**

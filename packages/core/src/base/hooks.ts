@@ -1,4 +1,5 @@
 import type { Bytes } from '../contract/bytes.js';
+import type { ReceivedDescriptor } from '../contract/descriptors.js';
 import type { SpliceDestination } from '../contract/receiver.js';
 import type { ReceiverInfo } from '../contract/sender.js';
 
@@ -11,6 +12,8 @@ export interface LoanMemory {
    * from then on, and stays the caller's.
    */
   readonly sealed?: boolean;
+  /** How many descriptors are to travel with the message. */
+  readonly attachedCount?: number;
 }
 
 /**
@@ -30,6 +33,10 @@ export interface InboundMessage {
   readonly offset: number;
   /** What is left of it, once it was gathered: to be handed over. */
   readonly bytes: Bytes;
+  /** How many descriptors came with it, and were not taken. The backend closes them when the message is given back. */
+  readonly descriptorCount?: number;
+  /** Hands them over. */
+  takeDescriptors?(): readonly ReceivedDescriptor[];
 }
 
 /** A message as other threads see it. */
@@ -70,8 +77,16 @@ export interface Corkable {
 export interface Outbox<M extends LoanMemory> extends Partial<Corkable> {
   /** Memory for a message of `byteLength` bytes, or `undefined` while there is no room. */
   allocate(byteLength: number): M | undefined;
-  /** Takes back memory of a loan that was not sent. */
+  /** Takes back memory of a loan that was not sent, and closes the descriptors that are attached to it. */
   free(memory: M): void;
+  /**
+   * A duplicate of a descriptor, to {@link attach}. Only with the capability `maxDescriptors`.
+   *
+   * @throws `SYSTEM_CALL_FAILED`.
+   */
+  duplicate?(fd: number): ReceivedDescriptor;
+  /** Takes over descriptors that are to travel with the message in `memory`, behind those that it has. */
+  attach?(memory: M, descriptors: readonly ReceivedDescriptor[]): void;
   /** As {@link free}, of a sender that was closed meanwhile: where others lend from the same pool. */
   freeAfterClose?(memory: M): void;
   /**

@@ -1,10 +1,16 @@
+import { passesNoDescriptors } from '../base/attaching.js';
 import type { AcceptOutcome, LoanMemory, Outbox } from '../base/hooks.js';
+import type { ReceivedDescriptor } from '../contract/descriptors.js';
 import type { ReceiverInfo } from '../contract/sender.js';
 import type { BaseChannel } from './base-channel.js';
 
 /** Lends memory that any channel of a listener can send. */
 export interface Lender<M extends LoanMemory>
   extends Pick<Outbox<M>, 'allocate' | 'free' | 'bytesOut' | 'sharedBytes' | 'settle'> {
+  /** See {@link Outbox.duplicate}. */
+  duplicate?(fd: number): ReceivedDescriptor;
+  /** See {@link Outbox.attach}. */
+  attach?(memory: M, descriptors: readonly ReceivedDescriptor[]): void;
   /** Keeps what is in `memory`, though everybody may have given it back. */
   keep(memory: M): void;
   /** Ends {@link keep}: the memory is free once everybody has given it back. */
@@ -59,6 +65,16 @@ export class AnyOutbox<M extends LoanMemory> implements Outbox<M> {
 
   free(memory: M): void {
     this.#settings.lender.free(memory);
+  }
+
+  duplicate(fd: number): ReceivedDescriptor {
+    const duplicate = this.#settings.lender.duplicate?.(fd);
+    if (duplicate === undefined) throw passesNoDescriptors();
+    return duplicate;
+  }
+
+  attach(memory: M, descriptors: readonly ReceivedDescriptor[]): void {
+    this.#settings.lender.attach?.(memory, descriptors);
   }
 
   /** Has the message in `memory` be given by `offer`, until that is taken back. */

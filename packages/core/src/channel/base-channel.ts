@@ -12,6 +12,7 @@ import type {
   Payload,
   PendingRequest,
 } from '../contract/channel.js';
+import type { AttachedDescriptor } from '../contract/descriptors.js';
 import type {
   Delivery,
   MessageInfo,
@@ -19,7 +20,13 @@ import type {
   SpliceOptions,
   SpliceResult,
 } from '../contract/receiver.js';
-import type { Loan, ReceiverInfo, SendOptions, SendOutcome } from '../contract/sender.js';
+import type {
+  Loan,
+  ReceiverInfo,
+  SendDescriptorsOptions,
+  SendOptions,
+  SendOutcome,
+} from '../contract/sender.js';
 import type { PeerCredentials, WaitOptions } from '../contract/transport.js';
 import { isPageferryError, PageferryError } from '../errors.js';
 import { clock } from '../waiting/clock.js';
@@ -104,6 +111,13 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
     options?: SendOptions,
   ): Promise<SendOutcome> {
     return this.#sender.send(bytes, options);
+  }
+
+  sendDescriptors(
+    descriptors: readonly AttachedDescriptor[],
+    options?: SendDescriptorsOptions,
+  ): Promise<SendOutcome> {
+    return this.#sender.sendDescriptors(descriptors, options);
   }
 
   sendMany(loans: readonly Loan[], options?: WaitOptions): Promise<SendOutcome> {

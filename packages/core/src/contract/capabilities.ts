@@ -20,6 +20,8 @@ export interface Capabilities {
   readonly maxChannels: number;
   /** The largest message in bytes. */
   readonly maxMessageBytes: number;
+  /** How many descriptors may travel with one message (`Loan.attach`); 0 if the transport passes none. */
+  readonly maxDescriptors: number;
   /** True if the peers may be threads of one process as well as two processes. */
   readonly sameProcess: boolean;
   /** True if the endpoint may be `fd:N`: a connected socket that a child process inherits. */

@@ -1,4 +1,5 @@
 import type { AnyChannel, AnyChannelOptions } from './any-channel.js';
+import type { AttachedDescriptor } from './descriptors.js';
 import type { ChannelHistograms } from './histograms.js';
 import type {
   Delivery,
@@ -8,7 +9,13 @@ import type {
   SpliceOptions,
   SpliceResult,
 } from './receiver.js';
-import type { Loan, SenderStats, SendOptions, SendOutcome } from './sender.js';
+import type {
+  Loan,
+  SendDescriptorsOptions,
+  SenderStats,
+  SendOptions,
+  SendOutcome,
+} from './sender.js';
 import type { PeerCredentials, WaitOptions } from './transport.js';
 
 /** What a message can be made of: a loan of this side of the channel, or bytes, which are copied into one. */
@@ -119,6 +126,11 @@ export interface Channel extends AsyncDisposable, AsyncIterable<ChannelDelivery>
   send(
     bytes: ArrayBufferView | readonly ArrayBufferView[],
     options?: SendOptions,
+  ): Promise<SendOutcome>;
+  /** As `Sender.sendDescriptors`. */
+  sendDescriptors(
+    descriptors: readonly AttachedDescriptor[],
+    options?: SendDescriptorsOptions,
   ): Promise<SendOutcome>;
   /** As `Sender.sendMany`. */
   sendMany(loans: readonly Loan[], options?: WaitOptions): Promise<SendOutcome>;

@@ -12,6 +12,7 @@ export type {
 export type * from './bytes.js';
 export type * from './capabilities.js';
 export type * from './channel.js';
+export type * from './descriptors.js';
 export type * from './diagnostics.js';
 export type * from './histograms.js';
 export type * from './inspection.js';

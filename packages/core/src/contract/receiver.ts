@@ -1,4 +1,5 @@
 import type { Bytes, OwnBuffer } from './bytes.js';
+import type { ReceivedDescriptor } from './descriptors.js';
 import type { ReceiverHistograms } from './histograms.js';
 import type { SharedDelivery } from './threads.js';
 import type { WaitOptions } from './transport.js';
@@ -27,8 +28,21 @@ export interface Delivery extends Disposable {
   readonly tag: number;
   /** Bytes of the message that an interrupted `spliceTo` moved on before. 0 otherwise. */
   readonly offset: number;
+  /** How many descriptors came with it, and were not taken. */
+  readonly descriptors: number;
   /** True once nobody holds it any more, or its receiver was closed. */
   readonly released: boolean;
+  /**
+   * Hands over the descriptors that came with the message, in the order in which they were attached. The caller
+   * closes them. Those that nobody takes are closed with the last release, and with the receiver. A second call
+   * gets none.
+   *
+   * @throws `DELIVERY_RELEASED`.
+   * @example
+   * using delivery = await receiver.receive();
+   * for (using file of delivery.takeDescriptors()) fs.readSync(file.fd, buffer);
+   */
+  takeDescriptors(): readonly ReceivedDescriptor[];
   /** The message in memory of its own, which stays valid for ever. One copy. */
   copy(): OwnBuffer;
   /**

@@ -1,4 +1,5 @@
 import type { Bytes } from './bytes.js';
+import type { AttachedDescriptor } from './descriptors.js';
 import type { SenderHistograms } from './histograms.js';
 import type { PeerCredentials, WaitOptions } from './transport.js';
 
@@ -91,19 +92,31 @@ export interface Loan extends Disposable {
    */
   truncate(byteLength: number): void;
   /**
+   * Has a descriptor travel with the message: a file, a socket that listens, a DMA-BUF. It is duplicated at once: the
+   * caller's stays the caller's, and may be closed as soon as this returns. Each receiver gets a duplicate of its own
+   * of the same open file, behind those that were attached before. What is not sent is closed with the loan.
+   *
+   * @returns the loan itself.
+   * @throws `NOT_SUPPORTED` where the transport passes none (`maxDescriptors`); `INVALID_ARGUMENT` for what is no
+   *   descriptor, and for one more than `maxDescriptors`; `SYSTEM_CALL_FAILED` (`EBADF`, `EMFILE`); `LOAN_NOT_OWNED`,
+   *   `CLOSED`, `BYTES_DETACHED`. The loan is as it was.
+   */
+  attach(descriptor: AttachedDescriptor): this;
+  /**
    * Sends the message to every connected receiver and waits until it has left: until the memory of
    * each connection has taken its last byte. This is where back-pressure is felt.
    *
    * An abort before the message is accepted leaves the loan with the caller; a later one leaves the
    * message under way, and it still arrives. `owned` tells which.
    *
-   * @throws `LOAN_NOT_OWNED`, `CLOSED`, `BYTES_DETACHED`, `ABORTED`, `TIMEOUT`, `SYSTEM_CALL_FAILED`.
+   * @throws `LOAN_NOT_OWNED`, `CLOSED`, `BYTES_DETACHED`, `ABORTED`, `TIMEOUT`, `SYSTEM_CALL_FAILED`, and `NOT_SUPPORTED`
+   *   if descriptors are attached and some receiver takes none: the loan is still the caller's.
    */
   send(options?: WaitOptions): Promise<SendOutcome>;
   /**
    * Sends the message if it can be accepted at once; it then leaves in the background.
    *
-   * @throws `LOAN_NOT_OWNED`, `CLOSED`, `BYTES_DETACHED`, `SYSTEM_CALL_FAILED`.
+   * @throws `LOAN_NOT_OWNED`, `CLOSED`, `BYTES_DETACHED`, `SYSTEM_CALL_FAILED`, `NOT_SUPPORTED`, as {@link send}.
    */
   trySend(): SendOutcome;
   /** Gives the memory back unsent. Does nothing if the loan is no longer owned. */
@@ -114,6 +127,12 @@ export interface Loan extends Disposable {
 export interface SendOptions extends WaitOptions {
   /** See {@link Loan.tag}. Default: 0. */
   readonly tag?: number | undefined;
+}
+
+/** Options of {@link Sender.sendDescriptors}. */
+export interface SendDescriptorsOptions extends SendOptions {
+  /** The bytes of the message. Default: none. */
+  readonly bytes?: ArrayBufferView | undefined;
 }
 
 /** What {@link Sender.on} tells of. */
@@ -147,6 +166,18 @@ export interface Sender extends AsyncDisposable {
   send(
     bytes: ArrayBufferView | readonly ArrayBufferView[],
     options?: SendOptions,
+  ): Promise<SendOutcome>;
+  /**
+   * Sends one message with these descriptors, in this order. They are duplicated before this returns, and stay the
+   * caller's; see {@link Loan.attach}.
+   *
+   * @throws as {@link Loan.attach} and {@link send}.
+   * @example
+   * await channel.sendDescriptors([file.fd], { bytes: Buffer.from('notes.txt') });
+   */
+  sendDescriptors(
+    descriptors: readonly AttachedDescriptor[],
+    options?: SendDescriptorsOptions,
   ): Promise<SendOutcome>;
   /**
    * Sends the messages of several loans, in this order, as {@link Loan.send} would one after the other. Where

@@ -17,6 +17,7 @@ export const capabilities: Capabilities = {
   maxReceivers: 3,
   maxChannels: 0,
   maxMessageBytes: 1000,
+  maxDescriptors: 0,
   sameProcess: true,
   inheritedEndpoint: false,
   localEndpoint: true,

@@ -23,6 +23,7 @@ import { Ring } from '../sending/ring.js';
 import { RingSubscriber } from '../sending/ring-subscriber.js';
 import { RING_TERMS } from '../sending/ring-terms.js';
 import type { SharedPayloadPool } from '../sending/shared-pool.js';
+import type { SubscriberSettings } from '../sending/subscriber.js';
 import type { SideSettings } from './options.js';
 import { CHANNEL_CAPACITY } from './protocol.js';
 
@@ -49,6 +50,8 @@ export interface ChannelPartsSettings {
   readonly index: number;
   readonly peer: PeerCredentials | undefined;
   readonly parkingPays: boolean;
+  /** Whether the peer takes descriptors that travel with messages. */
+  readonly takesDescriptors: boolean;
   /** The payload memory of the peer, mapped. */
   readonly payload: PayloadView;
   readonly events: ChannelEvents;
@@ -118,6 +121,7 @@ function makeSender({
   index,
   peer,
   parkingPays,
+  takesDescriptors,
 }: ChannelPartsSettings): SendingHalf {
   const { spinMicroseconds, guard, poolBytes, endpoint, histograms } = settings;
   const { outgoing } = ends;
@@ -125,7 +129,8 @@ function makeSender({
   const { pool } = sharing;
   const ring = new Ring(outgoing);
   const outbox = new Outbox({ ...common, calls, pool, sharing, index, ring, history: 0, guard });
-  outbox.add(subscribe(outgoing, outbox, index, peer, parkingPays), []);
+  const receiver = { index, credentials: peer, takesDescriptors };
+  outbox.add(subscribe(outgoing, outbox, receiver, parkingPays), []);
   const sender = new ChannelSender({
     ...common,
     endpoint,
@@ -146,15 +151,13 @@ function makeSender({
 function subscribe(
   connection: SenderConnection<undefined>,
   outbox: Outbox,
-  index: number,
-  credentials: PeerCredentials | undefined,
+  receiver: Pick<SubscriberSettings<undefined>, 'index' | 'credentials' | 'takesDescriptors'>,
   parkingPays: boolean,
 ): RingSubscriber {
   const subscriber = new RingSubscriber(
     {
+      ...receiver,
       id: 0,
-      index,
-      credentials,
       connection,
       policy: 'wait',
       queueDepth: CHANNEL_CAPACITY,

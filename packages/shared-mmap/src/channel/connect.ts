@@ -35,6 +35,7 @@ export async function connectChannel(
     const pool = opened.own(await createPool({ ...settings, calls, writable: false }));
     const hello: number[] = [];
     hello[CHANNEL_HELLO.barrier] = Number(registerGlobalExpedited(calls));
+    hello[CHANNEL_HELLO.descriptors] = 1;
     const { endpoint, allow } = settings;
     const passed = [pool.fd];
     const welcome = await connect(calls, endpoint, CHANNEL_MECHANISM, signal, hello, passed, allow);
@@ -70,6 +71,7 @@ function open(
     index: 0,
     peer: socket.peerCredentials(),
     parkingPays: parameters[CHANNEL_WELCOME.barrier] === 1,
+    takesDescriptors: parameters[CHANNEL_WELCOME.descriptors] === 1,
     payload,
     events: { onClose: () => sharing.close() },
   });

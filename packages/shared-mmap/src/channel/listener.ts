@@ -92,7 +92,7 @@ export class SharedMmapListener extends LinuxListener<undefined, RingConsumer> {
     try {
       const parkingPays = parameters[CHANNEL_HELLO.barrier] === 1 && registerGlobalExpedited(calls);
       const index = this.#sharing.freeIndex();
-      welcome([this.#sharing.pool.fd], [Number(parkingPays)]);
+      welcome([this.#sharing.pool.fd], [Number(parkingPays), 1]);
       return makeChannel({
         calls,
         settings: this.#settings,
@@ -101,6 +101,7 @@ export class SharedMmapListener extends LinuxListener<undefined, RingConsumer> {
         index,
         peer: credentials,
         parkingPays,
+        takesDescriptors: parameters[CHANNEL_HELLO.descriptors] === 1,
         payload,
         events,
       });

@@ -156,7 +156,7 @@ export class PayloadPool implements Disposable {
   /** Takes a slot back that nobody holds any more. */
   giveBack(slot: Slot): void {
     this.#quota.remove(slot.byteLength);
-    slot.sequence = -1;
+    slot.endMessage();
     if (slot.own !== undefined) {
       slot.own.close();
       this.#forget(slot);
@@ -186,7 +186,10 @@ export class PayloadPool implements Disposable {
       if (slot.own !== undefined) slot.own.abandon();
       else kept.push(slot.offset, slot.byteLength);
     }
-    for (const slot of this.#slots) slot?.own?.close();
+    for (const slot of this.#slots) {
+      slot?.own?.close();
+      slot?.closeAttached();
+    }
     this.#pending?.close();
     this.#windows.close();
     this.#memory.mapping.close(kept);

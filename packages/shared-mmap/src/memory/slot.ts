@@ -1,8 +1,9 @@
-import type { LoanMemory } from '@pageferry/core';
-import { OWN_MEMORY_FLAG, PLACE_UNIT } from '../layout.js';
+import type { LoanMemory, ReceivedDescriptor } from '@pageferry/core';
+import { DESCRIPTORS_FLAG, OWN_MEMORY_FLAG, PLACE_UNIT } from '../layout.js';
 import type { OwnMemory } from './own-memory.js';
 
 const NONE = new Uint8Array(0);
+const NO_DESCRIPTORS: readonly ReceivedDescriptor[] = [];
 
 /**
  * Memory for one message, and who holds it. What the sender believes about it is here, in memory of
@@ -16,7 +17,7 @@ export class Slot implements LoanMemory {
   /** The slot's number. */
   readonly slotId: number;
   /** Names the slot in queues and in the ring. */
-  readonly name: number;
+  name: number;
   /** Where it begins in the payload memory, in bytes; 0 for memory of its own. */
   readonly offset: number;
   /** The same in units of {@link PLACE_UNIT} bytes. */
@@ -25,6 +26,13 @@ export class Slot implements LoanMemory {
   readonly byteLength: number;
   /** Set if the slot is not part of the pool. */
   readonly own: OwnMemory | undefined;
+  /**
+   * What is passed ahead of the message: the memory of its own, and the descriptors that travel with it. Kept when
+   * these are closed, until the message is nobody's.
+   */
+  passedCount: number;
+  /** Descriptors that travel with the message, until everybody has them who is to get them. */
+  attached: readonly ReceivedDescriptor[] = NO_DESCRIPTORS;
   /** Length of the message, which may be shorter than `bytes`. */
   messageLength = 0;
   /** The program's number for the message. */
@@ -54,6 +62,41 @@ export class Slot implements LoanMemory {
     this.place = offset / PLACE_UNIT;
     this.byteLength = byteLength;
     this.own = own;
+    this.passedCount = own === undefined ? 0 : 1;
+  }
+
+  /** Takes over descriptors that are to travel with the message. */
+  attach(descriptors: readonly ReceivedDescriptor[]): void {
+    if (descriptors.length === 0) return;
+    this.attached = [...this.attached, ...descriptors];
+    this.passedCount += descriptors.length;
+    this.name |= DESCRIPTORS_FLAG;
+  }
+
+  /** See `LoanMemory`. */
+  get attachedCount(): number {
+    return this.attached.length;
+  }
+
+  /** Whether descriptors travel with the message, be it that they are closed here by now. */
+  get carriesDescriptors(): boolean {
+    return (this.name & DESCRIPTORS_FLAG) !== 0;
+  }
+
+  /** Closes the descriptors: nobody is going to get them any more. */
+  closeAttached(): void {
+    if (this.attached === NO_DESCRIPTORS) return;
+    for (const descriptor of this.attached) descriptor.close();
+    this.attached = NO_DESCRIPTORS;
+  }
+
+  /** The message is nobody's: the next one has no descriptors. */
+  endMessage(): void {
+    this.sequence = -1;
+    if (!this.carriesDescriptors) return;
+    this.closeAttached();
+    this.name &= ~DESCRIPTORS_FLAG;
+    this.passedCount = this.own === undefined ? 0 : 1;
   }
 
   /** True once the message cannot be changed any more, be it that it still waits to be passed on. */

@@ -1,6 +1,9 @@
 import type { InboundMessage as Contract } from '@pageferry/core';
+import type { OwnedFd } from '@pageferry/linux';
 import type { OwnMemoryView } from './own-memory-view.js';
 import type { View } from './payload-view.js';
+
+const NO_DESCRIPTORS: readonly OwnedFd[] = [];
 
 /**
  * A message that was taken out of the queue: where its bytes lie, and how many of them `spliceTo` has moved
@@ -19,6 +22,8 @@ export class InboundMessage implements Contract {
   bytes: Uint8Array<ArrayBuffer>;
   /** Bytes that were moved on. */
   offset = 0;
+  /** Descriptors that came with it, and that nobody has taken. */
+  #attached: readonly OwnedFd[];
 
   constructor(
     sequence: number,
@@ -27,6 +32,7 @@ export class InboundMessage implements Contract {
     tag: number,
     place: View | OwnMemoryView,
     exchange = 0,
+    attached = NO_DESCRIPTORS,
   ) {
     this.sequence = sequence;
     this.byteLength = byteLength;
@@ -35,6 +41,23 @@ export class InboundMessage implements Contract {
     this.exchange = exchange;
     this.place = place;
     this.bytes = place.bytes;
+    this.#attached = attached;
+  }
+
+  get descriptorCount(): number {
+    return this.#attached.length;
+  }
+
+  takeDescriptors(): readonly OwnedFd[] {
+    const taken = this.#attached;
+    this.#attached = NO_DESCRIPTORS;
+    return taken;
+  }
+
+  /** Closes the descriptors that nobody has taken. */
+  closeDescriptors(): void {
+    if (this.#attached === NO_DESCRIPTORS) return;
+    for (const descriptor of this.takeDescriptors()) descriptor.close();
   }
 
   /** Bytes that were not moved on. */

@@ -40,8 +40,8 @@ export function nameless(): PageferryError {
   return senderMisbehaved('a message names no slot');
 }
 
-/** The error for a message whose memory the kernel has thrown away. */
-export function lostMemory(sequence: number): PageferryError {
-  const what = `the memory of message ${sequence} is lost: this process had no descriptor left for it`;
+/** The error for a message whose memory or descriptors the kernel has thrown away. */
+export function lostMessage(sequence: number): PageferryError {
+  const what = `message ${sequence} is lost: this process had no descriptor left for what came with it`;
   return systemCallError('recvmsg', -EMFILE, what);
 }

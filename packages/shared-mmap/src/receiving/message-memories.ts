@@ -1,11 +1,12 @@
+import { senderMisbehaved } from '@pageferry/connection';
 import type { LinuxCalls, OwnedFd, ThreadAlias } from '@pageferry/linux';
-import { PLACE_UNIT } from '../layout.js';
+import { DESCRIPTORS_FLAG, OWN_MEMORY_FLAG, PLACE_UNIT } from '../layout.js';
 import { Windows } from '../memory/window.js';
 import type { ReceiverSettings } from '../options.js';
 import type { PassedMemory } from '../queue/passed-memory.js';
 import type { InboundMessage } from './inbound-message.js';
 import { OwnMemoryView } from './own-memory-view.js';
-import type { PayloadView } from './payload-view.js';
+import type { PayloadView, View } from './payload-view.js';
 
 /** What {@link MessageMemories} needs. It takes the payload memory and what was passed over. */
 export interface MessageMemoriesSettings {
@@ -15,14 +16,32 @@ export interface MessageMemoriesSettings {
   readonly passed: PassedMemory;
 }
 
+/** What an entry says of a message for which something was passed. */
+export interface PassedEntry {
+  readonly sequence: number;
+  readonly byteLength: number;
+  /** The slot id, with its flags. */
+  readonly name: number;
+  /** Where it lies in the payload memory, unless it has memory of its own. Checked. */
+  readonly place: number;
+}
+
+/** Where such a message lies, and the descriptors that came with it. */
+export interface Opened {
+  readonly shown: View | OwnMemoryView;
+  readonly attached: readonly OwnedFd[];
+}
+
 /** Where messages lie: in the sender's payload memory, or each in memory of its own. */
 export class MessageMemories {
   readonly #settings: MessageMemoriesSettings;
   readonly #windows: Windows;
   /** Those of messages that are held. */
   readonly #owns = new Set<OwnMemoryView>();
-  /** What was passed for a message whose memory could not be mapped yet. */
-  #unmapped: OwnedFd | undefined;
+  /** What was passed for a message that could not be shown yet. */
+  #unopened: readonly OwnedFd[] = [];
+  /** Messages that are held, and came with descriptors. */
+  readonly #carriers = new Set<InboundMessage>();
 
   constructor(settings: MessageMemoriesSettings) {
     this.#settings = settings;
@@ -37,23 +56,48 @@ export class MessageMemories {
   }
 
   /**
-   * Shows a message that has memory of its own. May be tried again if it throws: the lack of memory or
-   * descriptors may pass.
+   * Shows a message for which something was passed: memory of its own, descriptors, or both. May be tried again if it
+   * throws: the lack of memory or descriptors may pass.
    *
-   * @returns `'lost'` if its memory is lost: this process had no descriptor left when it came.
+   * @returns `'lost'` if that is lost: this process had no descriptors left when it came.
    * @throws `PEER_MISBEHAVED`, `SYSTEM_CALL_FAILED`.
    */
-  openOwn(sequence: number, byteLength: number): OwnMemoryView | 'lost' {
-    if (this.#unmapped === undefined) {
-      const passed = this.#settings.passed.take(sequence | 0);
+  openPassed(entry: PassedEntry): Opened | 'lost' {
+    if (this.#unopened.length === 0) {
+      const passed = this.#settings.passed.take(entry.sequence | 0) ?? [];
       if (passed === 'lost') return passed;
-      this.#unmapped = passed;
+      this.#unopened = passed;
     }
+    const all = this.#unopened;
+    const isOwn = (entry.name & OWN_MEMORY_FLAG) !== 0;
+    const attached = isOwn ? all.slice(1) : all;
+    if (attached.length > 0 !== ((entry.name & DESCRIPTORS_FLAG) !== 0)) {
+      throw senderMisbehaved(
+        attached.length > 0
+          ? 'a message has descriptors, and its entry says none'
+          : 'the descriptors of a message were not passed',
+      );
+    }
+    const shown = isOwn ? this.#openOwn(all[0], entry) : this.#show(entry);
+    this.#unopened = [];
+    return { shown, attached };
+  }
+
+  /** Notes a message that came with descriptors: those that nobody takes are closed with it. */
+  noteCarrier(message: InboundMessage): void {
+    if (message.descriptorCount > 0) this.#carriers.add(message);
+  }
+
+  #show({ name, place, byteLength }: PassedEntry): View {
+    return this.#settings.payload.take(name, place, byteLength);
+  }
+
+  /** Takes the descriptor over if it does not throw. */
+  #openOwn(fd: OwnedFd | undefined, { byteLength, sequence }: PassedEntry): OwnMemoryView {
     const { calls, receiver } = this.#settings;
     const settings = { calls, windows: this.#windows, ...receiver };
-    const own = OwnMemoryView.open(settings, this.#unmapped, { byteLength, sequence });
-    this.#unmapped?.close();
-    this.#unmapped = undefined;
+    const own = OwnMemoryView.open(settings, fd, { byteLength, sequence });
+    fd?.close();
     this.#owns.add(own);
     return own;
   }
@@ -104,8 +148,10 @@ export class MessageMemories {
     return this.#settings.payload.byteLength;
   }
 
-  /** Takes the memory of a message back. */
-  giveBack({ place }: InboundMessage): void {
+  /** Takes the memory of a message back, and closes the descriptors that nobody has taken. */
+  giveBack(message: InboundMessage): void {
+    const { place } = message;
+    if (this.#carriers.size > 0 && this.#carriers.delete(message)) message.closeDescriptors();
     if (place instanceof OwnMemoryView) {
       this.#owns.delete(place);
       place.close();
@@ -120,6 +166,9 @@ export class MessageMemories {
     for (const own of this.#owns) own.abandon();
     this.#windows.close();
     this.#settings.passed.close();
-    this.#unmapped?.close();
+    for (const descriptor of this.#unopened) descriptor.close();
+    this.#unopened = [];
+    for (const message of this.#carriers) message.closeDescriptors();
+    this.#carriers.clear();
   }
 }

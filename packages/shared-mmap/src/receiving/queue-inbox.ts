@@ -2,6 +2,7 @@ import { createEntry, type ReceiverConnection } from '@pageferry/connection';
 import {
   DELIVERY,
   DELIVERY_ENTRY_WORDS,
+  DESCRIPTORS_FLAG,
   OWN_MEMORY_FLAG,
   PLACE_UNIT,
   SENDER_WORDS,
@@ -93,13 +94,18 @@ export class QueueInbox implements Inbox {
     const end = place * PLACE_UNIT + byteLength;
     if (!isOwn && end > payload.byteLength) throw strayMessage(byteLength, place);
     if (sequence < this.#nextSequence || sequence > Number.MAX_SAFE_INTEGER) throw outOfOrder();
-    const shown = isOwn
-      ? memories.openOwn(sequence, byteLength)
-      : payload.take(name, place, byteLength);
+    const opened =
+      name >= DESCRIPTORS_FLAG
+        ? memories.openPassed({ sequence, byteLength, name, place })
+        : { shown: payload.take(name, place, byteLength), attached: [] };
     this.#dropped += sequence - this.#nextSequence;
     this.#nextSequence = sequence + 1;
-    if (typeof shown === 'object')
-      return new InboundMessage(sequence, byteLength, name, tag, shown);
+    if (opened !== 'lost') {
+      const { shown, attached } = opened;
+      const message = new InboundMessage(sequence, byteLength, name, tag, shown, 0, attached);
+      memories.noteCarrier(message);
+      return message;
+    }
     // Who may miss messages gets the next one.
     this.#lost++;
     connection.giveBack(name, sequence | 0);

@@ -1,9 +1,23 @@
 import { type ReceiverConnection, WAITS_FOR } from '@pageferry/connection';
 import type { Corkable } from '@pageferry/core';
-import { DELIVERY, KEPT, OWN_MEMORY_FLAG, PLACE_UNIT, RECEIVER_WORDS } from '../layout.js';
+import {
+  DELIVERY,
+  DESCRIPTORS_FLAG,
+  KEPT,
+  OWN_MEMORY_FLAG,
+  PLACE_UNIT,
+  RECEIVER_WORDS,
+} from '../layout.js';
 import type { RingConsumer } from '../queue/ring.js';
 import { InboundMessage } from './inbound-message.js';
-import { type Inbox, lostMemory, nameless, outOfOrder, strayMessage, strayQueue } from './inbox.js';
+import {
+  type Inbox,
+  lostMessage,
+  nameless,
+  outOfOrder,
+  strayMessage,
+  strayQueue,
+} from './inbox.js';
 import type { MessageMemories } from './message-memories.js';
 import type { PayloadView } from './payload-view.js';
 
@@ -74,8 +88,8 @@ export class RingInbox implements Inbox, Corkable {
     const exchange = words[at + DELIVERY.exchange] as number;
     if (!ring.isWhole(at)) throw this.#whyNotWhole();
     // Mostly it lies where, and is as long as, one that was seen before. Numbers that do not fit into 31 bits
-    // cost more than all of this, and memory of its own is no part of the payload memory.
-    const isUsual = (name | tag | exchange) >= 0 && name < OWN_MEMORY_FLAG;
+    // cost more than all of this, and messages for which something was passed are opened with that.
+    const isUsual = (name | tag | exchange) >= 0 && name < DESCRIPTORS_FLAG;
     const view = isUsual ? this.#payload.takeAgain(name, place, byteLength) : undefined;
     if (view === undefined) {
       return this.#nextNew(name, place >>> 0, byteLength >>> 0, {
@@ -89,10 +103,11 @@ export class RingInbox implements Inbox, Corkable {
 
   #nextNew(name: number, place: number, byteLength: number, numbers: Numbers): InboundMessage {
     if (name < 0) throw nameless();
-    if ((name & OWN_MEMORY_FLAG) !== 0) return this.#nextOwn(name, byteLength, numbers);
-    if (place * PLACE_UNIT + byteLength > this.#payload.byteLength) {
+    const isOwn = (name & OWN_MEMORY_FLAG) !== 0;
+    if (!isOwn && place * PLACE_UNIT + byteLength > this.#payload.byteLength) {
       throw strayMessage(byteLength, place);
     }
+    if (name >= DESCRIPTORS_FLAG) return this.#nextPassed(name, place, byteLength, numbers);
     const view = this.#payload.take(name, place, byteLength);
     this.#ring.pass();
     const { tag, exchange } = numbers;
@@ -125,17 +140,25 @@ export class RingInbox implements Inbox, Corkable {
     this.#connection.wakeSenderThatWaitsFor(WAITS_FOR.returns);
   }
 
-  /** Its memory is mapped before it is taken: what has failed for want of memory or descriptors may be tried again. */
-  #nextOwn(name: number, byteLength: number, { tag, exchange }: Numbers): InboundMessage {
-    const own = this.#memories.openOwn(this.#next, byteLength);
+  /** It is opened before it is taken: what has failed for want of memory or descriptors may be tried again. */
+  #nextPassed(
+    name: number,
+    place: number,
+    byteLength: number,
+    { tag, exchange }: Numbers,
+  ): InboundMessage {
+    const opened = this.#memories.openPassed({ sequence: this.#next, byteLength, name, place });
     const sequence = this.#next++;
     this.#ring.pass();
-    if (typeof own === 'object') {
-      return new InboundMessage(sequence, byteLength, name, tag, own, exchange);
+    if (opened === 'lost') {
+      this.#lost++;
+      this.#return(sequence, name);
+      throw lostMessage(sequence);
     }
-    this.#lost++;
-    this.#return(sequence, name);
-    throw lostMemory(sequence);
+    const { shown, attached } = opened;
+    const message = new InboundMessage(sequence, byteLength, name, tag, shown, exchange, attached);
+    this.#memories.noteCarrier(message);
+    return message;
   }
 
   /** A sender that has cut this side off does not wait for it: it may have written over what comes next. */

@@ -109,6 +109,7 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
     const { endpoint, allow, whenBehind } = settings;
     hello[HELLO.policy] = POLICY[whenBehind];
     hello[HELLO.queueDepth] = settings.queueDepth;
+    hello[HELLO.descriptors] = 1;
     hello[HELLO.barrier] = Number(whenBehind === 'wait' && registerGlobalExpedited(calls));
     const welcome = await connect(calls, endpoint, MECHANISM, signal, hello, [], allow);
     let parts: ReceivingParts | undefined;

@@ -19,7 +19,10 @@ export class DroppableQueue {
   /** Number of the next entry. */
   #next = 0;
   #waiting = 0;
-  #ownWaiting = 0;
+  /** How many descriptors were passed for each entry. */
+  readonly #passedCounts: Uint16Array;
+  #passedWaiting = 0;
+  #descriptorsWaiting = 0;
 
   constructor(queue: ClaimableProducer, capacity: number, dropsOldest: boolean) {
     this.#queue = queue;
@@ -28,6 +31,7 @@ export class DroppableQueue {
     this.#slots = new Array(capacity);
     this.#sequences = new Float64Array(capacity);
     this.#waits = new Uint8Array(capacity);
+    this.#passedCounts = new Uint16Array(capacity);
   }
 
   /** How many messages wait to be taken: at most so many, for some may be taken by now. See {@link look}. */
@@ -35,9 +39,14 @@ export class DroppableQueue {
     return this.#waiting;
   }
 
-  /** How many of them have memory of their own. */
-  get ownWaiting(): number {
-    return this.#ownWaiting;
+  /** For how many of them something was passed. */
+  get passedWaiting(): number {
+    return this.#passedWaiting;
+  }
+
+  /** How many descriptors that was. */
+  get descriptorsWaiting(): number {
+    return this.#descriptorsWaiting;
   }
 
   /** Looks what the receiver has taken. */
@@ -57,7 +66,11 @@ export class DroppableQueue {
     this.#sequences[at] = sequence;
     this.#waits[at] = 1;
     this.#waiting++;
-    if (slot.own !== undefined) this.#ownWaiting++;
+    this.#passedCounts[at] = slot.passedCount;
+    if (slot.passedCount > 0) {
+      this.#passedWaiting++;
+      this.#descriptorsWaiting += slot.passedCount;
+    }
     this.#next++;
     this.#first = Math.max(this.#first, this.#next - this.#capacity);
   }
@@ -106,6 +119,9 @@ export class DroppableQueue {
     if (this.#waits[at] === 0) return;
     this.#waits[at] = 0;
     this.#waiting--;
-    if (this.#slots[at]?.own !== undefined) this.#ownWaiting--;
+    const passedCount = this.#passedCounts[at] as number;
+    if (passedCount === 0) return;
+    this.#passedWaiting--;
+    this.#descriptorsWaiting -= passedCount;
   }
 }

@@ -1,10 +1,11 @@
 import { createEntry } from '@pageferry/connection';
 import { publish } from '@pageferry/core';
-import { OWN_MEMORY_FLAG, RETURN, SENDER_WORDS } from '../layout.js';
+import { RETURN, SENDER_WORDS, SLOT_MASK } from '../layout.js';
 import type { Slot } from '../memory/slot.js';
 import type { ClaimableProducer } from '../queue/claimable-queue.js';
 import { DroppableQueue } from './droppable-queue.js';
-import { MAX_OWN_MEMORIES, Subscriber, type SubscriberSettings } from './subscriber.js';
+import { MAX_UNDER_WAY } from './memory-channel.js';
+import { MAX_PASSED_MESSAGES, Subscriber, type SubscriberSettings } from './subscriber.js';
 
 /**
  * The way to a receiver that may miss messages. It has a queue of its own, out of which the sender takes back
@@ -59,7 +60,7 @@ export class DroppingSubscriber extends Subscriber<ClaimableProducer> {
     }
     for (let count = 0; count < available; count++) {
       returns.shift(this.#entry);
-      const slot = this.settings.slot((this.#entry[RETURN.slotId] as number) & ~OWN_MEMORY_FLAG);
+      const slot = this.settings.slot((this.#entry[RETURN.slotId] as number) & SLOT_MASK);
       const sequence = this.#entry[RETURN.sequence];
       if (!slot || !this.holds(slot) || (slot.sequence | 0) !== sequence) {
         this.isBroken = true;
@@ -98,10 +99,10 @@ export class DroppingSubscriber extends Subscriber<ClaimableProducer> {
     // Each was noted when it was delivered.
   }
 
-  /** Passes memory of a message's own. False if it cannot be passed now: a message that may be missed does not wait. */
-  #pass({ own, sequence }: Slot): boolean {
-    if (own === undefined) return true;
-    const outcome = this.channel.pass(sequence, own.seal());
+  /** Passes what goes ahead of a message. False if it cannot be passed now: a message that may be missed does not wait. */
+  #pass(slot: Slot): boolean {
+    if (slot.passedCount === 0) return true;
+    const outcome = this.channel.pass(slot.sequence, slot.own?.seal(), slot.attached);
     if (outcome === 'gone') this.isBroken = true;
     return outcome !== 'later';
   }
@@ -110,7 +111,7 @@ export class DroppingSubscriber extends Subscriber<ClaimableProducer> {
   #makeRoom(slot: Slot): boolean {
     const queue = this.#queue;
     // What was passed for messages that are dropped stays on the socket, and dropping more is no help.
-    if (slot.own !== undefined && this.channel.untaken >= MAX_OWN_MEMORIES) return false;
+    if (slot.passedCount > 0 && !this.#socketHasRoomFor(slot.passedCount)) return false;
     while (!this.#mayWait(slot)) {
       if (!this.#dropsOldest || !this.dropOne()) return false;
     }
@@ -127,10 +128,16 @@ export class DroppingSubscriber extends Subscriber<ClaimableProducer> {
   }
 
   /** What is held does not count against what is not taken, but for the returns that there is room for. */
-  #mayAdd({ own }: Slot): boolean {
+  #mayAdd({ passedCount }: Slot): boolean {
     if (this.held >= this.connection.capacity) return false;
     if (this.#queue.waiting >= this.settings.queueDepth) return false;
-    return own === undefined || this.#queue.ownWaiting < MAX_OWN_MEMORIES;
+    if (passedCount === 0) return true;
+    const { passedWaiting, descriptorsWaiting } = this.#queue;
+    return passedWaiting < MAX_PASSED_MESSAGES && descriptorsWaiting + passedCount <= MAX_UNDER_WAY;
+  }
+
+  #socketHasRoomFor(count: number): boolean {
+    return this.channel.untaken < MAX_PASSED_MESSAGES && this.channel.hasRoomFor(count);
   }
 
   #noteDropped(): void {

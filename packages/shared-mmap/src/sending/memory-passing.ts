@@ -2,17 +2,17 @@ import type { Slot } from '../memory/slot.js';
 import type { RingSubscriber } from './ring-subscriber.js';
 
 /**
- * Passes memory of a message's own to everybody who must not miss the message, before anybody sees it.
- * That may stop half-way. The next attempt goes on from there, so that nobody gets a memory twice.
+ * Passes what goes ahead of a message, memory of its own and descriptors, to everybody who must not miss the message,
+ * before anybody sees it. That may stop half-way. The next attempt goes on from there, so that nobody gets it twice.
  */
 export class MemoryPassing {
-  /** The message whose memory has been passed to some, as which number, and to whom. */
+  /** The message for which something has been passed to some, as which number, and to whom. */
   #slot: Slot | undefined;
   #sequence = 0;
   readonly #subscribers = new Set<RingSubscriber>();
 
   /**
-   * Passes the memory of `slot`, which is to be message number `sequence`.
+   * Passes what goes ahead of the message in `slot`, which is to be message number `sequence`.
    *
    * @returns false if some have to wait for it.
    * @throws `SYSTEM_CALL_FAILED`: it cannot be passed. What was passed stays so.
@@ -39,7 +39,7 @@ export class MemoryPassing {
     this.#slot = undefined;
   }
 
-  /** The message is not going to be sent. */
+  /** The message is not going to be sent, or not as it was. */
   forget(slot: Slot): void {
     if (slot === this.#slot) this.#giveUp();
   }

@@ -1,6 +1,12 @@
 import { type AdaptiveWaits, loadInOrder, type SenderParts } from '@pageferry/connection';
-import type { AcceptOutcome, Outbox as Contract, Lender } from '@pageferry/core';
-import { globalExpeditedBarrier, type LinuxCalls, type OwnedFd } from '@pageferry/linux';
+import {
+  type AcceptOutcome,
+  type Outbox as Contract,
+  type Lender,
+  PageferryError,
+  type ReceivedDescriptor,
+} from '@pageferry/core';
+import { globalExpeditedBarrier, type LinuxCalls, OwnedFd } from '@pageferry/linux';
 import type { PayloadPool } from '../memory/payload-pool.js';
 import type { Slot } from '../memory/slot.js';
 import { QUEUE_CAPACITY } from '../protocol.js';
@@ -161,9 +167,20 @@ export class Outbox implements Contract<Slot>, Sharer, Lender<Slot> {
     return undefined;
   }
 
+  duplicate(fd: number): ReceivedDescriptor {
+    return OwnedFd.duplicateOf(this.#calls, fd);
+  }
+
+  attach(slot: Slot, descriptors: readonly ReceivedDescriptor[]): void {
+    // Some may have those that it had before: they get all of them anew.
+    this.#passing.forget(slot);
+    slot.attach(descriptors);
+  }
+
   free(slot: Slot): void {
     this.#passing.forget(slot);
     this.#pool.endLoan(slot);
+    slot.closeAttached();
     slot.isKept = false;
     // One that was lent again may be read still by whoever got it first.
     if (!slot.isHeld) this.#pool.giveBack(slot);
@@ -181,6 +198,7 @@ export class Outbox implements Contract<Slot>, Sharer, Lender<Slot> {
 
   letGo(slot: Slot): void {
     slot.isKept = false;
+    if (slot.sequence >= 0) slot.closeAttached();
     // What is in the caller's hands has no number.
     if (slot.sequence >= 0) this.takeBack(slot);
     this.#sharing?.wakeAll();
@@ -191,7 +209,7 @@ export class Outbox implements Contract<Slot>, Sharer, Lender<Slot> {
   }
 
   accept(slot: Slot, byteLength: number, tag: number, exchange: number): AcceptOutcome {
-    if (this.#credit <= 0 || slot.own !== undefined) {
+    if (this.#credit <= 0 || slot.passedCount > 0) {
       const refusal = this.#refuse(slot);
       if (refusal !== undefined) return refusal;
     }
@@ -228,12 +246,14 @@ export class Outbox implements Contract<Slot>, Sharer, Lender<Slot> {
   /** What a message needs that is not read in the ring alone. */
   #deliverMore(slot: Slot): void {
     this.#hasMore = !this.#isRingAlone;
-    if (slot.own !== undefined) {
-      slot.own.endLoan();
-      for (const subscriber of this.#subscribers.reading) subscriber.noteOwn(slot);
+    if (slot.passedCount > 0) {
+      slot.own?.endLoan();
+      for (const subscriber of this.#subscribers.reading) subscriber.notePassed(slot);
     }
     for (const subscriber of this.#subscribers.dropping) subscriber.deliver(slot);
     if (this.#history.keeps) this.#history.add(slot);
+    // All have them who are to get them.
+    else if (!slot.isKept) slot.closeAttached();
     this.takeBack(slot);
   }
 
@@ -255,10 +275,10 @@ export class Outbox implements Contract<Slot>, Sharer, Lender<Slot> {
   }
 
   /**
-   * Why a message cannot be accepted; `undefined` if it can be. Passes memory of its own to everybody who must
+   * Why a message cannot be accepted; `undefined` if it can be. Passes what goes ahead of it to everybody who must
    * not miss it. Looks how many messages can be accepted from now on before this has to be asked again.
    *
-   * @throws `SYSTEM_CALL_FAILED`: the memory cannot be passed.
+   * @throws `SYSTEM_CALL_FAILED`: it cannot be passed. `NOT_SUPPORTED`: somebody takes no descriptors.
    */
   #refuse(slot: Slot): 'full' | 'no-receiver' | undefined {
     this.#dropBroken();
@@ -266,9 +286,10 @@ export class Outbox implements Contract<Slot>, Sharer, Lender<Slot> {
     const credit = this.#someAreBehind ? 0 : this.#look();
     // Each look may find that the last receiver has broken the protocol.
     if (this.#isForNobody) return 'no-receiver';
+    if (slot.carriesDescriptors) this.#checkAllTakeDescriptors();
     if (credit <= 0) return this.#refuseOrRetry(slot);
-    if (slot.own !== undefined) {
-      if (!this.#passOwn(slot)) return this.#refuseOrRetry(slot);
+    if (slot.passedCount > 0) {
+      if (!this.#passAhead(slot)) return this.#refuseOrRetry(slot);
       if (this.#isForNobody) return 'no-receiver';
       this.#hasMore = true;
     }
@@ -297,13 +318,24 @@ export class Outbox implements Contract<Slot>, Sharer, Lender<Slot> {
     return look();
   }
 
-  /** False if some have to wait for the memory of a message, or were found to be broken. */
-  #passOwn(slot: Slot): boolean {
-    const hasRoom = ({ hasRoomForOwn }: RingSubscriber): boolean => hasRoomForOwn;
-    // What was returned tells which memories a receiver has no more to do with.
+  /** @throws `NOT_SUPPORTED`. */
+  #checkAllTakeDescriptors(): void {
+    const unable = this.#subscribers.all.find(({ takesDescriptors }) => !takesDescriptors);
+    if (unable === undefined) return;
+    const { pid } = unable;
+    const who = pid === undefined ? 'a receiver' : `the receiver in process ${pid}`;
+    throw new PageferryError(
+      'NOT_SUPPORTED',
+      `${who} takes no descriptors with messages: only those in Node do`,
+    );
+  }
+
+  /** False if some have to wait for what goes ahead of a message, or were found to be broken. */
+  #passAhead(slot: Slot): boolean {
+    // What was returned tells which of them a receiver has no more to do with.
     this.#collect();
     const subscribers = this.#subscribers.reading;
-    if (!subscribers.every(hasRoom)) return false;
+    if (!subscribers.every((subscriber) => subscriber.hasRoomFor(slot.passedCount))) return false;
     slot.own?.seal();
     if (!this.#passing.passToAll(slot, this.#ring.next, subscribers)) return false;
     if (subscribers.some((subscriber) => subscriber.broken)) return false;

@@ -1,4 +1,6 @@
-/** How many memories that were passed in vain the receiver may have to keep. */
+import { MAX_UNDER_WAY } from './memory-channel.js';
+
+/** How many records that were passed in vain the receiver may have to keep. */
 const MAX_IN_VAIN = 16;
 
 /** How many may be on its socket, while it takes none off. */
@@ -15,32 +17,41 @@ export class PassedMemories {
   #count = 0;
   /** Which memory each message has that is under way, by its number: the first one is 1. */
   readonly #which = new Map<number, number>();
-  /** The numbers that memory was passed for in vain, in ascending order. */
-  readonly #inVain: number[] = [];
+  /** How many descriptors were passed with it. */
+  readonly #counts = new Map<number, number>();
+  /** The numbers that memory was passed for in vain, in ascending order, and how many descriptors with each. */
+  readonly #inVain: { readonly sequence: number; readonly count: number }[] = [];
   /** The last memory that belongs to a message that was returned. */
   #lastReturned = 0;
 
-  /** @param untaken how many the receiver has not taken off its socket. */
+  /** @param untaken how many records the receiver has not taken off its socket. */
   mayPass(untaken: number): boolean {
-    return this.#inVain.length < MAX_IN_VAIN && untaken < MAX_UNTAKEN;
+    const inVain = this.#inVain.reduce((sum, { count }) => sum + count, 0);
+    return this.#inVain.length < MAX_IN_VAIN && inVain < MAX_UNDER_WAY && untaken < MAX_UNTAKEN;
   }
 
-  /** One was passed for the message that is to have this number. */
-  passed(sequence: number): void {
+  /** So many descriptors were passed for the message that is to have this number. */
+  passed(sequence: number, count = 1): void {
     this.#which.set(sequence, ++this.#count);
+    this.#counts.set(sequence, count);
   }
 
   /** That message is not sent, or not as that number. */
   passedInVain(sequence: number): void {
     this.#which.delete(sequence);
+    const count = this.#counts.get(sequence) ?? 0;
+    this.#counts.delete(sequence);
     // Another one for the same number takes its place at the receiver.
-    if (this.#inVain.at(-1) !== sequence) this.#inVain.push(sequence);
+    if (this.#inVain.at(-1)?.sequence === sequence) this.#inVain.pop();
+    this.#inVain.push({ sequence, count });
   }
 
   /** The receiver has returned a message, be it one without memory of its own. */
   returned(sequence: number, hasOwn: boolean): void {
-    while (this.#inVain.length > 0 && (this.#inVain[0] as number) <= sequence) this.#inVain.shift();
+    while ((this.#inVain[0]?.sequence ?? Number.POSITIVE_INFINITY) <= sequence)
+      this.#inVain.shift();
     if (!hasOwn) return;
+    this.#counts.delete(sequence);
     this.#lastReturned = Math.max(this.#lastReturned, this.#which.get(sequence) ?? 0);
     this.#which.delete(sequence);
   }

@@ -1,9 +1,10 @@
 import { createEntry } from '@pageferry/connection';
-import { KEPT, OWN_MEMORY_FLAG, RECEIVER_WORDS, RETURN, SENDER_WORDS } from '../layout.js';
+import { KEPT, RECEIVER_WORDS, RETURN, SENDER_WORDS, SLOT_MASK } from '../layout.js';
 import type { Slot } from '../memory/slot.js';
+import { MAX_UNDER_WAY } from './memory-channel.js';
 import { PassedMemories } from './passed-memories.js';
 import type { Ring } from './ring.js';
-import { MAX_OWN_MEMORIES, Subscriber, type SubscriberSettings } from './subscriber.js';
+import { MAX_PASSED_MESSAGES, Subscriber, type SubscriberSettings } from './subscriber.js';
 
 /**
  * The way to a receiver that must not miss messages. It reads the ring, and says in its control memory how far
@@ -18,8 +19,9 @@ export class RingSubscriber extends Subscriber<undefined> {
   readonly #entry = createEntry(2);
   /** The number of the first message that the receiver has not come past. */
   #cursor: number;
-  /** Numbers of messages with memory of their own that were not returned. */
-  readonly #own = new Set<number>();
+  /** Numbers of messages that were not returned and for which something was passed, and how many descriptors. */
+  readonly #passed = new Map<number, number>();
+  #descriptorsUnderWay = 0;
   /** Once there was any memory to pass. */
   #memories: PassedMemories | undefined;
   /** Messages of the history whose memory is still to be passed: the receiver may not come past them. */
@@ -41,8 +43,8 @@ export class RingSubscriber extends Subscriber<undefined> {
   beginWith(earlier: readonly Slot[]): void {
     this.#cursor = earlier[0]?.sequence ?? this.#ring.next;
     Atomics.store(this.words, RECEIVER_WORDS.cursor, this.#cursor | 0);
-    this.#unpassed = earlier.filter(({ own }) => own !== undefined);
-    for (const { sequence } of this.#unpassed) this.#own.add(sequence);
+    this.#unpassed = earlier.filter(({ passedCount }) => passedCount > 0);
+    for (const slot of this.#unpassed) this.notePassed(slot);
     this.#limitRing();
   }
 
@@ -75,14 +77,16 @@ export class RingSubscriber extends Subscriber<undefined> {
     return this.settings.queueDepth - (this.#ring.next - this.#cursor) - this.held;
   }
 
-  /** True if one more message with memory of its own may be under way. */
-  get hasRoomForOwn(): boolean {
-    return this.#own.size < MAX_OWN_MEMORIES;
+  /** True if one more message may be under way for which so many descriptors are passed. */
+  hasRoomFor(passedCount: number): boolean {
+    const underWay = this.#descriptorsUnderWay + passedCount;
+    return this.#passed.size < MAX_PASSED_MESSAGES && underWay <= MAX_UNDER_WAY;
   }
 
-  /** A message with memory of its own is published. */
-  noteOwn({ sequence }: Slot): void {
-    this.#own.add(sequence);
+  /** A message is published for which something was passed. */
+  notePassed({ sequence, passedCount }: Slot): void {
+    this.#passed.set(sequence, passedCount);
+    this.#descriptorsUnderWay += passedCount;
   }
 
   /** False while it would be too early to {@link pass} again what could not be passed. */
@@ -91,17 +95,19 @@ export class RingSubscriber extends Subscriber<undefined> {
   }
 
   /**
-   * Passes memory of its own for a message, which is published later.
+   * Passes what goes ahead of a message, which is published later.
    *
    * @returns false if that has to wait.
    * @throws `SYSTEM_CALL_FAILED`.
    */
-  pass({ own }: Slot, sequence: number): boolean {
-    if (this.broken || own === undefined) return true;
+  pass(slot: Slot, sequence: number): boolean {
+    if (this.broken) return true;
     if (!this.mayPass) return false;
     this.#memories ??= new PassedMemories();
     const mayPass = this.#memories.mayPass(this.channel.untaken);
-    const outcome = mayPass ? this.channel.pass(sequence, own.seal()) : 'later';
+    const outcome = mayPass
+      ? this.channel.pass(sequence, slot.own?.seal(), slot.attached)
+      : 'later';
     if (outcome === 'gone') this.isBroken = true;
     if (outcome === 'later') {
       this.pause.failed();
@@ -109,7 +115,7 @@ export class RingSubscriber extends Subscriber<undefined> {
       return this.isBroken;
     }
     if (outcome === 'sent') {
-      this.#memories.passed(sequence);
+      this.#memories.passed(sequence, slot.passedCount);
       this.pause.succeeded();
     }
     return true;
@@ -190,7 +196,7 @@ export class RingSubscriber extends Subscriber<undefined> {
 
   /** False if that breaks the protocol. */
   #takeBack(name: number, low: number): boolean {
-    const slot = this.settings.slot(name & ~OWN_MEMORY_FLAG);
+    const slot = this.settings.slot(name & SLOT_MASK);
     if (slot === undefined || !this.holds(slot) || (slot.sequence | 0) !== low) return false;
     // The receiver may have come past it since the cursor was looked at: then it is noted once more.
     this.#noteReturned(slot);
@@ -204,7 +210,7 @@ export class RingSubscriber extends Subscriber<undefined> {
       this.isBroken = true;
       return;
     }
-    if (this.#memories !== undefined || this.#own.size > 0) {
+    if (this.#memories !== undefined || this.#passed.size > 0) {
       for (let number = this.#cursor; number < end; number++) {
         const slot = this.#ring.slot(number);
         if (!this.holds(slot)) this.#noteReturned(slot);
@@ -219,8 +225,11 @@ export class RingSubscriber extends Subscriber<undefined> {
   }
 
   #noteReturned(slot: Slot): void {
-    this.#memories?.returned(slot.sequence, slot.own !== undefined);
-    if (slot.own !== undefined) this.#own.delete(slot.sequence);
+    const passedCount = this.#passed.get(slot.sequence);
+    this.#memories?.returned(slot.sequence, passedCount !== undefined);
+    if (passedCount === undefined) return;
+    this.#passed.delete(slot.sequence);
+    this.#descriptorsUnderWay -= passedCount;
   }
 
   /** The receiver may read the ring up to the first message whose memory is still to be passed. */

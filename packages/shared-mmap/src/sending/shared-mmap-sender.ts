@@ -92,7 +92,8 @@ export class SharedMmapSender extends LinuxSender<Slot, Outbox> {
     const index = outbox.freeIndex();
     const policy = policyOf(hello[HELLO.policy]);
     const queueDepth = queueDepthOf(hello[HELLO.queueDepth]);
-    const admission = { id, index, credentials, policy, queueDepth };
+    const takesDescriptors = hello[HELLO.descriptors] === 1;
+    const admission = { id, index, credentials, policy, queueDepth, takesDescriptors };
     if (policy === 'wait') {
       const parkingPays = hello[HELLO.barrier] === 1 && registerGlobalExpedited(this.calls);
       this.#admit(
@@ -169,7 +170,7 @@ interface Subscription {
 /** What is known of a receiver before it is served. */
 type Admission = Pick<
   SubscriberSettings<never>,
-  'id' | 'index' | 'credentials' | 'policy' | 'queueDepth' | 'connection'
+  'id' | 'index' | 'credentials' | 'policy' | 'queueDepth' | 'takesDescriptors' | 'connection'
 >;
 
 const MAY_MISS: SenderTerms<ClaimableProducer> = {

@@ -3,7 +3,7 @@ import type { PeerCredentials } from '@pageferry/core';
 import type { LinuxCalls } from '@pageferry/linux';
 import type { Slot } from '../memory/slot.js';
 import type { BehindPolicy } from '../protocol.js';
-import { MemoryChannel } from './memory-channel.js';
+import { MAX_UNDER_WAY, MemoryChannel } from './memory-channel.js';
 import { PassingPause } from './passing-pause.js';
 import type { SharedMmapReceiverInfo } from './receiver-info.js';
 
@@ -17,6 +17,8 @@ export interface SubscriberSettings<Queue> {
   readonly connection: SenderConnection<Queue>;
   readonly policy: BehindPolicy;
   readonly queueDepth: number;
+  /** Whether the receiver takes descriptors that travel with messages. */
+  readonly takesDescriptors: boolean;
   /** The slot with an id, which the receiver may have made up. */
   readonly slot: (slotId: number) => Slot | undefined;
   /** Called when memory may be passed that could not be, if that was waited for. It must not throw. */
@@ -25,8 +27,8 @@ export interface SubscriberSettings<Queue> {
   readonly onReturn: (slot: Slot) => void;
 }
 
-/** How many messages with memory of their own may be under way: each is an open descriptor. */
-export const MAX_OWN_MEMORIES = 16;
+/** How many messages may be under way for which something was passed: each is at least one open descriptor. */
+export const MAX_PASSED_MESSAGES = 16;
 
 /**
  * The way to one receiver: its connection, and which slots it holds. A receiver can only give back
@@ -85,6 +87,11 @@ export abstract class Subscriber<Queue = unknown> {
     return this.settings.credentials?.pid;
   }
 
+  /** Whether the receiver takes descriptors that travel with messages. */
+  get takesDescriptors(): boolean {
+    return this.settings.takesDescriptors;
+  }
+
   /** True if the receiver is gone or breaks the protocol: the subscriber must be closed, or cut off. */
   get broken(): boolean {
     return this.isBroken || this.connection.peerGone;
@@ -111,12 +118,18 @@ export abstract class Subscriber<Queue = unknown> {
     this.connection.wakeReceiver();
   }
 
-  /** The last of these messages: as many as can be under way at once, without a gap. */
+  /** The last of these messages: as many as can be under way at once, and the receiver takes, without a gap. */
   lastOf(slots: readonly Slot[]): readonly Slot[] {
-    let first = Math.max(slots.length - this.settings.queueDepth, 0);
-    let ownMemories = 0;
+    const first = Math.max(slots.length - this.settings.queueDepth, 0);
+    let messages = 0;
+    let descriptors = 0;
     for (let index = slots.length - 1; index >= first; index--) {
-      if (slots[index]?.own !== undefined && ++ownMemories > MAX_OWN_MEMORIES) first = index + 1;
+      const { passedCount, carriesDescriptors } = slots[index] as Slot;
+      if (passedCount === 0) continue;
+      descriptors += passedCount;
+      const isTooMuch = ++messages > MAX_PASSED_MESSAGES || descriptors > MAX_UNDER_WAY;
+      if (isTooMuch || (carriesDescriptors && !this.takesDescriptors))
+        return slots.slice(index + 1);
     }
     return slots.slice(first);
   }

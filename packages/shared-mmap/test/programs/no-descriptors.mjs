@@ -1,5 +1,6 @@
 // @ts-check
-// `program POLICY`: a receiver that has no descriptor left when the memory of a message comes. Ends with 0 if it
+// `program POLICY memory|descriptors`: a receiver that has no descriptor left when the memory of a message comes, or what
+// travels with it. Ends with 0 if it
 // misses that message alone, says so, and gets the next ones.
 import assert from 'node:assert/strict';
 import { execFileSync, fork } from 'node:child_process';
@@ -10,7 +11,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { sharedMmap } from '@pageferry/shared-mmap';
 
-const [policy = 'wait', endpoint] = process.argv.slice(2);
+const [policy = 'wait', what = 'memory', endpoint] = process.argv.slice(2);
 const whenBehind = /** @type {import('@pageferry/shared-mmap').BehindPolicy} */ (policy);
 const LARGE = 300_000;
 const POOL = { poolBytes: 64 * 1024 };
@@ -54,18 +55,23 @@ if (endpoint === undefined) {
   const folder = mkdtempSync(join(tmpdir(), 'pageferry-'));
   const path = join(folder, 'endpoint');
   const sender = await sharedMmap.createSender({ endpoint: path, ...POOL });
-  const child = fork(fileURLToPath(import.meta.url), [policy, path]);
+  const child = fork(fileURLToPath(import.meta.url), [policy, what, path]);
   const ended = once(child, 'exit');
   const said = async () => (await once(child, 'message'))[0];
   assert.equal(await said(), 'full');
   await sender.waitForReceivers();
   const free = said();
-  assert.equal(await sender.send(new Uint8Array(LARGE).fill(1)), 'sent');
+  /** @param {number} value */
+  const send = (value) => {
+    const bytes = new Uint8Array(what === 'memory' ? LARGE : 100).fill(value);
+    return what === 'memory' ? sender.send(bytes) : sender.sendDescriptors([0, 0, 0], { bytes });
+  };
+  assert.equal(await send(1), 'sent');
   // It gives the message back at once.
   await sender.flush();
   assert.equal(await sender.send(new Uint8Array(100).fill(2)), 'sent');
   assert.equal(await free, 'free');
-  assert.equal(await sender.send(new Uint8Array(LARGE).fill(3)), 'sent');
+  assert.equal(await send(3), 'sent');
   await sender.flush();
   assert.equal(sender.receivers.length, 1);
   await sender.close();

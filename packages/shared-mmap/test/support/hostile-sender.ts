@@ -19,7 +19,13 @@ import {
 } from '@pageferry/linux';
 import type { SharedMmapReceiver, SharedMmapReceiverOptions } from '@pageferry/shared-mmap';
 import { sharedMmap } from '@pageferry/shared-mmap';
-import { DELIVERY, OWN_MEMORY_FLAG, PLACE_UNIT, RING } from '../../dist/layout.js';
+import {
+  DELIVERY,
+  DESCRIPTORS_FLAG,
+  OWN_MEMORY_FLAG,
+  PLACE_UNIT,
+  RING,
+} from '../../dist/layout.js';
 import { RingMemory } from '../../dist/memory/ring-memory.js';
 import { ClaimableProducer } from '../../dist/queue/claimable-queue.js';
 import { MemoryChannel } from '../../dist/sending/memory-channel.js';
@@ -139,6 +145,17 @@ export class HostileSender implements Disposable {
   /** Announces a message with memory of its own. */
   announceOwn(message: Announcement = {}): void {
     this.announce({ slotId: OWN_MEMORY_FLAG | 1, ...message });
+  }
+
+  /** Announces a message with descriptors. */
+  announceWithDescriptors(message: Announcement = {}): void {
+    this.announce({ slotId: DESCRIPTORS_FLAG | 1, ...message });
+  }
+
+  /** Passes so many descriptors for a message. */
+  passDescriptors(tag: number, count: number): void {
+    using file = createMemoryFile(this.#calls, 'pageferry-file');
+    this.#channel?.pass(tag, undefined, Array(count).fill(file));
   }
 
   /** Passes memory of its own for a message; of `byteLength` bytes, sealed as it should be or not. */

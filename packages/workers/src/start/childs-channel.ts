@@ -1,4 +1,5 @@
 import {
+  type AttachedDescriptor,
   asyncDispose,
   type Channel,
   type ChannelDelivery,
@@ -9,6 +10,7 @@ import {
   type Payload,
   type PeerCredentials,
   type PendingRequest,
+  type SendDescriptorsOptions,
   type SendOptions,
   type SendOutcome,
   type SpliceDestination,
@@ -57,6 +59,13 @@ export class ChildsChannel implements Channel {
     options?: SendOptions,
   ): Promise<SendOutcome> {
     return this.#explained(this.#channel.send(bytes, options));
+  }
+
+  sendDescriptors(
+    descriptors: readonly AttachedDescriptor[],
+    options?: SendDescriptorsOptions,
+  ): Promise<SendOutcome> {
+    return this.#explained(this.#channel.sendDescriptors(descriptors, options));
   }
 
   sendMany(loans: readonly Loan[], options?: WaitOptions): Promise<SendOutcome> {

@@ -1,5 +1,11 @@
-import type { ReceiverInfo, ReceiverStats, SenderStats } from '@pageferry/core';
-import type { ReceiveReport, SendReport, SpliceReport, SpliceTarget } from '../peers/api.js';
+import type { ReceiverInfo, ReceiverStats, SenderStats, SendOutcome } from '@pageferry/core';
+import type {
+  DescriptorsReport,
+  ReceiveReport,
+  SendReport,
+  SpliceReport,
+  SpliceTarget,
+} from '../peers/api.js';
 import type { Peer } from './peer.js';
 
 /** A sender that a peer has. */
@@ -19,6 +25,10 @@ export class RemoteSender {
   /** Sends `count` messages; patterned, unless `blank`. */
   sendMany(count: number, byteLength: number, blank = false): Promise<SendReport> {
     return this.peer.call('sendMany', this.#id, count, byteLength, blank);
+  }
+  /** Sends a message with open files, which are closed at once. */
+  sendDescriptors(paths: readonly string[]): Promise<SendOutcome> {
+    return this.peer.call('sendDescriptors', this.#id, paths);
   }
   waitForReceivers(count: number): Promise<void> {
     return this.peer.call('waitForReceivers', this.#id, count);
@@ -53,6 +63,10 @@ export class RemoteReceiver {
   /** Receives, checks and releases `count` messages, or all until the end. */
   receive(count = Number.POSITIVE_INFINITY): Promise<ReceiveReport> {
     return this.peer.call('receive', this.#id, count);
+  }
+  /** Receives a message, and tells what is in the files that came with it. */
+  receiveDescriptors(): Promise<DescriptorsReport> {
+    return this.peer.call('receiveDescriptors', this.#id);
   }
   /** Receives and checks `count` messages and keeps them. */
   hold(count: number): Promise<ReceiveReport> {

@@ -30,6 +30,14 @@ export interface SendReport {
   readonly outcomes: Readonly<Record<SendOutcome, number>>;
 }
 
+/** What came with a message, as the peer reads it. */
+export interface DescriptorsReport {
+  readonly sequence: number;
+  readonly byteLength: number;
+  /** What is in the files that came, in their order. */
+  readonly files: readonly string[];
+}
+
 /** What a process or thread uses at the moment. */
 export interface UsageReport {
   readonly pid: number;
@@ -66,6 +74,8 @@ export interface PeerApi {
   send(sender: number, lengths: readonly number[]): Promise<SendReport>;
   /** Sends `count` messages of one length. With `blank`, the bytes are left as they are. */
   sendMany(sender: number, count: number, byteLength: number, blank?: boolean): Promise<SendReport>;
+  /** Sends a message without bytes and with open files. @returns the outcome. */
+  sendDescriptors(sender: number, paths: readonly string[]): Promise<SendOutcome>;
   waitForReceivers(sender: number, count: number): Promise<void>;
   listReceivers(sender: number): Promise<readonly ReceiverInfo[]>;
   flush(sender: number): Promise<void>;
@@ -76,6 +86,8 @@ export interface PeerApi {
   createReceiver(options: ReceiverOptions): Promise<number>;
   /** Receives `count` messages, or as many as come before the end; checks and releases each. */
   receive(receiver: number, count: number): Promise<ReceiveReport>;
+  /** Receives a message, reads the files that came with it, and closes and releases everything. */
+  receiveDescriptors(receiver: number): Promise<DescriptorsReport>;
   /** As {@link receive}, without releasing them. */
   hold(receiver: number, count: number): Promise<ReceiveReport>;
   /** Checks again what is held. */

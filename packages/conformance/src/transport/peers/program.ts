@@ -43,6 +43,8 @@ export class PeerProgram implements PeerApi {
   send = (sender: number, lengths: readonly number[]) => this.#senders.send(sender, lengths);
   sendMany = (sender: number, count: number, byteLength: number, blank = false) =>
     this.#senders.send(sender, repeat(count, byteLength), blank);
+  sendDescriptors = (sender: number, paths: readonly string[]) =>
+    this.#senders.sendDescriptors(sender, paths);
   waitForReceivers = (sender: number, count: number) =>
     this.#senders.get(sender).waitForReceivers(count);
   listReceivers = async (sender: number) => this.#senders.get(sender).receivers;
@@ -53,6 +55,7 @@ export class PeerProgram implements PeerApi {
 
   createReceiver = (options: ReceiverOptions) => this.#receivers.create(options);
   receive = (receiver: number, count: number) => this.#receivers.receive(receiver, count, false);
+  receiveDescriptors = (receiver: number) => this.#receivers.receiveDescriptors(receiver);
   hold = (receiver: number, count: number) => this.#receivers.receive(receiver, count, true);
   checkHeld = async (receiver: number) => this.#receivers.checkHeld(receiver);
   releaseHeld = async (receiver: number, count: number) =>

@@ -1,6 +1,6 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import type { Delivery, Receiver, ReceiverOptions, Transport } from '@pageferry/core';
-import type { ReceiveReport, SpliceReport, SpliceTarget } from './api.js';
+import type { DescriptorsReport, ReceiveReport, SpliceReport, SpliceTarget } from './api.js';
 import { MessageCheck } from './message-check.js';
 import { receiveEach } from './pattern-stream.js';
 import { Registry } from './registry.js';
@@ -36,6 +36,18 @@ export class ReceiverCommands {
       if (hold) held.push(delivery);
       else delivery.release();
     });
+  }
+
+  async receiveDescriptors(id: number): Promise<DescriptorsReport> {
+    const delivery = await this.get(id).receive();
+    if (delivery === undefined) throw new Error('no message has come');
+    const { sequence, byteLength } = delivery;
+    const taken = delivery.takeDescriptors();
+    // By name: duplicates share how far the file was read.
+    const files = taken.map(({ fd }) => readFileSync(`/proc/self/fd/${fd}`, 'utf8'));
+    for (const file of taken) file.close();
+    delivery.release();
+    return { sequence, byteLength, files };
   }
 
   checkHeld(id: number): ReceiveReport {

@@ -1,4 +1,5 @@
-import type { Sender, SenderOptions, Transport } from '@pageferry/core';
+import { closeSync, openSync } from 'node:fs';
+import type { Sender, SenderOptions, SendOutcome, Transport } from '@pageferry/core';
 import type { SendReport } from './api.js';
 import { type PatternSource, sendPatterns } from './pattern-stream.js';
 import { Registry } from './registry.js';
@@ -26,6 +27,14 @@ export class SenderCommands {
 
   send(id: number, lengths: Iterable<number>, blank = false): Promise<SendReport> {
     return sendPatterns(this.#senders.get(id), lengths, blank);
+  }
+
+  async sendDescriptors(id: number, paths: readonly string[]): Promise<SendOutcome> {
+    const fds = paths.map((path) => openSync(path, 'r'));
+    const outcome = this.get(id).sendDescriptors(fds);
+    // They were duplicated when the call was made.
+    for (const fd of fds) closeSync(fd);
+    return await outcome;
   }
 
   async destroyAll(): Promise<void> {
