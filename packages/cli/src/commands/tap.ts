@@ -25,6 +25,15 @@ export const run: Run = async (parsed, context) => {
   }
 };
 
+/** What is shown of a message. */
+interface Taken {
+  readonly sequence: number;
+  readonly tag: number;
+  readonly byteLength: number;
+  /** Its first bytes. */
+  readonly bytes: Buffer;
+}
+
 /** Shows rates each interval, and the first messages of it. */
 class Tap {
   readonly #context: CommandContext;
@@ -82,7 +91,6 @@ class Tap {
         return STATUS.done;
       }
       if (this.#left === 0) break;
-      if (outcome === 'enough') await this.end();
       const rest = until - clock.now();
       if (rest > 0) await pause(rest, signal);
     }
@@ -115,39 +123,49 @@ class Tap {
   async #showMessages(until: number): Promise<'ended' | 'enough' | 'all'> {
     if (this.#sample === 0) return 'enough';
     this.#receiver ??= await this.#open();
-    for (let shown = 0; shown < this.#sample && this.#left > 0; shown++) {
-      const outcome = await this.#showNext(this.#receiver, until);
-      if (outcome !== 'shown') return outcome;
-      this.#left--;
+    for (let room = Math.min(this.#sample, this.#left); room > 0; ) {
+      const taken = await this.#take(this.#receiver, room, until);
+      if (typeof taken === 'string') return taken;
+      room -= taken.length;
+      this.#left -= taken.length;
+      // Before anything is written: each message that comes meanwhile costs the sender something.
+      if (room === 0) await this.end();
+      for (const message of taken) await this.#show(message);
     }
     return 'enough';
   }
 
-  async #showNext(receiver: Receiver, until: number): Promise<'shown' | 'ended' | 'all'> {
+  /** Copies the beginnings of messages, and gives them back at once. */
+  async #take(
+    receiver: Receiver,
+    most: number,
+    until: number,
+  ): Promise<readonly Taken[] | 'ended' | 'all'> {
     const timeout = Math.max(0, Math.ceil(until - clock.now()));
     const { signal } = this.#context;
-    let found: Awaited<ReturnType<Receiver['receive']>>;
     try {
-      found = await receiver.receive({ signal, timeout });
+      const found = await receiver.receiveMany(most, { signal, timeout });
+      const taken = found.map(({ sequence, tag, byteLength, bytes }) => {
+        return { sequence, tag, byteLength, bytes: Buffer.from(bytes.subarray(0, this.#bytes)) };
+      });
+      for (const delivery of found) delivery.release();
+      return taken.length === 0 ? 'ended' : taken;
     } catch (error) {
       if (isPageferryError(error, 'TIMEOUT')) return 'all';
       throw error;
     }
-    if (found === undefined) return 'ended';
-    const { sequence, tag, byteLength } = found;
-    const bytes = Buffer.from(found.bytes.subarray(0, this.#bytes));
-    // Before anything is written, which may take as long as the one who reads it likes.
-    found.release();
+  }
+
+  async #show({ sequence, tag, byteLength, bytes }: Taken): Promise<void> {
     if (this.#isJson) {
       const data = { data: bytes.toString('base64'), isCut: bytes.length < byteLength };
       const message = { type: 'message', sequence, tag, byteLength, ...data };
       await this.#context.write(`${JSON.stringify(message)}\n`);
-      return 'shown';
+      return;
     }
     const more = bytes.length < byteLength && bytes.length > 0 ? ', the first of them' : '';
     const head = `#${sequence}  ${byteLength} bytes${more}${tag === 0 ? '' : `  tag ${tag}`}\n`;
     await this.#context.write(bytes.length === 0 ? head : `${head}${hexdump(bytes)}\n`);
-    return 'shown';
   }
 
   async #showRates(look: Look): Promise<void> {
