@@ -5,7 +5,7 @@
 // by the plain client with the same guarantees (a stream on disk with interest retention and discard new, confirmed
 // publishing with as much under way, a push consumer with flow control and explicit acknowledgements). The sender writes each
 // message, the receiver looks at every byte. What is printed is the rate between the first message and the last one that
-// arrived, and the ratio of each round.
+// arrived, how long both processes had the processor for each message, and the ratio of the rates of each round.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -161,16 +161,29 @@ const peers = {
   },
 };
 
-/** @param {string} kind @param {readonly string[]} words for its peers @returns {Promise<number>} */
+/**
+ * @typedef {object} Outcome
+ * @property {number} rate bytes a second.
+ * @property {number} processor milliseconds of the processor for each message, of both peers, from their start on.
+ */
+
+/** @param {string} kind @param {readonly string[]} words for its peers @returns {Promise<Outcome>} */
 async function run(kind, words) {
   const file = fileURLToPath(import.meta.url);
-  const start = (/** @type {string} */ role) => fork(file, [kind + role, ...words]);
-  const [receiver, sender] = [start('Receiver'), start('Sender')];
-  const ends = [once(receiver, 'exit'), once(sender, 'exit')];
-  const [rate] = await Promise.race([once(receiver, 'message'), Promise.all(ends)]);
-  const codes = (await Promise.all(ends)).map(([code]) => code);
-  if (codes.some((code) => code !== 0)) throw new Error(`${kind}: the peers ended with ${codes}`);
-  return rate;
+  const ends = ['Receiver', 'Sender'].map(async (role) => {
+    const peer = fork(file, [kind + role, ...words]);
+    /** @type {Partial<Outcome>} */
+    let said = {};
+    peer.on('message', (message) => {
+      said = /** @type {Partial<Outcome>} */ (message);
+    });
+    const [code] = await once(peer, 'exit');
+    if (code !== 0) throw new Error(`${kind}${role} has ended with ${code}`);
+    return said;
+  });
+  const [receiver, sender] = await Promise.all(ends);
+  const processor = (receiver?.processor ?? 0) + (sender?.processor ?? 0);
+  return { rate: receiver?.rate ?? 0, processor };
 }
 
 async function main() {
@@ -182,22 +195,25 @@ async function main() {
     },
   });
   const server = await NatsServer.start();
-  console.log('round  plain client  @pageferry/nats  ratio');
   const words = [server.url, values.messages, values.storage];
+  console.log('       plain client           @pageferry/nats');
+  console.log('round  MiB/s  ms processor    MiB/s  ms processor    ratio of rates');
   const ratios = [];
   for (let round = 1; round <= Number(values.rounds); round++) {
     // Whoever is second finds the machine as the first one has left it.
     const kinds = round % 2 === 0 ? ['plain', 'pageferry'] : ['pageferry', 'plain'];
-    /** @type {Record<string, number>} */
-    const rates = {};
-    for (const kind of kinds) rates[kind] = await run(kind, words);
-    const { plain = 0, pageferry = 0 } = rates;
-    const ratio = pageferry / plain;
+    /** @type {Record<string, Outcome>} */
+    const outcomes = {};
+    for (const kind of kinds) outcomes[kind] = await run(kind, words);
+    const { plain, pageferry } = outcomes;
+    if (plain === undefined || pageferry === undefined) throw new Error('somebody has not run');
+    const columns = [plain, pageferry].map(({ rate, processor }) => {
+      const inMib = (rate / MIB).toFixed(0).padStart(5);
+      return `${inMib}  ${processor.toFixed(2).padStart(12)}`;
+    });
+    const ratio = pageferry.rate / plain.rate;
     ratios.push(ratio);
-    const inMib = [plain, pageferry].map((rate) => `${(rate / MIB).toFixed(0)} MiB/s`.padStart(12));
-    console.log(
-      `${`${round}`.padStart(5)}  ${inMib[0]}  ${inMib[1]?.padStart(15)}  ${ratio.toFixed(2)}`,
-    );
+    console.log(`${`${round}`.padStart(5)}  ${columns.join('    ')}    ${ratio.toFixed(2)}`);
   }
   ratios.sort((a, b) => a - b);
   const median = ratios[Math.floor(ratios.length / 2)] ?? 0;
@@ -213,6 +229,7 @@ if (peer === undefined) {
   await main();
 } else {
   const rate = await peer(url, Number(count), storage === 'memory' ? storage : 'file');
-  if (rate !== undefined) process.send?.(rate);
+  const { user, system } = process.cpuUsage();
+  process.send?.({ rate, processor: (user + system) / 1000 / Number(count) });
   process.disconnect?.();
 }

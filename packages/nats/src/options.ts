@@ -31,7 +31,7 @@ export interface NatsTransportOptions extends EngineOptions {
 export interface NatsSenderOptions extends SenderOptions {
   /**
    * How many bytes the stream may have on the servers: what receivers have not given back, and the history. `trySend`
-   * says `'full'` above it. Default: 256 MiB.
+   * says `'full'` above it. At least 4 MiB. Default: 256 MiB.
    */
   readonly streamBytes?: number | undefined;
   /** Where the servers keep it. With `'memory'` nothing outlives a restart of the server. Default: `'file'`. */
@@ -111,7 +111,7 @@ export function checkSenderOptions(options: NatsSenderOptions): SenderSettings {
   return {
     ...common,
     subject: subjectOf(common.endpoint),
-    streamBytes: checkOptionalInteger('streamBytes', streamBytes, 256 * MEBIBYTE, MEBIBYTE),
+    streamBytes: checkOptionalInteger('streamBytes', streamBytes, 256 * MEBIBYTE, 4 * MEBIBYTE),
     storage: checkOneOf('storage', storage, STORAGES),
     replicas: checkOptionalInteger('replicas', replicas, 1, 1, MOST_REPLICAS),
     history: checkOptionalInteger('history', history, 0, 0, MAX_UNDER_WAY),

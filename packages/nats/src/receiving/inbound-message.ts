@@ -19,6 +19,8 @@ export class InboundMessage implements Contract {
   #shown: Buffer<ArrayBuffer> = NO_MEMORY;
   /** True while a part of it is being moved on. */
   moving = false;
+  /** Numbers in the stream of pieces that were taken in, and are acknowledged with the last one. */
+  readonly pieces: number[] = [];
   /** Number in the stream of its last piece, once that was taken in: then it is whole. */
   final: number | undefined;
 

@@ -4,6 +4,9 @@ import type { BehindPolicy } from '../options.js';
 import { InboundMessage } from './inbound-message.js';
 import { type Arrived, Intake, type IntakeParts } from './intake.js';
 
+/** Pieces of longer messages are acknowledged one by one. Those of others together: that is one write to the socket. */
+const LONG = 1024 * 1024;
+
 /** What an {@link Inbox} is made of. */
 export interface InboxParts extends IntakeParts {
   readonly whenBehind: BehindPolicy;
@@ -131,6 +134,7 @@ export class Inbox {
   /** Takes a message back that the caller is done with. */
   giveBack(message: InboundMessage): void {
     message.free();
+    for (const number of message.pieces) this.#intake.acknowledge(number);
     if (message.final !== undefined) this.#intake.acknowledge(message.final);
   }
 
@@ -151,8 +155,11 @@ export class Inbox {
       // Whoever acknowledges the last piece is done with the message.
       message.final = number;
       this.#whole--;
-    } else {
+    } else if (message.byteLength > LONG) {
+      // The stream need not have room for all of it.
       this.#intake.acknowledge(number);
+    } else {
+      message.pieces.push(number);
     }
     this.#intake.noteTaken(piece.bytes.length);
   }
