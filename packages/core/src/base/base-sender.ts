@@ -8,8 +8,8 @@ import {
   invalidArgument,
 } from '../checks.js';
 import type { Capabilities } from '../contract/capabilities.js';
-import type { Inspection } from '../contract/inspection.js';
 import type { AttachedDescriptor, ReceivedDescriptor } from '../contract/descriptors.js';
+import type { Inspection } from '../contract/inspection.js';
 import type {
   Loan,
   ReceiverEvent,
