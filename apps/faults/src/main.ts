@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { runCommand } from '@pageferry/measuring/command';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+import { integer, oneOf } from './arguments.js';
 import { type BackendName, backendNames } from './backends.js';
 import { type Pattern, patterns } from './killing/plan.js';
 import { isBackend, isPattern, runStages, type Stage } from './killing/run-stages.js';
@@ -12,6 +13,7 @@ interface Options {
   readonly seed?: number;
   readonly backend?: BackendName[];
   readonly pattern?: Pattern[];
+  readonly first: number;
   readonly only?: number;
   readonly json?: true;
 }
@@ -24,6 +26,12 @@ const program = new Command('test:faults')
   .option('--seed <n>', 'what all plans depend on; without it a new one, which is printed', integer)
   .option('--backend <name>', `one of ${backendNames.join(', ')} (repeatable)`, oneOf(isBackend))
   .option('--pattern <name>', `one of ${patterns.join(', ')} (repeatable)`, oneOf(isPattern))
+  .option(
+    '--first <n>',
+    'the number of the first round: a long run may be made in parts',
+    integer,
+    0,
+  )
   .option('--only <n>', 'that round alone', integer)
   .option('--json', 'print what came of each round as JSON instead of a table')
   .action(run);
@@ -34,7 +42,8 @@ async function run(options: Options): Promise<void> {
   const { seed = Math.floor(Math.random() * 2 ** 31), only, json } = options;
   const backends = options.backend ?? backendNames;
   const which = options.pattern ?? patterns;
-  const rounds = only === undefined ? Array.from({ length: options.rounds }, (_, n) => n) : [only];
+  const all = Array.from({ length: options.rounds }, (_, n) => options.first + n);
+  const rounds = only === undefined ? all : [only];
   const total = backends.length * which.length * rounds.length;
   log(`seed ${seed}: ${total} kills`);
   let done = 0;
@@ -69,17 +78,4 @@ function tellCrash({ backend, pattern, reports, crash }: Stage): void {
 
 function log(line: string): void {
   process.stderr.write(`${line}\n`);
-}
-
-function integer(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('A whole number.');
-  return value;
-}
-
-function oneOf<T extends string>(isOne: (text: string) => text is T) {
-  return (text: string, before: T[] = []): T[] => {
-    if (!isOne(text)) throw new InvalidArgumentError('There is none of this name.');
-    return [...before, text];
-  };
 }
