@@ -6,6 +6,7 @@
 // It reads docs/compare/results.json (or the file that it is given) and writes docs/throughput.svg.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
+import { escaped, polyline, text } from './svg.js';
 
 /**
  * What is read of a result of `pnpm compare`.
@@ -83,7 +84,14 @@ ${decades(all.map(({ speed }) => speed))
   .map((speed) => gridLine(y(speed), String(speed)))
   .join('\n')}
 ${sizes.map((bytes) => text(x(bytes), FIELD.bottom + 20, inUnits(bytes), 'soft', 'middle')).join('\n')}
-${lines.map(({ style, points }) => polyline(points, x, y, style)).join('\n')}
+${lines
+  .map(({ style, points }) =>
+    polyline(
+      points.map(({ bytes, speed }) => /** @type {const} */ ([x(bytes), y(speed)])),
+      style,
+    ),
+  )
+  .join('\n')}
 ${labels(lines, y)}
 </svg>
 `;
@@ -137,28 +145,6 @@ function gridLine(at, label) {
 }
 
 /**
- * @param {number} x
- * @param {number} y
- * @param {string} content
- * @param {string} style
- * @param {string} anchor
- */
-function text(x, y, content, style, anchor) {
-  return `<text x="${x}" y="${y}" class="${style}" text-anchor="${anchor}">${escaped(content)}</text>`;
-}
-
-/**
- * @param {readonly { bytes: number, speed: number }[]} points
- * @param {(value: number) => number} x
- * @param {(value: number) => number} y
- * @param {string} style
- */
-function polyline(points, x, y, style) {
-  const path = points.map(({ bytes, speed }) => `${x(bytes)},${y(speed)}`).join(' ');
-  return `<polyline class="${style}" points="${path}"/>`;
-}
-
-/**
  * Names each line at its end, one below the other where the ends lie close together.
  *
  * @param {readonly { label: string, points: readonly { speed: number }[] }[]} lines
@@ -181,11 +167,6 @@ function labels(lines, y) {
 function inUnits(bytes) {
   if (bytes < KIB) return `${bytes} B`;
   return bytes < MIB ? `${bytes / KIB} KiB` : `${bytes / MIB} MiB`;
-}
-
-/** @param {string} words */
-function escaped(words) {
-  return words.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -1,8 +1,4 @@
 import type { Transport } from '@pageferry/core';
-import { sharedMmap } from '@pageferry/shared-mmap';
-import { socketTransport } from '@pageferry/socket';
-import { vmspliceFfi } from '@pageferry/vmsplice-ffi';
-import { vmspliceNapi } from '@pageferry/vmsplice-napi';
 
 /** A transport, and who makes its system calls. */
 export interface Backend {
@@ -13,19 +9,44 @@ export interface Backend {
   readonly sharesMemory: boolean;
 }
 
+/** How to load a backend: a process that plays one of them does not spend its start on the others. */
+interface BackendSource extends Omit<Backend, 'transport'> {
+  readonly load: () => Promise<Transport>;
+}
+
+const loadSharedMmap = async () => (await import('@pageferry/shared-mmap')).sharedMmap;
+
 const BACKENDS = {
-  'shared-mmap': { transport: sharedMmap, options: { binding: 'napi' }, sharesMemory: true },
-  'shared-mmap-ffi': { transport: sharedMmap, options: { binding: 'ffi' }, sharesMemory: true },
-  'vmsplice-napi': { transport: vmspliceNapi, options: {}, sharesMemory: false },
-  'vmsplice-ffi': { transport: vmspliceFfi, options: {}, sharesMemory: false },
-  socket: { transport: socketTransport, options: {}, sharesMemory: false },
-} as const satisfies Record<string, Backend>;
+  'shared-mmap': { load: loadSharedMmap, options: { binding: 'napi' }, sharesMemory: true },
+  'shared-mmap-ffi': { load: loadSharedMmap, options: { binding: 'ffi' }, sharesMemory: true },
+  'vmsplice-napi': {
+    load: async () => (await import('@pageferry/vmsplice-napi')).vmspliceNapi,
+    options: {},
+    sharesMemory: false,
+  },
+  'vmsplice-ffi': {
+    load: async () => (await import('@pageferry/vmsplice-ffi')).vmspliceFfi,
+    options: {},
+    sharesMemory: false,
+  },
+  socket: {
+    load: async () => (await import('@pageferry/socket')).socketTransport,
+    options: {},
+    sharesMemory: false,
+  },
+} as const satisfies Record<string, BackendSource>;
 
 export type BackendName = keyof typeof BACKENDS;
 
 export const backendNames = Object.keys(BACKENDS) as BackendName[];
 
-/** The backend that is called so. */
-export function backendOf(name: BackendName): Backend {
-  return BACKENDS[name];
+/** Whether a backend has policies, a history, and memory of a message's own. */
+export function sharesMemory(name: BackendName): boolean {
+  return BACKENDS[name].sharesMemory;
+}
+
+/** Loads the backend that is called so. */
+export async function loadBackend(name: BackendName): Promise<Backend> {
+  const { load, options, sharesMemory: shares } = BACKENDS[name];
+  return { transport: await load(), options, sharesMemory: shares };
 }

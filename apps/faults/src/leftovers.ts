@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 import { until } from './until.js';
 
 /** What a process has open, and what lies in the folder of its endpoints. */
-interface Possessions {
+export interface Possessions {
   readonly descriptors: number;
   readonly mappings: number;
   readonly files: readonly string[];
@@ -52,7 +52,8 @@ function differences(before: Possessions, now: Possessions): string {
   ].join(', ');
 }
 
-function collectGarbage(): void {
+/** Has the garbage collected, all of it. */
+export function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   runInNewContext('gc')();
 }

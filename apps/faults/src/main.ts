@@ -14,6 +14,7 @@ interface Options {
   readonly seed?: number;
   readonly backend?: BackendName[];
   readonly pattern?: Pattern[];
+  readonly first: number;
   readonly only?: number;
   readonly json?: true;
 }
@@ -26,6 +27,12 @@ const kill = new Command('kill')
   .option('--seed <n>', 'what all plans depend on; without it a new one, which is printed', integer)
   .option('--backend <name>', `one of ${backendNames.join(', ')} (repeatable)`, oneOf(isBackend))
   .option('--pattern <name>', `one of ${patterns.join(', ')} (repeatable)`, oneOf(isPattern))
+  .option(
+    '--first <n>',
+    'the number of the first round: a long run may be made in parts',
+    integer,
+    0,
+  )
   .option('--only <n>', 'that round alone', integer)
   .option('--json', 'print what came of each round as JSON instead of a table')
   .action(run);
@@ -41,7 +48,8 @@ async function run(options: Options): Promise<void> {
   const { seed = Math.floor(Math.random() * 2 ** 31), only, json } = options;
   const backends = options.backend ?? backendNames;
   const which = options.pattern ?? patterns;
-  const rounds = only === undefined ? Array.from({ length: options.rounds }, (_, n) => n) : [only];
+  const all = Array.from({ length: options.rounds }, (_, n) => options.first + n);
+  const rounds = only === undefined ? all : [only];
   const total = backends.length * which.length * rounds.length;
   log(`seed ${seed}: ${total} kills`);
   let done = 0;

@@ -1,4 +1,4 @@
-import { type BackendName, backendOf } from '../backends.js';
+import { type BackendName, sharesMemory } from '../backends.js';
 import { Random } from '../random.js';
 
 /** How the two sides use a connection. */
@@ -35,7 +35,7 @@ export interface Plan {
   readonly backend: BackendName;
   readonly pattern: Pattern;
   readonly round: number;
-  /** Who is killed: who opens the endpoint, or who comes to it. */
+  /** Who is killed: who opens the endpoint, or who comes to it. Of a pool: the process that has it, or a worker. */
   readonly victim: 'opener' | 'comer';
   readonly point: Point;
   readonly policy: 'wait' | 'drop-newest' | 'drop-oldest';
@@ -54,10 +54,11 @@ const STOPS = ['never', 'never', 'never', 'killed-stopped', 'killed-after'] as c
 /** The plan of a round: the same for the same seed. */
 export function planOf(seed: number, backend: BackendName, pattern: Pattern, round: number): Plan {
   const random = new Random(seed, backend, pattern, round);
-  const { sharesMemory } = backendOf(backend);
-  const points = (sharesMemory ? POINTS_OF_SHARED_MEMORY : POINTS).filter(
+  const isShared = sharesMemory(backend);
+  const points = (isShared ? POINTS_OF_SHARED_MEMORY : POINTS).filter(
     (point) =>
       pattern === 'publish' ||
+      // While a question beyond the pool is out, there is no room for an answer: two sides that ask so wait for each other.
       (point !== 'history' && !(pattern === 'request' && point === 'own-memory')),
   );
   const point = random.oneOf(points);
@@ -67,7 +68,7 @@ export function planOf(seed: number, backend: BackendName, pattern: Pattern, rou
     round,
     victim: random.oneOf(['opener', 'comer']),
     point,
-    policy: sharesMemory && pattern === 'publish' ? random.oneOf(POLICIES) : 'wait',
+    policy: isShared && pattern === 'publish' ? random.oneOf(POLICIES) : 'wait',
     stop: random.oneOf(STOPS),
     // A process takes some tens of milliseconds to start; what comes after is over in a few.
     delay: random.below(point === 'handshake' ? 60_000 : 4_000) / 1000,
@@ -88,12 +89,18 @@ export function poolBytesOf({ point, pattern }: Plan): number {
   return 512 * KIB;
 }
 
+/** Answers differ from their questions by so much in their numbers: it is more than there are questions. */
+export const ANSWER = 2 ** 24;
+
 /** How long message `number` of this round is, in bytes. */
 export function lengthOf({ point, lengths }: Plan, number: number): number {
   const random = new Random(lengths, number);
   if (point === 'large' && number % 3 === 1) return 1100 * KIB + random.below(900 * KIB);
   if (point === 'growing') return 100 * KIB + random.below(100 * KIB);
-  if (point === 'own-memory' && number % 4 === 1) return 513 * KIB + random.below(300 * KIB);
+  // Answers fit into the pool: two sides that answer with what only one message has at a time wait for each other.
+  const isAnswer = number >= ANSWER;
+  if (point === 'own-memory' && number % 4 === 1 && !isAnswer)
+    return 513 * KIB + random.below(300 * KIB);
   return random.oneOf(SMALL);
 }
 

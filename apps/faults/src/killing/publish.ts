@@ -13,6 +13,7 @@ export async function killSender(round: Round): Promise<void> {
     if (plan.point === 'handshake') round.learn(who, ending, 'end');
     else round.learn(who, ending);
   });
+  const joining = plan.point === 'history' ? joinAndLeave(round) : undefined;
   await round.kill();
   const next = await open.sender();
   const newcomer = await open.receiver('wait');
@@ -28,7 +29,27 @@ export async function killSender(round: Round): Promise<void> {
   const { ending, count } = await served;
   round.expect(ending === 'end' && count === 1, `a newcomer sees ${count} messages and ${ending}`);
   await newcomer.close();
-  await Promise.all(following);
+  await Promise.all([...following, joining]);
+}
+
+/** Joins, takes some of what was kept, and leaves: again and again until the victim is killed. */
+async function joinAndLeave(round: Round): Promise<void> {
+  const { plan, open } = round;
+  while (!round.isKilled) {
+    try {
+      const receiver = await open.receiver(plan.policy);
+      const { ending, count } = await follow(receiver, plan, round, plan.policy === 'wait', {
+        most: 1 + (plan.lengths % 20),
+      });
+      // Whoever joins when the victim is dead has come to the next sender.
+      const isPossible = count > 0 || ['PEER_DIED', 'end'].includes(ending);
+      round.expect(isPossible, `whoever joins sees ${ending}`);
+      await receiver.close();
+    } catch (error) {
+      // It may die while it lets somebody in.
+      round.expect(round.isKilled, `whoever joins sees ${codeOf(error)}`);
+    }
+  }
 }
 
 /** @param onOpen called once it is connected, or cannot be. */

@@ -1,4 +1,4 @@
-import { backendOf } from '../backends.js';
+import type { Backend } from '../backends.js';
 import { type Openers, openers } from './openers.js';
 import type { Plan } from './plan.js';
 import type { Ending, Witness } from './traffic.js';
@@ -24,11 +24,11 @@ export class Round implements Witness {
   readonly #learned: number[] = [];
   #delivered = 0;
 
-  constructor(plan: Plan, endpoint: string, victim: VictimProcess) {
+  constructor(backend: Backend, plan: Plan, endpoint: string, victim: VictimProcess) {
     this.plan = plan;
     this.endpoint = endpoint;
     this.victim = victim;
-    this.open = openers(backendOf(plan.backend), plan, endpoint);
+    this.open = openers(backend, plan, endpoint);
   }
 
   get outcome(): Outcome {

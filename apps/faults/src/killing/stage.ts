@@ -1,14 +1,15 @@
 import { mkdtempSync } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type BackendName, backendOf } from '../backends.js';
-import { leftoversSince, possessions } from '../leftovers.js';
+import { type BackendName, loadBackend } from '../backends.js';
+import { leftoversSince, type Possessions, possessions } from '../leftovers.js';
 import { LIMIT, pause } from '../until.js';
 import { killComer, killListener } from './channels.js';
 import { openers } from './openers.js';
 import { type Pattern, type Plan, planOf } from './plan.js';
-import { Workers } from './pool.js';
+import { openPool, Workers } from './pool.js';
+import { killOwner, killWhileClosing, killWorker } from './pool-rounds.js';
 import { killReceiver, killSender } from './publish.js';
 import { type Outcome, Round } from './round.js';
 import { codeOf } from './traffic.js';
@@ -33,6 +34,9 @@ export interface RoundReport extends Outcome {
  */
 const task: StageTask = JSON.parse(process.argv[2] ?? '');
 const folder = mkdtempSync(join(tmpdir(), 'pageferry-faults-'));
+// Pools, those of victims too, meet their workers here: what they leave is seen.
+process.env['XDG_RUNTIME_DIR'] = folder;
+const backend = await loadBackend(task.backend);
 process.on('warning', () => undefined); // That a connection has failed is no news here.
 // Whoever has started it may be gone.
 const giveUp = () => process.exit(1);
@@ -46,20 +50,20 @@ process.off('disconnect', giveUp);
 process.disconnect();
 
 async function playRounds(): Promise<void> {
-  const victims = new Victims();
+  const victims = new Victims(task.backend);
   await warmUp();
   let before = possessions(folder);
   for (const number of task.rounds) {
     const plan = planOf(task.seed, task.backend, task.pattern, number);
     const victim = victims.take();
-    const round = new Round(plan, join(folder, `endpoint-${number}`), victim);
+    const round = new Round(backend, plan, join(folder, `endpoint-${number}`), victim);
     try {
       await scenarioOf(plan)(round);
     } catch (error) {
       round.fault(`a call rejects: ${error instanceof Error ? error.stack : codeOf(error)}`);
       if (victim.killedAt === undefined) await victim.end();
     }
-    if (plan.point === 'handshake') await removeHiddenFolders();
+    if (plan.point === 'handshake') await sweepHiddenFolders();
     const left = await leftoversSince(before, folder);
     if (left !== undefined) round.fault(`is left behind: ${left}`);
     tell({ plan, ...round.outcome });
@@ -76,32 +80,49 @@ function scenarioOf({ pattern, victim }: Plan): (round: Round) => Promise<void> 
 async function playPool(): Promise<void> {
   await warmUp();
   const before = possessions(folder);
-  const workers = new Workers(task.backend);
+  const workers = new Workers(openPool(backend, folder));
+  await workers.pool.ready();
+  let beforeRound = possessions(folder);
   for (const number of task.rounds) {
     const plan = planOf(task.seed, task.backend, task.pattern, number);
-    const outcome = await workers.round(plan);
+    const outcome = await playPoolRound(workers, plan, join(folder, `marker-${number}`));
     const isLast = number === task.rounds.at(-1);
     if (isLast) await workers.close();
-    const left = isLast ? await leftoversSince(before, folder) : undefined;
-    const faults =
-      left === undefined ? outcome.faults : [...outcome.faults, `is left behind: ${left}`];
-    tell({ plan, ...outcome, faults });
+    const left = await leftoversSince(isLast ? before : filesOf(beforeRound), folder);
+    const faults = left === undefined ? [] : [`is left behind: ${left}`];
+    tell({ plan, ...outcome, faults: [...outcome.faults, ...faults] });
+    if (left !== undefined) beforeRound = possessions(folder); // What is left counts once.
   }
 }
 
+/** What a round may leave of files; of all else a pool that lives keeps some for the next task. */
+function filesOf({ files }: Possessions): Possessions {
+  return { descriptors: Number.POSITIVE_INFINITY, mappings: Number.POSITIVE_INFINITY, files };
+}
+
+function playPoolRound(workers: Workers, plan: Plan, marker: string): Promise<Outcome> {
+  if (plan.victim === 'opener') return killOwner(plan, marker);
+  if (plan.point === 'closing') return killWhileClosing(backend, plan, marker);
+  return killWorker(workers, plan);
+}
+
 /**
- * Removes what `@pageferry/socket` leaves when it is killed in the very moment in which it binds: a hidden folder, in which
- * its socket gets its mode before anybody else can reach it. No system call does both at once; docs/reliability.md tells of it.
+ * Makes what `@pageferry/socket` leaves when it is killed in the very moment in which it binds look old: a hidden folder, in
+ * which its socket gets its mode before anybody else can reach it. Whoever binds there next removes it then.
  */
-async function removeHiddenFolders(): Promise<void> {
+async function sweepHiddenFolders(): Promise<void> {
   const hidden = (await readdir(folder)).filter((name) => name.startsWith('.pf-'));
-  for (const name of hidden) await rm(join(folder, name), { recursive: true });
+  for (const name of hidden) await utimes(join(folder, name), 0, 0);
+  if (hidden.length === 0) return;
+  const endpoint = join(folder, 'sweeper');
+  const plan = planOf(task.seed, task.backend, 'publish', 0);
+  await (await openers(backend, plan, endpoint).sender()).close(LIMIT);
 }
 
 /** Opens what stays open for good once it was used, such as the library of a binding. */
 async function warmUp(): Promise<void> {
   const plan = planOf(task.seed, task.backend, 'publish', 0);
-  const open = openers(backendOf(task.backend), plan, join(folder, 'endpoint'));
+  const open = openers(backend, plan, join(folder, 'endpoint'));
   const sender = await open.sender();
   const receiver = await open.receiver('wait');
   await sender.waitForReceivers(1, LIMIT);

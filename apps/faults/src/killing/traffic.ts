@@ -1,7 +1,7 @@
 import type { Channel, ChannelDelivery, Delivery, Loan, Receiver, Sender } from '@pageferry/core';
 import { isWhole, write } from '../message.js';
 import { LIMIT } from '../until.js';
-import { heldOf, lengthOf, type Plan } from './plan.js';
+import { ANSWER, heldOf, lengthOf, type Plan } from './plan.js';
 
 /** Who looks on: what arrives, and what is wrong with it. */
 export interface Witness {
@@ -14,8 +14,6 @@ export type Ending = 'end' | string;
 
 /** Every so many messages other events get a turn. */
 const TURN = 16;
-/** Answers differ from their questions by so much in their numbers. */
-const ANSWER = 7_919;
 
 /** Writes message `number` of the plan into a loan. */
 export async function compose(
@@ -32,12 +30,14 @@ export async function compose(
 /**
  * Sends one message after the other, until `isOver` or until nobody is there.
  *
+ * @param rest waited for after every so many messages.
  * @returns how many were sent.
  */
 export async function send(
   half: Pick<Sender, 'loan'>,
   plan: Plan,
   isOver: () => boolean,
+  rest: () => Promise<void> = turn,
 ): Promise<number> {
   for (let number = 0; ; number++) {
     if (isOver()) return number;
@@ -46,7 +46,7 @@ export async function send(
       loan.release();
       return number;
     }
-    if (number % TURN === 0) await turn();
+    if (number % TURN === 0) await rest();
   }
 }
 
@@ -66,6 +66,12 @@ function check(
   else if (!isWhole(bytes, tag)) witness.fault(`message ${tag} is not whole when ${when}`);
 }
 
+/** What {@link follow} stops at, beside the end. */
+interface Most {
+  /** After so many messages it leaves. Without it, it stays to the end. */
+  readonly most?: number;
+}
+
 /**
  * Receives until the end, or until a call rejects. Looks at each message when it comes, and at those that it holds
  * once more when it lets go of them: the last ones after the end.
@@ -78,13 +84,14 @@ export async function follow(
   plan: Plan,
   witness: Witness,
   isNoGap: boolean,
+  { most = Number.POSITIVE_INFINITY }: Most = {},
 ): Promise<{ readonly ending: Ending; readonly count: number }> {
   const held: Delivery[] = [];
   let count = 0;
   let last = -1;
   let ending: Ending;
   try {
-    for (;;) {
+    while (count < most) {
       const delivery = await receiver.receive(LIMIT);
       if (delivery === undefined) break;
       witness.delivered();
@@ -101,7 +108,7 @@ export async function follow(
   } catch (error) {
     ending = endingOf(error, witness);
   }
-  await expectSameEnding(receiver, ending, witness);
+  if (count < most) await expectSameEnding(receiver, ending, witness);
   for (const delivery of held) letGo(delivery, plan, witness);
   return { ending, count };
 }
@@ -155,6 +162,7 @@ async function answer(channel: Channel, question: ChannelDelivery, plan: Plan): 
 /**
  * Asks one question after the other, until `isOver` or until one is not answered.
  *
+ * @param rest as for {@link send}.
  * @returns the code of what the last one was rejected with, or 'end'.
  */
 export async function ask(
@@ -162,6 +170,7 @@ export async function ask(
   plan: Plan,
   witness: Witness,
   isOver: () => boolean,
+  rest: () => Promise<void> = turn,
 ): Promise<Ending> {
   try {
     for (let number = 0; !isOver(); number++) {
@@ -171,7 +180,7 @@ export async function ask(
       if (given.tag !== number + ANSWER) witness.fault(`${given.tag} is the answer to ${number}`);
       check(given, plan, witness, 'it is the answer');
       given.release();
-      if (number % TURN === 0) await turn();
+      if (number % TURN === 0) await rest();
     }
     return 'end';
   } catch (error) {

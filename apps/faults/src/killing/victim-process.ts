@@ -1,11 +1,15 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import type { BackendName } from '../backends.js';
 import { pause, until } from '../until.js';
 import type { Plan } from './plan.js';
 
-/** What a victim says: that it is loaded, that it has come to its point, or what it has seen go wrong. */
-export type Said = { readonly said: 'loaded' | 'at' } | { readonly fault: string };
+/** What a victim says: that it is loaded, that it has come to its point, what it has seen go wrong, or what has come of it. */
+export type Said =
+  | { readonly said: 'loaded' | 'at' }
+  | { readonly fault: string }
+  | { readonly report: unknown };
 
 /** What a victim is told: to play this. */
 export interface Task {
@@ -20,12 +24,18 @@ export class VictimProcess {
   readonly #faults: string[] = [];
   readonly #exited: Promise<unknown>;
   #killedAt: number | undefined;
+  #report: unknown;
 
-  constructor() {
-    this.#process = fork(new URL('victim.js', import.meta.url), { execArgv: [] });
+  /**
+   * @param backend what it loads.
+   * @param program what it runs: says {@link Said}, and takes what {@link begin} is given.
+   */
+  constructor(backend: BackendName, program = new URL('victim.js', import.meta.url)) {
+    this.#process = fork(program, [backend], { execArgv: [] });
     this.#exited = once(this.#process, 'exit');
     this.#process.on('message', (message: Said) => {
       if ('said' in message) this.#said.add(message.said);
+      else if ('report' in message) this.#report = message.report;
       else this.#faults.push(message.fault);
     });
   }
@@ -45,7 +55,7 @@ export class VictimProcess {
   }
 
   /** Has it begin, once it has loaded everything. */
-  async begin(task: Task): Promise<void> {
+  async begin(task: object): Promise<void> {
     if (!(await this.#heard('loaded'))) throw new Error('the victim does not load');
     this.#process.send(task);
   }
@@ -62,10 +72,32 @@ export class VictimProcess {
       await pause(5); // Long enough for the others to notice, if they took it for a death.
       if (stop === 'killed-after') {
         this.#process.kill('SIGCONT');
-        await pause(1);
+        await pause(delay);
       }
     }
     await this.end();
+  }
+
+  /**
+   * Waits until it has ended by itself, and kills it if it does not.
+   *
+   * @returns its report.
+   */
+  async left(): Promise<unknown> {
+    let isGone = false;
+    void this.#exited.then(() => {
+      isGone = true;
+    });
+    // What it does may be many waits, one after the other.
+    for (let waits = 0; waits < 4 && !isGone; waits++) await until(() => isGone);
+    if (!isGone) {
+      this.#faults.push('does not end');
+      this.#process.kill('SIGKILL');
+      await this.#exited;
+    } else if (this.#process.exitCode !== 0) {
+      this.#faults.push(`has ended with ${this.#process.exitCode ?? this.#process.signalCode}`);
+    }
+    return this.#report;
   }
 
   /** Kills it now. */
@@ -96,11 +128,17 @@ export class VictimProcess {
 
 /** Victims, of which the next one loads while a round is under way. */
 export class Victims {
-  #next = new VictimProcess();
+  readonly #backend: BackendName;
+  #next: VictimProcess;
+
+  constructor(backend: BackendName) {
+    this.#backend = backend;
+    this.#next = new VictimProcess(backend);
+  }
 
   take(): VictimProcess {
     const victim = this.#next;
-    this.#next = new VictimProcess();
+    this.#next = new VictimProcess(this.#backend);
     return victim;
   }
 

@@ -1,5 +1,5 @@
 import type { Channel, Loan, Receiver, Sender } from '@pageferry/core';
-import { backendOf } from '../backends.js';
+import { type BackendName, loadBackend } from '../backends.js';
 import { pause } from '../until.js';
 import { openers } from './openers.js';
 import { type Plan, poolBytesOf } from './plan.js';
@@ -18,13 +18,19 @@ const held: unknown[] = [];
 
 // Whoever has started it may be gone before it was killed.
 process.once('disconnect', () => process.exit());
+const backend = await loadBackend(process.argv[2] as BackendName);
 process.once('message', (task: Task) => {
   play(task).catch((error) => witness.fault(codeOf(error)));
 });
 say({ said: 'loaded' });
 
 async function play({ plan, endpoint }: Task): Promise<void> {
-  const open = openers(backendOf(plan.backend), plan, endpoint);
+  const open = openers(backend, plan, endpoint);
+  if (plan.pattern === 'pool') {
+    const { own } = await import('./pool-owner.js');
+    await own(backend, plan, endpoint, () => say({ said: 'at' }));
+    return;
+  }
   if (plan.pattern === 'publish') {
     if (plan.victim === 'opener') await publish(await open.sender(), plan);
     else await receive(await open.receiver(plan.policy), plan);

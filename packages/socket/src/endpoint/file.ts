@@ -31,8 +31,8 @@ export function probeSocketFile(place: EndpointPath): Promise<'live' | 'stale' |
   });
 }
 
-/** A lock that is older than this, in milliseconds, was left by a process that was killed. */
-const LOCK_AGE = 10_000;
+/** A folder that is there for a moment, and is older than this, in milliseconds, was left by a process that was killed. */
+export const ABANDONED_AGE = 10_000;
 
 /**
  * Removes a stale socket file, and no other: two senders that start together may both have found it, and by now
@@ -65,7 +65,7 @@ function takeLock(path: string): boolean {
   }
   const found = statSync(path, { throwIfNoEntry: false, bigint: true });
   const now = clock.timeOrigin + clock.now();
-  if (found !== undefined && now - Number(found.mtimeMs) > LOCK_AGE) rmdirSync(path);
+  if (found !== undefined && now - Number(found.mtimeMs) > ABANDONED_AGE) rmdirSync(path);
   return false;
 }
 

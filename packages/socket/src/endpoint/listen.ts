@@ -17,6 +17,7 @@ import {
   LONGEST_PATH,
   PageferryError,
 } from '@pageferry/core';
+import { HIDDEN_PREFIX, sweepHidden } from './sweep.js';
 
 /** A socket file that is listened at, in a folder where nobody else can reach it. */
 export interface HiddenSocket {
@@ -36,7 +37,8 @@ function unlinkIfThere(path: string): void {
 /**
  * Has `server` listen at a new socket file with these rights (0600 mostly) in a new folder of mode 0700 beside
  * `endpoint`. So there is no moment at which another user could connect, whatever the umask, and the
- * name under which Node will remove the file some day is not the endpoint's.
+ * name under which Node will remove the file some day is not the endpoint's. What others have left there that were killed
+ * in the middle of this is removed.
  *
  * @throws `ENDPOINT_INVALID`, `ENDPOINT_FORBIDDEN`, `ENDPOINT_TOO_LONG`, `SYSTEM_CALL_FAILED`.
  */
@@ -45,9 +47,11 @@ export async function listenHidden(
   place: EndpointPath,
   { mode, gid }: FileRights,
 ): Promise<HiddenSocket> {
+  const beside = dirname(place.absolute);
+  await sweepHidden(beside);
   let folder: string;
   try {
-    folder = mkdtempSync(join(dirname(place.absolute), '.pf-'));
+    folder = mkdtempSync(join(beside, HIDDEN_PREFIX));
   } catch (error) {
     throw endpointError(error, place);
   }

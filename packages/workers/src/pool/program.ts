@@ -1,6 +1,6 @@
 /** What a worker of a pool runs, be it a process or a thread. */
 import process from 'node:process';
-import { PageferryError } from '@pageferry/core';
+import { isPageferryError, PageferryError } from '@pageferry/core';
 import type { ComposedMessage } from '@pageferry/messages';
 import { parentPort } from '../start/parent-port.js';
 import { ownMemory } from './memory.js';
@@ -9,7 +9,11 @@ import type { TaskContext } from './task-context.js';
 
 type TaskFunction = (task: unknown, context: TaskContext) => unknown;
 
-const port = await parentPort();
+const port = await parentPort().catch((error: unknown) => {
+  // There is no pool any more, and nobody to be told.
+  if (isPageferryError(error, 'PEER_DIED')) process.exit();
+  throw error;
+});
 const running = new Map<number, AbortController>();
 let exports: Record<string, unknown> = {};
 let memoryLimit = 0;

@@ -1,4 +1,3 @@
-import { rmdirSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +10,7 @@ import {
   type MechanismOptions,
   withFirstThatLoads,
 } from './mechanism.js';
+import { removeMeeting } from './orphan.js';
 
 /** Where a parent waits for one child. */
 export interface Meeting {
@@ -93,22 +93,21 @@ class Pair implements Meeting {
   }
 }
 
-/** In a temporary folder of this meeting's own, which goes with the channel. */
+/**
+ * In a temporary folder of this meeting's own, which goes with the channel. Where the parent is killed, the child removes
+ * it: see `connectToParent`.
+ */
 async function meetAtPath(
   transport: Transport,
   module: string,
   settings: ChannelSettings,
 ): Promise<Meeting> {
   const folder = await mkdtemp(join(process.env['XDG_RUNTIME_DIR'] ?? tmpdir(), 'pageferry-'));
+  const endpoint = join(folder, 'parent');
   const removeFolder = (): void => {
     process.off('exit', removeFolder);
-    try {
-      rmdirSync(folder);
-    } catch {
-      // Somebody has put something into it, or has removed it: it is not ours any more.
-    }
+    removeMeeting(endpoint);
   };
-  const endpoint = join(folder, 'parent');
   const listener = await transport
     .listen({ ...settings, endpoint, maxChannels: 1 })
     .catch((error: unknown) => {

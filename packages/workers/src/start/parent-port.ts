@@ -2,6 +2,7 @@ import { type ConnectOptions, checkOptions, PageferryError, type Transport } fro
 import { createPort, type Port } from '@pageferry/messages';
 import { type Invitation, takeInvitation } from './invitation.js';
 import { importTransport } from './mechanism.js';
+import { connectToParent, removeIfParentDies } from './orphan.js';
 
 /** Options of {@link parentPort}: those of `Transport.connect`, without the endpoint. */
 export interface ParentPortOptions extends Omit<ConnectOptions, 'endpoint'> {
@@ -20,7 +21,7 @@ let port: Promise<Port> | undefined;
  * The process stays alive until the port is closed or the parent is gone, unless `port.unref()` was called.
  *
  * @throws `NOT_SUPPORTED` if this process or thread was started otherwise, or the parent's transport is not here;
- *   `TRANSPORT_MISMATCH` if another one is given; and as `Transport.connect`.
+ *   `TRANSPORT_MISMATCH` if another one is given; `PEER_DIED` if the parent has died meanwhile; and as `Transport.connect`.
  */
 export function parentPort(options: ParentPortOptions = {}): Promise<Port> {
   port ??= connect(options);
@@ -39,7 +40,14 @@ async function connect(given: ParentPortOptions): Promise<Port> {
   const theirs = await agreedOn(invitation, transport);
   const { endpoint, channel, taken } = invitation;
   if (taken !== undefined) Atomics.store(new Int32Array(taken), 0, 1);
-  return createPort(await theirs.connect({ ...channel, ...options, endpoint }));
+  const settings = { ...channel, ...options, endpoint };
+  const found = createPort(
+    await connectToParent(endpoint, options.signal, (signal) =>
+      theirs.connect({ ...settings, signal }),
+    ),
+  );
+  removeIfParentDies(endpoint);
+  return found;
 }
 
 async function agreedOn(

@@ -1,0 +1,81 @@
+import { rmdirSync, unlinkSync } from 'node:fs';
+import { connect } from 'node:net';
+import { dirname } from 'node:path';
+import process from 'node:process';
+import { isMainThread } from 'node:worker_threads';
+import { type Channel, onAbort, PageferryError } from '@pageferry/core';
+
+/**
+ * Connects to a parent that listens at a path. Who connects waits until somebody listens there; but a parent listens before
+ * it starts its child. So where Node's own channel to it has closed and nobody listens, it has died, and nobody ever will:
+ * what it has left at the path is removed.
+ *
+ * @param given the caller's signal.
+ * @throws `PEER_DIED` if the parent is gone, and as `start`.
+ */
+export async function connectToParent(
+  endpoint: string,
+  given: AbortSignal | undefined,
+  start: (signal: AbortSignal | undefined) => Promise<Channel>,
+): Promise<Channel> {
+  // A thread dies with its parent. Of a pair of sockets the kernel closes the other end.
+  if (!isAtPath(endpoint)) return start(given);
+  const stop = new AbortController();
+  const forget = onAbort(given, () => stop.abort(given?.reason));
+  if (given?.aborted) stop.abort(given.reason);
+  let isOrphan = false;
+  const onDisconnect = async (): Promise<void> => {
+    if (await doesListen(endpoint)) return;
+    isOrphan = true;
+    stop.abort();
+  };
+  process.once('disconnect', onDisconnect);
+  if (process.connected === false) void onDisconnect();
+  try {
+    return await start(stop.signal);
+  } catch (error) {
+    if (!isOrphan) throw error;
+    removeMeeting(endpoint);
+    throw new PageferryError('PEER_DIED', 'the parent has died before this process has connected');
+  } finally {
+    process.off('disconnect', onDisconnect);
+    forget();
+  }
+}
+
+/**
+ * Has the place where they have met removed when this process ends after its parent, which would have done that itself. While
+ * the parent lives it is not touched: it watches its endpoint.
+ */
+export function removeIfParentDies(endpoint: string): void {
+  if (!isAtPath(endpoint)) return;
+  const { ppid } = process;
+  process.once('exit', () => {
+    if (process.connected !== true || process.ppid !== ppid) removeMeeting(endpoint);
+  });
+}
+
+function isAtPath(endpoint: string): boolean {
+  return isMainThread && !endpoint.startsWith('fd:');
+}
+
+function doesListen(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path, () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => resolve(false));
+  });
+}
+
+/** Removes the file that parent and child meet at, and the folder that was made for it. */
+export function removeMeeting(endpoint: string): void {
+  for (const remove of [() => unlinkSync(endpoint), () => rmdirSync(dirname(endpoint))]) {
+    try {
+      remove();
+    } catch {
+      // It is gone, or somebody has put something into the folder, which is not ours then.
+    }
+  }
+}
