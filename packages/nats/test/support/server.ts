@@ -10,7 +10,7 @@ import type { NatsReceiver } from '../../dist/receiving/nats-receiver.js';
 import type { NatsSender } from '../../dist/sending/nats-sender.js';
 
 /** Long enough for a busy machine, and short enough to wait for in a test. */
-export const PATIENCE = 1000;
+const PATIENCE = 1000;
 
 /** A server for the tests of a file, and senders and receivers that end with their test. */
 export class Ground {
