@@ -1,5 +1,5 @@
 import type { Channel } from '@pageferry/core';
-import { backendOf } from '../backends.js';
+import { loadBackend } from '../backends.js';
 import { LIMIT } from '../until.js';
 import type { HonestSaid, HonestTask } from './task.js';
 import { HonestSide, talk } from './traffic.js';
@@ -21,7 +21,7 @@ process.once('message', (given: HonestTask) => {
 });
 
 async function play({ task, endpoint }: HonestTask): Promise<void> {
-  const { transport, options } = backendOf(task.backend);
+  const { transport, options } = await loadBackend(task.backend);
   const place = { ...options, endpoint };
   const isRequest = task.pattern === 'request';
   // The hostile peer comes to the same endpoint, or has one of its own: then the honest side opens this one.

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Channel, Listener, Receiver } from '@pageferry/core';
-import { backendOf } from '../backends.js';
+import { loadBackend, sharesMemory } from '../backends.js';
 import { leftoversSince, possessions } from '../leftovers.js';
 import { LIMIT, until } from '../until.js';
 import { Honest, Liar } from './company.js';
@@ -19,7 +19,7 @@ const task: Task = JSON.parse(process.argv[2] ?? '');
 const folder = mkdtempSync(join(tmpdir(), 'pageferry-hostile-'));
 const endpoint = join(folder, 'endpoint');
 const hostileEndpoint = join(folder, 'hostile');
-const { transport, options } = backendOf(task.backend);
+const { transport, options } = await loadBackend(task.backend);
 const place = { ...options, endpoint };
 const isRequest = task.pattern === 'request';
 
@@ -180,7 +180,7 @@ async function visit(first: number): Promise<void> {
     const hostile = { ...options, endpoint: hostileEndpoint, signal };
     if (task.pattern === 'publish') {
       const whenBehind = POLICIES[number % POLICIES.length];
-      const settings = backendOf(task.backend).sharesMemory ? { whenBehind } : {};
+      const settings = sharesMemory(task.backend) ? { whenBehind } : {};
       const receiver = await bear(() => transport.createReceiver({ ...hostile, ...settings }));
       if (receiver !== undefined) await hearOut(receiver);
       await bear(() => receiver?.close());
