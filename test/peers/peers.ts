@@ -28,8 +28,6 @@ const POLICIES = ['wait', 'drop-newest', 'drop-oldest'] as const;
 /** A language, and for Node how it makes system calls. */
 export interface Language {
   readonly name: string;
-  /** Whether its sender can send what is larger than its pool. */
-  readonly exceedsPool: boolean;
   /** Why it cannot be tested here, if that is so. */
   readonly obstacle?: string | undefined;
   /** Compiles it into a folder. @returns how it is started. */
@@ -46,7 +44,6 @@ interface Command {
 
 const node = (name: string, binding: string): Language => ({
   name,
-  exceedsPool: true,
   prepare: () => ({
     words: [process.execPath, programOf('node.mjs'), binding],
   }),
@@ -57,7 +54,6 @@ const LANGUAGES: readonly Language[] = [
   node('Node over FFI', 'ffi'),
   {
     name: 'C',
-    exceedsPool: false,
     obstacle: hasCompiler ? undefined : 'there is no gcc',
     prepare(folder) {
       const program = join(folder, 'peer');
@@ -69,7 +65,6 @@ const LANGUAGES: readonly Language[] = [
   },
   {
     name: 'Python',
-    exceedsPool: false,
     obstacle,
     prepare: (folder) => ({
       words: [python ?? '', programOf('peer.py')],

@@ -1,5 +1,6 @@
 import { mkdtempSync } from 'node:fs';
 import { readdir, rm, utimes } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BackendName, loadBackend } from '../backends.js';
@@ -88,6 +89,7 @@ async function playPool(): Promise<void> {
     const outcome = await playPoolRound(workers, plan, join(folder, `marker-${number}`));
     const isLast = number === task.rounds.at(-1);
     if (isLast) await workers.close();
+    if (plan.victim === 'opener' && plan.point === 'handshake') await removeUnmetPlaces();
     const left = await leftoversSince(isLast ? before : filesOf(beforeRound), folder);
     const faults = left === undefined ? [] : [`is left behind: ${left}`];
     tell({ plan, ...outcome, faults: [...outcome.faults, ...faults] });
@@ -117,6 +119,28 @@ async function sweepHiddenFolders(): Promise<void> {
   const endpoint = join(folder, 'sweeper');
   const plan = planOf(task.seed, task.backend, 'publish', 0);
   await (await openers(backend, plan, endpoint).sender()).close(LIMIT);
+}
+
+/**
+ * Removes the places of parents that were killed when they had made one, and had not started the child yet that would come
+ * there: nobody else knows of them. Only over a transport that meets at a path.
+ */
+async function removeUnmetPlaces(): Promise<void> {
+  const places = (await readdir(folder)).filter((name) => name.startsWith('pageferry-'));
+  for (const name of places) {
+    const place = join(folder, name);
+    if (!(await isListenedAt(join(place, 'parent')))) await rm(place, { recursive: true });
+  }
+}
+
+function isListenedAt(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path, () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => resolve(false));
+  });
 }
 
 /** Opens what stays open for good once it was used, such as the library of a binding. */

@@ -1,4 +1,4 @@
-import { rmdirSync, unlinkSync } from 'node:fs';
+import { existsSync, rmdirSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import process from 'node:process';
@@ -43,16 +43,39 @@ export async function connectToParent(
   }
 }
 
+/** A word that nobody else has, to wait at. */
+const NOBODYS = new Int32Array(new SharedArrayBuffer(4));
+
+/** For how long a process that ends looks whether its parent does, too, in milliseconds. Each look takes one. */
+const LOOKS = 100;
+
 /**
  * Has the place where they have met removed when this process ends after its parent, which would have done that itself. While
  * the parent lives it is not touched: it watches its endpoint.
  */
-export function removeIfParentDies(endpoint: string): void {
+export function removeIfParentDies(endpoint: string, channel: Channel): void {
   if (!isAtPath(endpoint)) return;
   const { ppid } = process;
   process.once('exit', () => {
-    if (process.connected !== true || process.ppid !== ppid) removeMeeting(endpoint);
+    const isGone = (): boolean => process.connected !== true || process.ppid !== ppid;
+    // When a process is killed its sockets close first: a little later its children get another parent. And one that closes
+    // in order removes the place.
+    const mayEnd = hasEnded(channel);
+    for (let look = 0; mayEnd && look < LOOKS && !isGone() && existsSync(endpoint); look++) {
+      Atomics.wait(NOBODYS, 0, 0, 1);
+    }
+    if (isGone()) removeMeeting(endpoint);
   });
+}
+
+/** Whether nothing more comes over a channel, be it that its other side has died. */
+function hasEnded(channel: Channel): boolean {
+  try {
+    channel.tryReceive()?.release();
+    return channel.ended;
+  } catch {
+    return true;
+  }
 }
 
 function isAtPath(endpoint: string): boolean {

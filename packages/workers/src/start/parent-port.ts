@@ -46,7 +46,7 @@ async function connect(given: ParentPortOptions): Promise<Port> {
       theirs.connect({ ...settings, signal }),
     ),
   );
-  removeIfParentDies(endpoint);
+  removeIfParentDies(endpoint, found.channel);
   return found;
 }
 

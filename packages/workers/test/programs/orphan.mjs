@@ -8,6 +8,10 @@ const [, , word = '', mayConnect = ''] = process.argv;
 writeFileSync(`${word}.pid`, String(process.pid));
 while (!existsSync(mayConnect)) await setTimeout(1);
 await parentPort().then(
-  () => writeFileSync(word, 'connected'),
+  (port) => {
+    // At once, as a worker of a pool does: before anything else tells of the parent's death.
+    port.on('close', () => process.exit());
+    writeFileSync(word, 'connected');
+  },
   ({ code }) => writeFileSync(word, code),
 );
