@@ -1,3 +1,4 @@
+import type { OwnBuffer } from '../contract/bytes.js';
 import { PageferryError } from '../errors.js';
 
 /** Larger buffers are not kept: they would tie up too much memory. */
@@ -9,7 +10,7 @@ const LARGEST_KEPT = 16 * 1024 * 1024;
  */
 export class BufferPool {
   readonly #limit: number;
-  readonly #free = new Map<number, Buffer<ArrayBuffer>[]>();
+  readonly #free = new Map<number, OwnBuffer[]>();
   #kept = 0;
 
   /** @param limit how many bytes of unused buffers to keep at most. */
@@ -25,7 +26,7 @@ export class BufferPool {
    *
    * @throws `SYSTEM_CALL_FAILED` when memory is short.
    */
-  take(byteLength: number): Buffer<ArrayBuffer> {
+  take(byteLength: number): OwnBuffer {
     const capacity = capacityFor(byteLength);
     const free = this.#free.get(capacity);
     for (let kept = free?.pop(); kept !== undefined; kept = free?.pop()) {
@@ -43,7 +44,7 @@ export class BufferPool {
   }
 
   /** Takes back what `take` returned, once nobody reads or writes it any more. */
-  giveBack(buffer: Buffer<ArrayBuffer>): void {
+  giveBack(buffer: OwnBuffer): void {
     const capacity = buffer.length;
     const worthKeeping = capacity > 0 && capacity <= LARGEST_KEPT;
     if (!worthKeeping || this.#kept + capacity > this.#limit) return;

@@ -1,4 +1,9 @@
-import { type BufferPool, type InboundMessage as Contract, PageferryError } from '@pageferry/core';
+import {
+  type BufferPool,
+  type InboundMessage as Contract,
+  type OwnBuffer,
+  PageferryError,
+} from '@pageferry/core';
 import type { Piece } from '../protocol/piece.js';
 
 const NO_MEMORY = Buffer.alloc(0);
@@ -9,14 +14,14 @@ export class InboundMessage implements Contract {
   readonly byteLength: number;
   readonly tag: number;
   readonly #pool: BufferPool;
-  #memory: Buffer<ArrayBuffer> = NO_MEMORY;
+  #memory: OwnBuffer = NO_MEMORY;
   /** Length of the memory: a program that kept a view of an earlier message can detach it. */
   #capacity = 0;
   /** Which byte of the message lies at the start of the memory. */
   #base = 0;
   #filled = 0;
   #offset = 0;
-  #shown: Buffer<ArrayBuffer> = NO_MEMORY;
+  #shown: OwnBuffer = NO_MEMORY;
   /** True while a part of it is being moved on. */
   moving = false;
   /** Numbers in the stream of pieces that were taken in, and are acknowledged with the last one. */
@@ -47,7 +52,7 @@ export class InboundMessage implements Contract {
    *
    * @throws `BYTES_DETACHED`, each time, if it is lost.
    */
-  get here(): Buffer<ArrayBuffer> {
+  get here(): OwnBuffer {
     if (this.#memory.length !== this.#capacity) throw lost();
     return this.#memory.subarray(this.#offset - this.#base, this.#filled - this.#base);
   }
@@ -80,7 +85,7 @@ export class InboundMessage implements Contract {
     this.#base = this.#offset;
   }
 
-  get bytes(): Buffer<ArrayBuffer> {
+  get bytes(): OwnBuffer {
     return this.#shown;
   }
 

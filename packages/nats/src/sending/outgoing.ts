@@ -1,9 +1,10 @@
+import type { OwnBuffer } from '@pageferry/core';
 /** Memory of one message, which is lent to the program or under way. */
 export interface NatsMemory {
   /** The memory itself; as long as it was when it was taken, unless the program has had it taken over. */
-  readonly buffer: Buffer<ArrayBuffer>;
+  readonly buffer: OwnBuffer;
   /** What is lent of it. */
-  readonly bytes: Buffer<ArrayBuffer>;
+  readonly bytes: OwnBuffer;
   /** What the pool counts for it. */
   readonly byteLength: number;
   /** What it was sent as. */
