@@ -115,7 +115,7 @@ describe.skipIf(!hasCompiler)(`messages with memory of their own from C${whySkip
     const numbers: number[] = [];
     for await (using message of stopped) numbers.push(message.tag);
     expect(numbers.length).toBeLessThanOrEqual(16);
-    expect(numbers.length).toBeGreaterThan(1);
+    expect(numbers.length).toBeGreaterThan(0);
     expect(numbers).toEqual(numbers.toSorted((one, other) => one - other));
     expect(numbers.length + stopped.stats().messagesDropped).toBe(60);
     await stopped.close();
