@@ -78,6 +78,17 @@ describe.each(kinds)('%s', (_, start) => {
     await child.port.close();
   });
 
+  test('leaves nothing if it is ended in the middle of connecting', async () => {
+    const told = new AbortController();
+    const starting = start(program('never-connects'), {
+      transport: sharedMmap,
+      channelPair,
+      signal: told.signal,
+      onStart: (child) => child.once('message', () => told.abort()),
+    });
+    await expect(starting).rejects.toEqual(withCode('ABORTED'));
+  });
+
   test('tells what is wrong with its options', async () => {
     const wrong = [
       { transport: {} },

@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 import { abortedError, onAbort } from '@pageferry/core';
 import type { Port } from '@pageferry/messages';
@@ -68,6 +69,8 @@ export async function startThread(
   } = checkChildOptions(options);
   const meeting = await openMeeting({ transport, channelPair, transportModule }, channel);
   const taken = new SharedArrayBuffer(4);
+  const { descriptor } = meeting;
+  const before = identityOf(descriptor);
   let worker: Worker;
   try {
     if (signal?.aborted) throw abortedError(signal.reason);
@@ -79,9 +82,11 @@ export async function startThread(
   }
   const life = Life.ofThread(worker);
   const kill = (): void => void worker.terminate();
-  // The descriptor is this process's, and the thread's from a moment on that the thread tells.
+  // The descriptor is this process's, and the thread's from a moment on that the thread tells. One that has ended closed what
+  // was its own: what is there still it had not got to.
   const abandon = (): void => {
-    if (Atomics.load(new Int32Array(taken), 0) === 1) meeting.giveAway();
+    const isTaken = Atomics.load(new Int32Array(taken), 0) === 1;
+    if (isTaken && identityOf(descriptor) !== before) meeting.giveAway();
     else meeting.leave();
   };
   const forget = onAbort(signal, kill);
@@ -98,6 +103,17 @@ export async function startThread(
   const port = await awaitChild({ meeting, abandon, life, kill, signal, readyTimeout, timers });
   meeting.giveAway();
   return { worker, port, life };
+}
+
+/** Which file a descriptor is of; `undefined` if it is of none. */
+function identityOf(descriptor: number | undefined): string | undefined {
+  if (descriptor === undefined) return undefined;
+  try {
+    const { dev, ino } = fstatSync(descriptor, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined; // It is closed.
+  }
 }
 
 function invitationTo(
