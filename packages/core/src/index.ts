@@ -20,7 +20,7 @@ export { BufferPool } from './base/buffer-pool.js';
 export { ByteQuota, OccupancyQuota } from './base/byte-quota.js';
 export { CollectedHolds } from './base/collected-holds.js';
 export { ConnectionFailures } from './base/connection-failures.js';
-export { copyBytes, copyInPieces, usePastCache } from './base/copy.js';
+export { type CopyPastCache, copyBytes, copyInPieces, usePastCache } from './base/copy.js';
 export { bytesDetached } from './base/detached.js';
 export { DropReports } from './base/drop-reports.js';
 export { fileCallFailed } from './base/file-call-failed.js';

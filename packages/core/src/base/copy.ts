@@ -7,8 +7,8 @@ const PIECE = 256 * 1024;
 /** From this length on, in bytes, source and target together are more than nearly any processor's cache holds. */
 const LARGE = 16 * 2 ** 20;
 
-/** `LinuxCalls.copyPastCache`: 0, or that it has not copied anything. */
-type CopyPastCache = (
+/** Copies bytes past the processor's caches (`LinuxCalls.copyPastCache`): 0, or a negative number if it has copied nothing. */
+export type CopyPastCache = (
   target: Uint8Array,
   targetOffset: number,
   targetLength: number,

@@ -1,3 +1,4 @@
+import type { CopyPastCache } from '@pageferry/core';
 import type { FileCalls } from './file-calls.js';
 import type { MemoryCalls } from './memory-calls.js';
 import type { PipeCalls } from './pipe-calls.js';
@@ -75,14 +76,7 @@ export interface RuntimeServices {
    * 0; `-EINVAL` if they differ in length; `-ENOSYS` from a binding, or on a processor, that has no other way than
    * `target.set`.
    */
-  copyPastCache(
-    target: Uint8Array,
-    targetOffset: number,
-    targetLength: number,
-    source: Uint8Array,
-    sourceOffset: number,
-    sourceLength: number,
-  ): number;
+  copyPastCache: CopyPastCache;
   /**
    * The descriptor of the eventfd(2) that is rung when other threads are done with a part of the memory that
    * {@link threadAlias} has shown them: made at the first call, non-blocking, and the binding's. It is open until the
