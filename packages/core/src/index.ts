@@ -21,7 +21,7 @@ export { ByteQuota, OccupancyQuota } from './base/byte-quota.js';
 export { CollectedHolds } from './base/collected-holds.js';
 export { ConnectionFailures } from './base/connection-failures.js';
 export { type CopyPastCache, copyBytes, copyInPieces, usePastCache } from './base/copy.js';
-export { bytesDetached } from './base/detached.js';
+export { bytesDetached, messageLost } from './base/detached.js';
 export { DropReports } from './base/drop-reports.js';
 export { fileCallFailed } from './base/file-call-failed.js';
 export type {
@@ -45,7 +45,7 @@ export {
 } from './base/settings.js';
 export { SubscriberSet, type SubscriberState } from './base/subscriber-set.js';
 export { counted, inBytes, nobodyListensAt, noSenderAt, senderAt } from './base/words.js';
-export { writeToDescriptor } from './base/write-to-descriptor.js';
+export { MOVED_PIECE_BYTES, movePiece, writeToDescriptor } from './base/write-to-descriptor.js';
 export * from './channel/index.js';
 export { checkDescriptor, type DescriptorAdvice } from './check-descriptor.js';
 export * from './checks.js';

@@ -18,3 +18,12 @@ export function bytesDetached(what: 'loan' | 'delivery'): PageferryError {
       `and postMessage with a transfer list: ${remedy}`,
   );
 }
+
+/** The error for a message of which a part is lost: its memory was detached while it was still coming in. */
+export function messageLost(): PageferryError {
+  return new PageferryError(
+    'BYTES_DETACHED',
+    'part of this message is lost: the program had another API take over a view that it kept of an ' +
+      'earlier delivery, and the memory was in use again. Pass a copy, delivery.copy()',
+  );
+}

@@ -1,6 +1,8 @@
 import { write } from 'node:fs';
 import { promisify } from 'node:util';
+import { isPageferryError } from '../errors.js';
 import { retryWithBackoff } from '../waiting/backoff.js';
+import type { Waits } from '../waiting/waits.js';
 import { checkIsOpen } from './check-is-open.js';
 import { writeBesideDirect } from './direct-file.js';
 import { fileCallFailed } from './file-call-failed.js';
@@ -33,6 +35,39 @@ export async function writeToDescriptor(
     }
   }
   return written;
+}
+
+/** How much {@link movePiece} writes at once, in bytes: an abort takes effect in between. */
+export const MOVED_PIECE_BYTES: number = 512 * 1024;
+
+/**
+ * Writes the beginning of `bytes` to a descriptor, for a receiver that moves a message on in pieces. `message` is `moving`
+ * meanwhile, and `waits` are woken when it is not any more: also where its call has given up on it.
+ *
+ * @param note counts what was written, also if the rest has failed.
+ * @throws as {@link writeToDescriptor}.
+ */
+export async function movePiece(
+  message: { moving: boolean },
+  bytes: Uint8Array,
+  target: {
+    readonly fd: number;
+    readonly waits: Waits;
+    readonly note: (byteLength: number) => void;
+  },
+  stop: AbortSignal,
+): Promise<void> {
+  const { fd, waits, note } = target;
+  message.moving = true;
+  try {
+    note(await writeToDescriptor(fd, bytes.subarray(0, MOVED_PIECE_BYTES), stop));
+  } catch (error) {
+    if (isPageferryError(error)) note(error.bytesTransferred ?? 0);
+    throw error;
+  } finally {
+    message.moving = false;
+    waits.wake();
+  }
 }
 
 /** Writes one piece; `undefined` if a non-blocking descriptor is full, which nobody announces. */

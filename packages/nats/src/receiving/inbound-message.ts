@@ -1,8 +1,8 @@
 import {
   type BufferPool,
   type InboundMessage as Contract,
+  messageLost,
   type OwnBuffer,
-  PageferryError,
 } from '@pageferry/core';
 import type { Piece } from '../protocol/piece.js';
 
@@ -53,7 +53,7 @@ export class InboundMessage implements Contract {
    * @throws `BYTES_DETACHED`, each time, if it is lost.
    */
   get here(): OwnBuffer {
-    if (this.#memory.length !== this.#capacity) throw lost();
+    if (this.#memory.length !== this.#capacity) throw messageLost();
     return this.#memory.subarray(this.#offset - this.#base, this.#filled - this.#base);
   }
 
@@ -68,7 +68,7 @@ export class InboundMessage implements Contract {
     if (this.#capacity < this.#filled - this.#base + bytes.length) {
       this.#grow(Math.min(this.byteLength - this.#offset, Math.max(most, 2 * needed)));
     }
-    if (this.#memory.length !== this.#capacity) throw lost();
+    if (this.#memory.length !== this.#capacity) throw messageLost();
     this.#memory.set(bytes, this.#filled - this.#base);
     this.#filled += bytes.length;
   }
@@ -111,12 +111,4 @@ export class InboundMessage implements Contract {
     this.#capacity = larger.length;
     this.#base = this.#offset;
   }
-}
-
-function lost(): PageferryError {
-  return new PageferryError(
-    'BYTES_DETACHED',
-    'part of this message is lost: the program had another API take over a view that it kept of an ' +
-      'earlier delivery, and the memory was in use again. Pass a copy, delivery.copy()',
-  );
 }

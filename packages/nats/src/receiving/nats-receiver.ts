@@ -1,15 +1,14 @@
 import {
   BaseReceiver,
   ByteQuota,
-  isPageferryError,
   LoopBudget,
   type MoveTarget,
+  movePiece,
   type ReceiverStats,
   type SpliceMethod,
   senderAt,
   settledOrGivenUp,
   WaitList,
-  writeToDescriptor,
 } from '@pageferry/core';
 import { capabilities } from '../capabilities.js';
 import type { Engine } from '../engine/engine.js';
@@ -18,9 +17,6 @@ import type { ReceiverSettings, TransportSettings } from '../options.js';
 import { connectToSender } from './connect.js';
 import type { InboundMessage } from './inbound-message.js';
 import { Inbox } from './inbox.js';
-
-/** How much is written at once: an abort takes effect in between. */
-const PIECE_BYTES = 512 * 1024;
 
 /** Counters of a receiver over NATS. A snapshot. */
 export interface NatsReceiverStats extends ReceiverStats {
@@ -167,17 +163,12 @@ export class NatsReceiver extends BaseReceiver<InboundMessage> {
       if (here.length > 0) message.advance(byteLength);
       else this.#inbox.pass(message, byteLength);
     };
-    message.moving = true;
-    try {
-      note(
-        bytes.length === 0 ? 0 : await writeToDescriptor(fd, bytes.subarray(0, PIECE_BYTES), stop),
-      );
-    } catch (error) {
-      if (isPageferryError(error)) note(error.bytesTransferred ?? 0);
-      throw error;
-    } finally {
-      message.moving = false;
-      this.#waits.wake();
+    if (bytes.length > 0) {
+      await movePiece(message, bytes, { fd, waits: this.#waits, note }, stop);
+      return;
     }
+    // The last piece may be empty.
+    note(0);
+    this.#waits.wake();
   }
 }

@@ -1,4 +1,4 @@
-import { type BufferPool, type InboundMessage as Contract, PageferryError } from '@pageferry/core';
+import { type BufferPool, type InboundMessage as Contract, messageLost } from '@pageferry/core';
 import type { ByteSource, Frame } from '../protocol/frame.js';
 
 const NO_MEMORY = Buffer.alloc(0);
@@ -67,7 +67,7 @@ export class InboundMessage implements Contract {
    * @throws `BYTES_DETACHED`, each time, if it is lost.
    */
   get here(): Buffer<ArrayBuffer> {
-    if (this.#memory.length !== this.#capacity) throw lost();
+    if (this.#memory.length !== this.#capacity) throw messageLost();
     return this.#memory.subarray(this.#start, this.#end);
   }
 
@@ -131,12 +131,4 @@ export class InboundMessage implements Contract {
     this.#capacity = 0;
     return memory;
   }
-}
-
-function lost(): PageferryError {
-  return new PageferryError(
-    'BYTES_DETACHED',
-    'part of this message is lost: the program had another API take over a view that it kept of an ' +
-      'earlier delivery, and the memory was in use again. Pass a copy, delivery.copy()',
-  );
 }

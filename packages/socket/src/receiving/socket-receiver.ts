@@ -1,14 +1,14 @@
 import {
   BaseReceiver,
   ByteQuota,
-  isPageferryError,
   LoopBudget,
+  MOVED_PIECE_BYTES,
   type MoveTarget,
+  movePiece,
   type SpliceMethod,
   senderAt,
   settledOrGivenUp,
   WaitList,
-  writeToDescriptor,
 } from '@pageferry/core';
 import { capabilities } from '../capabilities.js';
 import type { ReceiverSettings } from '../options.js';
@@ -20,9 +20,6 @@ import type { MessageSource } from './message-source.js';
 
 /** How much of a message that is moved on is in memory at a time. */
 const WINDOW_BYTES = 2 * 1024 * 1024;
-
-/** How much is written at once: an abort takes effect in between. */
-const PIECE_BYTES = 512 * 1024;
 
 /** What a {@link SocketReceiver} is made of. It takes them over. */
 export interface SocketReceiverParts {
@@ -122,7 +119,9 @@ export class SocketReceiver extends BaseReceiver<InboundMessage> {
     await this.#waits.until(() => !message.moving, signal);
     while (message.rest > 0) {
       await this.#waits.until(() => this.#hasPiece(message), signal);
-      await settledOrGivenUp(this.#movePiece(message, fd, signal), signal);
+      const note = (byteLength: number): void => message.advance(byteLength);
+      const target = { fd, waits: this.#waits, note };
+      await settledOrGivenUp(movePiece(message, message.here, target, signal), signal);
     }
     return 'read-write';
   }
@@ -141,23 +140,10 @@ export class SocketReceiver extends BaseReceiver<InboundMessage> {
     if (isEmpty && message.room === 0) message.reserve(Math.min(message.rest, WINDOW_BYTES));
     this.#inbox.fill(message);
     const here = message.here.length;
-    if (message.whole || message.room === 0 || here >= PIECE_BYTES) return true;
+    if (message.whole || message.room === 0 || here >= MOVED_PIECE_BYTES) return true;
     // What has come is moved on, also when nothing more will.
     if (here > 0 && this.#inbox.isOver) return true;
     this.#inbox.askForMore();
     return false;
-  }
-
-  async #movePiece(message: InboundMessage, fd: number, stop: AbortSignal): Promise<void> {
-    message.moving = true;
-    try {
-      message.advance(await writeToDescriptor(fd, message.here.subarray(0, PIECE_BYTES), stop));
-    } catch (error) {
-      if (isPageferryError(error)) message.advance(error.bytesTransferred ?? 0);
-      throw error;
-    } finally {
-      message.moving = false;
-      this.#waits.wake();
-    }
   }
 }
