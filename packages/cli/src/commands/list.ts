@@ -1,4 +1,4 @@
-import { pause } from '../command/pause.js';
+import { pauseFor } from '@pageferry/core';
 import { type Run, STATUS } from '../command/spec.js';
 import { findEndpoints } from '../look/endpoints.js';
 import { toJson } from '../look/json.js';
@@ -29,7 +29,7 @@ export const run: Run = async (parsed, { write, say, signal }) => {
   }
   let looks = await looker.look(found, signal);
   if (time > 0 && looks.some(({ state }) => state === 'open')) {
-    await pause(time, signal);
+    await pauseFor(time, signal);
     looks = await looker.look(found, signal);
   }
   // A file that somebody has left behind is news only to who has asked for it.

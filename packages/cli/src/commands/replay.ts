@@ -1,7 +1,6 @@
-import { clock } from '@pageferry/core';
+import { clock, pauseFor } from '@pageferry/core';
 import { openBestSender } from '@pageferry/doctor';
 import { type ParsedArguments, UsageError } from '../command/parse.js';
-import { pause } from '../command/pause.js';
 import { type Run, STATUS } from '../command/spec.js';
 import { RecordingError } from '../recording/errors.js';
 import { type Replayed, readRecording } from '../recording/read-recording.js';
@@ -75,6 +74,6 @@ class Pace {
     const due = at + Number(time - first) / 1e6 / this.#speed;
     const rest = due - clock.now();
     // Timers have no finer steps.
-    if (rest >= 1) await pause(rest, signal);
+    if (rest >= 1) await pauseFor(rest, signal);
   }
 }

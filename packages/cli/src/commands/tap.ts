@@ -1,8 +1,7 @@
-import { clock, isPageferryError, PageferryError, type Receiver } from '@pageferry/core';
+import { clock, isPageferryError, PageferryError, pauseFor, type Receiver } from '@pageferry/core';
 import { openBestReceiver } from '@pageferry/doctor';
 import { sharedMmap } from '@pageferry/shared-mmap';
 import type { ParsedArguments } from '../command/parse.js';
-import { pause } from '../command/pause.js';
 import { type CommandContext, type Run, STATUS } from '../command/spec.js';
 import { behindOf, type Look, Looker } from '../look/look.js';
 import { bytesInWords, countInWords, printable, rateInWords } from '../text/format.js';
@@ -92,7 +91,7 @@ class Tap {
       }
       if (this.#left === 0) break;
       const rest = until - clock.now();
-      if (rest > 0) await pause(rest, signal);
+      if (rest > 0) await pauseFor(rest, signal);
     }
     return STATUS.done;
   }

@@ -1,5 +1,5 @@
+import { pauseFor } from '@pageferry/core';
 import type { ParsedArguments } from '../command/parse.js';
-import { pause } from '../command/pause.js';
 import { type CommandContext, type Run, STATUS } from '../command/spec.js';
 import { findEndpoints } from '../look/endpoints.js';
 import { History } from '../look/history.js';
@@ -29,7 +29,7 @@ async function* looks(parsed: ParsedArguments, signal: AbortSignal): AsyncGenera
   const count = parsed.integer('count', Number.MAX_SAFE_INTEGER, 1);
   await look();
   for (let number = 0; number < count && !signal.aborted; number++) {
-    await pause(interval, signal);
+    await pauseFor(interval, signal);
     // Files that somebody has left behind are of no interest.
     const seen = await look();
     yield seen.filter(({ state }) => state !== 'closed');

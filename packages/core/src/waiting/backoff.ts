@@ -1,5 +1,5 @@
-import { clock } from './clock.js';
-import { onAbort } from './on-abort.js';
+import { pauseFor } from './pause-for.js';
+
 /**
  * Repeats `attempt` until it returns something, with growing pauses in between (1 ms doubling to
  * `longestPause`). For what nobody announces, such as a socket file that is about to appear.
@@ -19,17 +19,4 @@ export async function retryWithBackoff<T>(
     if (result !== undefined) return result;
     await pauseFor(pause, signal);
   }
-}
-
-function pauseFor(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const forget = onAbort(signal, () => {
-      clock.clearTimeout(timer);
-      reject(signal?.reason);
-    });
-    const timer = clock.setTimeout(() => {
-      forget();
-      resolve();
-    }, milliseconds);
-  });
 }

@@ -5,6 +5,7 @@ export { abortedError, checkWaitOptions, timeoutError, withDeadline } from './de
 export { eachSecond } from './each-second.js';
 export { afterMicrotasks, LoopBudget, nextTurn } from './loop-budget.js';
 export { onAbort, withEither } from './on-abort.js';
+export { pauseFor } from './pause-for.js';
 export { SerialQueue } from './serial-queue.js';
 export { settledOrGivenUp } from './settled-or-given-up.js';
 export * from './spin-policy.js';

@@ -8,7 +8,7 @@ import {
   StorageType,
 } from '@nats-io/jetstream';
 import { createInbox, nanos, nuid } from '@nats-io/transport-node';
-import { clock, PageferryError } from '@pageferry/core';
+import { clock, PageferryError, pauseFor } from '@pageferry/core';
 import type { SenderSettings } from '../options.js';
 import type { Engine } from './engine.js';
 import { API_ERROR, apiCode, engineError, isNotFound } from './errors.js';
@@ -68,7 +68,7 @@ export async function makeStream(
       await removeStream(engine.api, found);
       continue;
     }
-    await new Promise((resolve) => clock.setTimeout(resolve, PAUSE));
+    await pauseFor(PAUSE);
   }
 }
 
