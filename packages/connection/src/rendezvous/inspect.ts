@@ -26,22 +26,18 @@ import {
   withDeadline,
 } from '@pageferry/core';
 import {
-  AF_UNIX,
-  checkResult,
   EAGAIN,
   ECONNREFUSED,
   ENOENT,
   EPROTOTYPE,
   type LinuxCalls,
-  OwnedFd,
   POLLIN,
-  SOCK_NONBLOCK,
   SOCK_SEQPACKET,
+  SOCK_STREAM,
   systemCallError,
   UnixSocket,
   waitUntilReady,
 } from '@pageferry/linux';
-import { SOCK_STREAM } from './other-transport.js';
 
 /** What is found out about whoever listens at an endpoint. */
 export interface Inspected {
@@ -101,10 +97,9 @@ async function attempt(
 ): Promise<Inspected | 'nobody' | undefined> {
   if (findSocketFile(place) === undefined) return 'nobody';
   for (const type of [SOCK_SEQPACKET, SOCK_STREAM]) {
-    const fd = checkResult(calls.socket(AF_UNIX, type | SOCK_NONBLOCK, 0), 'socket');
-    const socket = new UnixSocket(calls, new OwnedFd(calls, fd));
+    const socket = UnixSocket.create(calls, type);
     try {
-      const result = calls.connectUnix(fd, place.address());
+      const result = calls.connectUnix(socket.fd, place.address());
       if (result === 0) return await ask(calls, socket, place, signal);
       if (result === -ENOENT || result === -ECONNREFUSED) return 'nobody';
       if (result === -EAGAIN) return undefined;

@@ -11,19 +11,8 @@ import {
   PageferryError,
   withDeadline,
 } from '@pageferry/core';
-import {
-  AF_UNIX,
-  checkResult,
-  EPROTOTYPE,
-  type LinuxCalls,
-  OwnedFd,
-  SOCK_NONBLOCK,
-  UnixSocket,
-} from '@pageferry/linux';
+import { EPROTOTYPE, type LinuxCalls, SOCK_STREAM, UnixSocket } from '@pageferry/linux';
 import { receiveHello } from './exchange.js';
-
-/** The type of socket that the transport `socket` uses (unix(7)). */
-export const SOCK_STREAM = 1;
 
 /** How long the other one may take to say what it is, in milliseconds. Nothing depends on the answer. */
 const PATIENCE = 1000;
@@ -40,10 +29,9 @@ export async function askStream(
   mechanism: string,
   signal: AbortSignal | undefined,
 ): Promise<PageferryError> {
-  const fd = checkResult(calls.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), 'socket');
-  const socket = new UnixSocket(calls, new OwnedFd(calls, fd));
+  const socket = UnixSocket.create(calls, SOCK_STREAM);
   const ask = async (either: AbortSignal | undefined): Promise<PageferryError> => {
-    const result = calls.connectUnix(fd, place.address());
+    const result = calls.connectUnix(socket.fd, place.address());
     if (result === -EPROTOTYPE) return notPageferry(place.given, 'uses another type of socket');
     const maySay = result === 0 && isTrusted(socket.peerCredentials(), process.geteuid?.());
     if (!maySay) return silent(place.given, mechanism);

@@ -69,10 +69,11 @@ export class UnixSocket implements Disposable {
   /**
    * A fresh, unconnected socket.
    *
+   * @param type messages in order, or `SOCK_STREAM`.
    * @throws `SYSTEM_CALL_FAILED`.
    */
-  static create(calls: LinuxCalls): UnixSocket {
-    const fd = calls.socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0);
+  static create(calls: LinuxCalls, type: number = SOCK_SEQPACKET): UnixSocket {
+    const fd = calls.socket(AF_UNIX, type | SOCK_NONBLOCK, 0);
     return new UnixSocket(calls, new OwnedFd(calls, checkResult(fd, 'socket')));
   }
 
