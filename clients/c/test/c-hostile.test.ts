@@ -7,6 +7,31 @@ import { compile, hasCompiler, run, SANITIZERS, whySkipped } from './peer.js';
 // Peers that break the protocol, by hand, against the client in C under the sanitizers for addresses and undefined behavior: it
 // tells a breach where there is one, goes on with the others, and leaves nothing behind.
 
+/** To one that reads the ring, and to one that may miss messages. */
+const TO_EITHER = `
+  nothing more: nothing
+  a message of the whole pool: nothing
+  one byte more than the pool: a breach
+  2^31 bytes: a breach
+  2^32 - 1 bytes: a breach
+  a place beyond the pool: a breach
+  the last place there is: a breach
+  a slot with bit 31: a breach
+  own memory that was not passed: a breach
+  own memory without seals: a breach
+  own memory that can be written: a breach
+  own memory that is shorter: a breach
+  own memory as it should be: nothing
+  a record that is none: a breach
+  65 records: a breach
+  a death: the other side ended without closing
+  a cut: the other side lives, and has cut this one off
+  the end: the other side has ended in good order
+  64 rings for nothing: nothing
+  the 65th: a breach
+  65 rings for nothing: nothing
+`.trim();
+
 const TO_RECEIVERS = `
   as it should be: done
   control memory without seals: a breach
@@ -41,49 +66,9 @@ const TO_RECEIVERS = `
   a kind that there is not: a breach
   silence, and nobody after it: nothing
   to one that reads the ring
-  nothing more: nothing
-  a message of the whole pool: nothing
-  one byte more than the pool: a breach
-  2^31 bytes: a breach
-  2^32 - 1 bytes: a breach
-  a place beyond the pool: a breach
-  the last place there is: a breach
-  a slot with bit 31: a breach
-  own memory that was not passed: a breach
-  own memory without seals: a breach
-  own memory that can be written: a breach
-  own memory that is shorter: a breach
-  own memory as it should be: nothing
-  a record that is none: a breach
-  65 records: a breach
-  a death: the other side ended without closing
-  a cut: the other side lives, and has cut this one off
-  the end: the other side has ended in good order
-  64 rings for nothing: nothing
-  the 65th: a breach
-  65 rings for nothing: nothing
+  ${TO_EITHER}
   to one that may miss messages
-  nothing more: nothing
-  a message of the whole pool: nothing
-  one byte more than the pool: a breach
-  2^31 bytes: a breach
-  2^32 - 1 bytes: a breach
-  a place beyond the pool: a breach
-  the last place there is: a breach
-  a slot with bit 31: a breach
-  own memory that was not passed: a breach
-  own memory without seals: a breach
-  own memory that can be written: a breach
-  own memory that is shorter: a breach
-  own memory as it should be: nothing
-  a record that is none: a breach
-  65 records: a breach
-  a death: the other side ended without closing
-  a cut: the other side lives, and has cut this one off
-  the end: the other side has ended in good order
-  64 rings for nothing: nothing
-  the 65th: a breach
-  65 rings for nothing: nothing
+  ${TO_EITHER}
   and what the two differ in
   1025 messages at once: a breach
   a counter that goes back: a breach

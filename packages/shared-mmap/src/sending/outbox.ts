@@ -198,9 +198,11 @@ export class Outbox implements Contract<Slot>, Sharer, Lender<Slot> {
 
   letGo(slot: Slot): void {
     slot.isKept = false;
-    if (slot.sequence >= 0) slot.closeAttached();
     // What is in the caller's hands has no number.
-    if (slot.sequence >= 0) this.takeBack(slot);
+    if (slot.sequence >= 0) {
+      slot.closeAttached();
+      this.takeBack(slot);
+    }
     this.#sharing?.wakeAll();
   }
 
