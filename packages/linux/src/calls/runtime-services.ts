@@ -76,7 +76,7 @@ export interface RuntimeServices {
    * 0; `-EINVAL` if they differ in length; `-ENOSYS` from a binding, or on a processor, that has no other way than
    * `target.set`.
    */
-  copyPastCache: CopyPastCache;
+  copyPastCache(...copy: Parameters<CopyPastCache>): number;
   /**
    * The descriptor of the eventfd(2) that is rung when other threads are done with a part of the memory that
    * {@link threadAlias} has shown them: made at the first call, non-blocking, and the binding's. It is open until the
