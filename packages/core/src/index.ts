@@ -74,6 +74,7 @@ export * from './endpoint/check-place.js';
 export * from './endpoint/endpoint-error.js';
 export { EndpointPath, LONGEST_PATH } from './endpoint/endpoint-path.js';
 export { type FileIdentity, identify, isSame, unlinkIfSame } from './endpoint/file-identity.js';
+export { probeSocketFile } from './endpoint/probe-socket-file.js';
 export { SocketFile } from './endpoint/socket-file.js';
 export { SOCKET_TYPE, typeOfSocketAt } from './endpoint/socket-table.js';
 export { errnoName } from './errno-name.js';

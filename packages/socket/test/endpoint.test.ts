@@ -1,10 +1,10 @@
 import { lstatSync, mkdirSync, readdirSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { basename, join } from 'node:path';
-import { EndpointPath, identify, LONGEST_PATH } from '@pageferry/core';
+import { EndpointPath, identify, LONGEST_PATH, probeSocketFile } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
 import { pipeName } from '../dist/endpoint/address.js';
-import { moveIfFree, probeSocketFile, removeStale } from '../dist/endpoint/file.js';
+import { moveIfFree, removeStale } from '../dist/endpoint/file.js';
 import { socketTransport } from '../dist/index.js';
 import { usePlace } from './support/place.js';
 import { SenderProcess } from './support/process.js';

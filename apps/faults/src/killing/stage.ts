@@ -1,8 +1,8 @@
 import { mkdtempSync } from 'node:fs';
 import { readdir, rm, utimes } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { EndpointPath, probeSocketFile } from '@pageferry/core';
 import { type BackendName, loadBackend } from '../backends.js';
 import { leftoversSince, type Possessions, possessions } from '../leftovers.js';
 import { LIMIT, pause } from '../until.js';
@@ -129,18 +129,9 @@ async function removeUnmetPlaces(): Promise<void> {
   const places = (await readdir(folder)).filter((name) => name.startsWith('pageferry-'));
   for (const name of places) {
     const place = join(folder, name);
-    if (!(await isListenedAt(join(place, 'parent')))) await rm(place, { recursive: true });
+    const state = await probeSocketFile(new EndpointPath(join(place, 'parent')));
+    if (state !== 'live') await rm(place, { recursive: true });
   }
-}
-
-function isListenedAt(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path, () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', () => resolve(false));
-  });
 }
 
 /** Opens what stays open for good once it was used, such as the library of a binding. */

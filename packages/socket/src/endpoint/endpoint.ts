@@ -16,11 +16,12 @@ import {
   isOneGroup,
   PageferryError,
   prepareFolder,
+  probeSocketFile,
   SocketFile,
   unusableEndpoint,
 } from '@pageferry/core';
 import { NAMED_PIPES, toAddress } from './address.js';
-import { moveIfFree, probeSocketFile, removeStale } from './file.js';
+import { moveIfFree, removeStale } from './file.js';
 import { type HiddenSocket, listen, listenHidden, removeHidden } from './listen.js';
 
 /** How often to try again when other senders come and go at the same endpoint. */

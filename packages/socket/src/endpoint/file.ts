@@ -1,35 +1,6 @@
 import { linkSync, mkdirSync, renameSync, rmdirSync, statSync, unlinkSync } from 'node:fs';
-import { connect } from 'node:net';
 import { basename, dirname, join } from 'node:path';
-import {
-  clock,
-  type EndpointPath,
-  endpointError,
-  type FileIdentity,
-  identify,
-  isSame,
-  SOCKET_FILE_STATES,
-} from '@pageferry/core';
-
-/**
- * Finds out whether anybody listens at a socket file.
- *
- * @throws `ENDPOINT_FORBIDDEN`, `SYSTEM_CALL_FAILED`.
- */
-export function probeSocketFile(place: EndpointPath): Promise<'live' | 'stale' | 'gone'> {
-  return new Promise((resolve, reject) => {
-    const probe = connect({ path: place.address() });
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve('live');
-    });
-    probe.once('error', (error: NodeJS.ErrnoException) => {
-      const state = SOCKET_FILE_STATES[error.code ?? ''];
-      if (state === undefined) reject(endpointError(error, place));
-      else resolve(state);
-    });
-  });
-}
+import { clock, endpointError, type FileIdentity, identify, isSame } from '@pageferry/core';
 
 /** A folder that is there for a moment, and is older than this, in milliseconds, was left by a process that was killed. */
 export const ABANDONED_AGE = 10_000;

@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { clock, EndpointPath } from '@pageferry/core';
-import { ABANDONED_AGE, probeSocketFile } from './file.js';
+import { clock, EndpointPath, probeSocketFile } from '@pageferry/core';
+import { ABANDONED_AGE } from './file.js';
 
 /** How the folders begin in which a socket is bound before it comes to its endpoint: see `listenHidden`. */
 export const HIDDEN_PREFIX = '.pf-';

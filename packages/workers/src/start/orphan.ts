@@ -1,9 +1,14 @@
 import { existsSync, rmdirSync, unlinkSync } from 'node:fs';
-import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import process from 'node:process';
 import { isMainThread } from 'node:worker_threads';
-import { type Channel, onAbort, PageferryError } from '@pageferry/core';
+import {
+  type Channel,
+  EndpointPath,
+  onAbort,
+  PageferryError,
+  probeSocketFile,
+} from '@pageferry/core';
 
 /**
  * Connects to a parent that listens at a path. Who connects waits until somebody listens there; but a parent listens before
@@ -25,7 +30,7 @@ export async function connectToParent(
   if (given?.aborted) stop.abort(given.reason);
   let isOrphan = false;
   const onDisconnect = async (): Promise<void> => {
-    if (await doesListen(endpoint)) return;
+    if (await mayListen(endpoint)) return;
     isOrphan = true;
     stop.abort();
   };
@@ -82,14 +87,10 @@ function isAtPath(endpoint: string): boolean {
   return isMainThread && !endpoint.startsWith('fd:');
 }
 
-function doesListen(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path, () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', () => resolve(false));
-  });
+/** A parent that cannot be asked may live. */
+async function mayListen(path: string): Promise<boolean> {
+  const state = await probeSocketFile(new EndpointPath(path)).catch(() => 'live');
+  return state === 'live';
 }
 
 /** Removes the file that parent and child meet at, and the folder that was made for it. */
