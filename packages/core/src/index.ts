@@ -70,6 +70,7 @@ export type * from './contract/threads.js';
 export type * from './contract/transport.js';
 export { named, publish } from './diagnostics/publish.js';
 export { asyncDispose, dispose } from './dispose.js';
+export { ABANDONED_AGE, sweepAbandoned } from './endpoint/abandoned-folders.js';
 export * from './endpoint/check-place.js';
 export * from './endpoint/endpoint-error.js';
 export { EndpointPath, LONGEST_PATH } from './endpoint/endpoint-path.js';

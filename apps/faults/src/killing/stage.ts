@@ -2,7 +2,6 @@ import { mkdtempSync } from 'node:fs';
 import { readdir, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EndpointPath, probeSocketFile } from '@pageferry/core';
 import { type BackendName, loadBackend } from '../backends.js';
 import { leftoversSince, type Possessions, possessions } from '../leftovers.js';
 import { LIMIT, pause } from '../until.js';
@@ -64,7 +63,7 @@ async function playRounds(): Promise<void> {
       round.fault(`a call rejects: ${error instanceof Error ? error.stack : codeOf(error)}`);
       if (victim.killedAt === undefined) await victim.end();
     }
-    if (plan.point === 'handshake') await sweepHiddenFolders();
+    if (plan.point === 'handshake') await sweepFolders('.pf-', openOnce);
     const left = await leftoversSince(before, folder);
     if (left !== undefined) round.fault(`is left behind: ${left}`);
     tell({ plan, ...round.outcome });
@@ -89,7 +88,9 @@ async function playPool(): Promise<void> {
     const outcome = await playPoolRound(workers, plan, join(folder, `marker-${number}`));
     const isLast = number === task.rounds.at(-1);
     if (isLast) await workers.close();
-    if (plan.victim === 'opener' && plan.point === 'handshake') await removeUnmetPlaces();
+    if (plan.victim === 'opener' && plan.point === 'handshake') {
+      await sweepFolders('pageferry-meeting-', openPoolOnce);
+    }
     const left = await leftoversSince(isLast ? before : filesOf(beforeRound), folder);
     const faults = left === undefined ? [] : [`is left behind: ${left}`];
     tell({ plan, ...outcome, faults: [...outcome.faults, ...faults] });
@@ -109,29 +110,31 @@ function playPoolRound(workers: Workers, plan: Plan, marker: string): Promise<Ou
 }
 
 /**
- * Makes what `@pageferry/socket` leaves when it is killed in the very moment in which it binds look old: a hidden folder, in
- * which its socket gets its mode before anybody else can reach it. Whoever binds there next removes it then.
+ * Has removed what is left by a process that was killed in the very moment in which it bound a socket (over
+ * `@pageferry/socket`, which does so in a hidden folder), or before it had started the child that would come to the place
+ * where they meet: makes it look old, and opens there once more.
  */
-async function sweepHiddenFolders(): Promise<void> {
-  const hidden = (await readdir(folder)).filter((name) => name.startsWith('.pf-'));
-  for (const name of hidden) await utimes(join(folder, name), 0, 0);
-  if (hidden.length === 0) return;
-  const endpoint = join(folder, 'sweeper');
-  const plan = planOf(task.seed, task.backend, 'publish', 0);
-  await (await openers(backend, plan, endpoint).sender()).close(LIMIT);
+async function sweepFolders(prefix: string, openAgain: () => Promise<void>): Promise<void> {
+  const left = (await readdir(folder)).filter((name) => name.startsWith(prefix));
+  for (const name of left) {
+    const path = join(folder, name);
+    // Not the times of a socket: by them its owner knows it.
+    const inner = (await readdir(path)).filter((name) => name.startsWith('.pf-'));
+    for (const name of inner) await utimes(join(path, name), 0, 0);
+    await utimes(path, 0, 0);
+  }
+  if (left.length > 0) await openAgain();
 }
 
-/**
- * Removes the places of parents that were killed when they had made one, and had not started the child yet that would come
- * there: nobody else knows of them. Only over a transport that meets at a path.
- */
-async function removeUnmetPlaces(): Promise<void> {
-  const places = (await readdir(folder)).filter((name) => name.startsWith('pageferry-'));
-  for (const name of places) {
-    const place = join(folder, name);
-    const state = await probeSocketFile(new EndpointPath(join(place, 'parent')));
-    if (state !== 'live') await rm(place, { recursive: true });
-  }
+async function openOnce(): Promise<void> {
+  const plan = planOf(task.seed, task.backend, 'publish', 0);
+  await (await openers(backend, plan, join(folder, 'sweeper')).sender()).close(LIMIT);
+}
+
+async function openPoolOnce(): Promise<void> {
+  const pool = openPool(backend, folder);
+  await pool.ready();
+  await pool.close(LIMIT);
 }
 
 /** Opens what stays open for good once it was used, such as the library of a binding. */

@@ -1,9 +1,13 @@
 import { linkSync, mkdirSync, renameSync, rmdirSync, statSync, unlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { clock, endpointError, type FileIdentity, identify, isSame } from '@pageferry/core';
-
-/** A folder that is there for a moment, and is older than this, in milliseconds, was left by a process that was killed. */
-export const ABANDONED_AGE = 10_000;
+import {
+  ABANDONED_AGE,
+  clock,
+  endpointError,
+  type FileIdentity,
+  identify,
+  isSame,
+} from '@pageferry/core';
 
 /**
  * Removes a stale socket file, and no other: two senders that start together may both have found it, and by now

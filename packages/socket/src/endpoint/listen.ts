@@ -16,8 +16,11 @@ import {
   type FileRights,
   LONGEST_PATH,
   PageferryError,
+  sweepAbandoned,
 } from '@pageferry/core';
-import { HIDDEN_PREFIX, sweepHidden } from './sweep.js';
+
+/** How the folders begin in which a socket is bound before it comes to its endpoint. */
+const HIDDEN_PREFIX = '.pf-';
 
 /** A socket file that is listened at, in a folder where nobody else can reach it. */
 export interface HiddenSocket {
@@ -48,7 +51,7 @@ export async function listenHidden(
   { mode, gid }: FileRights,
 ): Promise<HiddenSocket> {
   const beside = dirname(place.absolute);
-  await sweepHidden(beside);
+  await sweepAbandoned(beside, HIDDEN_PREFIX);
   let folder: string;
   try {
     folder = mkdtempSync(join(beside, HIDDEN_PREFIX));

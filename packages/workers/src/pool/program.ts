@@ -2,7 +2,7 @@
 import process from 'node:process';
 import { isPageferryError, PageferryError } from '@pageferry/core';
 import type { ComposedMessage } from '@pageferry/messages';
-import { parentPort } from '../start/parent-port.js';
+import { leaveParent, parentPort } from '../start/parent-port.js';
 import { ownMemory } from './memory.js';
 import { LOAD, type Loading, RUN, type Run, type ToPool, type ToWorker } from './protocol.js';
 import type { TaskContext } from './task-context.js';
@@ -42,7 +42,10 @@ port.handle(RUN, async ({ id, name, task }: Run) => {
 port.on('message', (message) => running.get((message as ToWorker).abort)?.abort());
 
 // In order or not: nobody is there for whom anything could be done.
-port.on('close', () => process.exit());
+port.on('close', async () => {
+  await leaveParent();
+  process.exit();
+});
 
 function functionOf(name: string): TaskFunction {
   const named = name === 'default' ? exports['default'] : (exports[name] ?? byDefault()[name]);

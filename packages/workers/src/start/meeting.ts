@@ -1,7 +1,7 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Channel, Transport, WaitOptions } from '@pageferry/core';
+import { type Channel, sweepAbandoned, type Transport, type WaitOptions } from '@pageferry/core';
 import {
   type ChannelPair,
   type ChannelSettings,
@@ -11,6 +11,9 @@ import {
   withFirstThatLoads,
 } from './mechanism.js';
 import { removeMeeting } from './orphan.js';
+
+/** How the folders begin in which parents meet a child. */
+const PREFIX = 'pageferry-meeting-';
 
 /** Where a parent waits for one child. */
 export interface Meeting {
@@ -95,14 +98,16 @@ class Pair implements Meeting {
 
 /**
  * In a temporary folder of this meeting's own, which goes with the channel. Where the parent is killed, the child removes
- * it: see `connectToParent`.
+ * it: see `connectToParent`. One that was killed before it had started a child leaves it, until somebody meets again.
  */
 async function meetAtPath(
   transport: Transport,
   module: string,
   settings: ChannelSettings,
 ): Promise<Meeting> {
-  const folder = await mkdtemp(join(process.env['XDG_RUNTIME_DIR'] ?? tmpdir(), 'pageferry-'));
+  const place = process.env['XDG_RUNTIME_DIR'] ?? tmpdir();
+  await sweepAbandoned(place, PREFIX);
+  const folder = await mkdtemp(join(place, PREFIX));
   const endpoint = join(folder, 'parent');
   const removeFolder = (): void => {
     process.off('exit', removeFolder);

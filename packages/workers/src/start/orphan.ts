@@ -7,6 +7,7 @@ import {
   EndpointPath,
   onAbort,
   PageferryError,
+  pauseFor,
   probeSocketFile,
 } from '@pageferry/core';
 
@@ -51,8 +52,11 @@ export async function connectToParent(
 /** A word that nobody else has, to wait at. */
 const NOBODYS = new Int32Array(new SharedArrayBuffer(4));
 
-/** For how long a process that ends looks whether its parent does, too, in milliseconds. Each look takes one. */
+/** For how long a process that exits at once looks whether its parent is gone, in milliseconds. Each look takes one. */
 const LOOKS = 100;
+
+/** How often to ask whether a parent still listens, in milliseconds. */
+const PAUSE = 5;
 
 /**
  * Has the place where they have met removed when this process ends after its parent, which would have done that itself. While
@@ -60,17 +64,28 @@ const LOOKS = 100;
  */
 export function removeIfParentDies(endpoint: string, channel: Channel): void {
   if (!isAtPath(endpoint)) return;
+  process.once('beforeExit', () => {
+    if (hasEnded(channel)) void leaveMeeting(endpoint);
+  });
   const { ppid } = process;
+  // A program that exits by `process.exit` leaves no time to ask. When a process is killed its sockets close first: a little
+  // later its children get another parent. And one that closes in order removes the place.
   process.once('exit', () => {
     const isGone = (): boolean => process.connected !== true || process.ppid !== ppid;
-    // When a process is killed its sockets close first: a little later its children get another parent. And one that closes
-    // in order removes the place.
     const mayEnd = hasEnded(channel);
     for (let look = 0; mayEnd && look < LOOKS && !isGone() && existsSync(endpoint); look++) {
       Atomics.wait(NOBODYS, 0, 0, 1);
     }
     if (isGone()) removeMeeting(endpoint);
   });
+}
+
+/** After the channel has ended: waits until the parent has removed the place where they have met, and does so if it has died. */
+export async function leaveMeeting(endpoint: string): Promise<void> {
+  while (isAtPath(endpoint) && existsSync(endpoint)) {
+    if (!(await mayListen(endpoint))) return removeMeeting(endpoint);
+    await pauseFor(PAUSE);
+  }
 }
 
 /** Whether nothing more comes over a channel, be it that its other side has died. */

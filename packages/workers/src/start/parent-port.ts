@@ -2,7 +2,7 @@ import { type ConnectOptions, checkOptions, PageferryError, type Transport } fro
 import { createPort, type Port } from '@pageferry/messages';
 import { type Invitation, takeInvitation } from './invitation.js';
 import { importTransport } from './mechanism.js';
-import { connectToParent, removeIfParentDies } from './orphan.js';
+import { connectToParent, leaveMeeting, removeIfParentDies } from './orphan.js';
 
 /** Options of {@link parentPort}: those of `Transport.connect`, without the endpoint. */
 export interface ParentPortOptions extends Omit<ConnectOptions, 'endpoint'> {
@@ -13,6 +13,9 @@ export interface ParentPortOptions extends Omit<ConnectOptions, 'endpoint'> {
 }
 
 let port: Promise<Port> | undefined;
+
+/** Where this process has met its parent. */
+let meeting = 'fd:';
 
 /**
  * The port to whoever has started this process or thread by `fork` or `forkThread`. Each call has the same one; the options
@@ -46,8 +49,14 @@ async function connect(given: ParentPortOptions): Promise<Port> {
       theirs.connect({ ...settings, signal }),
     ),
   );
+  meeting = endpoint;
   removeIfParentDies(endpoint, found.channel);
   return found;
+}
+
+/** For a program that exits when its port has closed: leaves nothing of a parent that has died. */
+export async function leaveParent(): Promise<void> {
+  await leaveMeeting(meeting);
 }
 
 async function agreedOn(
