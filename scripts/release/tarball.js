@@ -63,8 +63,12 @@ export async function readTarballs(folder) {
   return inOrderOfRelease(manifests).map(({ name, version, file }) => ({ name, version, file }));
 }
 
-/** @param {string} file */
-async function readManifest(file) {
+/**
+ * The manifest of a packed package.
+ *
+ * @param {string} file
+ */
+export async function readManifest(file) {
   const { stdout } = await run(['tar', '-xzOf', file, 'package/package.json'], {
     cwd: dirname(file),
   });

@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pnpmCommand, run } from '../../release/commands.js';
+import { readManifest } from '../../release/tarball.js';
 import { environmentFor } from '../packed.js';
 import { attempt } from '../section.js';
 
@@ -14,13 +15,15 @@ const COMPILERS = ['typescript@5.9', 'typescript@latest'];
 export const section = {
   name: 'declarations',
   async *run({ registry, tarballs, folder }) {
-    const names = tarballs
-      .map(({ name }) => name)
-      .filter((name) => !OMITTED.includes(name) && !/-linux-(x64|arm64)-/.test(name));
+    const tried = tarballs.filter(
+      ({ name }) => !OMITTED.includes(name) && !/-linux-(x64|arm64)-/.test(name),
+    );
+    const names = tried.map(({ name }) => name);
+    const imported = (await Promise.all(tried.map(entriesOf))).flat();
     const options = { cwd: folder, env: environmentFor(registry, folder) };
     writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }');
-    const lines = names.map((name, index) => `import * as name${index} from '${name}';`);
-    const uses = names.map((_, index) => `name${index}`).join(', ');
+    const lines = imported.map((name, index) => `import * as name${index} from '${name}';`);
+    const uses = imported.map((_, index) => `name${index}`).join(', ');
     const source = `${lines.join('\n')}\nexport const all: readonly object[] = [${uses}];\n`;
     writeFileSync(join(folder, 'index.mts'), source);
     writeFileSync(join(folder, 'index.cts'), source);
@@ -46,3 +49,16 @@ export const section = {
     }
   },
 };
+
+/**
+ * What a package has declarations of.
+ *
+ * @param {import('../../release/pack.js').Tarball} tarball
+ * @returns {Promise<string[]>}
+ */
+async function entriesOf({ name, file }) {
+  const { exports } = await readManifest(file);
+  return Object.entries(exports)
+    .filter(([, { types }]) => types !== undefined)
+    .map(([path]) => name + path.slice(1));
+}
