@@ -21,6 +21,9 @@ const { EXPECTED, exchange } = await import('./exchange.js');
 for (const transport of Object.values(backends)) {
   deepStrictEqual(await exchange(transport, freshEndpoint()), EXPECTED);
 }`;
+/** How long a test may take, in milliseconds: on a busy machine a runner's own limit says nothing about what it runs. */
+const LIMIT = 60_000;
+
 const inTest = (/** @type {string} */ word) =>
   `${word}('exchange', async () => {${EXCHANGE}\n});\n`;
 
@@ -42,6 +45,7 @@ const jest = (/** @type {string} */ version) => ({
     '--transform={}',
     '--testMatch=**/*.test.?js',
     `--testEnvironment=${environment}`,
+    `--testTimeout=${LIMIT}`,
   ]),
 });
 
@@ -59,6 +63,7 @@ const RUNNERS = [
         'run',
         `--pool=${pool}`,
         `--environment=${environment}`,
+        `--test-timeout=${LIMIT}`,
       ]),
     ),
   },
@@ -72,7 +77,9 @@ const RUNNERS = [
     name: 'Mocha 11',
     tools: ['mocha@11'],
     files: { 'a.test.mjs': inTest('it'), 'b.test.cjs': inTest('it') },
-    commands: [['node_modules/mocha/bin/mocha.js', 'a.test.mjs', 'b.test.cjs']],
+    commands: [
+      ['node_modules/mocha/bin/mocha.js', `--timeout=${LIMIT}`, 'a.test.mjs', 'b.test.cjs'],
+    ],
   },
   {
     name: 'tsx 4',
@@ -116,7 +123,9 @@ export const section = {
       for (const version of VERSIONS) {
         const node = programOf(version);
         for (const command of runner.commands) {
-          const words = command.slice(1).filter((word) => !/modules\/|transform|Match/.test(word));
+          const words = command
+            .slice(1)
+            .filter((word) => !/modules\/|transform|Match|imeout=/.test(word));
           const tried = `${runner.name}, Node ${version}, ${words.join(' ')}`;
           yield lacking === undefined
             ? await attempt(tried, async () => void (await run([node, ...command], options)))
