@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { chmodSync, chownSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -20,11 +21,14 @@ export function describeUsers(subject: Subject): void {
       return peer;
     }
 
-    /** An endpoint in a folder that everybody may use, or as `mode` says. */
+    /**
+     * An endpoint in a folder that everybody may use, or as `mode` says. No other socket of this machine has its name: one
+     * whose folder is gone could be taken for it.
+     */
     function sharedEndpoint(mode: number): string {
       const folder = openFolder(stage);
       chmodSync(folder, mode);
-      return join(folder, 'endpoint');
+      return join(folder, `endpoint-${randomUUID()}`);
     }
 
     test('another user cannot receive, and the sender works on', async () => {
