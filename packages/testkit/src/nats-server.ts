@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -91,8 +91,6 @@ export class NatsServer {
         if (said.includes('Server is ready')) resolve();
       });
     });
-    child.unref();
-    (child.stderr as Socket).unref();
   }
 
   /** Ends the process at once. */
