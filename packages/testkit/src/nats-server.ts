@@ -32,6 +32,8 @@ export interface ServerPlace {
   readonly address?: string;
   /** What stands in front of its command. Nothing by default. */
   readonly command?: readonly string[];
+  /** Where it makes its folder. By default where temporary files are. */
+  readonly folder?: string;
 }
 
 /** A `nats-server` with JetStream, in a folder of its own. */
@@ -39,12 +41,17 @@ export class NatsServer {
   readonly port: number;
   readonly #address: string;
   readonly #command: readonly string[];
-  readonly #folder = mkdtempSync(join(tmpdir(), 'pageferry-nats-'));
+  readonly #folder: string;
   readonly #config: string;
   #child: ChildProcess | undefined;
 
-  private constructor(port: number, config: string, { address, command = [] }: ServerPlace) {
+  private constructor(
+    port: number,
+    config: string,
+    { address, command = [], folder = tmpdir() }: ServerPlace,
+  ) {
     this.port = port;
+    this.#folder = mkdtempSync(join(folder, 'pageferry-nats-'));
     this.#address = address ?? '127.0.0.1';
     this.#command = command;
     this.#config = join(this.#folder, 'server.conf');
