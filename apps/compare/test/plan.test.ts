@@ -49,7 +49,7 @@ describe('a quick run', () => {
 describe('the full run', () => {
   it('has every scenario', () => {
     const names = planCases(undefined, undefined, false).map(({ scenario }) => scenario);
-    expect(new Set(names).size).toBe(10);
+    expect(new Set(names).size).toBe(11);
   });
 
   it('has requests with one and with several under way, as the quick one', () => {

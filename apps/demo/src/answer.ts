@@ -4,7 +4,7 @@ import {
   isPageferryError,
   type Listener,
 } from '@pageferry/core';
-import { type BackendChoice, openListener } from './backends.js';
+import { type BackendChoice, openListener, type Servers } from './backends.js';
 import { describe } from './errors.js';
 import type { Progress } from './progress.js';
 import { print } from './stdout.js';
@@ -15,6 +15,8 @@ import { readText, writeText } from './text.js';
 export interface AnswerOptions {
   readonly backend: BackendChoice;
   readonly endpoint: string;
+  /** Servers of a transport between hosts. */
+  readonly servers?: Servers;
   /** Answers each question with itself, and prints none. */
   readonly echo?: boolean | undefined;
   /** Ends when the first process that has come has left. */
@@ -33,11 +35,11 @@ export interface AnswerReport {
 
 /** Answers all questions of all who come, until it is told to end. */
 export async function answer(
-  { backend, endpoint, echo, once }: AnswerOptions,
+  { backend, endpoint, echo, once, servers }: AnswerOptions,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<AnswerReport> {
-  const { listener, name, reasons } = await openListener(backend, { endpoint });
+  const { listener, name, reasons } = await openListener(backend, { endpoint }, servers);
   await using _closing = listener;
   signal.throwIfAborted();
   // Ends whatever waits. In good order: what was answered still gets there.

@@ -1,6 +1,13 @@
 import { randomFillSync } from 'node:crypto';
 import type { Channel, Delivery, Loan } from '@pageferry/core';
-import { AUTOMATIC, type BackendChoice, openChannel, senderCopies, type Way } from './backends.js';
+import {
+  AUTOMATIC,
+  type BackendChoice,
+  openChannel,
+  type Servers,
+  senderCopies,
+  type Way,
+} from './backends.js';
 import { DemoError } from './errors.js';
 import { type Exchange, exchangeInWords } from './exchange.js';
 import { linesOfStdin } from './lines.js';
@@ -14,6 +21,8 @@ import { readText, writeText } from './text.js';
 export interface AskOptions {
   readonly backend: BackendChoice;
   readonly endpoint: string;
+  /** Servers of a transport between hosts. */
+  readonly servers?: Servers;
   /** How long to wait for somebody who listens, in milliseconds. For ever by default. */
   readonly timeout?: number | undefined;
   /** Asks so many questions of its own, which have to be echoed, instead of the lines of standard input. */
@@ -64,13 +73,13 @@ export async function ask(
 type Opened = Way & { readonly channel: Channel };
 
 async function connect(
-  { backend, endpoint, timeout }: AskOptions,
+  { backend, endpoint, timeout, servers }: AskOptions,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<Opened> {
   const over = backend === AUTOMATIC ? 'over what it chooses' : `over ${backend}`;
   progress.note(`Waiting for a listener at ${endpoint}, ${over}`);
-  const way = await openChannel(backend, { endpoint, signal, timeout });
+  const way = await openChannel(backend, { endpoint, signal, timeout }, servers);
   // Ends whatever waits. In good order: the other side need not take it for a death.
   signal.addEventListener('abort', () => void way.channel.close().catch(() => undefined));
   progress.note(`Asking ${nameOf(way.channel)} over ${way.name}`);

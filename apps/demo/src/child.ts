@@ -21,14 +21,23 @@ export interface Child<Report> {
   stop(): void;
 }
 
-/** Starts `demo send` or `demo receive`, with the arguments that a user would type. */
+/**
+ * Starts `demo send` or `demo receive`, with the arguments that a user would type.
+ *
+ * @param host what stands in front of a command that is to run on another host. Nothing by default.
+ */
 export function startChild<Report>(
   args: readonly string[],
   onMoved: (bytes: number) => void,
+  host: readonly string[] = [],
 ): Child<Report> {
   const main = fileURLToPath(new URL('./main.js', import.meta.url));
+  const { execArgv, env } = nodeChildOptions(); // A debugger of the runner is none of theirs.
+  const [execPath = '', ...words] = [...host, process.execPath, ...execArgv];
   const child = fork(main, args, {
-    ...nodeChildOptions(), // A debugger of the runner is none of theirs.
+    execPath,
+    execArgv: words,
+    env,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const gone = once(child, 'exit');

@@ -10,15 +10,19 @@ import { answer } from './answer.js';
 import { ask } from './ask.js';
 import { runAndReport } from './demo.js';
 import {
+  acrossOption,
   backendOption,
   backendsOption,
+  complaintOf,
   echoOption,
   endpointOption,
   listenOption,
+  meetingOf,
   messageBytesOption,
   onceOption,
   outOption,
   roundsOption,
+  serversOption,
   timeoutOption,
   timesOption,
 } from './options.js';
@@ -32,6 +36,10 @@ const program = new Command('demo')
   .description('Bring a file from one process to another, through every backend, and check it.')
   .option('--file <path>', 'the file to send', process.execPath)
   .addOption(backendsOption())
+  .addOption(
+    acrossOption('instead: between two hosts, which are made for it where that is possible'),
+  )
+  .addOption(serversOption('where they are (default: one is started, which has to be installed)'))
   .addOption(messageBytesOption())
   .addOption(roundsOption())
   .option('--json', 'print one JSON object instead of a table')
@@ -43,6 +51,7 @@ const program = new Command('demo')
   .action((options, command: Command) => {
     const [word] = command.args;
     if (word !== undefined) command.error(unknownCommand(word));
+    complain(command, options);
     return perform('demo', (signal) => runAndReport(options, signal));
   })
   .hook('preSubcommand', (demo, sub) => {
@@ -62,12 +71,16 @@ program
   .description('Send a file to one receiver. Either side may start first.')
   .argument('<file>', 'the file to send, or - for stdin')
   .addOption(backendOption())
+  .addOption(acrossOption())
+  .addOption(serversOption())
   .addOption(endpointOption())
   .addOption(messageBytesOption())
   .addOption(timeoutOption())
-  .action((file, options) =>
-    performSide('send', (...context) => send({ file, ...options }, ...context), tellSent),
-  );
+  .action((file, options, command: Command) => {
+    complain(command, options);
+    const given = { file, ...meetingOf(options) };
+    return performSide('send', (...context) => send(given, ...context), tellSent);
+  });
 
 program
   .command('receive')
@@ -77,11 +90,15 @@ program
   .addOption(outOption())
   .addOption(new Option('--sha256', 'look at the bytes, and print their digest').conflicts('out'))
   .addOption(backendOption())
+  .addOption(acrossOption())
+  .addOption(serversOption())
   .addOption(endpointOption())
   .addOption(timeoutOption())
   .action((options, command: Command) => {
     if (!options.out && !options.sha256) command.error('error: give --out or --sha256');
-    return performSide('receive', (...context) => receive(options, ...context), tellReceived);
+    complain(command, options);
+    const given = meetingOf(options);
+    return performSide('receive', (...context) => receive(given, ...context), tellReceived);
   });
 
 program
@@ -95,17 +112,27 @@ program
   .addOption(onceOption())
   .addOption(timesOption())
   .addOption(backendOption())
+  .addOption(acrossOption())
+  .addOption(serversOption())
   .addOption(endpointOption())
   .addOption(timeoutOption())
   .action((options, command: Command) => {
+    complain(command, options);
+    const given = meetingOf(options);
     if (options.listen) {
-      return performSide('ask', (...context) => answer(options, ...context), tellAnswered);
+      return performSide('ask', (...context) => answer(given, ...context), tellAnswered);
     }
     for (const name of ['echo', 'once']) {
       if (options[name]) command.error(`error: --${name} does nothing without --listen`);
     }
-    return performSide('ask', (...context) => ask(options, ...context), tellAsked);
+    return performSide('ask', (...context) => ask(given, ...context), tellAsked);
   });
+
+/** Ends the command if its options make no sense together. */
+function complain(command: Command, options: Parameters<typeof complaintOf>[0]): void {
+  const complaint = complaintOf(options);
+  if (complaint !== undefined) command.error(complaint);
+}
 
 /** What to say of a word that is no command; with a suggestion, where it begins like one. */
 function unknownCommand(word: string): string {

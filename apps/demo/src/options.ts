@@ -1,5 +1,12 @@
 import { InvalidArgumentError, Option } from 'commander';
-import { AUTOMATIC, backendNames } from './backends.js';
+import {
+  type AcrossName,
+  AUTOMATIC,
+  acrossNames,
+  type BackendChoice,
+  backendNames,
+  type Servers,
+} from './backends.js';
 import { parseTcpAddress } from './destination.js';
 
 /** `--backend`. By default the sender takes the best one, and the receiver what the sender has. */
@@ -14,6 +21,41 @@ export const backendsOption = () =>
     AUTOMATIC,
     ...backendNames,
   ]);
+
+/** `--across`: between hosts, through servers that both sides reach. */
+export const acrossOption = (words = 'go to another host, through servers that both reach') =>
+  new Option('--across <name>', words).choices(acrossNames).conflicts('backend');
+
+/** `--servers` of `--across`. */
+export const serversOption = (words = 'where they are (default: 127.0.0.1:4222)') =>
+  new Option('--servers <host:port,...>', `with --across: ${words}`).argParser((text) => {
+    const servers = text.split(',');
+    if (servers.every((each) => each !== '')) return servers;
+    throw new InvalidArgumentError('Not a list of servers.');
+  });
+
+/** What was said of where two processes meet. */
+interface Meeting {
+  readonly backend: BackendChoice;
+  readonly endpoint: string;
+  readonly across?: AcrossName | undefined;
+  readonly servers?: Servers;
+}
+
+/** Has what goes to other hosts be one more backend, whose endpoints begin with its name. */
+export function meetingOf<Options extends Meeting>(options: Options): Options {
+  const { across, endpoint } = options;
+  if (across === undefined) return options;
+  const scheme = `${across}:`;
+  const isWhole = endpoint.startsWith(scheme);
+  return { ...options, backend: across, endpoint: isWhole ? endpoint : scheme + endpoint };
+}
+
+/** What is wrong with these options together; `undefined` if nothing is. */
+export function complaintOf({ across, servers }: Partial<Meeting>): string | undefined {
+  const isIdle = servers !== undefined && across === undefined;
+  return isIdle ? 'error: --servers does nothing without --across' : undefined;
+}
 
 /** `--endpoint`: where the two processes meet. A name is one for each user. */
 export const endpointOption = () =>

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:os';
 import { isPageferryError, type Receiver, type Transport } from '@pageferry/core';
-import { AUTOMATIC, type BackendChoice, openReceiver } from './backends.js';
+import { AUTOMATIC, type BackendChoice, openReceiver, type Servers } from './backends.js';
 import { openDestination } from './destination.js';
 import { QuietEnd } from './errors.js';
 import type { Progress } from './progress.js';
@@ -13,6 +13,8 @@ export interface ReceiveOptions {
   readonly out?: string | undefined;
   readonly backend: BackendChoice;
   readonly endpoint: string;
+  /** Servers of a transport between hosts. */
+  readonly servers?: Servers;
   /** How long to wait for a sender, in milliseconds. For ever by default. */
   readonly timeout?: number | undefined;
 }
@@ -108,11 +110,11 @@ async function connect(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<{ readonly receiver: Receiver; readonly transport: Transport }> {
-  const { backend, endpoint, timeout } = options;
+  const { backend, endpoint, timeout, servers } = options;
   const over = backend === AUTOMATIC ? 'over what it chooses' : `over ${backend}`;
   progress.note(`Waiting for a sender at ${endpoint}, ${over}`);
   const way = { endpoint, signal, timeout };
-  const { receiver, transport, name } = await openReceiver(backend, way);
+  const { receiver, transport, name } = await openReceiver(backend, way, servers);
   // Ends whatever waits. One listener costs less than a signal with every message.
   signal.addEventListener('abort', () => void receiver.close());
   progress.note(backend === AUTOMATIC ? `Receiving over ${name}` : 'Receiving');

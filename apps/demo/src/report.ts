@@ -16,8 +16,8 @@ export interface Transfer {
   readonly gibPerSecond: number;
   /** User and system time of both processes over that span, for each GiB. */
   readonly cpuSecondsPerGib: number;
-  /** How often each byte was copied into or out of user memory between loan and destination. */
-  readonly userSpaceCopies: number;
+  /** How often each byte was copied into or out of user memory between loan and destination; `null` if nobody knows. */
+  readonly userSpaceCopies: number | null;
   /** Digest of what arrived. */
   readonly sha256: string;
   /** True if what arrived is what was sent. */
@@ -80,12 +80,17 @@ const HEAD = [
   'round\ntrip\n(µs)',
 ];
 
-/** What came of it, for people, in lines of at most `columns` columns. */
-export function toText(outcomes: readonly Outcome[], colors: boolean, columns: number): string {
+/** What came of it, for people, in lines of at most `columns` columns, and how to read it. */
+export function toText(
+  outcomes: readonly Outcome[],
+  colors: boolean,
+  columns: number,
+  legend = LEGEND,
+): string {
   const width = Math.min(columns, TABLE_WIDTH);
   const lines = columns < TABLE_WIDTH ? toList(outcomes, colors, width) : toTable(outcomes, colors);
   const notes = outcomes.flatMap(notesOf).map((note) => wrap(note, width));
-  return [lines, ...notes, '', wrap(LEGEND, width)].join('\n');
+  return [lines, ...notes, '', wrap(legend, width)].join('\n');
 }
 
 const LEGEND =
@@ -95,6 +100,12 @@ const LEGEND =
   'backends differ in: user-space copies says how often each byte is copied there into or out of user ' +
   'memory. CPU time is that of both processes. A round trip is a small question to another process and its ' +
   'answer, which is compared byte for byte.';
+
+/** How to read what has gone across hosts. */
+export const LEGEND_ACROSS =
+  'Medians, after one round for warming up. The time is that from the first read of the file to the last ' +
+  'write of the copy. In between, each byte goes to a server, which keeps it until the receiver has it, and ' +
+  'from there to the receiver. CPU time is that of the two processes, without the server.';
 
 /** Columns of the table. */
 const TABLE_WIDTH = 80;
@@ -142,7 +153,7 @@ function toRow(result: Result, colors: boolean) {
     inFive(result.seconds),
     result.gibPerSecond.toFixed(2),
     result.cpuSecondsPerGib.toFixed(2),
-    result.userSpaceCopies,
+    result.userSpaceCopies ?? NONE,
     result.verified ? paint('green', 'yes') : paint('red', 'NO'),
     'reason' in result.roundTrip ? NONE : microseconds(result.roundTrip.seconds),
   ];

@@ -1,9 +1,9 @@
-import { join } from 'node:path';
 import type { AnswerReport } from './answer.js';
 import { type AskReport, QUESTION_BYTES } from './ask.js';
 import { both } from './both.js';
 import { startChild } from './child.js';
 import { codeOf, describe } from './errors.js';
+import type { Meeting } from './ground.js';
 import type { Progress } from './progress.js';
 import type { RoundTrip } from './report.js';
 
@@ -12,19 +12,20 @@ const TIMES = 1000;
 
 /** Has one process ask another one over a backend, and each answer compared with what it has to be. */
 export async function measureRoundTrip(
-  backend: string,
-  folder: string,
+  { meeting, hosts }: Meeting,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<RoundTrip> {
   progress.start(TIMES * QUESTION_BYTES * 2);
-  const meeting = ['--backend', backend, '--endpoint', join(folder, 'endpoint')];
   const listener = startChild<AnswerReport>(
     ['ask', '--listen', '--echo', '--once', ...meeting],
     () => {},
+    hosts[0],
   );
-  const asker = startChild<AskReport>(['ask', '--times', String(TIMES), ...meeting], (bytes) =>
-    progress.moved(bytes),
+  const asker = startChild<AskReport>(
+    ['ask', '--times', String(TIMES), ...meeting],
+    (bytes) => progress.moved(bytes),
+    hosts[1],
   );
   try {
     const [, { seconds }] = await both(listener, asker, signal);

@@ -5,6 +5,7 @@ import { AUTOMATIC, type BackendChoice } from './backends.js';
 import { both } from './both.js';
 import { startChild } from './child.js';
 import { codeOf, DemoError, describe } from './errors.js';
+import { type Ground, hereOrThere } from './ground.js';
 import { middleOf } from './median.js';
 import type { Progress } from './progress.js';
 import type { ReceiveReport } from './receive.js';
@@ -21,6 +22,8 @@ export interface RunOptions {
   readonly messageBytes: number;
   /** How often each backend brings the file across, once for warming up not counted. */
   readonly rounds: number;
+  /** Two hosts and servers, for what goes across. */
+  readonly ground?: Ground | undefined;
 }
 
 /** The file that every backend has to bring across. */
@@ -80,7 +83,8 @@ export async function run(
     }
     await forEach('round trips', async (backend, progress) => {
       const name = measured(backend).backend; // Where it is chosen, the one that was.
-      roundTrips.set(backend, await measureRoundTrip(name, folder, progress, signal));
+      const meeting = hereOrThere(name, folder, options.ground);
+      roundTrips.set(backend, await measureRoundTrip(meeting, progress, signal));
     });
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -121,14 +125,17 @@ async function transfer(
   signal: AbortSignal,
 ): Promise<Transfer> {
   const arrived = join(folder, 'arrived');
-  const meeting = ['--backend', backend, '--endpoint', join(folder, 'endpoint')];
+  const { meeting, hosts } = hereOrThere(backend, folder, options.ground);
   const pieces = ['--message-bytes', String(options.messageBytes)];
   const sender = startChild<SendReport>(
     ['send', ...meeting, ...pieces, '--', original.path],
     () => {},
+    hosts[0],
   );
-  const receiver = startChild<ReceiveReport>(['receive', ...meeting, '--out', arrived], (bytes) =>
-    progress.moved(bytes),
+  const receiver = startChild<ReceiveReport>(
+    ['receive', ...meeting, '--out', arrived],
+    (bytes) => progress.moved(bytes),
+    hosts[1],
   );
   const [sent, received] = await both(sender, receiver, signal);
   progress.moved(received.bytes);
@@ -145,10 +152,15 @@ async function transfer(
     seconds,
     gibPerSecond: gibibytes / seconds,
     cpuSecondsPerGib: ratio(cpuSeconds, gibibytes),
-    userSpaceCopies: sent.userSpaceCopies + received.userSpaceCopies,
+    // Nobody counts those of servers.
+    userSpaceCopies: options.ground ? null : sent.userSpaceCopies + received.userSpaceCopies,
     sha256,
     verified: sha256 === original.sha256 && received.bytes === original.bytes,
-    notes: [...notesOnMethod(sent), ...(backend === AUTOMATIC ? notesOnChoice(sent) : [])],
+    notes: [
+      ...notesOnMethod(sent),
+      ...(backend === AUTOMATIC ? notesOnChoice(sent) : []),
+      ...(options.ground?.notes ?? []),
+    ],
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Sender } from '@pageferry/core';
-import { type BackendChoice, openSender, senderCopies } from './backends.js';
+import { type BackendChoice, openSender, type Servers, senderCopies } from './backends.js';
 import { DemoError } from './errors.js';
 import type { Progress } from './progress.js';
 import { openSource, type Source } from './source.js';
@@ -11,6 +11,8 @@ export interface SendOptions {
   readonly file: string;
   readonly backend: BackendChoice;
   readonly endpoint: string;
+  /** Servers of a transport between hosts. */
+  readonly servers?: Servers;
   /** How long to wait for a receiver, in milliseconds. For ever by default. */
   readonly timeout?: number | undefined;
   /** The file is sent in messages of this size. */
@@ -38,9 +40,10 @@ export async function send(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<SendReport> {
-  const { backend, endpoint, timeout } = options;
+  const { backend, endpoint, timeout, servers } = options;
   await using source = await openSource(options.file, signal);
-  const { sender, name, reasons } = await openSender(backend, { endpoint, maxReceivers: 1 });
+  const only = { endpoint, maxReceivers: 1 };
+  const { sender, name, reasons } = await openSender(backend, only, servers);
   // Ends whatever waits. One listener costs less than a signal with every message.
   signal.addEventListener('abort', () => void sender.destroy());
   try {

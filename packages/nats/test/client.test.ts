@@ -1,10 +1,10 @@
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { hasNatsServer } from '@pageferry/testkit';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { Internals } from '../dist/engine/internals.js';
 import { subjectOf } from '../dist/engine/names.js';
 import { natsTransport } from '../dist/index.js';
-import { Ground, message } from './support/server.js';
+import { Ground, message, until } from './support/server.js';
 
 test.each([
   ['plain', undefined],
@@ -49,6 +49,59 @@ test('who else may connect is for the servers to say', async () => {
   await expect(nats.createSender(options)).rejects.toMatchObject({ code: 'NOT_SUPPORTED' });
   await expect(nats.listen(options)).rejects.toMatchObject({ code: 'NOT_SUPPORTED' });
 });
+
+describe.skipIf(!hasNatsServer)('what is long', () => {
+  const ground = new Ground();
+
+  test('leaves out of memory that is used again, and arrives in memory taken at once', async () => {
+    const connection = await connect({ servers: ground.server.url });
+    const internals = new Internals(connection);
+    internals.takeWholeMemory();
+    const arrived: Uint8Array[] = [];
+    connection.subscribe('long', { callback: (_, { data }) => void arrived.push(data) });
+    const length = 1_000_000;
+    const memory = vi.spyOn(Buffer, 'allocUnsafeSlow');
+    try {
+      for (let number = 0; number < 5; number++) {
+        connection.publish('long', message(number, length));
+        internals.flushNow();
+        // It has left, and been sent back.
+        await until(() => arrived.length === number + 1);
+      }
+      expect(memory).toHaveBeenCalledTimes(1);
+    } finally {
+      memory.mockRestore();
+    }
+    for (const [number, data] of arrived.entries()) {
+      expect(Buffer.compare(data, message(number, length))).toBe(0);
+      // What the client reads at once, and the message. It would take twice as much by itself.
+      expect(data.buffer.byteLength).toBeLessThan(length + 200_000);
+    }
+    await connection.close();
+  });
+
+  test('and was published in a row arrives, each with its own bytes', async () => {
+    const connection = await connect({ servers: ground.server.url });
+    const internals = new Internals(connection);
+    internals.takeWholeMemory();
+    const arrived: Uint8Array[] = [];
+    connection.subscribe('row', { callback: (_, { data }) => void arrived.push(data) });
+    const lengths = [0, 10, 900_000, 20_000, 5, 70_000, 1_000_000, 16_384, 600_000];
+    for (const [number, length] of lengths.entries()) {
+      const bytes = message(number, length);
+      connection.publish('row', bytes);
+      internals.flushNow();
+      bytes.fill(0xff); // The memory is somebody else's already.
+    }
+    await until(() => arrived.length === lengths.length);
+    for (const [number, length] of lengths.entries()) {
+      expect(Buffer.compare(arrived[number] ?? NONE, message(number, length))).toBe(0);
+    }
+    await connection.close();
+  });
+});
+
+const NONE = new Uint8Array(0);
 
 describe.skipIf(!hasNatsServer)('the client', () => {
   const ground = new Ground('authorization { token: "secret" }\nmax_payload: 65536\n');

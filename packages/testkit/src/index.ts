@@ -2,8 +2,8 @@
  * `@pageferry/testkit`: what the tests of several packages share. It knows the contract and the system
  * calls as an interface; a binding, a transport or a connection is handed to it by the test.
  *
- * Some parts have an entry of their own: `/failing-calls`, `/sleeper` and `/nats-server` run in plain programs without
- * vitest, and `/false-bells` loads koffi.
+ * Some parts have an entry of their own: `/failing-calls`, `/sleeper`, `/nats-server` and `/two-hosts` run in plain programs
+ * without vitest, and `/false-bells` loads koffi.
  *
  * @packageDocumentation
  */
@@ -34,3 +34,4 @@ export {
 } from './process-state.js';
 export { expectNoLostWakeUp, RACE_LIMIT } from './race.js';
 export { turns } from './turns.js';
+export { type Host, type LinkOptions, TwoHosts, whyNoTwoHosts } from './two-hosts.js';

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createConnection, createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -26,19 +26,38 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+/** Where a server runs. */
+export interface ServerPlace {
+  /** The address that it listens at. Default: 127.0.0.1. */
+  readonly address?: string;
+  /** What stands in front of its command. Nothing by default. */
+  readonly command?: readonly string[];
+  /** Where it makes its folder. By default where temporary files are. */
+  readonly folder?: string;
+}
+
 /** A `nats-server` with JetStream, in a folder of its own. */
 export class NatsServer {
   readonly port: number;
-  readonly #folder = mkdtempSync(join(tmpdir(), 'pageferry-nats-'));
+  readonly #address: string;
+  readonly #command: readonly string[];
+  readonly #folder: string;
   readonly #config: string;
   #child: ChildProcess | undefined;
 
-  private constructor(port: number, config: string) {
+  private constructor(
+    port: number,
+    config: string,
+    { address, command = [], folder = tmpdir() }: ServerPlace,
+  ) {
     this.port = port;
+    this.#folder = mkdtempSync(join(folder, 'pageferry-nats-'));
+    this.#address = address ?? '127.0.0.1';
+    this.#command = command;
     this.#config = join(this.#folder, 'server.conf');
     writeFileSync(
       this.#config,
-      `listen: "127.0.0.1:${port}"\njetstream { store_dir: "${this.#folder}" }\n${config}`,
+      `listen: "${this.#address}:${port}"\njetstream { store_dir: "${this.#folder}" }\n${config}`,
     );
   }
 
@@ -46,16 +65,17 @@ export class NatsServer {
    * Starts one, and waits until it listens.
    *
    * @param config what its configuration says besides; it may name files in the folder of the test.
+   * @param place this machine's loopback by default.
    */
-  static async start(config = '', port?: number): Promise<NatsServer> {
-    const server = new NatsServer(port ?? (await freePort()), config);
+  static async start(config = '', port?: number, place: ServerPlace = {}): Promise<NatsServer> {
+    const server = new NatsServer(port ?? (await freePort()), config, place);
     await server.start();
     return server;
   }
 
   /** Where clients connect to. */
   get url(): string {
-    return `127.0.0.1:${this.port}`;
+    return `${this.#address}:${this.port}`;
   }
 
   /** The process; only while it runs. */
@@ -65,12 +85,19 @@ export class NatsServer {
 
   /** Starts it again, with what it has stored. */
   async start(): Promise<void> {
-    this.#child = spawn('nats-server', ['-c', this.#config], { stdio: 'ignore' });
-    for (;;) {
-      if (this.#child.exitCode !== null) throw new Error('the NATS server has ended');
-      if (await this.#listens()) return;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    const [name = '', ...words] = [...this.#command, 'nats-server', '-c', this.#config];
+    const child = spawn(name, words, { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#child = child;
+    let said = '';
+    await new Promise<void>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', () => reject(new Error(`the NATS server has ended: ${said.trim()}`)));
+      // Nobody else may be able to reach its address. What it says later is read, too: it would wait otherwise.
+      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+        said = (said + text).slice(-2000);
+        if (said.includes('Server is ready')) resolve();
+      });
+    });
   }
 
   /** Ends the process at once. */
@@ -85,17 +112,5 @@ export class NatsServer {
   async remove(): Promise<void> {
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true });
-  }
-
-  async #listens(): Promise<boolean> {
-    const socket = createConnection(this.port, '127.0.0.1');
-    try {
-      await once(socket, 'connect');
-      return true;
-    } catch {
-      return false;
-    } finally {
-      socket.destroy();
-    }
   }
 }

@@ -48,8 +48,9 @@ export async function connect(task: Task): Promise<ReceivingSide> {
   return receivingSide(task, receiver, sender);
 }
 
-function sendingSide(
-  { payloadBytes, waiting }: Task,
+/** What sends through a sender, and sees answers that come through a receiver. */
+export function sendingSide(
+  { payloadBytes, waiting }: Pick<Task, 'payloadBytes' | 'waiting'>,
   sender: Sender,
   receiver: Receiver | undefined,
   knobs: Knobs,
@@ -111,8 +112,9 @@ async function sendTrying(
   await sender.flush();
 }
 
-function receivingSide(
-  { payloadBytes, waiting }: Task,
+/** What receives through a receiver, and answers through a sender. */
+export function receivingSide(
+  { payloadBytes, waiting }: Pick<Task, 'payloadBytes' | 'waiting'>,
   receiver: Receiver,
   sender: Sender | undefined,
 ): ReceivingSide {

@@ -37,7 +37,7 @@ export interface Lane {
 /** The work of a scenario, done to each message. */
 export function payloadOf(task: Task): Payload {
   if (task.verify) return verified();
-  return task.scenario === 'work' || task.scenario === 'fan-out' ? everyByte() : oneByte();
+  return ['work', 'fan-out', 'across'].includes(task.scenario) ? everyByte() : oneByte();
 }
 
 /** Touches one byte on either side. */

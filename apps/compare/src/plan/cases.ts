@@ -42,6 +42,7 @@ const FULL: Extent = {
     'to-o-direct': MOVED,
     'to-tcp': MOVED,
     'to-unix': MOVED,
+    across: [64 * KIB, MIB],
   },
   receivers: [1, 2, 4, 8, 16],
 };

@@ -48,6 +48,10 @@ export const scenarios = {
     title: 'To a Unix socket',
     work: 'The receiver moves each message on to a Unix socket, which a third process drains.',
   },
+  across: {
+    title: 'Across hosts',
+    work: 'As writing and reading every byte, through a NATS server that keeps each message on disk until it is acknowledged.',
+  },
 } as const satisfies Record<string, Scenario>;
 
 /** The name of a scenario, as users type it. */

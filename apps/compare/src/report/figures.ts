@@ -46,6 +46,7 @@ export function figuresOf(results: Results): readonly Figure[] {
     processorTime(measured),
     fanOut(measured),
     destinations(measured),
+    across(measured),
   ].filter((figure) => figure !== undefined);
 }
 
@@ -229,6 +230,22 @@ function destinations(measured: readonly Result[]): Figure | undefined {
     id: 'destinations',
     title: 'How the payload best leaves the receiver',
     caption: `The receiver moves each message on to a destination. To /dev/null, references to pages move and no byte is read: that figure is what passing pages on costs, not a rate of bytes. The axis is logarithmic; further right is better. ${marks(measured)}`,
+  });
+}
+
+function across(measured: readonly Result[]): Figure | undefined {
+  const all = measured.filter(({ scenario }) => scenario === 'across');
+  const speed = ({ gibPerSecond }: Result) => gibPerSecond?.median ?? 0;
+  const rows = all
+    .sort((a, b) => a.payloadBytes - b.payloadBytes || speed(b) - speed(a))
+    .map((result) => {
+      const group = formatBytes(result.payloadBytes);
+      return rowOf(result, result.gibPerSecond as Spread, 'GiB/s', group);
+    });
+  return rowFigure(rows, 'GiB/s →', formatNumberTick, {
+    id: 'across',
+    title: 'What the contract costs across hosts',
+    caption: `${scenarios.across.work} Both ask for the same guarantees: confirmed publishing, explicit acknowledgements, flow control. The server is on this host, so no network is in it. The axis is logarithmic; further right is better. ${marks(measured)}`,
   });
 }
 

@@ -25,6 +25,7 @@ export function inWords(results: Results): readonly string[] {
     ...fanOut(measured),
     ...destinations(measured),
     ...passedOn(measured),
+    ...across(measured),
     ...failures(results.results),
   ];
 }
@@ -194,6 +195,22 @@ function failures(results: readonly Result[]): string[] {
   return reasons.size === 0
     ? []
     : [`Without figures, in some cases or in all: ${list([...reasons.values()])}.`];
+}
+
+/** What the contract costs over NATS. */
+function across(measured: readonly Result[]): string[] {
+  const rows = measured.filter(
+    ({ scenario, kind, ratioToBestNode }) =>
+      scenario === 'across' && kind === 'pageferry' && ratioToBestNode !== undefined,
+  );
+  const size = nearest(rows.map(({ payloadBytes }) => payloadBytes));
+  const row = rows.find(({ payloadBytes }) => payloadBytes === size);
+  if (row === undefined) return [];
+  return [
+    `Across hosts, through a NATS server on this one, messages of ${formatBytes(row.payloadBytes)} go through ` +
+      `**${row.subject}** ${formatTimes(row.ratioToBestNode ?? 0)} as fast as through the plain client with the same ` +
+      `guarantees: ${formatNumber(row.gibPerSecond?.median ?? 0)} GiB/s.`,
+  ];
 }
 
 /** Those that bring bytes to a thread of the same process. */

@@ -1,9 +1,13 @@
+import { hasNatsServer } from '@pageferry/testkit/nats-server';
 import type { Case } from '../plan/cases.js';
 import { movesOn } from '../plan/scenarios.js';
 import { type Backend, backends } from './backends.js';
 import { channelSubject } from './channel-subject.js';
 import { limitSubjects } from './limits.js';
 import type { Subject } from './subject.js';
+
+/** `max_payload` of a server that is not told another one. */
+const MAX_PAYLOAD = 1024 * 1024;
 
 /** Pageferry's backends: they take part wherever their waits can do what is asked. */
 const PAGEFERRY = Object.entries<Backend>(backends).map(([backend, about]) =>
@@ -100,13 +104,46 @@ const OTHERS = [
   }),
 ];
 
-/** Every subject, in the order in which it runs and is shown. */
-export const subjects: readonly Subject[] = [
-  ...PAGEFERRY,
-  ...PLAIN_NODE,
-  ...OTHERS,
-  ...limitSubjects,
+/** What goes to other hosts, and the client that it is made of. They are compared with each other alone. */
+const ACROSS = [
+  channelSubject({
+    name: 'nats',
+    kind: 'pageferry',
+    description: 'the same contract over NATS with JetStream',
+    channel: { module: moduleOf('nats'), settings: { storage: 'file' } },
+    takesPart: isAcross,
+    load: findNatsServer,
+  }),
+  channelSubject({
+    name: 'nats-client',
+    kind: 'node',
+    description: 'the plain NATS client with the same guarantees',
+    channel: { module: moduleOf('nats-client'), settings: { storage: 'file' } },
+    // What is longer than one message of a server it would have to cut up.
+    takesPart: (each) => isAcross(each) && each.payloadBytes <= MAX_PAYLOAD,
+    load: findNatsServer,
+  }),
 ];
+
+/** What brings bytes to another process of this host. */
+const ON_THIS_HOST = [...PAGEFERRY, ...PLAIN_NODE, ...OTHERS, ...limitSubjects].map(
+  (subject): Subject => ({
+    ...subject,
+    takesPart: (each) => !isAcross(each) && subject.takesPart(each),
+  }),
+);
+
+/** Every subject, in the order in which it runs and is shown. */
+export const subjects: readonly Subject[] = [...ON_THIS_HOST, ...ACROSS];
+
+function isAcross({ scenario }: Case): boolean {
+  return scenario === 'across';
+}
+
+/** @throws where there is no server to start. */
+async function findNatsServer(): Promise<void> {
+  if (!hasNatsServer) throw new Error('no nats-server is installed');
+}
 
 /** Streams cannot poll, and plain Node has no memory that is aligned as O_DIRECT wants it. */
 function isForStreams({ scenario, waiting }: Case): boolean {

@@ -45,6 +45,7 @@ export class Engine {
     this.#internals = new Internals(connection);
     this.api = api;
     this.#internals.stopHeartbeats();
+    this.#internals.takeWholeMemory();
     this.#ping = clock.setInterval(() => this.#checkServer(), pingInterval);
     this.#ping.unref();
     void this.#watch();
@@ -148,6 +149,7 @@ export class Engine {
   async close(): Promise<void> {
     clock.clearInterval(this.#ping);
     await this.#connection.close();
+    this.#internals.forgetMemory();
   }
 
   async #watch(): Promise<void> {
@@ -162,6 +164,7 @@ export class Engine {
   #reconnected(): void {
     this.#connected = true;
     this.#internals.stopHeartbeats();
+    this.#internals.takeWholeMemory();
     this.#internals.keepAlive(this.#keepsAlive);
   }
 

@@ -1,13 +1,41 @@
 import type { NatsConnection } from '@nats-io/transport-node';
+import { BufferPool, type OwnBuffer } from '@pageferry/core';
 
 /** What this package uses of the inside of a connection of `@nats-io/transport-node` 3. */
 interface Inside {
   readonly protocol: {
     readonly heartbeats: { cancel(): void };
-    readonly transport: { readonly socket?: { ref(): unknown; unref(): unknown } };
+    readonly transport: { readonly socket?: Socket };
+    /** What was published and is not handed over to the socket: control lines, headers and payloads in turn. */
+    readonly outbound: { readonly buffers: readonly Uint8Array[]; size(): number; reset(): void };
+    readonly connected: boolean;
+    readonly infoReceived: boolean;
+    /** Reads what arrives. Another one with each reconnection. */
+    readonly parser: Parser;
     flushPending(): void;
   };
 }
+
+/** What this package uses of what reads the protocol. */
+interface Parser {
+  parse(bytes: Uint8Array): void;
+  /** What has arrived of a message that is not here whole. */
+  readonly msgBuf?: { readonly length: number; readonly capacity: number; grow(by: number): void };
+  /** What is known of the message that arrives. */
+  readonly ma?: { readonly size: number };
+}
+
+/** What this package uses of the socket of a connection. */
+interface Socket {
+  ref(): unknown;
+  unref(): unknown;
+  write(bytes: Uint8Array, done: (error?: Error | null) => void): unknown;
+}
+
+/** Shorter ones the client packs itself: it is not worth a buffer that is kept. */
+const WORTH_KEEPING = 16 * 1024;
+/** How much memory to keep for what is handed over to the socket. A sender has up to 8 MiB under way. */
+const KEPT_BYTES = 10 * 1024 * 1024;
 
 /**
  * What a connection of the client does, and has no public method for. It is all in this file, and a test says so
@@ -15,6 +43,7 @@ interface Inside {
  */
 export class Internals {
   readonly #inside: Inside['protocol'];
+  readonly #frames = new BufferPool(KEPT_BYTES);
 
   constructor(connection: NatsConnection) {
     this.#inside = (connection as unknown as Inside).protocol;
@@ -32,8 +61,51 @@ export class Internals {
     else socket?.unref();
   }
 
-  /** Hands over to the socket what was published: from then on nothing refers to the memory of payloads any more. */
+  /**
+   * Has memory for all of a message be taken when its beginning arrives. The client lets it grow step by step, which takes
+   * three times as much memory, and copies most of the message once more. For the present parser.
+   */
+  takeWholeMemory(): void {
+    const { parser } = this.#inside;
+    const parse = parser.parse.bind(parser);
+    parser.parse = (bytes) => {
+      parse(bytes);
+      const { msgBuf, ma } = parser;
+      if (msgBuf === undefined || ma === undefined || msgBuf.capacity >= ma.size) return;
+      msgBuf.grow(ma.size - msgBuf.length);
+    };
+  }
+
+  /**
+   * Hands over to the socket what was published: from then on nothing refers to the memory of payloads any more.
+   *
+   * The client makes new memory for that each time. Clearing and mapping it costs more than the copy into it, so longer
+   * frames go out of memory that is used again.
+   */
   flushNow(): void {
-    this.#inside.flushPending();
+    const { outbound, transport, connected, infoReceived } = this.#inside;
+    const byteLength = outbound.size();
+    if (byteLength < WORTH_KEEPING || !connected || !infoReceived || !transport.socket) {
+      this.#inside.flushPending();
+      return;
+    }
+    const memory = this.#frames.take(byteLength);
+    let end = 0;
+    for (const bytes of outbound.buffers) {
+      memory.set(bytes, end);
+      end += bytes.length;
+    }
+    outbound.reset();
+    transport.socket.write(memory.subarray(0, byteLength), (error) => this.#sent(memory, error));
+  }
+
+  /** Lets go of memory that is kept. The client keeps a connection that is closed for a while. */
+  forgetMemory(): void {
+    this.#frames.clear();
+  }
+
+  /** Memory of a write that has failed may still be in use. */
+  #sent(memory: OwnBuffer, error: Error | null | undefined): void {
+    if (error == null) this.#frames.giveBack(memory);
   }
 }

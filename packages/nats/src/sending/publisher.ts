@@ -143,18 +143,16 @@ export class Publisher {
 
   #pump(): void {
     if (this.#isFull || this.#isAsking || this.#isOver || !this.#engine.connected) return;
-    let isLong = false;
     while (this.#next <= this.#last && this.#hasWindow()) {
       const message = this.#queue[this.#cursor] as Outgoing;
       const length = this.#publish(message, this.#next);
-      isLong ||= length > WORTH_LEAVING_ALONE;
+      // Nothing refers to the memory of a loan any more when the program is back at work.
+      if (length > WORTH_LEAVING_ALONE) this.#engine.flushNow();
       this.#lengths.push(length);
       this.#bytesUnderWay += length;
       if (this.#next === message.last) this.#cursor++;
       this.#next++;
     }
-    // Nothing refers to the memory of a loan any more when the program is back at work.
-    if (isLong) this.#engine.flushNow();
   }
 
   #hasWindow(): boolean {
