@@ -19,6 +19,8 @@ import {
 import { NatsReceiver, type NatsReceiverStats } from './receiving/nats-receiver.js';
 import { NatsSender } from './sending/nats-sender.js';
 
+// The client's own, for the option `authenticator`.
+export { jwtAuthenticator, nkeyAuthenticator } from '@nats-io/transport-node';
 export * from '@pageferry/core/contract';
 export type { EngineOptions } from './engine/engine.js';
 export type {

@@ -99,6 +99,10 @@ export function checkTransportOptions(options: NatsTransportOptions): TransportS
   }
   const { patience = 5000, ...engine } = options;
   checkInteger('patience', patience, SHORTEST_PATIENCE);
+  const { credentials } = engine;
+  if (credentials !== undefined && typeof credentials !== 'string') {
+    throw invalidArgument('credentials', credentials, 'the path of a credentials file');
+  }
   return { engine, patience };
 }
 

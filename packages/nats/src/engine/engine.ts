@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { access, constants, readFile } from 'node:fs/promises';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import {
   type Authenticator,
@@ -9,8 +9,8 @@ import {
   type NatsConnection,
   type NodeConnectionOptions,
 } from '@nats-io/transport-node';
-import { clock } from '@pageferry/core';
-import { engineError } from './errors.js';
+import { clock, fileCallFailed, onAbort, PageferryError } from '@pageferry/core';
+import { connectError, connectionClosed, engineError } from './errors.js';
 import { Internals } from './internals.js';
 
 /** How to reach the servers: what the NATS client takes, and the path of a credentials file. */
@@ -25,6 +25,9 @@ const PING_INTERVAL = 20_000;
 /** How long the client waits between two attempts to connect anew, in milliseconds. */
 const RECONNECT_WAIT = 250;
 
+/** How long a server may take to let this process in, in milliseconds, unless the options say something else. */
+const CONNECT_TIMEOUT = 5000;
+
 /** How long a close waits for the server to take what was published, in milliseconds. */
 const FLUSH_PATIENCE = 2000;
 
@@ -37,6 +40,7 @@ export class Engine {
   #keepsAlive = true;
   #connected = true;
   #pinging = false;
+  #failure: PageferryError | undefined;
   /** The API of the servers' streams and consumers. */
   readonly api: JetStreamManager;
 
@@ -54,27 +58,26 @@ export class Engine {
    * Connects.
    *
    * @param name what the servers are told that this connection is.
-   * @throws `SYSTEM_CALL_FAILED`, `ENDPOINT_FORBIDDEN`, `NOT_SUPPORTED`, `INVALID_ARGUMENT`.
+   * @param signal ends the wait for a server that does not answer.
+   * @throws `SYSTEM_CALL_FAILED`, `ENDPOINT_FORBIDDEN`, `NOT_SUPPORTED`, `INVALID_ARGUMENT`, `signal.reason`.
    */
-  static async open(options: EngineOptions, name: string): Promise<Engine> {
+  static async open(options: EngineOptions, name: string, signal?: AbortSignal): Promise<Engine> {
     const { credentials, pingInterval = PING_INTERVAL, ...rest } = options;
-    let connection: NatsConnection | undefined;
+    await checkFiles(rest);
+    const settings: NodeConnectionOptions = {
+      name,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: RECONNECT_WAIT,
+      timeout: CONNECT_TIMEOUT,
+      ...rest,
+      ...(credentials === undefined ? {} : { authenticator: await readCredentials(credentials) }),
+      pingInterval,
+    };
+    const connection = await connectUnlessGivenUp(settings, signal);
     try {
-      const authenticator: { authenticator?: Authenticator | Authenticator[] } =
-        credentials === undefined
-          ? {}
-          : { authenticator: credsAuthenticator(await readFile(credentials)) };
-      connection = await connect({
-        name,
-        maxReconnectAttempts: -1,
-        reconnectTimeWait: RECONNECT_WAIT,
-        ...rest,
-        ...authenticator,
-        pingInterval,
-      });
       return new Engine(connection, await jetstreamManager(connection), pingInterval);
     } catch (error) {
-      await connection?.close();
+      await connection.close();
       throw engineError(error);
     }
   }
@@ -92,6 +95,11 @@ export class Engine {
   /** Once the connection is over for good: the client has given up, or {@link close} was called. */
   get closed(): boolean {
     return this.#connection.isClosed();
+  }
+
+  /** Why the client has given the connection up: the servers do not let it in any more, say. `undefined` if it has not. */
+  get failure(): PageferryError | undefined {
+    return this.#failure;
   }
 
   /** Has `listener` called when the connection is lost, when there is a new one, and when it is over. */
@@ -154,9 +162,19 @@ export class Engine {
     for await (const { type } of this.#connection.status()) {
       if (type === 'disconnect') this.#connected = false;
       else if (type === 'reconnect') this.#reconnected();
-      else if (type !== 'close') continue;
-      for (const listener of this.#listeners) listener();
+      else continue;
+      this.#tell();
     }
+    const reason = await this.#connection.closed();
+    this.#connected = false;
+    clock.clearInterval(this.#ping);
+    // Whoever closes it has no reason.
+    if (reason) this.#failure = connectionClosed(reason);
+    this.#tell();
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
   }
 
   #reconnected(): void {
@@ -177,5 +195,61 @@ export class Engine {
       this.#pinging = false;
     };
     this.#connection.flush().then(answered, answered);
+  }
+}
+
+/** The client says of a file that it cannot read no more than that it does not exist. @throws `SYSTEM_CALL_FAILED`. */
+async function checkFiles({ tls }: NodeConnectionOptions): Promise<void> {
+  if (typeof tls !== 'object' || tls === null) return;
+  for (const path of [tls.caFile, tls.certFile, tls.keyFile]) {
+    if (path === undefined) continue;
+    try {
+      await access(path, constants.R_OK);
+    } catch (error) {
+      throw fileCallFailed(error, 'access', 0);
+    }
+  }
+}
+
+/** @throws `SYSTEM_CALL_FAILED`, `INVALID_ARGUMENT`. */
+async function readCredentials(path: string): Promise<Authenticator> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    throw fileCallFailed(error, 'open', 0);
+  }
+  const authenticator = credsAuthenticator(bytes);
+  try {
+    // The client itself would find out when a server asks, and close without an error.
+    authenticator('nonce');
+  } catch (cause) {
+    const words = `credentials must be the path of a file with a JWT and the seed of an NKey, as nsc makes them, not ${path}`;
+    throw new PageferryError('INVALID_ARGUMENT', words, { argument: 'credentials', cause });
+  }
+  return authenticator;
+}
+
+/** The client's attempts cannot be ended: one that was given up is closed when it has come to something. */
+async function connectUnlessGivenUp(
+  settings: NodeConnectionOptions,
+  signal: AbortSignal | undefined,
+): Promise<NatsConnection> {
+  if (signal?.aborted) throw signal.reason;
+  const connecting = connect(settings);
+  let forget = (): void => undefined;
+  const givenUp = new Promise<never>((_, reject) => {
+    forget = onAbort(signal, () => reject(signal?.reason));
+  });
+  try {
+    return await Promise.race([connecting, givenUp]);
+  } catch (error) {
+    connecting.then(
+      (connection) => connection.close(),
+      () => undefined,
+    );
+    throw signal?.aborted ? signal.reason : connectError(error, settings);
+  } finally {
+    forget();
   }
 }

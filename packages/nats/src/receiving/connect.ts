@@ -30,7 +30,11 @@ export async function connectToSender(
   toIntake: (parts: IntakeParts) => Intake,
   signal: AbortSignal | undefined,
 ): Promise<IntakeParts> {
-  const engine = await Engine.open(transport.engine, `pageferry receiver ${settings.subject}`);
+  const engine = await Engine.open(
+    transport.engine,
+    `pageferry receiver ${settings.subject}`,
+    signal,
+  );
   const forget = onAbort(signal, () => void engine.close());
   try {
     return await seekSender(signal, (search) =>

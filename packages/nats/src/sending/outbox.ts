@@ -104,7 +104,8 @@ export class Outbox implements Contract<NatsMemory> {
   }
 
   accept(memory: NatsMemory, byteLength: number, tag: number): AcceptOutcome {
-    if (this.#audience.subscribers.size === 0 && this.#history === 0) return 'no-receiver';
+    const isKept = this.#history > 0 && this.#engine.failure === undefined;
+    if (this.#audience.subscribers.size === 0 && !isKept) return 'no-receiver';
     const { isFull, length } = this.#publisher;
     if (isFull || length >= MAX_UNDER_WAY || !this.#audience.hasRoom) return 'full';
     // Of a message without bytes nobody else can tell. The number must not be taken for it.
@@ -145,7 +146,7 @@ export class Outbox implements Contract<NatsMemory> {
 
   /** Tells every receiver, behind what was accepted, that this was all. */
   finish(): void {
-    if (!this.#isOver) this.#add('end', 0, 0, undefined);
+    if (!this.#isOver && this.#engine.failure === undefined) this.#add('end', 0, 0, undefined);
   }
 
   /** Goes on with another stream: what was in the old one is gone, and so are its receivers. */
