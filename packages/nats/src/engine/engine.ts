@@ -3,6 +3,7 @@ import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import {
   type Authenticator,
   connect,
+  createInbox,
   credsAuthenticator,
   type Msg,
   type MsgHdrs,
@@ -37,6 +38,7 @@ export class Engine {
   readonly #internals: Internals;
   readonly #listeners: (() => void)[] = [];
   readonly #ping: NodeJS.Timeout;
+  readonly #inboxPrefix: string | undefined;
   #keepsAlive = true;
   #connected = true;
   #pinging = false;
@@ -44,7 +46,13 @@ export class Engine {
   /** The API of the servers' streams and consumers. */
   readonly api: JetStreamManager;
 
-  private constructor(connection: NatsConnection, api: JetStreamManager, pingInterval: number) {
+  private constructor(
+    connection: NatsConnection,
+    api: JetStreamManager,
+    pingInterval: number,
+    inboxPrefix: string | undefined,
+  ) {
+    this.#inboxPrefix = inboxPrefix;
     this.#connection = connection;
     this.#internals = new Internals(connection);
     this.api = api;
@@ -58,10 +66,17 @@ export class Engine {
    * Connects.
    *
    * @param name what the servers are told that this connection is.
-   * @param signal ends the wait for a server that does not answer.
+   * @param limits `signal` ends the wait for a server that does not answer; `needsStreams: false` does without JetStream.
    * @throws `SYSTEM_CALL_FAILED`, `ENDPOINT_FORBIDDEN`, `NOT_SUPPORTED`, `INVALID_ARGUMENT`, `signal.reason`.
    */
-  static async open(options: EngineOptions, name: string, signal?: AbortSignal): Promise<Engine> {
+  static async open(
+    options: EngineOptions,
+    name: string,
+    {
+      signal,
+      needsStreams = true,
+    }: { readonly signal?: AbortSignal | undefined; readonly needsStreams?: boolean } = {},
+  ): Promise<Engine> {
     const { credentials, pingInterval = PING_INTERVAL, ...rest } = options;
     await checkFiles(rest);
     const settings: NodeConnectionOptions = {
@@ -75,7 +90,8 @@ export class Engine {
     };
     const connection = await connectUnlessGivenUp(settings, signal);
     try {
-      return new Engine(connection, await jetstreamManager(connection), pingInterval);
+      const api = await jetstreamManager(connection, { checkAPI: needsStreams });
+      return new Engine(connection, api, pingInterval, rest.inboxPrefix);
     } catch (error) {
       await connection.close();
       throw engineError(error);
@@ -115,6 +131,30 @@ export class Engine {
         if (error === null) callback(message);
       },
     });
+  }
+
+  /**
+   * Takes part in a group of which one gets each message on `subject`, for a single message.
+   *
+   * @returns ends it before that.
+   */
+  takeOne(subject: string, group: string, callback: (message: Msg) => void): () => void {
+    if (this.closed) return () => undefined;
+    const subscription = this.#connection.subscribe(subject, {
+      queue: group,
+      max: 1,
+      callback: (error, message) => {
+        if (error === null) callback(message);
+      },
+    });
+    return () => {
+      if (!this.closed) subscription.unsubscribe();
+    };
+  }
+
+  /** A subject that nobody else has, below the prefix that the options may name. */
+  createInbox(): string {
+    return createInbox(this.#inboxPrefix);
   }
 
   /**
