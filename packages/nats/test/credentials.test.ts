@@ -34,8 +34,10 @@ function sockets(): number {
 }
 
 /** Sends a message that does not fit into one piece, and receives it. */
-async function expectPassage(nats: ReturnType<typeof natsTransport>): Promise<void> {
-  const endpoint = 'nats:test.credentials';
+async function expectPassage(
+  nats: ReturnType<typeof natsTransport>,
+  endpoint = 'nats:test.credentials',
+): Promise<void> {
   await using sender = await nats.createSender({ endpoint });
   await using receiver = await nats.createReceiver({ endpoint });
   await sender.waitForReceivers();
@@ -64,6 +66,41 @@ describe.skipIf(!hasNatsServer)('who may connect', () => {
         await expectRefusal(nats());
       },
     );
+  });
+
+  test('a user who may do no more than the README says, with inboxes of its own', async () => {
+    const inbox = '_FERRY.ada.>';
+    const publish = ['ferry.>', '$JS.API.>', '$JS.ACK.>', '$JS.FC.>', inbox];
+    const advisories = '$JS.EVENT.ADVISORY.CONSUMER.>';
+    const subscribe = ['ferry.>', '$JS.ACK.>', advisories, inbox];
+    const quoted = (subjects: readonly string[]): string =>
+      `[${subjects.map((each) => `"${each}"`).join(', ')}]`;
+    const user = (name: string, may: string): string =>
+      `{ user: ${name}, password: right, permissions: { publish: ${quoted(publish)}, subscribe: ${may} } }`;
+    const users = [user('ada', quoted(subscribe)), user('eve', quoted([inbox]))].join(', ');
+    await withServer(`authorization { users: [${users}] }\n`, async (nats) => {
+      const endpoint = 'nats:ferry.frames';
+      const ada = nats({ user: 'ada', pass: 'right', inboxPrefix: '_FERRY.ada' });
+      await expectPassage(ada, endpoint);
+      await using responder = await ada.createResponder({ endpoint });
+      await using requester = await ada.createRequester({ endpoint });
+      const asking = requester.request(message(1, 3_000_000));
+      using question = await responder.receive();
+      expect(await question?.respond(question.bytes)).toBe('sent');
+      (await asking).release();
+      // Who may not do that is told so.
+      const elsewhere = await ada.createRequester({ endpoint: 'nats:other' });
+      const refused = { code: 'ENDPOINT_FORBIDDEN' };
+      await expect(elsewhere.request(message(1, 10))).rejects.toMatchObject(refused);
+      await elsewhere.close();
+      const eve = nats({ user: 'eve', pass: 'right', inboxPrefix: '_FERRY.ada' });
+      const deaf = await eve.createResponder({ endpoint });
+      await expect(deaf.receive()).rejects.toMatchObject(refused);
+      await deaf.close();
+      const mute = await nats({ user: 'ada', pass: 'right' }).createRequester({ endpoint });
+      await expect(mute.request(message(1, 10))).rejects.toMatchObject(refused);
+      await mute.close();
+    });
   });
 
   test('who has the token', async () => {

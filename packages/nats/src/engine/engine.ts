@@ -5,6 +5,7 @@ import {
   connect,
   createInbox,
   credsAuthenticator,
+  errors,
   type Msg,
   type MsgHdrs,
   type NatsConnection,
@@ -32,11 +33,19 @@ const CONNECT_TIMEOUT = 5000;
 /** How long a close waits for the server to take what was published, in milliseconds. */
 const FLUSH_PATIENCE = 2000;
 
+/** What the servers do not let this process do. */
+export interface Refusal {
+  readonly operation: 'publish' | 'subscription';
+  readonly subject: string;
+  readonly error: PageferryError;
+}
+
 /** One connection to the servers, of one sender or one receiver. */
 export class Engine {
   readonly #connection: NatsConnection;
   readonly #internals: Internals;
   readonly #listeners: (() => void)[] = [];
+  readonly #refusalListeners: ((refusal: Refusal) => void)[] = [];
   readonly #ping: NodeJS.Timeout;
   readonly #inboxPrefix: string | undefined;
   #keepsAlive = true;
@@ -123,6 +132,11 @@ export class Engine {
     this.#listeners.push(listener);
   }
 
+  /** Has `listener` called with what the servers do not permit. They say so a while after the attempt. */
+  onRefusal(listener: (refusal: Refusal) => void): void {
+    this.#refusalListeners.push(listener);
+  }
+
   /** Has `callback` called with each message on `subject`. */
   subscribe(subject: string, callback: (message: Msg) => void): void {
     if (this.closed) return;
@@ -199,9 +213,10 @@ export class Engine {
   }
 
   async #watch(): Promise<void> {
-    for await (const { type } of this.#connection.status()) {
-      if (type === 'disconnect') this.#connected = false;
-      else if (type === 'reconnect') this.#reconnected();
+    for await (const status of this.#connection.status()) {
+      if (status.type === 'error') this.#noteRefusal(status.error);
+      else if (status.type === 'disconnect') this.#connected = false;
+      else if (status.type === 'reconnect') this.#reconnected();
       else continue;
       this.#tell();
     }
@@ -211,6 +226,13 @@ export class Engine {
     // Whoever closes it has no reason.
     if (reason) this.#failure = connectionClosed(reason);
     this.#tell();
+  }
+
+  #noteRefusal(cause: Error): void {
+    if (!(cause instanceof errors.PermissionViolationError)) return;
+    const { operation, subject } = cause;
+    const refusal = { operation, subject, error: engineError(cause) };
+    for (const listener of this.#refusalListeners) listener(refusal);
   }
 
   #tell(): void {

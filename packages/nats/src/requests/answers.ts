@@ -56,7 +56,7 @@ export interface AnswersParts {
   readonly arrivals: Arrivals;
   /** There may be room. */
   readonly onRoom: () => void;
-  /** The servers do not let this process in any more. */
+  /** The servers do not let this process in any more, or not take questions. */
   readonly onFailure: () => void;
 }
 
@@ -78,6 +78,7 @@ export class Answers implements Outbox<NatsMemory> {
   #last = 0;
   #sequence = 0;
   #takesMore = true;
+  #refusal: PageferryError | undefined;
 
   constructor(parts: AnswersParts) {
     this.#parts = parts;
@@ -87,6 +88,11 @@ export class Answers implements Outbox<NatsMemory> {
       if (reply) engine.publish(reply);
     });
     engine.onChange(() => this.#onConnection());
+    engine.onRefusal(({ operation, error }) => {
+      if (operation !== 'subscription') return;
+      this.#refusal ??= error;
+      parts.onFailure();
+    });
     this.#offer();
     this.#timer = clock.setInterval(() => this.#look(), Math.min(1000, patience / 4));
     this.#timer.unref();
@@ -126,6 +132,11 @@ export class Answers implements Outbox<NatsMemory> {
     const end = Math.min(byteLength, this.#notes.mostBytes);
     this.#sayAnswer(taken, memory.bytes.subarray(0, end));
     return 'sent';
+  }
+
+  /** Why no question comes: the servers do not let this process in any more, or not take any. */
+  get failure(): PageferryError | undefined {
+    return this.#refusal ?? this.#parts.engine.failure;
   }
 
   settle(): void {

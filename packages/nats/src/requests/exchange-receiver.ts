@@ -4,18 +4,17 @@ import {
   LoopBudget,
   type MoveTarget,
   movePiece,
+  type PageferryError,
   type SpliceMethod,
   settledOrGivenUp,
   type WaitList,
 } from '@pageferry/core';
 import { capabilities } from '../capabilities.js';
-import type { Engine } from '../engine/engine.js';
 import type { Arrivals } from './arrivals.js';
 import type { Incoming } from './transfer.js';
 
 /** What an {@link ExchangeReceiver} is made of. */
 export interface ExchangeReceiverParts {
-  readonly engine: Engine;
   readonly endpoint: string;
   /** The other side in words, for errors. */
   readonly peer: string;
@@ -24,6 +23,8 @@ export interface ExchangeReceiverParts {
   readonly maxBorrowedBytes: number;
   readonly spinMicroseconds: number;
   readonly histograms: boolean;
+  /** Why nothing more comes. */
+  readonly failure: () => PageferryError | undefined;
   /** Called for a message that the program is done with. */
   readonly onDone?: (message: Incoming) => void;
   /** Ends this side, and the connection. */
@@ -50,8 +51,8 @@ export class ExchangeReceiver extends BaseReceiver<Incoming> {
 
   protected override next(): Incoming | undefined {
     const message = this.#parts.arrivals.next();
-    const { failure } = this.#parts.engine;
-    if (message === undefined && failure !== undefined) throw failure;
+    const failure = message === undefined ? this.#parts.failure() : undefined;
+    if (failure !== undefined) throw failure;
     return message;
   }
 

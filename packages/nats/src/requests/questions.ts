@@ -12,7 +12,7 @@ import {
   PageferryError,
 } from '@pageferry/core';
 import { capabilities } from '../capabilities.js';
-import type { Engine } from '../engine/engine.js';
+import type { Engine, Refusal } from '../engine/engine.js';
 import { questionSubject, responderSubject } from '../engine/names.js';
 import { MAX_UNDER_WAY } from '../options.js';
 import { isNote, NOTE_VERSION, type Note, readNote, saysNobody } from '../protocol/note.js';
@@ -76,6 +76,7 @@ export class Questions implements Outbox<NatsMemory> {
   readonly #questionSubject: string;
   #sequence = 0;
   #isCallingRoll = false;
+  #refusal: PageferryError | undefined;
   /** When there was a new connection: those who answer may still be on their way back. */
   #reconnectedAt = Number.NEGATIVE_INFINITY;
 
@@ -89,6 +90,7 @@ export class Questions implements Outbox<NatsMemory> {
       if (engine.connected) this.#reconnected();
       else if (engine.failure !== undefined) parts.onFailure();
     });
+    engine.onRefusal((refusal) => this.#noteRefusal(refusal));
     this.#interval = Math.min(1000, patience / 4);
     this.#timer = clock.setInterval(() => this.#look(), this.#interval);
     this.#timer.unref();
@@ -110,7 +112,8 @@ export class Questions implements Outbox<NatsMemory> {
     if (exchangeKind(exchange) !== EXCHANGE.request) {
       throw new PageferryError('NOT_SUPPORTED', 'a requester only asks: use request');
     }
-    if (this.#parts.engine.failure !== undefined) throw this.#parts.engine.failure;
+    const failure = this.#refusal ?? this.#parts.engine.failure;
+    if (failure !== undefined) throw failure;
     if (this.#open.size >= MAX_UNDER_WAY) return 'full';
     if (memory.buffer.length === 0) throw bytesDetached('loan');
     const question: Question = {
@@ -329,6 +332,15 @@ export class Questions implements Outbox<NatsMemory> {
       question.transfer?.askAgain();
     }
     this.#pump();
+  }
+
+  /** Nobody hears this side, or this side hears nobody. */
+  #noteRefusal({ operation, subject, error }: Refusal): void {
+    if (operation === 'publish' && subject !== this.#questionSubject) return;
+    if (operation === 'subscription') this.#refusal ??= error;
+    for (const question of [...this.#open.values()]) {
+      if (question.state !== 'taken') this.#fail(question, error);
+    }
   }
 
   /** Looks who has said nothing for a while. */

@@ -82,7 +82,6 @@ export async function createRequester(
     end: () => questions.stop(),
   });
   const receiver = new ExchangeReceiver({
-    engine,
     endpoint,
     peer: `the responder at ${endpoint}`,
     arrivals,
@@ -90,6 +89,7 @@ export async function createRequester(
     maxBorrowedBytes,
     spinMicroseconds,
     histograms,
+    failure: () => engine.failure,
     hangUp: async () => {
       questions.stop();
       await engine.flush();

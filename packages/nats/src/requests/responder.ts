@@ -113,7 +113,6 @@ export async function createResponder(
     answers,
   );
   const receiver = new ExchangeReceiver({
-    engine,
     endpoint,
     peer: `whoever asks at ${endpoint}`,
     arrivals,
@@ -121,6 +120,7 @@ export async function createResponder(
     maxBorrowedBytes,
     spinMicroseconds,
     histograms,
+    failure: () => answers.failure,
     onDone: (message) => answers.noteReleased(message),
     hangUp: async () => {
       answers.stop(isInOrder);
