@@ -21,10 +21,10 @@ import { parseArgs } from 'node:util';
 import { NatsServer } from '@pageferry/testkit/nats-server';
 import { natsTransport } from '../dist/index.js';
 
-/** For how long one may be out of reach: a server takes a while to come back on a busy machine. */
-const PATIENCE = 3000;
+/** For how long one may be out of reach: after a restart of the server all take a while to come back on a busy machine. */
+const PATIENCE = { death: 3000, restart: 20_000 };
 /** Nothing is decided by it but that a round has no end. */
-const LIMIT = 90_000;
+const LIMIT = 180_000;
 const COUNT = 300;
 /** How many requests are under way at a time. */
 const AT_ONCE = 30;
@@ -56,7 +56,8 @@ function planOf(seed, round) {
   const victim = /** @type {string} */ (victims[random.below(victims.length)]);
   const after = random.below(COUNT - 50);
   const longest = [100, 20_000, 1_500_000][random.below(3)] ?? 100;
-  return { pattern, victim, after, longest, lengths: random.below(2 ** 31) };
+  const patience = victim === 'server' ? PATIENCE.restart : PATIENCE.death;
+  return { pattern, victim, after, longest, patience, lengths: random.below(2 ** 31) };
 }
 
 /** How long a message is. @param {Plan} plan @param {number} number */
@@ -185,7 +186,7 @@ class Player {
 }
 
 /** @param {Plan} plan @param {NatsServer} server @param {(role: string) => Player} start */
-async function playPublish({ victim, after }, server, start) {
+async function playPublish({ victim, after, patience }, server, start) {
   const sender = start('sender');
   let receiver = start('receiver');
   await receiver.until(after);
@@ -196,7 +197,7 @@ async function playPublish({ victim, after }, server, start) {
     await sender.kill();
     await receiver.ends();
     const { numbers, words } = receiver;
-    const next = await natsTransport({ servers: server.url, patience: PATIENCE }).createSender({
+    const next = await natsTransport({ servers: server.url, patience }).createSender({
       endpoint: ENDPOINT,
     });
     await next.destroy();
@@ -283,8 +284,9 @@ async function play(seed, round) {
 
 const [role = '', servers = '', plan = ''] = process.argv.slice(2);
 if (process.send !== undefined && Object.hasOwn(roles, role)) {
-  const nats = natsTransport({ servers, patience: PATIENCE });
-  await roles[role]?.(nats, JSON.parse(plan), (what) => void process.send?.(what));
+  const played = JSON.parse(plan);
+  const nats = natsTransport({ servers, patience: played.patience });
+  await roles[role]?.(nats, played, (what) => void process.send?.(what));
   process.disconnect?.();
 } else {
   const { values } = parseArgs({
