@@ -39,6 +39,7 @@ const TOGETHER = [
   ['doctor/answering', 'doctor/asking'],
   ['socket/sender', 'socket/receiver'],
   ['nats/sender', 'nats/receiver'],
+  ['nats/answering', 'nats/asking'],
   ['streams/sending', 'streams/receiving'],
 ];
 

@@ -10,25 +10,52 @@ import { noChannels, noSenderAt, type Transport, withDeadline } from '@pageferry
 import { capabilities } from './capabilities.js';
 import {
   checkReceiverOptions,
+  checkRequestOptions,
   checkSenderOptions,
   checkTransportOptions,
   type NatsReceiverOptions,
+  type NatsRequestOptions,
+  type NatsResponderOptions,
   type NatsSenderOptions,
   type NatsTransportOptions,
 } from './options.js';
 import { NatsReceiver, type NatsReceiverStats } from './receiving/nats-receiver.js';
+import { createRequester, type NatsRequester } from './requests/requester.js';
+import { createResponder, type NatsResponder } from './requests/responder.js';
 import { NatsSender } from './sending/nats-sender.js';
 
+// The client's own, for the option `authenticator`.
+export { jwtAuthenticator, nkeyAuthenticator } from '@nats-io/transport-node';
 export * from '@pageferry/core/contract';
 export type { EngineOptions } from './engine/engine.js';
 export type {
   BehindPolicy,
   NatsReceiverOptions,
+  NatsRequestOptions,
+  NatsResponderOptions,
   NatsSenderOptions,
   NatsTransportOptions,
 } from './options.js';
 export type { NatsReceiverInfo } from './sending/subscriber.js';
-export type { NatsReceiverStats };
+export type { NatsReceiverStats, NatsRequester, NatsResponder };
+
+/** A transport over NATS, and what it has beside the contract: questions that one of several processes answers. */
+export interface NatsTransport extends Transport<NatsSenderOptions, NatsReceiverOptions> {
+  /**
+   * Makes a requester: each of its questions is answered by one of the responders at the endpoint. It needs no JetStream,
+   * and nobody need be there yet.
+   *
+   * @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`, `ENDPOINT_TOO_LONG`, `ENDPOINT_FORBIDDEN`, `SYSTEM_CALL_FAILED`, `ABORTED`,
+   *   `TIMEOUT`.
+   */
+  createRequester(options: NatsRequestOptions): Promise<NatsRequester>;
+  /**
+   * Makes a responder: one of those that share the questions of the endpoint out.
+   *
+   * @throws as {@link createRequester}.
+   */
+  createResponder(options: NatsResponderOptions): Promise<NatsResponder>;
+}
 
 /**
  * A transport over the NATS servers that `options` name. Each sender and each receiver has a connection of its own.
@@ -42,9 +69,7 @@ export type { NatsReceiverStats };
  *
  * @throws `INVALID_ARGUMENT`. Nothing is connected yet.
  */
-export function natsTransport(
-  options: NatsTransportOptions = {},
-): Transport<NatsSenderOptions, NatsReceiverOptions> {
+export function natsTransport(options: NatsTransportOptions = {}): NatsTransport {
   const transport = checkTransportOptions(options);
   return {
     ...noChannels,
@@ -60,6 +85,12 @@ export function natsTransport(
         (signal) => NatsReceiver.create(transport, settings, signal),
         () => noSenderAt(settings.endpoint),
       );
+    },
+    async createRequester(given) {
+      return await createRequester(transport, checkRequestOptions(given), given);
+    },
+    async createResponder(given) {
+      return await createResponder(transport, checkRequestOptions(given, ['maxUnderWay']), given);
     },
   };
 }

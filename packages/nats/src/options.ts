@@ -6,10 +6,12 @@ import {
   checkCommonSenderOptions,
   checkInteger,
   checkOptionalInteger,
+  checkWaitOptions,
   invalidArgument,
   PageferryError,
   type ReceiverOptions,
   type SenderOptions,
+  type WaitOptions,
 } from '@pageferry/core';
 import { capabilities } from './capabilities.js';
 import type { EngineOptions } from './engine/engine.js';
@@ -59,6 +61,29 @@ export interface NatsReceiverOptions extends ReceiverOptions {
   readonly queueDepth?: number | undefined;
 }
 
+/** Options of a requester and of a responder over NATS. */
+export interface NatsRequestOptions extends WaitOptions {
+  /** `nats:SUBJECT`: where questions are asked and answered. */
+  readonly endpoint: string;
+  /** See `SenderOptions.poolBytes`: of questions, or of answers, until the other side is done with them. Default: 64 MiB. */
+  readonly poolBytes?: number | undefined;
+  /** See `ReceiverOptions.maxBorrowedBytes`: of answers, or of questions. Default: 64 MiB. */
+  readonly maxBorrowedBytes?: number | undefined;
+  /** See `SenderOptions.spinMicroseconds`. */
+  readonly spinMicroseconds?: number | undefined;
+  /** See `SenderOptions.histograms`. */
+  readonly histograms?: boolean | undefined;
+}
+
+/** Options of a responder over NATS. */
+export interface NatsResponderOptions extends NatsRequestOptions {
+  /**
+   * How many questions to take that are not answered yet: the servers give it no more. 1 is for work that holds the event
+   * loop. From 1 to 1024. Default: 16.
+   */
+  readonly maxUnderWay?: number | undefined;
+}
+
 /** {@link NatsTransportOptions} with every default filled in. */
 export interface TransportSettings {
   readonly engine: EngineOptions;
@@ -81,12 +106,32 @@ export interface ReceiverSettings extends CommonReceiverSettings {
   readonly queueDepth: number;
 }
 
+/** {@link NatsResponderOptions} with every default filled in, without the time limit. */
+export interface RequestSettings {
+  readonly endpoint: string;
+  readonly subject: string;
+  readonly poolBytes: number;
+  readonly maxBorrowedBytes: number;
+  readonly spinMicroseconds: number;
+  readonly histograms: boolean;
+  readonly maxUnderWay: number;
+}
+
 /** How many messages may be under way to one receiver, or be kept. */
 export const MAX_UNDER_WAY = 1024;
 
 /** The policies, the default first. */
 export const POLICIES: readonly BehindPolicy[] = ['wait', 'drop-newest', 'drop-oldest'];
 
+const REQUEST_OPTIONS = [
+  'endpoint',
+  'poolBytes',
+  'maxBorrowedBytes',
+  'spinMicroseconds',
+  'histograms',
+  'signal',
+  'timeout',
+] as const;
 const STORAGES = ['file', 'memory'] as const;
 const MEBIBYTE = 1024 * 1024;
 const SHORTEST_PATIENCE = 100;
@@ -99,6 +144,10 @@ export function checkTransportOptions(options: NatsTransportOptions): TransportS
   }
   const { patience = 5000, ...engine } = options;
   checkInteger('patience', patience, SHORTEST_PATIENCE);
+  const { credentials } = engine;
+  if (credentials !== undefined && typeof credentials !== 'string') {
+    throw invalidArgument('credentials', credentials, 'the path of a credentials file');
+  }
   return { engine, patience };
 }
 
@@ -128,6 +177,28 @@ export function checkReceiverOptions(options: NatsReceiverOptions): ReceiverSett
     subject: subjectOf(common.endpoint),
     whenBehind: checkOneOf('whenBehind', whenBehind, POLICIES),
     queueDepth: checkOptionalInteger('queueDepth', queueDepth, MAX_UNDER_WAY, 1, MAX_UNDER_WAY),
+  };
+}
+
+/** @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`, `ENDPOINT_TOO_LONG`, `NOT_SUPPORTED`. */
+export function checkRequestOptions(
+  options: NatsResponderOptions,
+  more: readonly 'maxUnderWay'[] = [],
+): RequestSettings {
+  const known = [...REQUEST_OPTIONS, ...more];
+  const { poolBytes, maxBorrowedBytes, maxUnderWay, ...rest } = checkWaitOptions(options, known);
+  const { endpoint, spinMicroseconds, histograms } = rest;
+  const shared = { endpoint, spinMicroseconds, histograms };
+  const sending = checkCommonSenderOptions({ ...shared, poolBytes }, capabilities, []);
+  const receiving = checkCommonReceiverOptions({ ...shared, maxBorrowedBytes }, capabilities, []);
+  return {
+    endpoint: sending.endpoint,
+    subject: subjectOf(sending.endpoint),
+    poolBytes: sending.poolBytes,
+    maxBorrowedBytes: receiving.maxBorrowedBytes,
+    spinMicroseconds: sending.spinMicroseconds,
+    histograms: sending.histograms,
+    maxUnderWay: checkOptionalInteger('maxUnderWay', maxUnderWay, 16, 1, MAX_UNDER_WAY),
   };
 }
 

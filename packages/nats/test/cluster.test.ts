@@ -50,6 +50,50 @@ describe.skipIf(!hasNatsServer)('a cluster of three servers', { timeout: 180_000
     await sender.flush();
     expect(sender.receivers).toMatchObject([{ messagesBehind: 0 }]);
   });
+
+  test('of which one is killed, again and again, answers each request rightly or says that it is lost', async () => {
+    const nats = natsTransport({ servers: servers.map(({ url }) => url), patience: 5000 });
+    const endpoint = `nats:${SUBJECT}.requests`;
+    await using first = await nats.createResponder({ endpoint });
+    await using second = await nats.createResponder({ endpoint });
+    const shares = [0, 0];
+    for (const [index, responder] of [first, second].entries()) {
+      const answering = (async () => {
+        for await (using question of responder) {
+          expect(['sent', 'no-receiver']).toContain(await question.respond(question.bytes));
+          shares[index] = (shares[index] ?? 0) + 1;
+        }
+      })();
+      answering.catch((error) => expect(error).toMatchObject({ code: 'CLOSED' }));
+    }
+    await using requester = await nats.createRequester({ endpoint });
+    let next = 0;
+    let answered = 0;
+    const lengthOf = (number: number): number => (number % 20 === 0 ? 1_500_000 : number);
+    const askOn = async (): Promise<void> => {
+      while (next < 400) {
+        const number = next++;
+        try {
+          using answer = await requester.request(message(number, lengthOf(number)));
+          expect(answer.copy().equals(message(number, lengthOf(number)))).toBe(true);
+          answered++;
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'PEER_DIED' });
+        }
+      }
+    };
+    const asking = Promise.all(Array.from({ length: 10 }, askOn));
+    for (const [index, server] of servers.entries()) {
+      while (next < 100 * (index + 1)) await new Promise((resolve) => setTimeout(resolve, 1));
+      await server.kill();
+      await server.start();
+    }
+    await asking;
+    // What was under way through a server that was killed, at most.
+    expect(answered).toBeGreaterThan(400 - 3 * 10 - 1);
+    expect(Math.min(...shares)).toBeGreaterThan(0);
+    expect(requester.stats()).toMatchObject({ bytesOut: 0, requestsOpen: 0 });
+  });
 });
 
 /** Waits until all servers have what is in the stream: with another one killed before that, two of three would be gone. */

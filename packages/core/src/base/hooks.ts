@@ -29,6 +29,8 @@ export interface InboundMessage {
   readonly tag: number;
   /** Which request or answer of a channel it is; see `exchange.ts`. 0 or nothing for any other message. */
   readonly exchange?: number;
+  /** Why a question has no answer, where this side has found out by itself. It comes in the place of a failure. */
+  readonly failure?: unknown;
   /** Bytes that `spliceTo` has moved on. */
   readonly offset: number;
   /** What is left of it, once it was gathered: to be handed over. */

@@ -48,6 +48,11 @@ export interface BaseChannelSettings {
   readonly peer: PeerCredentials | undefined;
   /** Has the connection keep the event loop alive, or stop it. */
   readonly keepAlive: (on: boolean) => void;
+  /**
+   * Called with the number of a question that nobody waits for any more. True if its answer will not come, then: the
+   * mechanism has taken it back. By default what was asked is answered all the same.
+   */
+  readonly onAbandon?: (number: number) => boolean;
   /** Called once, when the channel is closed by whatever call. */
   readonly onClose?: (channel: BaseChannel) => void;
 }
@@ -66,6 +71,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
   readonly peer: PeerCredentials | undefined;
   readonly #sender: BaseSender<LoanMemory>;
   readonly #receiver: BaseReceiver<InboundMessage>;
+  readonly #onAbandon: ((number: number) => boolean) | undefined;
   readonly #onClose: ((channel: BaseChannel) => void) | undefined;
   readonly #requests: OpenRequests;
   #closing: Promise<void> | undefined;
@@ -75,13 +81,15 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
   /** How many messages wait that {@link #sendInBackground} sends. */
   #noticesWaiting = 0;
 
-  constructor({ sender, receiver, peer, keepAlive, onClose }: BaseChannelSettings) {
+  constructor(settings: BaseChannelSettings) {
+    const { sender, receiver, peer, keepAlive } = settings;
     super('pageferry:Channel', keepAlive);
     this.#requests = new OpenRequests(this, sender.hasHistograms);
     this.peer = peer;
     this.#sender = sender;
     this.#receiver = receiver;
-    this.#onClose = onClose;
+    this.#onAbandon = settings.onAbandon;
+    this.#onClose = settings.onClose;
     receiver.joinChannel(this);
     sender.onLoanReleased = () => this.#closeIfUnused();
   }
@@ -518,7 +526,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
     // Somebody may wait for it still.
     this.#receiver.wakeWaiting();
     if (!this.#requests.has(request)) return;
-    if (this.closed) this.#requests.forget(request);
+    if (this.closed || this.#onAbandon?.(request.number)) this.#requests.forget(request);
     else this.#drainAnswers();
   }
 

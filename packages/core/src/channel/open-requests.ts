@@ -129,7 +129,7 @@ export class OpenRequests {
 
   /** Gives an answer to who has asked. One that nobody waits for is released. */
   settle(delivery: BaseDelivery<InboundMessage>): void {
-    const { exchange = 0 } = delivery.message;
+    const { exchange = 0, failure } = delivery.message;
     const number = exchangeNumber(exchange);
     const place = this.#placeOf(number);
     const request = this.#places[place];
@@ -149,7 +149,7 @@ export class OpenRequests {
       return;
     }
     try {
-      request.failure = requestFailed(delivery.bytes);
+      request.failure = failure ?? requestFailed(delivery.bytes);
     } finally {
       delivery.release();
     }

@@ -1,16 +1,18 @@
-import { readFile } from 'node:fs/promises';
+import { access, constants, readFile } from 'node:fs/promises';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import {
   type Authenticator,
   connect,
+  createInbox,
   credsAuthenticator,
+  errors,
   type Msg,
   type MsgHdrs,
   type NatsConnection,
   type NodeConnectionOptions,
 } from '@nats-io/transport-node';
-import { clock } from '@pageferry/core';
-import { engineError } from './errors.js';
+import { clock, fileCallFailed, onAbort, PageferryError } from '@pageferry/core';
+import { connectError, connectionClosed, engineError } from './errors.js';
 import { Internals } from './internals.js';
 
 /** How to reach the servers: what the NATS client takes, and the path of a credentials file. */
@@ -25,22 +27,41 @@ const PING_INTERVAL = 20_000;
 /** How long the client waits between two attempts to connect anew, in milliseconds. */
 const RECONNECT_WAIT = 250;
 
+/** How long a server may take to let this process in, in milliseconds, unless the options say something else. */
+const CONNECT_TIMEOUT = 5000;
+
 /** How long a close waits for the server to take what was published, in milliseconds. */
 const FLUSH_PATIENCE = 2000;
+
+/** What the servers do not let this process do. */
+export interface Refusal {
+  readonly operation: 'publish' | 'subscription';
+  readonly subject: string;
+  readonly error: PageferryError;
+}
 
 /** One connection to the servers, of one sender or one receiver. */
 export class Engine {
   readonly #connection: NatsConnection;
   readonly #internals: Internals;
   readonly #listeners: (() => void)[] = [];
+  readonly #refusalListeners: ((refusal: Refusal) => void)[] = [];
   readonly #ping: NodeJS.Timeout;
+  readonly #inboxPrefix: string | undefined;
   #keepsAlive = true;
   #connected = true;
   #pinging = false;
+  #failure: PageferryError | undefined;
   /** The API of the servers' streams and consumers. */
   readonly api: JetStreamManager;
 
-  private constructor(connection: NatsConnection, api: JetStreamManager, pingInterval: number) {
+  private constructor(
+    connection: NatsConnection,
+    api: JetStreamManager,
+    pingInterval: number,
+    inboxPrefix: string | undefined,
+  ) {
+    this.#inboxPrefix = inboxPrefix;
     this.#connection = connection;
     this.#internals = new Internals(connection);
     this.api = api;
@@ -55,27 +76,34 @@ export class Engine {
    * Connects.
    *
    * @param name what the servers are told that this connection is.
-   * @throws `SYSTEM_CALL_FAILED`, `ENDPOINT_FORBIDDEN`, `NOT_SUPPORTED`, `INVALID_ARGUMENT`.
+   * @param limits `signal` ends the wait for a server that does not answer; `needsStreams: false` does without JetStream.
+   * @throws `SYSTEM_CALL_FAILED`, `ENDPOINT_FORBIDDEN`, `NOT_SUPPORTED`, `INVALID_ARGUMENT`, `signal.reason`.
    */
-  static async open(options: EngineOptions, name: string): Promise<Engine> {
+  static async open(
+    options: EngineOptions,
+    name: string,
+    {
+      signal,
+      needsStreams = true,
+    }: { readonly signal?: AbortSignal | undefined; readonly needsStreams?: boolean } = {},
+  ): Promise<Engine> {
     const { credentials, pingInterval = PING_INTERVAL, ...rest } = options;
-    let connection: NatsConnection | undefined;
+    await checkFiles(rest);
+    const settings: NodeConnectionOptions = {
+      name,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: RECONNECT_WAIT,
+      timeout: CONNECT_TIMEOUT,
+      ...rest,
+      ...(credentials === undefined ? {} : { authenticator: await readCredentials(credentials) }),
+      pingInterval,
+    };
+    const connection = await connectUnlessGivenUp(settings, signal);
     try {
-      const authenticator: { authenticator?: Authenticator | Authenticator[] } =
-        credentials === undefined
-          ? {}
-          : { authenticator: credsAuthenticator(await readFile(credentials)) };
-      connection = await connect({
-        name,
-        maxReconnectAttempts: -1,
-        reconnectTimeWait: RECONNECT_WAIT,
-        ...rest,
-        ...authenticator,
-        pingInterval,
-      });
-      return new Engine(connection, await jetstreamManager(connection), pingInterval);
+      const api = await jetstreamManager(connection, { checkAPI: needsStreams });
+      return new Engine(connection, api, pingInterval, rest.inboxPrefix);
     } catch (error) {
-      await connection?.close();
+      await connection.close();
       throw engineError(error);
     }
   }
@@ -95,9 +123,19 @@ export class Engine {
     return this.#connection.isClosed();
   }
 
+  /** Why the client has given the connection up: the servers do not let it in any more, say. `undefined` if it has not. */
+  get failure(): PageferryError | undefined {
+    return this.#failure;
+  }
+
   /** Has `listener` called when the connection is lost, when there is a new one, and when it is over. */
   onChange(listener: () => void): void {
     this.#listeners.push(listener);
+  }
+
+  /** Has `listener` called with what the servers do not permit. They say so a while after the attempt. */
+  onRefusal(listener: (refusal: Refusal) => void): void {
+    this.#refusalListeners.push(listener);
   }
 
   /** Has `callback` called with each message on `subject`. */
@@ -108,6 +146,30 @@ export class Engine {
         if (error === null) callback(message);
       },
     });
+  }
+
+  /**
+   * Takes part in a group of which one gets each message on `subject`, for a single message.
+   *
+   * @returns ends it before that.
+   */
+  takeOne(subject: string, group: string, callback: (message: Msg) => void): () => void {
+    if (this.closed) return () => undefined;
+    const subscription = this.#connection.subscribe(subject, {
+      queue: group,
+      max: 1,
+      callback: (error, message) => {
+        if (error === null) callback(message);
+      },
+    });
+    return () => {
+      if (!this.closed) subscription.unsubscribe();
+    };
+  }
+
+  /** A subject that nobody else has, below the prefix that the options may name. */
+  createInbox(): string {
+    return createInbox(this.#inboxPrefix);
   }
 
   /**
@@ -153,12 +215,30 @@ export class Engine {
   }
 
   async #watch(): Promise<void> {
-    for await (const { type } of this.#connection.status()) {
-      if (type === 'disconnect') this.#connected = false;
-      else if (type === 'reconnect') this.#reconnected();
-      else if (type !== 'close') continue;
-      for (const listener of this.#listeners) listener();
+    for await (const status of this.#connection.status()) {
+      if (status.type === 'error') this.#noteRefusal(status.error);
+      else if (status.type === 'disconnect') this.#connected = false;
+      else if (status.type === 'reconnect') this.#reconnected();
+      else continue;
+      this.#tell();
     }
+    const reason = await this.#connection.closed();
+    this.#connected = false;
+    clock.clearInterval(this.#ping);
+    // Whoever closes it has no reason.
+    if (reason) this.#failure = connectionClosed(reason);
+    this.#tell();
+  }
+
+  #noteRefusal(cause: Error): void {
+    if (!(cause instanceof errors.PermissionViolationError)) return;
+    const { operation, subject } = cause;
+    const refusal = { operation, subject, error: engineError(cause) };
+    for (const listener of this.#refusalListeners) listener(refusal);
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
   }
 
   #reconnected(): void {
@@ -180,5 +260,61 @@ export class Engine {
       this.#pinging = false;
     };
     this.#connection.flush().then(answered, answered);
+  }
+}
+
+/** The client says of a file that it cannot read no more than that it does not exist. @throws `SYSTEM_CALL_FAILED`. */
+async function checkFiles({ tls }: NodeConnectionOptions): Promise<void> {
+  if (typeof tls !== 'object' || tls === null) return;
+  for (const path of [tls.caFile, tls.certFile, tls.keyFile]) {
+    if (path === undefined) continue;
+    try {
+      await access(path, constants.R_OK);
+    } catch (error) {
+      throw fileCallFailed(error, 'access', 0);
+    }
+  }
+}
+
+/** @throws `SYSTEM_CALL_FAILED`, `INVALID_ARGUMENT`. */
+async function readCredentials(path: string): Promise<Authenticator> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    throw fileCallFailed(error, 'open', 0);
+  }
+  const authenticator = credsAuthenticator(bytes);
+  try {
+    // The client itself would find out when a server asks, and close without an error.
+    authenticator('nonce');
+  } catch (cause) {
+    const words = `credentials must be the path of a file with a JWT and the seed of an NKey, as nsc makes them, not ${path}`;
+    throw new PageferryError('INVALID_ARGUMENT', words, { argument: 'credentials', cause });
+  }
+  return authenticator;
+}
+
+/** The client's attempts cannot be ended: one that was given up is closed when it has come to something. */
+async function connectUnlessGivenUp(
+  settings: NodeConnectionOptions,
+  signal: AbortSignal | undefined,
+): Promise<NatsConnection> {
+  if (signal?.aborted) throw signal.reason;
+  const connecting = connect(settings);
+  let forget = (): void => undefined;
+  const givenUp = new Promise<never>((_, reject) => {
+    forget = onAbort(signal, () => reject(signal?.reason));
+  });
+  try {
+    return await Promise.race([connecting, givenUp]);
+  } catch (error) {
+    connecting.then(
+      (connection) => connection.close(),
+      () => undefined,
+    );
+    throw signal?.aborted ? signal.reason : connectError(error, settings);
+  } finally {
+    forget();
   }
 }

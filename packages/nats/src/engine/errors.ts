@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { JetStreamApiError } from '@nats-io/jetstream';
-import { errors } from '@nats-io/transport-node';
+import { errors, type NodeConnectionOptions } from '@nats-io/transport-node';
 import { errnoName, isPageferryError, PageferryError } from '@pageferry/core';
 
 /** Numbers that the servers give their errors; see the constant `JS…` of the server's `errors.json`. */
@@ -18,6 +18,10 @@ export const API_ERROR = {
   memoryExceeded: 10028,
   noMessage: 10037,
 } as const;
+
+/** What Node calls the reasons not to believe a server's certificate. */
+const CERTIFICATE_REFUSED =
+  /^(CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH|ERR_TLS_CERT)/;
 
 /** The number of an error that the servers' API has answered; `undefined` for any other error. */
 export function apiCode(error: unknown): number | undefined {
@@ -75,6 +79,39 @@ export function engineError(error: unknown): PageferryError {
   return new PageferryError('SYSTEM_CALL_FAILED', `the NATS server or its client: ${message}`, {
     ...details,
     syscall: 'nats',
+  });
+}
+
+/** Why a connection did not come about, in the words of the contract. */
+export function connectError(
+  error: unknown,
+  { timeout, tls }: NodeConnectionOptions,
+): PageferryError {
+  const details = { cause: error };
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  if (typeof code === 'string' && CERTIFICATE_REFUSED.test(code)) {
+    const words = `this process does not trust the NATS server: ${(error as Error).message} (tls: { caFile })`;
+    return new PageferryError('ENDPOINT_FORBIDDEN', words, details);
+  }
+  if (error instanceof errors.TimeoutError) {
+    // TLS 1.3 lets a client in before its certificate was looked at, and the NATS client waits on after that.
+    const certificate = tls
+      ? '; one that does not take the certificate of this process (tls: { certFile, keyFile }), or misses one, does so, too'
+      : '';
+    const words = `no NATS server has let this process in within ${timeout} ms${certificate}`;
+    const errno = constants.errno.ETIMEDOUT;
+    const failed = { syscall: 'connect', errno, errnoName: 'ETIMEDOUT' };
+    return new PageferryError('SYSTEM_CALL_FAILED', words, { ...details, ...failed });
+  }
+  return engineError(error);
+}
+
+/** Why a connection that there was will not come back. */
+export function connectionClosed(reason: Error): PageferryError {
+  const { code, message, cause, ...details } = engineError(reason);
+  return new PageferryError(code, `the connection to the NATS servers is over: ${message}`, {
+    ...details,
+    cause,
   });
 }
 

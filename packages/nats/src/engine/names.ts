@@ -10,7 +10,12 @@ export const STREAM_PREFIX = 'PAGEFERRY_';
 export const SENDER_CONSUMER = 'sender';
 
 /** Tokens that this transport puts behind a subject for itself. */
-const OWN_TOKENS = { presence: '_sender', closed: '_closed' } as const;
+const OWN_TOKENS = {
+  presence: '_sender',
+  closed: '_closed',
+  questions: '_questions',
+  responders: '_responders',
+} as const;
 
 /** A control line of the servers has 4096 bytes at most, and a subject is not all of one. */
 const LONGEST_SUBJECT = 1024;
@@ -58,4 +63,14 @@ export function presenceSubject(subject: string): string {
  */
 export function closedSubject(subject: string, stream: string): string {
   return `${subject}.${OWN_TOKENS.closed}.${stream}`;
+}
+
+/** The subject that questions are asked on. */
+export function questionSubject(subject: string): string {
+  return `${subject}.${OWN_TOKENS.questions}`;
+}
+
+/** The subject that each responder listens on, also one that takes no questions now. */
+export function responderSubject(subject: string): string {
+  return `${subject}.${OWN_TOKENS.responders}`;
 }

@@ -7,7 +7,7 @@ import {
   RetentionPolicy,
   StorageType,
 } from '@nats-io/jetstream';
-import { createInbox, nanos, nuid } from '@nats-io/transport-node';
+import { nanos, nuid } from '@nats-io/transport-node';
 import { clock, PageferryError, pauseFor } from '@pageferry/core';
 import type { SenderSettings } from '../options.js';
 import type { Engine } from './engine.js';
@@ -79,7 +79,7 @@ export async function showPresence(
   subject: string,
   patience: number,
 ): Promise<void> {
-  const inbox = createInbox();
+  const inbox = engine.createInbox();
   engine.subscribe(inbox, () => undefined);
   await engine.flush();
   const { config } = await engine.api.streams.info(stream);

@@ -1,5 +1,5 @@
 import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
-import { createInbox, nanos } from '@nats-io/transport-node';
+import { nanos } from '@nats-io/transport-node';
 import { onAbort, PageferryError, type Search, seekSender } from '@pageferry/core';
 import { Engine } from '../engine/engine.js';
 import { API_ERROR, apiCode, engineError, isNotFound, mayPass } from '../engine/errors.js';
@@ -30,7 +30,9 @@ export async function connectToSender(
   toIntake: (parts: IntakeParts) => Intake,
   signal: AbortSignal | undefined,
 ): Promise<IntakeParts> {
-  const engine = await Engine.open(transport.engine, `pageferry receiver ${settings.subject}`);
+  const engine = await Engine.open(transport.engine, `pageferry receiver ${settings.subject}`, {
+    signal,
+  });
   const forget = onAbort(signal, () => void engine.close());
   try {
     return await seekSender(signal, (search) =>
@@ -61,7 +63,7 @@ async function tryConnect(
     const consumer = consumerName(whenBehind);
     const heartbeat = Math.max(SHORTEST_HEARTBEAT, patience / 2);
     const parts = { engine, stream, consumer, patience, heartbeat };
-    const inbox = createInbox();
+    const inbox = engine.createInbox();
     const intake = toIntake(parts);
     engine.subscribe(inbox, intake.take);
     await engine.flush();

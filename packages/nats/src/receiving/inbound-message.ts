@@ -30,7 +30,10 @@ export class InboundMessage implements Contract {
   final: number | undefined;
 
   /** @param pool where its memory comes from and goes back to. */
-  constructor(pool: BufferPool, { sequence, byteLength, tag }: Piece) {
+  constructor(
+    pool: BufferPool,
+    { sequence, byteLength, tag }: Pick<Piece, 'sequence' | 'byteLength' | 'tag'>,
+  ) {
     this.#pool = pool;
     this.sequence = sequence;
     this.byteLength = byteLength;

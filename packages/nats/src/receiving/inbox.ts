@@ -60,7 +60,12 @@ export class Inbox {
 
   /** True once nothing more will arrive. */
   get isOver(): boolean {
-    return this.#hasEnded || this.#failure !== undefined || this.#intake.isOver;
+    return (
+      this.#hasEnded ||
+      this.#failure !== undefined ||
+      this.#intake.isOver ||
+      this.#parts.engine.failure !== undefined
+    );
   }
 
   /**
@@ -233,6 +238,7 @@ export class Inbox {
 
   /** Throws if nothing more will come. */
   #checkMayCome(when: string): void {
+    this.#failure ??= this.#parts.engine.failure;
     if (this.#failure !== undefined) throw this.#failure;
     const { sender } = this.#parts;
     if (this.#intake.isForgotten) {

@@ -105,6 +105,7 @@ export class Intake {
     });
     engine.onChange(() => {
       if (engine.connected) void this.check();
+      else if (engine.failure !== undefined) events.onChange();
     });
     this.#timer = clock.setInterval(() => this.#checkHeartbeat(), Math.min(heartbeat, PATIENCE));
     this.#timer.unref();
@@ -194,6 +195,7 @@ export class Intake {
   /** Looks for this receiver's consumer and for its sender, and for what was lost between the engine and this process. */
   async check(): Promise<void> {
     if (this.#isChecking || this.#isOver || this.isOver || this.#isForgotten) return;
+    if (this.#engine.closed) return;
     this.#isChecking = true;
     this.#checkedAt = clock.now();
     try {

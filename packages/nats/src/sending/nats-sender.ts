@@ -62,6 +62,9 @@ export class NatsSender extends BaseSender<NatsMemory> {
       presence,
       failures,
       outbox,
+      checkMayCome: () => {
+        if (engine.failure !== undefined) throw engine.failure;
+      },
       method: { method: 'publish' },
       keepAlive: (on) => engine.keepAlive(on),
     });
@@ -75,6 +78,7 @@ export class NatsSender extends BaseSender<NatsMemory> {
     onLost = () => void this.#remake();
     engine.onChange(() => {
       if (engine.connected) void this.#showPresence();
+      else if (engine.failure !== undefined) this.#giveUp(engine.failure);
     });
   }
 
@@ -106,6 +110,13 @@ export class NatsSender extends BaseSender<NatsMemory> {
   protected override async end(): Promise<void> {
     this.#leaving ??= this.#leave();
     await this.#leaving;
+  }
+
+  /** The servers do not let this process in any more: nothing that is under way will arrive, and nobody can come. */
+  #giveUp(failure: PageferryError): void {
+    if (this.closed) return;
+    this.#failures.add(failure);
+    this.#outbox.restart(this.#stream);
   }
 
   async #leave(): Promise<void> {
@@ -146,7 +157,7 @@ export class NatsSender extends BaseSender<NatsMemory> {
     this.#outbox.forgetReceivers();
     const words = `the NATS servers have lost the stream of ${this.endpoint}, and all that was in it`;
     this.#failures.add(new PageferryError('SYSTEM_CALL_FAILED', words, { syscall: 'nats' }));
-    while (!this.closed) {
+    while (!this.closed && !this.#engine.closed) {
       try {
         this.#stream = await makeStream(this.#engine, this.#settings, this.#patience);
         this.#outbox.restart(this.#stream);

@@ -1,7 +1,5 @@
 import {
   type AcceptOutcome,
-  BufferPool,
-  ByteQuota,
   bytesDetached,
   type ConnectionFailures,
   type Outbox as Contract,
@@ -14,6 +12,7 @@ import {
 import type { Engine } from '../engine/engine.js';
 import { MAX_UNDER_WAY } from '../options.js';
 import { Audience } from './audience.js';
+import { MemoryPool } from './memory-pool.js';
 import type { NatsMemory, Outgoing } from './outgoing.js';
 import { Publisher } from './publisher.js';
 
@@ -43,8 +42,7 @@ export class Outbox implements Contract<NatsMemory> {
   readonly #history: number;
   readonly #waits: Waits;
   readonly #failures: ConnectionFailures;
-  readonly #buffers: BufferPool;
-  readonly #quota: ByteQuota;
+  readonly #pool: MemoryPool;
   readonly #publisher: Publisher;
   readonly #audience: Audience;
   /** Messages that are not stored, or that somebody is not done with. */
@@ -66,8 +64,7 @@ export class Outbox implements Contract<NatsMemory> {
     this.#waits = waits;
     this.#failures = failures;
     this.#stream = stream;
-    this.#buffers = new BufferPool(poolBytes);
-    this.#quota = new ByteQuota(poolBytes);
+    this.#pool = new MemoryPool(poolBytes);
     const onChange = (): void => {
       if (waits.parked > 0) waits.wake();
     };
@@ -86,25 +83,21 @@ export class Outbox implements Contract<NatsMemory> {
   }
 
   get bytesOut(): number {
-    return this.#quota.bytes;
+    return this.#pool.bytesOut;
   }
 
   /** @throws `SYSTEM_CALL_FAILED` when memory is short. */
   allocate(byteLength: number): NatsMemory | undefined {
-    if (!this.#quota.hasRoomFor(byteLength)) return undefined;
-    // Never none: that memory was taken over is told by its length.
-    const buffer = this.#buffers.take(Math.max(byteLength, 1));
-    this.#quota.add(byteLength);
-    return { buffer, bytes: buffer.subarray(0, byteLength), byteLength };
+    return this.#pool.allocate(byteLength);
   }
 
   free(memory: NatsMemory): void {
-    this.#quota.remove(memory.byteLength);
-    this.#buffers.giveBack(memory.buffer);
+    this.#pool.free(memory);
   }
 
   accept(memory: NatsMemory, byteLength: number, tag: number): AcceptOutcome {
-    if (this.#audience.subscribers.size === 0 && this.#history === 0) return 'no-receiver';
+    const isKept = this.#history > 0 && this.#engine.failure === undefined;
+    if (this.#audience.subscribers.size === 0 && !isKept) return 'no-receiver';
     const { isFull, length } = this.#publisher;
     if (isFull || length >= MAX_UNDER_WAY || !this.#audience.hasRoom) return 'full';
     // Of a message without bytes nobody else can tell. The number must not be taken for it.
@@ -145,7 +138,7 @@ export class Outbox implements Contract<NatsMemory> {
 
   /** Tells every receiver, behind what was accepted, that this was all. */
   finish(): void {
-    if (!this.#isOver) this.#add('end', 0, 0, undefined);
+    if (!this.#isOver && this.#engine.failure === undefined) this.#add('end', 0, 0, undefined);
   }
 
   /** Goes on with another stream: what was in the old one is gone, and so are its receivers. */
@@ -174,7 +167,7 @@ export class Outbox implements Contract<NatsMemory> {
     clock.clearTimeout(this.#tidying);
     this.#publisher.stop();
     this.#audience.stop();
-    this.#buffers.clear();
+    this.#pool.clear();
   }
 
   #add(
@@ -230,7 +223,7 @@ export class Outbox implements Contract<NatsMemory> {
     const { memory } = message;
     if (memory === undefined) return;
     message.memory = undefined;
-    this.#quota.remove(memory.byteLength);
+    this.#pool.forget(memory);
     const error = new PageferryError(
       'BYTES_DETACHED',
       'the program had another API take over a view that it kept of a loan, before all of that message ' +

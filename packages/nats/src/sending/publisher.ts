@@ -1,4 +1,4 @@
-import { createInbox, type Msg } from '@nats-io/transport-node';
+import type { Msg } from '@nats-io/transport-node';
 import { clock } from '@pageferry/core';
 import type { Engine } from '../engine/engine.js';
 import { API_ERROR, isNotFound } from '../engine/errors.js';
@@ -51,7 +51,7 @@ export class Publisher {
   readonly #engine: Engine;
   readonly #subject: string;
   readonly #events: PublisherEvents;
-  readonly #inbox = createInbox();
+  readonly #inbox: string;
   readonly #timer: NodeJS.Timeout;
   #stream: string;
   /** Messages that the servers do not have whole. */
@@ -75,6 +75,7 @@ export class Publisher {
 
   constructor(engine: Engine, subject: string, stream: string, events: PublisherEvents) {
     this.#engine = engine;
+    this.#inbox = engine.createInbox();
     this.#subject = subject;
     this.#stream = stream;
     this.#events = events;

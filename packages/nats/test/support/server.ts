@@ -2,6 +2,10 @@ import { hasNatsServer, NatsServer } from '@pageferry/testkit';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import {
   type NatsReceiverOptions,
+  type NatsRequester,
+  type NatsRequestOptions,
+  type NatsResponder,
+  type NatsResponderOptions,
   type NatsSenderOptions,
   type NatsTransportOptions,
   natsTransport,
@@ -59,6 +63,26 @@ export class Ground {
     const receiver = (await transport.createReceiver({ endpoint, ...options })) as NatsReceiver;
     this.#open.push(receiver);
     return receiver;
+  }
+
+  async requester(
+    endpoint: string,
+    options: Partial<NatsRequestOptions> = {},
+    transport = this.transport(),
+  ): Promise<NatsRequester> {
+    const requester = await transport.createRequester({ endpoint, ...options });
+    this.#open.push({ close: () => requester.destroy() });
+    return requester;
+  }
+
+  async responder(
+    endpoint: string,
+    options: Partial<NatsResponderOptions> = {},
+    transport = this.transport(),
+  ): Promise<NatsResponder> {
+    const responder = await transport.createResponder({ endpoint, ...options });
+    this.#open.push({ close: () => responder.destroy() });
+    return responder;
   }
 
   /** Ends all that the test has opened. */
