@@ -6,7 +6,13 @@
  *
  * @packageDocumentation
  */
-import { noChannels, noSenderAt, type Transport, withDeadline } from '@pageferry/core';
+import {
+  type InPlaceSender,
+  noChannels,
+  noSenderAt,
+  type Transport,
+  withDeadline,
+} from '@pageferry/core';
 import { capabilities } from './capabilities.js';
 import {
   checkReceiverOptions,
@@ -17,7 +23,7 @@ import {
   type NatsTransportOptions,
 } from './options.js';
 import { NatsReceiver, type NatsReceiverStats } from './receiving/nats-receiver.js';
-import { NatsSender } from './sending/nats-sender.js';
+import { NatsSender, type NatsSenderStats } from './sending/nats-sender.js';
 
 export * from '@pageferry/core/contract';
 export type { EngineOptions } from './engine/engine.js';
@@ -28,7 +34,12 @@ export type {
   NatsTransportOptions,
 } from './options.js';
 export type { NatsReceiverInfo } from './sending/subscriber.js';
-export type { NatsReceiverStats };
+export type { NatsReceiverStats, NatsSenderStats };
+
+/** The transport over NATS. Its senders can also send what is not memory of their own. */
+export interface NatsTransport extends Transport<NatsSenderOptions, NatsReceiverOptions> {
+  createSender(options: NatsSenderOptions): Promise<InPlaceSender>;
+}
 
 /**
  * A transport over the NATS servers that `options` name. Each sender and each receiver has a connection of its own.
@@ -42,15 +53,13 @@ export type { NatsReceiverStats };
  *
  * @throws `INVALID_ARGUMENT`. Nothing is connected yet.
  */
-export function natsTransport(
-  options: NatsTransportOptions = {},
-): Transport<NatsSenderOptions, NatsReceiverOptions> {
+export function natsTransport(options: NatsTransportOptions = {}): NatsTransport {
   const transport = checkTransportOptions(options);
   return {
     ...noChannels,
     name: 'nats',
     capabilities,
-    async createSender(given) {
+    async createSender(given): Promise<InPlaceSender> {
       return NatsSender.create(transport, checkSenderOptions(given));
     },
     async createReceiver(given) {
