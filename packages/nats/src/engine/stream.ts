@@ -12,6 +12,7 @@ import { clock, PageferryError, pauseFor } from '@pageferry/core';
 import type { SenderSettings } from '../options.js';
 import type { Engine } from './engine.js';
 import { API_ERROR, apiCode, engineError, isNotFound } from './errors.js';
+import { KEEPS, keepLast } from './keeper.js';
 import { closedSubject, presenceSubject, SENDER_CONSUMER, STREAM_PREFIX } from './names.js';
 import { describeMark, type TakenOver, takeOver } from './take-over.js';
 
@@ -86,6 +87,7 @@ export async function makeStream(
 /**
  * Shows that a sender is there: by a consumer that the engine removes when it does not reach its owner any more.
  *
+ * @param description what it tells whoever takes the stream over; then it also keeps the last piece there.
  * @returns where the consumer delivers to.
  */
 export async function showPresence(
@@ -96,17 +98,17 @@ export async function showPresence(
   description?: string,
 ): Promise<string> {
   const inbox = createInbox();
-  engine.subscribe(inbox, () => undefined);
+  engine.subscribe(inbox, description === undefined ? () => undefined : keepLast(engine));
   await engine.flush();
   const { config } = await engine.api.streams.info(stream);
   await engine.api.consumers.add(stream, {
     ...consumerNamed(SENDER_CONSUMER, config.num_replicas),
     deliver_subject: inbox,
-    filter_subject: presenceSubject(subject),
     deliver_policy: DeliverPolicy.New,
-    ack_policy: AckPolicy.None,
     inactive_threshold: nanos(patience),
-    ...(description === undefined ? {} : { description }),
+    ...(description === undefined
+      ? { filter_subject: presenceSubject(subject), ack_policy: AckPolicy.None }
+      : { ...KEEPS, description }),
   });
   return inbox;
 }

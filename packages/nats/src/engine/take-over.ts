@@ -2,6 +2,7 @@ import { createInbox } from '@nats-io/transport-node';
 import type { SenderSettings } from '../options.js';
 import type { Engine } from './engine.js';
 import { isNotFound } from './errors.js';
+import { keepLast } from './keeper.js';
 import { SENDER_CONSUMER } from './names.js';
 
 /** Where in a stream a message of its source ends. */
@@ -54,7 +55,7 @@ export async function takeOver(
     const isUnknown = sequence === NONE && state.last_seq > 0;
     if (isUnknown) return undefined;
     const inbox = createInbox();
-    engine.subscribe(inbox, () => undefined);
+    engine.subscribe(inbox, keepLast(engine));
     await engine.flush();
     await api.consumers.update(stream, SENDER_CONSUMER, { deliver_subject: inbox });
     const mark = { sequence: Number(sequence), number: Number(number) };
