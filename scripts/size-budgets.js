@@ -25,6 +25,7 @@ export const BUDGETS = {
   '@pageferry/vmsplice-ffi': { alone: 50, total: 6200 },
   '@pageferry/doctor': { alone: 600, total: 3900 },
   '@pageferry/socket': { alone: 500, total: 1800 },
+  '@pageferry/bridge': { alone: 100, total: 1500 },
   '@pageferry/nats': { alone: 450, total: 3300 },
   '@pageferry/fd-socket': { alone: 220, total: 2700 },
   '@pageferry/messages': { alone: 400, total: 1700 },
