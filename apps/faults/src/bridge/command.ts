@@ -1,14 +1,15 @@
 import { renderTable } from '@pageferry/measuring/tables';
 import { hasNatsServer } from '@pageferry/testkit/nats-server';
 import { Command } from 'commander';
-import { integer, log } from '../command-line.js';
+import { integer, log, oneOf } from '../command-line.js';
 import { BridgeGround, type BridgeReport, type BridgeRound } from './ground.js';
-import { victims } from './plan.js';
+import { type BridgeVictim, isVictim, victims } from './plan.js';
 
 interface Options {
   readonly rounds: number;
   readonly seed?: number;
   readonly first: number;
+  readonly victim?: BridgeVictim[];
   readonly json?: true;
 }
 
@@ -20,14 +21,16 @@ export const bridge: Command = new Command('bridge')
   .option('--rounds <n>', 'how many kills', integer, 40)
   .option('--seed <n>', 'what all plans depend on; without it a new one, which is printed', integer)
   .option('--first <n>', 'the number of the first round', integer, 0)
+  .option('--victim <name>', `one of ${victims.join(', ')} (repeatable)`, oneOf(isVictim))
   .option('--json', 'print what came of each round as JSON instead of a table')
   .action(run);
 
 async function run(options: Options): Promise<void> {
   const { seed = Math.floor(Math.random() * 2 ** 31), rounds, first, json } = options;
+  const among = options.victim ?? victims;
   if (!hasNatsServer) throw new Error('there is no nats-server: install it (Debian: nats-server)');
   log(`seed ${seed}: ${rounds} kills`);
-  const report = await play(seed, first, rounds);
+  const report = await play(seed, first, rounds, among);
   for (const fault of report.faults) log(`in the end: ${fault}`);
   if (json) console.log(JSON.stringify({ seed, ...report }));
   else console.log(tableOf(report, process.stdout.isTTY));
@@ -41,8 +44,13 @@ async function run(options: Options): Promise<void> {
   if (faults > 0) process.exitCode = 1;
 }
 
-async function play(seed: number, first: number, count: number): Promise<BridgeReport> {
-  const ground = await BridgeGround.create(seed);
+async function play(
+  seed: number,
+  first: number,
+  count: number,
+  among: readonly BridgeVictim[],
+): Promise<BridgeReport> {
+  const ground = await BridgeGround.create(seed, among);
   try {
     const rounds: BridgeRound[] = [];
     for (let round = first; round < first + count; round++) {

@@ -8,7 +8,7 @@ import { NatsServer } from '@pageferry/testkit/nats-server';
 import { write } from '../message.js';
 import { pause, until } from '../until.js';
 import { Child } from './child.js';
-import { type BridgePlan, lengthOf, planOf } from './plan.js';
+import { type BridgePlan, type BridgeVictim, lengthOf, planOf } from './plan.js';
 
 /** How long the bridge, and the receiver that stays, may be away, in milliseconds: much longer than a restart takes. */
 const PATIENCE = 60_000;
@@ -42,6 +42,7 @@ export interface BridgeReport {
 /** A sender here, a bridge, a NATS server, and two receivers elsewhere: one stays, the other one is killed now and then. */
 export class BridgeGround {
   readonly #seed: number;
+  readonly #victims: readonly BridgeVictim[];
   readonly #folder: string;
   readonly #server: NatsServer;
   readonly #sender: Sender;
@@ -53,8 +54,15 @@ export class BridgeGround {
   #ofKilled = 0;
   readonly #sending: Promise<void>;
 
-  private constructor(seed: number, server: NatsServer, folder: string, sender: Sender) {
+  private constructor(
+    seed: number,
+    among: readonly BridgeVictim[],
+    server: NatsServer,
+    folder: string,
+    sender: Sender,
+  ) {
     this.#seed = seed;
+    this.#victims = among;
     this.#server = server;
     this.#folder = folder;
     this.#sender = sender;
@@ -65,7 +73,7 @@ export class BridgeGround {
   }
 
   /** Starts all of them. */
-  static async create(seed: number): Promise<BridgeGround> {
+  static async create(seed: number, among: readonly BridgeVictim[]): Promise<BridgeGround> {
     const folder = mkdtempSync(join(tmpdir(), 'pageferry-faults-'));
     const server = await NatsServer.start();
     const sender = await sharedMmap.createSender({
@@ -74,12 +82,12 @@ export class BridgeGround {
       // The history gives way where the pool is short.
       poolBytes: 256 * 1024 * 1024,
     });
-    return new BridgeGround(seed, server, folder, sender);
+    return new BridgeGround(seed, among, server, folder, sender);
   }
 
   /** Plays a round. */
   async play(round: number): Promise<BridgeRound> {
-    const plan = planOf(this.#seed, round);
+    const plan = planOf(this.#seed, round, this.#victims);
     const faults: string[] = [];
     const before = this.#received;
     if (!(await this.#arrived(before + plan.after))) faults.push('nothing arrives before the kill');

@@ -1,6 +1,6 @@
 import { Random } from '../random.js';
 
-/** What is killed in a round. */
+/** What is killed in a round. With both at once the bridge finds the server as a restart has left it. */
 export const victims = ['server', 'bridge', 'receiver', 'server and bridge'] as const;
 
 export type BridgeVictim = (typeof victims)[number];
@@ -16,12 +16,18 @@ export interface BridgePlan {
   readonly away: number;
 }
 
-/** The plan of a round. */
-export function planOf(seed: number, round: number): BridgePlan {
+/**
+ * The plan of a round.
+ *
+ * @param among what may be killed.
+ */
+export function planOf(
+  seed: number,
+  round: number,
+  among: readonly BridgeVictim[] = victims,
+): BridgePlan {
   const random = new Random(seed, 'bridge', round);
-  const [server, bridge, receiver, both] = victims;
-  // Both at once now and then: the bridge finds the server as a restart has left it.
-  const victim = random.oneOf([server, server, bridge, bridge, bridge, receiver, receiver, both]);
+  const victim = random.oneOf(among);
   return {
     round,
     victim,
@@ -29,6 +35,11 @@ export function planOf(seed: number, round: number): BridgePlan {
     delay: random.below(20),
     away: random.below(50),
   };
+}
+
+/** Whether there is a victim of this name. */
+export function isVictim(name: string): name is BridgeVictim {
+  return (victims as readonly string[]).includes(name);
 }
 
 /** The length of a message in bytes: mostly short, now and then longer than the server takes at once. */
