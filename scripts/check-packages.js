@@ -24,6 +24,7 @@ const ALLOWED = {
   ],
   '@pageferry/vmsplice-ffi': ['@pageferry/core', '@pageferry/linux-ffi', '@pageferry/vmsplice'],
   '@pageferry/socket': ['@pageferry/core'],
+  '@pageferry/bridge': ['@pageferry/core'],
   '@pageferry/nats': ['@pageferry/core'],
   '@pageferry/fd-socket': ['@pageferry/core', '@pageferry/linux', '@pageferry/linux-napi'],
   // On the contract alone.
@@ -42,13 +43,19 @@ const ALLOWED = {
     '@pageferry/linux-napi',
     '@pageferry/socket',
   ],
-  '@pageferry/cli': ['@pageferry/core', '@pageferry/doctor', '@pageferry/shared-mmap'],
+  '@pageferry/cli': [
+    '@pageferry/bridge',
+    '@pageferry/core',
+    '@pageferry/doctor',
+    '@pageferry/shared-mmap',
+  ],
   // What a newcomer installs.
   pageferry: ['@pageferry/cli', '@pageferry/core', '@pageferry/doctor', '@pageferry/shared-mmap'],
 };
 
 /** What each may have as an optional peer: it asks for that by name, and lives without. */
 const ALLOWED_IF_INSTALLED = {
+  '@pageferry/cli': ['@pageferry/nats'],
   '@pageferry/fd-socket': ['@pageferry/linux-ffi'],
   '@pageferry/shared-mmap': ['@pageferry/linux-ffi'],
   '@pageferry/doctor': [

@@ -2,6 +2,7 @@
 import { runCommand } from '@pageferry/measuring/command';
 import { Command } from 'commander';
 import { type BackendName, backendNames } from './backends.js';
+import { bridge } from './bridge/command.js';
 import { integer, log, oneOf } from './command-line.js';
 import { hostile } from './hostile/command.js';
 import { type Pattern, patterns } from './killing/plan.js';
@@ -40,7 +41,8 @@ const kill = new Command('kill')
 const program = new Command('test:faults')
   .description('Tries what is hard on both sides of every pattern over every backend.')
   .addCommand(kill, { isDefault: true })
-  .addCommand(hostile);
+  .addCommand(hostile)
+  .addCommand(bridge);
 
 await runCommand(program);
 

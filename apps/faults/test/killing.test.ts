@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { hasNatsServer } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
 import { lengthOf, planOf } from '../dist/killing/plan.js';
 import { isWhole, write } from '../dist/message.js';
@@ -50,5 +51,22 @@ describe('killing, a few rounds of each pattern', () => {
     const { stages } = JSON.parse(stdout);
     const kills = stages.map(({ reports }: { reports: unknown[] }) => reports.length);
     expect(kills).toEqual([3, 3, 3, 3]);
+  });
+});
+
+describe.skipIf(!hasNatsServer)('killing around a bridge', () => {
+  test('finds no fault in a few rounds', { timeout: 240_000 }, async () => {
+    const words = ['--seed', '9', '--rounds', '6', '--victim', 'bridge', '--victim', 'receiver'];
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      main,
+      'bridge',
+      '--json',
+      ...words,
+    ]);
+    const { rounds, messagesSent, messagesReceived, faults } = JSON.parse(stdout);
+    const killed = rounds.map(({ plan }: { plan: { victim: string } }) => plan.victim);
+    expect(new Set(killed).size).toBe(2);
+    expect(messagesSent).toBeGreaterThan(100);
+    expect([messagesReceived, faults]).toEqual([messagesSent, []]);
   });
 });

@@ -60,6 +60,7 @@ export type * from './contract/channel.js';
 export type * from './contract/descriptors.js';
 export type * from './contract/diagnostics.js';
 export type * from './contract/histograms.js';
+export type * from './contract/in-place.js';
 export type * from './contract/inspection.js';
 export type * from './contract/pipe-reader.js';
 export type * from './contract/pipe-writer.js';

@@ -6,7 +6,13 @@
  *
  * @packageDocumentation
  */
-import { noChannels, noSenderAt, type Transport, withDeadline } from '@pageferry/core';
+import {
+  type InPlaceSender,
+  noChannels,
+  noSenderAt,
+  type Transport,
+  withDeadline,
+} from '@pageferry/core';
 import { capabilities } from './capabilities.js';
 import {
   checkReceiverOptions,
@@ -22,7 +28,7 @@ import {
 import { NatsReceiver, type NatsReceiverStats } from './receiving/nats-receiver.js';
 import { createRequester, type NatsRequester } from './requests/requester.js';
 import { createResponder, type NatsResponder } from './requests/responder.js';
-import { NatsSender } from './sending/nats-sender.js';
+import { NatsSender, type NatsSenderStats } from './sending/nats-sender.js';
 
 // The client's own, for the option `authenticator`.
 export { jwtAuthenticator, nkeyAuthenticator } from '@nats-io/transport-node';
@@ -37,10 +43,14 @@ export type {
   NatsTransportOptions,
 } from './options.js';
 export type { NatsReceiverInfo } from './sending/subscriber.js';
-export type { NatsReceiverStats, NatsRequester, NatsResponder };
+export type { NatsReceiverStats, NatsRequester, NatsResponder, NatsSenderStats };
 
-/** A transport over NATS, and what it has beside the contract: questions that one of several processes answers. */
+/**
+ * A transport over NATS, and what it has beside the contract: senders that can also send what is not memory of their own, and
+ * questions that one of several processes answers.
+ */
 export interface NatsTransport extends Transport<NatsSenderOptions, NatsReceiverOptions> {
+  createSender(options: NatsSenderOptions): Promise<InPlaceSender>;
   /**
    * Makes a requester: each of its questions is answered by one of the responders at the endpoint. It needs no JetStream,
    * and nobody need be there yet.
@@ -75,7 +85,7 @@ export function natsTransport(options: NatsTransportOptions = {}): NatsTransport
     ...noChannels,
     name: 'nats',
     capabilities,
-    async createSender(given) {
+    async createSender(given): Promise<InPlaceSender> {
       return NatsSender.create(transport, checkSenderOptions(given));
     },
     async createReceiver(given) {

@@ -45,6 +45,15 @@ export interface NatsSenderOptions extends SenderOptions {
    * succeeds when nobody is connected. From 0 to 1024. Default: 0.
    */
   readonly history?: number | undefined;
+  /**
+   * What stands for the source of the messages: 1 to 200 visible characters. A sender with the same one that died at this
+   * endpoint is followed by this sender, at once: in its stream, with its receivers, who notice nothing as long as it was
+   * away for less than their `patience`. Of the messages of `sendInPlace` those that are there already are not sent again,
+   * so long as all since then that this sender does not know to be there are sent again, by the same numbers.
+   *
+   * By default what a dead sender has left is removed.
+   */
+  readonly takeOver?: string | undefined;
 }
 
 /** What becomes of messages while a receiver is behind. */
@@ -97,6 +106,7 @@ export interface SenderSettings extends CommonSenderSettings {
   readonly storage: 'file' | 'memory';
   readonly replicas: number;
   readonly history: number;
+  readonly takeOver: string | undefined;
 }
 
 /** {@link NatsReceiverOptions} with every default filled in, without the time limit. */
@@ -136,6 +146,8 @@ const STORAGES = ['file', 'memory'] as const;
 const MEBIBYTE = 1024 * 1024;
 const SHORTEST_PATIENCE = 100;
 const MOST_REPLICAS = 5;
+/** It is one word of a text that the servers keep. */
+const SOURCE = /^[!-~]{1,200}$/;
 
 /** @throws `INVALID_ARGUMENT`. */
 export function checkTransportOptions(options: NatsTransportOptions): TransportSettings {
@@ -153,10 +165,13 @@ export function checkTransportOptions(options: NatsTransportOptions): TransportS
 
 /** @throws `INVALID_ARGUMENT`, `ENDPOINT_INVALID`, `ENDPOINT_TOO_LONG`, `NOT_SUPPORTED`. */
 export function checkSenderOptions(options: NatsSenderOptions): SenderSettings {
-  const own = ['streamBytes', 'storage', 'replicas', 'history'] as const;
+  const own = ['streamBytes', 'storage', 'replicas', 'history', 'takeOver'] as const;
   const common = checkCommonSenderOptions(options, capabilities, own);
   checkNobodyIsAllowed(options.allow);
-  const { streamBytes, storage, replicas, history } = options;
+  const { streamBytes, storage, replicas, history, takeOver } = options;
+  if (takeOver !== undefined && !(typeof takeOver === 'string' && SOURCE.test(takeOver))) {
+    throw invalidArgument('takeOver', takeOver, '1 to 200 visible characters of ASCII');
+  }
   return {
     ...common,
     subject: subjectOf(common.endpoint),
@@ -164,6 +179,7 @@ export function checkSenderOptions(options: NatsSenderOptions): SenderSettings {
     storage: checkOneOf('storage', storage, STORAGES),
     replicas: checkOptionalInteger('replicas', replicas, 1, 1, MOST_REPLICAS),
     history: checkOptionalInteger('history', history, 0, 0, MAX_UNDER_WAY),
+    takeOver,
   };
 }
 

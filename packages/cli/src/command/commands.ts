@@ -1,4 +1,5 @@
 import type { CommandSpec } from './spec.js';
+import { bridge } from './specs/bridge.js';
 import { completion } from './specs/completion.js';
 import { doctor } from './specs/doctor.js';
 import { list } from './specs/list.js';
@@ -17,5 +18,6 @@ export const COMMANDS: readonly CommandSpec[] = [
   replay,
   send,
   receive,
+  bridge,
   completion,
 ];

@@ -319,6 +319,29 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     return outcome;
   }
 
+  /**
+   * Sends memory that the outbox has not lent, as `Loan.send` would. What is not accepted goes to `Outbox.free`. For
+   * backends with senders of the kind `InPlaceSender`.
+   *
+   * @throws as `Sender.loan` and `Loan.send`.
+   */
+  protected async sendMemory(memory: M, options: SendOptions = NOTHING): Promise<SendOutcome> {
+    this.#checkOpen();
+    const { tag = 0, ...limits } = options;
+    checkTag(tag);
+    checkWaitOptions(limits);
+    const { length } = memory.bytes;
+    checkMessageLength(length, this.#capabilities.maxMessageBytes);
+    this.#loansHeld++;
+    const loan = new BaseLoan(this, memory, length, this.#drops.add(length));
+    try {
+      loan.tag = tag;
+      return await this.sendLoan(loan, limits);
+    } finally {
+      loan.release();
+    }
+  }
+
   /** Whether everything that was accepted has left, after a look. For `BaseChannel` only. */
   get hasLeft(): boolean {
     return this.closed || this.#hasLeft();

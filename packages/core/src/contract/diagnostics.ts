@@ -44,6 +44,27 @@ export interface DiagnosticsEvents {
     /** What for, in the words of the error that a time limit would have brought. */
     readonly waitsFor: string;
   };
+  /** What a bridge (`@pageferry/bridge`) does has changed. */
+  readonly 'pageferry:bridge': BridgeChange;
+}
+
+/** What a bridge does now. */
+export interface BridgeChange {
+  /**
+   * - `connecting`: it looks for the sender, and connects both ends.
+   * - `bridging`: both ends are connected, and messages pass.
+   * - `pausing`: something has failed, and is tried again in a while.
+   * - `closed`: it has ended.
+   */
+  readonly state: 'connecting' | 'bridging' | 'pausing' | 'closed';
+  /** The endpoint where messages come from. */
+  readonly from: string;
+  /** The endpoint where they go. */
+  readonly to: string;
+  /** What has failed; with `pausing`. */
+  readonly reason?: unknown;
+  /** How long it pauses; with `pausing`. */
+  readonly milliseconds?: number;
 }
 
 /** Of which peer an event tells. */

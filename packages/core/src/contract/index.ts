@@ -15,6 +15,7 @@ export type * from './channel.js';
 export type * from './descriptors.js';
 export type * from './diagnostics.js';
 export type * from './histograms.js';
+export type * from './in-place.js';
 export type * from './inspection.js';
 export type * from './receiver.js';
 export type * from './sender.js';

@@ -11,6 +11,7 @@ const channels = {
   'pageferry:drop': channel('pageferry:drop'),
   'pageferry:fallback': channel('pageferry:fallback'),
   'pageferry:stall': channel('pageferry:stall'),
+  'pageferry:bridge': channel('pageferry:bridge'),
 } satisfies Record<Name, unknown>;
 
 // `NODE_DEBUG=pageferry` prints all of it on standard error.

@@ -33,6 +33,8 @@ const CONNECT_TIMEOUT = 5000;
 /** How long a close waits for the server to take what was published, in milliseconds. */
 const FLUSH_PATIENCE = 2000;
 
+const LINE_END = Buffer.from('\r\n');
+
 /** What the servers do not let this process do. */
 export interface Refusal {
   readonly operation: 'publish' | 'subscription';
@@ -183,6 +185,19 @@ export class Engine {
       ...(reply === undefined ? {} : { reply }),
       ...(headers === undefined ? {} : { headers }),
     });
+  }
+
+  /**
+   * Publishes a message without a copy of it in user space. Nothing is said if it is lost.
+   *
+   * @param bytes stays the caller's, and must not change until a server has the message, or this connection is closed.
+   * @param headers as they are on the wire.
+   */
+  publishInPlace(subject: string, bytes: Uint8Array, reply: string, headers: string): void {
+    if (this.closed) return;
+    const { length } = headers;
+    const line = `HPUB ${subject} ${reply} ${length} ${length + bytes.length}\r\n`;
+    this.#internals.write([Buffer.from(line + headers), bytes, LINE_END]);
   }
 
   /** Hands over to the socket what was published. */

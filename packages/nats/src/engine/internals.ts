@@ -8,6 +8,7 @@ interface Inside {
     readonly transport: { readonly socket?: Socket };
     /** What was published and is not handed over to the socket: control lines, headers and payloads in turn. */
     readonly outbound: { readonly buffers: readonly Uint8Array[]; size(): number; reset(): void };
+    /** Both true once the server has taken the connection. */
     readonly connected: boolean;
     readonly infoReceived: boolean;
     /** Reads what arrives. Another one with each reconnection. */
@@ -29,7 +30,9 @@ interface Parser {
 interface Socket {
   ref(): unknown;
   unref(): unknown;
-  write(bytes: Uint8Array, done: (error?: Error | null) => void): unknown;
+  cork(): void;
+  uncork(): void;
+  write(bytes: Uint8Array, done?: (error?: Error | null) => void): unknown;
 }
 
 /** Shorter ones the client packs itself: it is not worth a buffer that is kept. */
@@ -74,6 +77,19 @@ export class Internals {
       if (msgBuf === undefined || ma === undefined || msgBuf.capacity >= ma.size) return;
       msgBuf.grow(ma.size - msgBuf.length);
     };
+  }
+
+  /**
+   * Has the socket write these parts, behind what was published, out of the memory where they are: the client would put
+   * them together in memory of its own first. Nothing is said if they are lost.
+   */
+  write(parts: readonly Uint8Array[]): void {
+    const { connected, infoReceived, transport } = this.#inside;
+    if (!connected || !infoReceived || transport.socket === undefined) return;
+    this.flushNow();
+    transport.socket.cork();
+    for (const part of parts) transport.socket.write(part);
+    transport.socket.uncork();
   }
 
   /**

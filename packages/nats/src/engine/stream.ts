@@ -12,7 +12,9 @@ import { clock, PageferryError, pauseFor } from '@pageferry/core';
 import type { SenderSettings } from '../options.js';
 import type { Engine } from './engine.js';
 import { API_ERROR, apiCode, engineError, isNotFound } from './errors.js';
+import { KEEPS, keepLast } from './keeper.js';
 import { closedSubject, presenceSubject, SENDER_CONSUMER, STREAM_PREFIX } from './names.js';
+import { describeMark, type TakenOver, takeOver } from './take-over.js';
 
 /** Version of what is in a stream. */
 const VERSION = 1;
@@ -24,30 +26,38 @@ const SIGNATURE = 'Pageferry';
 const BEGINNING = 1000;
 const PAUSE = 50;
 
+/** A stream that a sender has, and the inbox of the consumer that shows that it is there. */
+export interface OwnStream {
+  readonly stream: string;
+  readonly inbox: string;
+  /** What it has taken over; `undefined` if it has made the stream. */
+  readonly from?: TakenOver;
+}
+
 /** Whether the sender of a stream is there: `gone` if it was, `unbound` if the servers do not reach it now. */
 export type SenderPresence = 'present' | 'unbound' | 'gone';
 
 /**
  * Makes the stream of a sender, and shows that the sender is there. That no two streams have one subject is the engine's
- * law, and makes the endpoint its sender's alone. What a dead sender has left behind is removed.
+ * law, and makes the endpoint its sender's alone. What a dead sender has left behind is taken over, or removed.
  *
- * @returns the name of the stream.
  * @throws `ENDPOINT_IN_USE`, and what {@link engineError} makes of the servers' errors.
  */
 export async function makeStream(
   engine: Engine,
   settings: SenderSettings,
   patience: number,
-): Promise<string> {
-  const { subject, endpoint } = settings;
+): Promise<OwnStream> {
+  const { subject, endpoint, takeOver: source } = settings;
   let orphan: { readonly name: string; readonly since: number } | undefined;
   for (;;) {
     const name = `${STREAM_PREFIX}${nuid.next()}`;
     try {
       await addStream(engine.api, name, settings);
-      await showPresence(engine, name, subject, patience);
+      const description = source === undefined ? undefined : describeMark(source, undefined);
+      const inbox = await showPresence(engine, name, subject, patience, description);
       await removeDrained(engine.api, subject);
-      return name;
+      return { stream: name, inbox };
     } catch (error) {
       if (apiCode(error) !== API_ERROR.subjectOverlap) throw engineError(error);
     }
@@ -61,6 +71,8 @@ export async function makeStream(
     if (presence === 'present') {
       throw new PageferryError('ENDPOINT_IN_USE', `a live sender has ${endpoint}`);
     }
+    const from = source === undefined ? undefined : await takeOver(engine, found, settings);
+    if (from !== undefined) return { stream: found, inbox: from.inbox, from };
     // It may be about to say that it is there, or come back.
     if (orphan?.name !== found) orphan = { name: found, since: clock.now() };
     const limit = presence === 'gone' ? Math.min(patience, BEGINNING) : patience + BEGINNING;
@@ -72,25 +84,39 @@ export async function makeStream(
   }
 }
 
-/** Shows that a sender is there: by a consumer that the engine removes when it does not reach its owner any more. */
+/**
+ * Shows that a sender is there: by a consumer that the engine removes when it does not reach its owner any more.
+ *
+ * @param description what it tells whoever takes the stream over; then it also keeps the last piece there.
+ * @returns where the consumer delivers to.
+ */
 export async function showPresence(
   engine: Engine,
   stream: string,
   subject: string,
   patience: number,
-): Promise<void> {
+  description?: string,
+): Promise<string> {
   const inbox = engine.createInbox();
-  engine.subscribe(inbox, () => undefined);
+  engine.subscribe(inbox, description === undefined ? () => undefined : keepLast(engine));
   await engine.flush();
   const { config } = await engine.api.streams.info(stream);
   await engine.api.consumers.add(stream, {
     ...consumerNamed(SENDER_CONSUMER, config.num_replicas),
     deliver_subject: inbox,
-    filter_subject: presenceSubject(subject),
     deliver_policy: DeliverPolicy.New,
-    ack_policy: AckPolicy.None,
     inactive_threshold: nanos(patience),
+    ...(description === undefined
+      ? { filter_subject: presenceSubject(subject), ack_policy: AckPolicy.None }
+      : { ...KEEPS, description }),
   });
+  return inbox;
+}
+
+/** Whether the consumer that shows that a sender is there delivers to another one, who has taken the stream over. */
+export async function isTakenOver({ api }: Engine, { stream, inbox }: OwnStream): Promise<boolean> {
+  const { config } = await api.consumers.info(stream, SENDER_CONSUMER);
+  return config.deliver_subject !== inbox;
 }
 
 /**
@@ -187,7 +213,8 @@ async function countReceivers(api: JetStreamManager, stream: string): Promise<nu
   return state.consumer_count - (presence === 'gone' ? 0 : 1);
 }
 
-async function removeStream(api: JetStreamManager, stream: string): Promise<void> {
+/** Removes a stream, if it is there. */
+export async function removeStream(api: JetStreamManager, stream: string): Promise<void> {
   try {
     await api.streams.delete(stream);
   } catch (error) {

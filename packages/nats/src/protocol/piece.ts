@@ -45,6 +45,11 @@ export function pieceHeaders(before: number, ...words: readonly (string | number
   return all;
 }
 
+/** The same headers as they are on the wire. */
+export function pieceHeaderText(before: number, ...words: readonly (string | number)[]): string {
+  return `NATS/1.0\r\nNats-Expected-Last-Sequence: ${before}\r\n${PIECE_HEADER}: ${words.join(' ')}\r\n\r\n`;
+}
+
 /** Reads a piece; `undefined` if it is none, or not possible. */
 export function readPiece(message: Msg): Piece | undefined {
   const words = message.headers?.get(PIECE_HEADER).split(' ') ?? [];

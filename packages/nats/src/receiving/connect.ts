@@ -67,13 +67,16 @@ async function tryConnect(
     const intake = toIntake(parts);
     engine.subscribe(inbox, intake.take);
     await engine.flush();
-    const { config } = await api.streams.info(stream);
+    const { config, state } = await api.streams.info(stream);
     try {
       const { delivered } = await api.consumers.add(stream, {
         ...consumerNamed(consumer, config.num_replicas),
         deliver_subject: inbox,
         // A stream with a history is kept for those who come later.
-        deliver_policy: config.retention === 'limits' ? DeliverPolicy.All : DeliverPolicy.New,
+        // Of the others a server that was killed may forget how far they are, and would begin with what is new then.
+        ...(config.retention === 'limits'
+          ? { deliver_policy: DeliverPolicy.All }
+          : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: state.last_seq + 1 }),
         ack_policy: AckPolicy.Explicit,
         ack_wait: nanos(ACK_WAIT),
         max_ack_pending: -1,

@@ -87,6 +87,9 @@ export class Intake {
   /** Number of the last piece that there will ever be, once the sender is gone. */
   #end: number | undefined;
   #isForgotten = false;
+  /** True once a piece has come. */
+  #hasBegun = false;
+  #connectedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     { engine, stream, consumer, patience, heartbeat }: IntakeParts,
@@ -104,8 +107,12 @@ export class Intake {
       if (name === SENDER_CONSUMER || name === consumer) void this.check();
     });
     engine.onChange(() => {
-      if (engine.connected) void this.check();
-      else if (engine.failure !== undefined) events.onChange();
+      if (engine.connected) {
+        this.#connectedAt = clock.now();
+        void this.check();
+      } else if (engine.failure !== undefined) {
+        events.onChange();
+      }
     });
     this.#timer = clock.setInterval(() => this.#checkHeartbeat(), Math.min(heartbeat, PATIENCE));
     this.#timer.unref();
@@ -151,6 +158,9 @@ export class Intake {
     const { number, consumerSequence } = place;
     this.#delivered = Math.max(this.#delivered, number);
     this.#consumerSequence = Math.max(this.#consumerSequence, consumerSequence);
+    // What came before it, since this receiver has looked, was not for it.
+    if (consumerSequence === 1 && !this.#hasBegun && number > this.#next) this.#next = number;
+    this.#hasBegun = true;
     if (number < this.#next) {
       // The acknowledgement was lost, unless it is still to come.
       if (!this.#open.has(number)) this.#engine.publish(message.reply ?? '', ACK);
@@ -245,9 +255,13 @@ export class Intake {
     return clock.now() - this.#unboundSince > this.#patience;
   }
 
-  /** True the first time that something is said to be gone: while a cluster elects, that may be wrong. */
+  /**
+   * True the first time that something is said to be gone: while a cluster elects, that may be wrong. After a reconnection true for
+   * longer: a server that was killed may have forgotten it, and the other side may be about to make it anew.
+   */
   #isDoubted(): boolean {
-    if (this.#doubted) return false;
+    const isFresh = clock.now() - this.#connectedAt < this.#patience;
+    if (this.#doubted && !isFresh) return false;
     this.#doubted = true;
     clock.setTimeout(() => void this.check(), DOUBT).unref();
     return true;

@@ -36,6 +36,8 @@ export class Audience {
   readonly #timer: NodeJS.Timeout;
   #stream: string;
   #nextId = 0;
+  /** Number of the last piece that another sender has left in the stream. */
+  #inherited = 0;
   #looks = 0;
   #isOver = false;
 
@@ -99,9 +101,15 @@ export class Audience {
     for (const name of [...this.#known.keys()]) this.#forget(name);
   }
 
+  /** Has those that are there keep what they are not done with of what another sender has left, up to this piece. */
+  inherit(stored: number): void {
+    this.#inherited = stored;
+  }
+
   /** Goes on with the consumers of another stream. */
   restart(stream: string): void {
     this.clear();
+    this.#inherited = 0;
     this.#stream = stream;
     this.#listen();
   }
@@ -204,7 +212,7 @@ export class Audience {
       subscriber.noteAllDone(floor.stream_seq);
     } else if (this.#known.get(name) === subscriber) {
       const start = Math.max(floor.stream_seq, delivered.stream_seq - delivered.consumer_seq);
-      subscriber.begin(start, this.#events.underWay());
+      subscriber.begin(start, this.#events.underWay(), this.#inherited);
       this.#set.add(subscriber);
     }
     this.#events.onChange();

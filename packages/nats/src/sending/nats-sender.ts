@@ -1,39 +1,71 @@
 import {
   BaseSender,
+  type Bytes,
   ConnectionFailures,
+  checkBytes,
+  checkOptionalInteger,
+  checkOptions,
   clock,
+  type InPlaceSender,
   LoopBudget,
   PageferryError,
   Presence,
+  type SenderStats,
+  type SendInPlaceOptions,
+  type SendOutcome,
   WaitList,
 } from '@pageferry/core';
 import { capabilities } from '../capabilities.js';
 import { Engine } from '../engine/engine.js';
 import { isNotFound } from '../engine/errors.js';
-import { leaveStream, makeStream, presenceOf, showPresence } from '../engine/stream.js';
+import {
+  isTakenOver,
+  leaveStream,
+  makeStream,
+  type OwnStream,
+  presenceOf,
+  removeStream,
+  showPresence,
+} from '../engine/stream.js';
 import type { SenderSettings, TransportSettings } from '../options.js';
 import { Outbox } from './outbox.js';
 import type { NatsMemory } from './outgoing.js';
+import { Progress } from './progress.js';
 
+const LOST = 'the NATS servers have lost all that was in the stream';
+const UNKNOWN = 'it cannot be told how much of its source is in the stream';
 /** How long an end waits for servers that cannot be reached, in milliseconds. */
 const FAREWELL = 2000;
 /** How long to wait before a stream that seems lost is looked for or made anew once more, in milliseconds. */
 const PAUSE = 500;
 
+const IN_PLACE_OPTIONS = ['signal', 'timeout', 'tag', 'sequence', 'waitForReceivers'] as const;
+/** The memory of a message without bytes: that memory was taken over is told by its length. */
+const NO_BYTES = Buffer.alloc(1);
+
+/** Counters of a sender over NATS. A snapshot. */
+export interface NatsSenderStats extends SenderStats {
+  /** Messages of `sendInPlace` that the sender before, which was followed (`takeOver`), had sent already. */
+  readonly messagesFound: number;
+}
+
 /** The sending side of the transport over NATS. */
-export class NatsSender extends BaseSender<NatsMemory> {
+export class NatsSender extends BaseSender<NatsMemory> implements InPlaceSender {
   readonly #engine: Engine;
   readonly #settings: SenderSettings;
   readonly #patience: number;
   readonly #failures: ConnectionFailures;
   readonly #outbox: Outbox;
-  #stream: string;
+  #own: OwnStream;
   #isRemaking = false;
+  /** True once another sender has taken the stream over. */
+  #isFollowed = false;
+  #progress: Progress | undefined;
   #leaving: Promise<void> | undefined;
 
   private constructor(
     engine: Engine,
-    stream: string,
+    own: OwnStream,
     settings: SenderSettings,
     { patience }: TransportSettings,
   ) {
@@ -41,7 +73,9 @@ export class NatsSender extends BaseSender<NatsMemory> {
     const presence = new Presence();
     const failures = new ConnectionFailures();
     let onLost = (): void => undefined;
+    let onUnknown = (): void => undefined;
     const { subject, poolBytes, history } = settings;
+    const { stream } = own;
     const outbox = new Outbox({
       engine,
       stream,
@@ -53,6 +87,7 @@ export class NatsSender extends BaseSender<NatsMemory> {
       presence,
       failures,
       onLost: () => onLost(),
+      onUnknown: () => onUnknown(),
     });
     super({
       ...settings,
@@ -70,15 +105,17 @@ export class NatsSender extends BaseSender<NatsMemory> {
     });
     presence.reportAs(settings.endpoint);
     this.#engine = engine;
-    this.#stream = stream;
+    this.#own = own;
     this.#settings = settings;
     this.#patience = patience;
     this.#failures = failures;
     this.#outbox = outbox;
-    onLost = () => void this.#remake();
+    onLost = () => void this.#remake(LOST);
+    onUnknown = () => void this.#startAnew();
+    this.#follow();
     engine.onChange(() => {
       if (engine.connected) void this.#showPresence();
-      else if (engine.failure !== undefined) this.#giveUp(engine.failure);
+      else if (engine.failure !== undefined) this.#shutOut(engine.failure);
     });
   }
 
@@ -90,8 +127,8 @@ export class NatsSender extends BaseSender<NatsMemory> {
   static async create(transport: TransportSettings, settings: SenderSettings): Promise<NatsSender> {
     const engine = await Engine.open(transport.engine, `pageferry sender ${settings.subject}`);
     try {
-      const stream = await makeStream(engine, settings, transport.patience);
-      const sender = new NatsSender(engine, stream, settings, transport);
+      const own = await makeStream(engine, settings, transport.patience);
+      const sender = new NatsSender(engine, own, settings, transport);
       await engine.flush();
       // Whoever has come before this one listened.
       await sender.#outbox.look();
@@ -100,6 +137,32 @@ export class NatsSender extends BaseSender<NatsMemory> {
       await engine.close();
       throw error;
     }
+  }
+
+  /**
+   * Sends bytes out of memory of the caller's. Pieces of more than 16 KiB are written to the socket where they are, others are
+   * gathered.
+   */
+  async sendInPlace(bytes: Bytes, options: SendInPlaceOptions = {}): Promise<SendOutcome> {
+    const {
+      sequence,
+      waitForReceivers: waits = false,
+      ...rest
+    } = checkOptions(options, IN_PLACE_OPTIONS);
+    const [{ buffer, byteOffset, byteLength } = NO_BYTES] = checkBytes('bytes', bytes);
+    checkOptionalInteger('sequence', sequence, 0, 0);
+    const view = Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength);
+    const memory: NatsMemory = {
+      buffer: byteLength === 0 ? NO_BYTES : view,
+      bytes: view,
+      byteLength,
+      inPlace: { sequence, waits },
+    };
+    return await this.sendMemory(memory, rest);
+  }
+
+  override stats(): NatsSenderStats {
+    return { ...super.stats(), messagesFound: this.#outbox.messagesFound };
   }
 
   // The end leaves like a message, so that closing waits for it under the same time limit.
@@ -113,17 +176,17 @@ export class NatsSender extends BaseSender<NatsMemory> {
   }
 
   /** The servers do not let this process in any more: nothing that is under way will arrive, and nobody can come. */
-  #giveUp(failure: PageferryError): void {
+  #shutOut(failure: PageferryError): void {
     if (this.closed) return;
     this.#failures.add(failure);
-    this.#outbox.restart(this.#stream);
+    this.#outbox.restart(this.#own.stream);
   }
 
   async #leave(): Promise<void> {
     this.#outbox.stop();
     const { subject } = this.#settings;
-    if (this.#engine.connected) {
-      const leaving = leaveStream(this.#engine.api, this.#stream, subject);
+    if (this.#engine.connected && !this.#isFollowed) {
+      const leaving = leaveStream(this.#engine.api, this.#own.stream, subject);
       let timer: NodeJS.Timeout | undefined;
       const farewell = new Promise((resolve) => {
         timer = clock.setTimeout(resolve, FAREWELL);
@@ -139,33 +202,75 @@ export class NatsSender extends BaseSender<NatsMemory> {
   async #showPresence(isDoubted = false): Promise<void> {
     const { api } = this.#engine;
     try {
-      await api.streams.info(this.#stream);
-      if ((await presenceOf(api, this.#stream)) !== 'gone' || this.closed) return;
-      await showPresence(this.#engine, this.#stream, this.#settings.subject, this.#patience);
+      const { stream } = this.#own;
+      await api.streams.info(stream);
+      if ((await presenceOf(api, stream)) !== 'gone') {
+        if (await isTakenOver(this.#engine, this.#own)) this.#leaveToFollower();
+        return;
+      }
+      if (this.closed) return;
+      const { subject } = this.#settings;
+      const description = this.#progress?.description;
+      const inbox = await showPresence(this.#engine, stream, subject, this.#patience, description);
+      this.#own = { stream, inbox };
+      this.#progress?.moveTo(inbox);
     } catch (error) {
       if (!isNotFound(error) || this.closed) return;
-      if (isDoubted) return void this.#remake();
+      if (isDoubted) return void this.#remake(LOST);
       // While a cluster elects that may be wrong.
       clock.setTimeout(() => void this.#showPresence(true), PAUSE).unref();
     }
   }
 
   /** Makes another stream where the old one is gone: a server without a disk was started anew, or somebody removed it. */
-  async #remake(): Promise<void> {
+  async #remake(why: string): Promise<void> {
     if (this.#isRemaking || this.closed) return;
     this.#isRemaking = true;
     this.#outbox.forgetReceivers();
-    const words = `the NATS servers have lost the stream of ${this.endpoint}, and all that was in it`;
+    const words = `${why} of ${this.endpoint}`;
     this.#failures.add(new PageferryError('SYSTEM_CALL_FAILED', words, { syscall: 'nats' }));
     while (!this.closed && !this.#engine.closed) {
       try {
-        this.#stream = await makeStream(this.#engine, this.#settings, this.#patience);
-        this.#outbox.restart(this.#stream);
+        this.#own = await makeStream(this.#engine, this.#settings, this.#patience);
+        this.#outbox.restart(this.#own.stream);
+        this.#follow();
         break;
       } catch {
         await new Promise<void>((resolve) => clock.setTimeout(resolve, PAUSE).unref());
       }
     }
     this.#isRemaking = false;
+  }
+
+  /** Has the servers told how far the stream has got, and goes on where it is. */
+  #follow(): void {
+    const { takeOver: source } = this.#settings;
+    if (source === undefined) return;
+    const { stream, inbox, from } = this.#own;
+    this.#progress = new Progress({
+      engine: this.#engine,
+      stream,
+      source,
+      inbox,
+      from,
+      onChange: () => this.#outbox.wake(),
+    });
+    this.#outbox.follow(this.#progress, from?.stored ?? 0);
+  }
+
+  /** Makes another stream: nobody can say what is in this one, and its receivers are told that its sender has died. */
+  async #startAnew(): Promise<void> {
+    if (this.#isRemaking || this.closed) return;
+    await removeStream(this.#engine.api, this.#own.stream).catch(() => undefined);
+    await this.#remake(UNKNOWN);
+  }
+
+  /** Somebody has taken this sender for dead, and goes on in its place. */
+  #leaveToFollower(): void {
+    if (this.closed) return;
+    this.#isFollowed = true;
+    const words = `${this.endpoint} was out of reach, and another sender has taken its place`;
+    this.#failures.add(new PageferryError('ENDPOINT_IN_USE', words));
+    void this.destroy();
   }
 }

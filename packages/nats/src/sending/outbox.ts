@@ -14,6 +14,7 @@ import { MAX_UNDER_WAY } from '../options.js';
 import { Audience } from './audience.js';
 import { MemoryPool } from './memory-pool.js';
 import type { NatsMemory, Outgoing } from './outgoing.js';
+import type { Progress } from './progress.js';
 import { Publisher } from './publisher.js';
 
 /** How long something has not been needed before it is removed from the stream, in milliseconds. */
@@ -34,6 +35,8 @@ export interface OutboxParts {
   readonly failures: ConnectionFailures;
   /** Called when the stream is gone. */
   readonly onLost: () => void;
+  /** Called when nobody can say what of the stream's source is in the stream. */
+  readonly onUnknown: () => void;
 }
 
 /** A pool of buffers, and the stream that its messages go to. */
@@ -45,6 +48,9 @@ export class Outbox implements Contract<NatsMemory> {
   readonly #pool: MemoryPool;
   readonly #publisher: Publisher;
   readonly #audience: Audience;
+  readonly #onUnknown: () => void;
+  /** How far the stream has got in its source; `undefined` if nobody wants to know. */
+  #progress: Progress | undefined;
   /** Messages that are not stored, or that somebody is not done with. */
   readonly #underWay = new Set<Outgoing>();
   /** The last ones, for those who come later. */
@@ -64,12 +70,17 @@ export class Outbox implements Contract<NatsMemory> {
     this.#waits = waits;
     this.#failures = failures;
     this.#stream = stream;
+    this.#onUnknown = parts.onUnknown;
     this.#pool = new MemoryPool(poolBytes);
     const onChange = (): void => {
       if (waits.parked > 0) waits.wake();
     };
     this.#publisher = new Publisher(engine, subject, stream, {
-      onStored: (message) => this.#settle(message),
+      onStored: (message) => {
+        const { memory, sequence, last } = message;
+        if (memory?.inPlace !== undefined) this.#progress?.noteStored({ sequence, number: last });
+        this.#settle(message);
+      },
       onChange,
       onCut: (message) => this.#cut(message),
       onFull: () => this.#makeRoom(),
@@ -92,18 +103,56 @@ export class Outbox implements Contract<NatsMemory> {
   }
 
   free(memory: NatsMemory): void {
+    if (memory.inPlace !== undefined) return;
     this.#pool.free(memory);
   }
 
   accept(memory: NatsMemory, byteLength: number, tag: number): AcceptOutcome {
+    const { inPlace } = memory;
+    const progress = inPlace === undefined ? undefined : this.#progress;
+    const sequence = inPlace?.sequence ?? this.#nextSequence;
+    const verdict = progress?.judge(sequence, this.#publisher.piecesOf(byteLength)) ?? 'next';
+    if (verdict === 'stored') {
+      memory.message = { hasLeft: true };
+      return 'sent';
+    }
+    if (verdict === 'unknown') this.#onUnknown();
+    if (verdict === 'unknown' || verdict === 'wait') return 'full';
     const isKept = this.#history > 0 && this.#engine.failure === undefined;
-    if (this.#audience.subscribers.size === 0 && !isKept) return 'no-receiver';
+    if (this.#audience.subscribers.size === 0 && !isKept) {
+      // What is there in part is for those who were there.
+      return inPlace?.waits === true ? 'full' : 'no-receiver';
+    }
     const { isFull, length } = this.#publisher;
     if (isFull || length >= MAX_UNDER_WAY || !this.#audience.hasRoom) return 'full';
     // Of a message without bytes nobody else can tell. The number must not be taken for it.
     if (memory.buffer.length === 0) throw bytesDetached('loan');
-    this.#add('part', byteLength, tag, memory);
+    this.#nextSequence = Math.max(sequence, this.#nextSequence);
+    this.#add('part', byteLength, tag, memory, verdict === 'rest' ? progress?.goOn() : undefined);
     return 'sent';
+  }
+
+  /**
+   * Has messages in place go on where the stream is in its source.
+   *
+   * @param stored number of the last piece in the stream.
+   */
+  follow(progress: Progress, stored: number): void {
+    this.#progress?.stop();
+    this.#progress = progress;
+    if (stored === 0) return;
+    this.#publisher.resume(stored);
+    this.#audience.inherit(stored);
+  }
+
+  /** How many messages in place were in the stream already. */
+  get messagesFound(): number {
+    return this.#progress?.found ?? 0;
+  }
+
+  /** Something has changed that a message may wait for. */
+  wake(): void {
+    this.#waits.wake();
   }
 
   settle(): void {
@@ -164,6 +213,7 @@ export class Outbox implements Contract<NatsMemory> {
   /** Does nothing more. */
   stop(): void {
     this.#isOver = true;
+    this.#progress?.stop();
     clock.clearTimeout(this.#tidying);
     this.#publisher.stop();
     this.#audience.stop();
@@ -175,8 +225,8 @@ export class Outbox implements Contract<NatsMemory> {
     byteLength: number,
     tag: number,
     memory: NatsMemory | undefined,
+    first = this.#publisher.nextNumber,
   ): void {
-    const first = this.#publisher.nextNumber;
     const last = first + this.#publisher.piecesOf(byteLength) - 1;
     const sequence = kind === 'part' ? this.#nextSequence++ : this.#nextSequence;
     const message: Outgoing = {
@@ -209,10 +259,16 @@ export class Outbox implements Contract<NatsMemory> {
 
   /** Takes the memory of a message back once the servers have it, and all receivers that hold the sender up are done. */
   #settle(message: Outgoing): void {
-    if (!message.hasLeft || message.holders > 0) return;
+    if (!message.hasLeft) return;
+    // What is the caller's is theirs again once it was read for the last time.
+    if (message.memory?.inPlace !== undefined) message.memory = undefined;
+    if (message.holders > 0) return;
     this.#underWay.delete(message);
     const { memory } = message;
-    if (memory === undefined) return;
+    if (memory === undefined) {
+      this.#publisher.retry();
+      return;
+    }
     message.memory = undefined;
     this.free(memory);
     if (this.#history > 0) this.#tidySoon();
@@ -223,7 +279,7 @@ export class Outbox implements Contract<NatsMemory> {
     const { memory } = message;
     if (memory === undefined) return;
     message.memory = undefined;
-    this.#pool.forget(memory);
+    if (memory.inPlace === undefined) this.#pool.forget(memory);
     const error = new PageferryError(
       'BYTES_DETACHED',
       'the program had another API take over a view that it kept of a loan, before all of that message ' +

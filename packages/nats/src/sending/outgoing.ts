@@ -1,4 +1,5 @@
 import type { OwnBuffer } from '@pageferry/core';
+
 /** Memory of one message, which is lent to the program or under way. */
 export interface NatsMemory {
   /** The memory itself; as long as it was when it was taken, unless the program has had it taken over. */
@@ -8,7 +9,17 @@ export interface NatsMemory {
   /** What the pool counts for it. */
   readonly byteLength: number;
   /** What it was sent as. */
-  message?: Outgoing;
+  message?: Pick<Outgoing, 'hasLeft'>;
+  /** Set for memory that is the caller's, and not of the pool. */
+  readonly inPlace?: InPlace;
+}
+
+/** What is known of a message in memory of the caller's. */
+export interface InPlace {
+  /** Its number; by default the one that follows. */
+  readonly sequence: number | undefined;
+  /** Whether it waits for a receiver where there is none. */
+  readonly waits: boolean;
 }
 
 /** A message that was accepted, or the end of all of them. */

@@ -2,7 +2,7 @@ import type { Msg } from '@nats-io/transport-node';
 import { clock } from '@pageferry/core';
 import type { Engine } from '../engine/engine.js';
 import { API_ERROR, isNotFound } from '../engine/errors.js';
-import { pieceHeaders } from '../protocol/piece.js';
+import { pieceHeaders, pieceHeaderText } from '../protocol/piece.js';
 import type { Outgoing } from './outgoing.js';
 
 /** Room for the headers of a piece within the `max_payload` of the server. */
@@ -127,6 +127,13 @@ export class Publisher {
     this.#events.onChange();
   }
 
+  /** Goes on behind what another sender has left in the stream. */
+  resume(stored: number): void {
+    this.#last = stored;
+    this.#stored = stored;
+    this.#begin(stored + 1);
+  }
+
   /** Goes on with another stream, which is empty. What was under way is forgotten. */
   restart(stream: string): void {
     this.#stream = stream;
@@ -179,8 +186,14 @@ export class Publisher {
     const most = Math.ceil(byteLength / (last - first + 1));
     const offset = (number - first) * most;
     const piece = memory.bytes.subarray(offset, Math.min(offset + most, byteLength));
+    const words = ['part', sequence, offset, byteLength, tag] as const;
+    if (memory.inPlace !== undefined && piece.length > WORTH_LEAVING_ALONE) {
+      const headers = pieceHeaderText(number - 1, ...words);
+      this.#engine.publishInPlace(this.#subject, piece, reply, headers);
+      return piece.length;
+    }
     const bytes = piece.length > WORTH_LEAVING_ALONE ? piece : Uint8Array.from(piece);
-    send(bytes, 'part', sequence, offset, byteLength, tag);
+    send(bytes, ...words);
     return piece.length;
   }
 
@@ -244,7 +257,8 @@ export class Publisher {
       return;
     }
     this.#noteStored(stored);
-    this.#begin(stored + 1);
+    // There may be more than this sender has sent: of one that it has followed.
+    this.#begin(this.#stored + 1);
     this.#pump();
   }
 

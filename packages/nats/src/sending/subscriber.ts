@@ -22,6 +22,9 @@ export class Subscriber implements SubscriberState {
   #early: Set<number> | undefined = new Set();
   #bytes = 0;
   #dropped = 0;
+  /** Number of the last piece up to which it is known to be done with everything. */
+  #floor = 0;
+  #inherited = 0;
 
   /** @param onDone called for each message that it no longer holds. */
   constructor(id: number, whenBehind: BehindPolicy, onDone: (message: Outgoing) => void) {
@@ -85,8 +88,10 @@ export class Subscriber implements SubscriberState {
    *
    * @param start number in the stream of the last piece before.
    * @param underWay all messages that it may get.
+   * @param inherited number of the last piece that another sender has left, which it may not be done with.
    */
-  begin(start: number, underWay: Iterable<Outgoing>): void {
+  begin(start: number, underWay: Iterable<Outgoing>, inherited: number): void {
+    this.#inherited = inherited;
     for (const message of underWay) if (message.last > start) this.give(message);
     this.noteAllDone(start);
     for (const number of this.#early ?? []) this.noteDone(number, false);
@@ -103,11 +108,13 @@ export class Subscriber implements SubscriberState {
 
   /** It has acknowledged all pieces up to this one. */
   noteAllDone(number: number): void {
+    this.#floor = number;
     for (const message of this.#pending.values()) if (message.last <= number) this.#take(message);
   }
 
   /** The oldest piece that it may still have to be sent; `undefined` if there is none. */
   get oldest(): number | undefined {
+    if (this.#floor < this.#inherited) return this.#floor + 1;
     for (const { first } of this.#pending.values()) return first;
     return undefined;
   }

@@ -97,7 +97,7 @@ export async function until(condition: () => boolean): Promise<void> {
 }
 
 /** A message that tells which it is, and is wrong if any of its bytes is another's. */
-export function message(number: number, byteLength: number): Buffer {
+export function message(number: number, byteLength: number): ReturnType<typeof Buffer.alloc> {
   const bytes = Buffer.alloc(byteLength, number % 251);
   if (byteLength >= 4) bytes.writeUInt32LE(number);
   return bytes;
