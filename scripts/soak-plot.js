@@ -1,7 +1,7 @@
 // Draws the plot of docs/reliability.md from a run of `pnpm test:soak`: what the process of each backend that stays does,
 // and has, while others come and go.
 //
-//   pnpm test:soak --minutes 10 --out docs/soak.json && node scripts/soak-plot.js
+//   pnpm test:soak --minutes 30 --out docs/soak.json && node scripts/soak-plot.js
 //
 // It reads docs/soak.json (or the file that it is given) and writes docs/soak.svg.
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -14,6 +14,7 @@ import { escaped, polyline, text } from './svg.js';
  * @property {number} rate
  * @property {number} drops
  * @property {number} rss
+ * @property {number} heap
  * @property {number} mappings
  * @property {number} descriptors
  */
@@ -34,6 +35,7 @@ const PANELS = [
   { label: 'messages in a second', value: ({ rate }) => rate },
   { label: 'messages dropped in a second', value: ({ drops }) => drops },
   { label: 'resident memory, MiB', value: ({ rss }) => rss / MIB },
+  { label: 'JavaScript heap in use, MiB', value: ({ heap }) => heap / MIB },
   { label: 'shared mappings', value: ({ mappings }) => mappings },
   { label: 'descriptors', value: ({ descriptors }) => descriptors },
 ];

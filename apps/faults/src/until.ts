@@ -1,5 +1,5 @@
 /** How long anything may take that a stopped or busy machine could hold up, in milliseconds. */
-const PATIENCE = 30_000;
+const PATIENCE = 120_000;
 
 /** Bounds every wait of this suite. Nothing is decided by it but that a wait has no end. */
 export const LIMIT = { timeout: PATIENCE } as const;

@@ -32,7 +32,8 @@ describe('a visit', () => {
 
 describe('what is left when all have gone', () => {
   const evening = (rss: number, mappings = 2, descriptors = 30) => ({
-    ...{ at: 0, rate: 0, drops: 0, rss: rss * MIB, mappings, descriptors },
+    ...{ at: 0, rate: 0, drops: 0, rss: rss * MIB, heap: 8 * MIB },
+    ...{ mappings, descriptors },
   });
   const flat = [100, 104, 102, 103, 104, 101].map((rss) => evening(rss));
 
@@ -45,6 +46,13 @@ describe('what is left when all have gone', () => {
     expect(growthIn([...flat, evening(101, 3)])).toEqual(['mappings grow from 2 to 3']);
     expect(growthIn([...flat, evening(140)])).toEqual([
       `resident memory grows from ${104 * MIB} to ${140 * MIB} bytes`,
+    ]);
+  });
+
+  test('is to be no more of what JavaScript holds, also where that is little of all memory', () => {
+    const last = evening(101);
+    expect(growthIn([...flat, { ...last, heap: 12 * MIB }])).toEqual([
+      `the heap grows from ${8 * MIB} to ${12 * MIB} bytes`,
     ]);
   });
 });

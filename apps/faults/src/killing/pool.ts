@@ -26,6 +26,7 @@ export function openPool(
     // In shared memory what is larger than that has memory of its own; the others take nothing larger.
     channel: { ...options, poolBytes: (sharesMemory ? 0.5 : 16) * 1024 * 1024 },
     backOff: { first: 1, longest: 10 },
+    readyTimeout: LIMIT.timeout,
   });
 }
 

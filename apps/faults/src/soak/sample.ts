@@ -10,6 +10,8 @@ export interface Sample {
   readonly drops: number;
   /** The resident memory of the house's process, in bytes. */
   readonly rss: number;
+  /** What JavaScript has in its heap, garbage included, in bytes. */
+  readonly heap: number;
   readonly mappings: number;
   readonly descriptors: number;
 }
@@ -42,11 +44,13 @@ export class Sampler {
   take({ mappings, descriptors }: Possessions): Sample {
     const now = performance.now();
     const seconds = (now - this.#last) / 1000;
+    const { rss, heapUsed: heap } = process.memoryUsage();
     const sample: Sample = {
       at: hundredths((now - this.#begun) / 1000),
       rate: hundredths((this.#messages - this.#messagesBefore) / seconds),
       drops: hundredths((this.#drops - this.#dropsBefore) / seconds),
-      rss: process.memoryUsage.rss(),
+      rss,
+      heap,
       mappings,
       descriptors,
     };

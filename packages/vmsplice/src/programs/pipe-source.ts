@@ -13,6 +13,7 @@ import {
   waitUntilReady,
 } from '@pageferry/linux';
 import { PagePool, type Slot } from '../memory/page-pool.js';
+import { Detour } from '../receiving/detour.js';
 import { type Route, RouteMemory } from '../receiving/route.js';
 import type { ReadinessWaits } from './readiness-waits.js';
 
@@ -48,6 +49,8 @@ export class PipeSource {
   /** One buffer at a time, whatever its size. */
   readonly #buffers: PagePool;
   #rest: Rest | undefined;
+  /** For blocking sockets. */
+  #detour: Detour | undefined;
   /** How many bytes at the front of the pipe are in the second pipe already, and in which. */
   #teed = 0;
   #teedTo: number | undefined;
@@ -110,9 +113,15 @@ export class PipeSource {
     }
   }
 
-  /** Frees the buffers; only once no `move` is under way. */
+  /** Frees the buffers, and closes what it has opened; only once no `move` is under way. */
   close(): void {
     this.#buffers.close();
+    this.#detour?.close();
+  }
+
+  #openDetour(): Detour {
+    if (!this.#detour?.open) this.#detour = Detour.open(this.#calls);
+    return this.#detour;
   }
 
   async #splice(move: PipeMove, { kind }: Route): Promise<PipeSpliceResult | undefined> {
@@ -124,7 +133,7 @@ export class PipeSource {
       const length = teeFd === undefined ? move.maxBytes : await this.#tee(move, teeFd);
       const count =
         kind === 'splice-on-thread'
-          ? await this.#calls.spliceOnThread(from, fd, length, SPLICE_F_NONBLOCK)
+          ? await this.#openDetour().spliceOnThread(from, fd, length)
           : this.#calls.splice(from, fd, length, SPLICE_F_NONBLOCK);
       if (count === 0) return undefined;
       if (count > 0) {

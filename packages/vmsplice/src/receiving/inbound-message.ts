@@ -1,5 +1,6 @@
 import type { InboundMessage as Contract } from '@pageferry/core';
 import type { PagePool, Slot } from '../memory/page-pool.js';
+import type { Detour } from './detour.js';
 import type { PayloadPipe } from './payload-pipe.js';
 
 const NONE: Uint8Array<ArrayBuffer> = new Uint8Array(0);
@@ -113,9 +114,9 @@ export class InboundMessage implements Contract {
     return this.#spliced(this.#pipe.splice(this, fd, length));
   }
 
-  /** As {@link splice}, on libuv's thread pool. */
-  async spliceOnThread(fd: number, length: number): Promise<number> {
-    return this.#spliced(await this.#pipe.spliceOnThread(this, fd, length));
+  /** As {@link splice}, on libuv's thread pool, and through `detour` if there is one. */
+  async spliceOnThread(fd: number, length: number, detour?: Detour): Promise<number> {
+    return this.#spliced(await this.#pipe.spliceOnThread(this, fd, length, detour));
   }
 
   /**

@@ -12,6 +12,7 @@ import {
   waitUntilReady,
 } from '@pageferry/linux';
 import { PagePool } from '../memory/page-pool.js';
+import { Detour } from './detour.js';
 import type { InboundMessage, WriteBytes } from './inbound-message.js';
 import type { Route } from './route.js';
 
@@ -38,6 +39,7 @@ export interface Move {
 export class Mover implements Disposable {
   readonly #settings: MoverSettings;
   readonly #buffers: PagePool;
+  #detour: Detour | undefined;
 
   constructor(settings: MoverSettings) {
     this.#settings = settings;
@@ -59,9 +61,10 @@ export class Mover implements Disposable {
     return isCopied ? 'read-write' : method;
   }
 
-  /** Frees the buffers; only once every `move` has settled. */
+  /** Frees the buffers, and closes what it has opened; only once every `move` has settled. */
   close(): void {
     this.#buffers.close();
+    this.#detour?.close();
   }
 
   [dispose](): void {
@@ -95,7 +98,8 @@ export class Mover implements Disposable {
 
   async #spliceOnThread(message: InboundMessage, move: Move): Promise<PipeMethod> {
     const { calls } = this.#settings;
-    const { alignment } = move.route;
+    const { route } = move;
+    const { alignment } = route;
     const position = alignment > 1 ? calls.lseek(move.fd, 0, SEEK_CUR) : 0;
     let whole = position % alignment === 0 ? message.untaken : 0;
     whole -= whole % alignment;
@@ -106,9 +110,10 @@ export class Mover implements Disposable {
       const length = piece - (piece % alignment);
       if (length === 0) break; // Less than a block: the ordinary way takes it.
       try {
-        if (alignment === 1) await this.#waitForRoom(move.fd, move.signal);
-        await message.spliceOnThread(move.fd, length);
-        if (move.route.keepsReferences) message.isReferenced = true;
+        if (route.waitsForPeers) await this.#waitForRoom(move.fd, move.signal);
+        const detour = route.waitsForPeers ? this.#openDetour() : undefined;
+        await message.spliceOnThread(move.fd, length, detour);
+        if (route.keepsReferences) message.isReferenced = true;
       } catch (error) {
         // The file system, or pages that are not aligned: the ordinary way works.
         if (!(error instanceof PageferryError) || error.errno !== EINVAL) throw error;
@@ -118,6 +123,11 @@ export class Mover implements Disposable {
     const spliced = message.taken;
     if (message.untaken > 0) await this.#readAndWrite(message, move);
     return spliced * 2 >= message.byteLength ? 'splice' : 'read-write';
+  }
+
+  #openDetour(): Detour {
+    if (!this.#detour?.open) this.#detour = Detour.open(this.#settings.calls);
+    return this.#detour;
   }
 
   async #readAndWrite(message: InboundMessage, move: Move): Promise<void> {

@@ -11,6 +11,7 @@ import {
 } from '@pageferry/linux';
 import { ConsumedBytes } from '../flow/consumed-bytes.js';
 import { paddingOf } from '../layout.js';
+import type { Detour } from './detour.js';
 
 /** The message that the pipe holds next: how long it is, and how many bytes of it were taken. */
 export interface PipedMessage {
@@ -73,10 +74,22 @@ export class PayloadPipe {
     return this.#spliced(message, this.#calls.splice(this.#fd.fd, fd, length, flags));
   }
 
-  /** As {@link splice}, on libuv's thread pool, for destinations that can block. */
-  async spliceOnThread(message: PipedMessage, fd: number, length: number): Promise<number> {
-    const count = await this.#calls.spliceOnThread(this.#fd.fd, fd, length, SPLICE_F_NONBLOCK);
-    return this.#spliced(message, count);
+  /**
+   * As {@link splice}, on libuv's thread pool, for destinations that can block.
+   *
+   * @param detour what it goes through, where the destination may block for as long as it likes.
+   */
+  async spliceOnThread(
+    message: PipedMessage,
+    fd: number,
+    length: number,
+    detour?: Detour,
+  ): Promise<number> {
+    const from = this.#fd.fd;
+    const moving =
+      detour?.spliceOnThread(from, fd, length) ??
+      this.#calls.spliceOnThread(from, fd, length, SPLICE_F_NONBLOCK);
+    return this.#spliced(message, await moving);
   }
 
   /** Duplicates up to `length` bytes into the pipe `fd`, and takes none. Returns how many; 0 if it has no room. */

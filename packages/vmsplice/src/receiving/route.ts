@@ -23,6 +23,8 @@ export interface Route {
   readonly kind: 'splice' | 'splice-on-thread' | 'read-write';
   /** True if pages may be referenced for longer than the call: by a pipe or a socket. */
   readonly keepsReferences: boolean;
+  /** True of a call that may wait for whoever reads at the destination: a blocking socket's. */
+  readonly waitsForPeers: boolean;
   /** Lengths and offsets must be multiples of this; 1 where they need not. */
   readonly alignment: number;
 }
@@ -36,20 +38,23 @@ const DIRECT_ALIGNMENT = 4096;
 const SPLICE = route('splice');
 const READ_WRITE = route('read-write');
 
-function route(kind: Route['kind'], keepsReferences = false, alignment = 1): Route {
-  return { kind, keepsReferences, alignment };
+function route(kind: Route['kind'], more: Partial<Route> = {}): Route {
+  return { kind, keepsReferences: false, waitsForPeers: false, alignment: 1, ...more };
 }
 
 /** The best route to a destination, where splice is possible. */
 function routeTo({ type, blocks, isDirect, appends, device }: Destination): Route {
   switch (type) {
     case S_IFIFO:
-      return route('splice', true);
+      return route('splice', { keepsReferences: true });
     case S_IFSOCK:
-      return route(blocks ? 'splice-on-thread' : 'splice', true);
+      return route(blocks ? 'splice-on-thread' : 'splice', {
+        keepsReferences: true,
+        waitsForPeers: blocks,
+      });
     case S_IFREG:
       if (!isDirect || appends) return READ_WRITE;
-      return route('splice-on-thread', false, DIRECT_ALIGNMENT);
+      return route('splice-on-thread', { alignment: DIRECT_ALIGNMENT });
     case S_IFCHR:
       return device === NULL_DEVICE ? SPLICE : READ_WRITE;
     default:

@@ -25,6 +25,7 @@ const commands = {
     sender = await transport.createSender({ endpoint });
   },
   send: async () => sender?.send(new Uint8Array(5000)),
+  'send much': async () => sender?.send(new Uint8Array(400_000)),
 };
 
 process.on('message', async (/** @type {string} */ command) => {
