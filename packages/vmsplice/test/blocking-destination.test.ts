@@ -5,15 +5,26 @@ import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { Child, expectNothingLeft, temporaryFolder } from '@pageferry/testkit';
 import { createPipePrograms, createVmspliceTransport } from '@pageferry/vmsplice';
 import { describe, expect, test } from 'vitest';
+import { callsWith } from './support/pair.js';
 
 const calls = loadLinuxCalls();
 const programs = createPipePrograms(() => calls);
-const transport = createVmspliceTransport('test', () => calls);
+let splices = 0;
+const transport = createVmspliceTransport('test', () =>
+  callsWith({
+    spliceOnThread: (...words) => {
+      splices++;
+      return calls.spliceOnThread(...words);
+    },
+  }),
+);
 const folder = temporaryFolder();
 
 /** More than a socket takes of what nobody reads, and less than a pipe holds. */
 const MUCH = 400_000;
 const LITTLE = 5000;
+/** So many little ones leave a socket writable, and without room for a large piece: the splice of that waits. */
+const FEW = 4;
 
 /** A socket in blocking mode, at whose other end nobody reads until the test does. */
 async function openSlowSocket() {
@@ -64,15 +75,22 @@ describe('whoever writes to a pipe is not held up by a blocking socket that nobo
     expect(await victim.message()).toBe('done');
     const receiver = await transport.createReceiver({ endpoint });
     try {
+      for (let count = 0; count < FEW; count++) {
+        victim.send('send');
+        expect(await victim.message()).toBe('sent');
+        await receiver.spliceTo(socket.fd);
+      }
+      const before = splices;
       victim.send('send much');
       const moving = receiver.spliceTo(socket.fd);
       expect(await victim.message()).toBe('sent');
-      await socket.reached();
+      while (splices === before) await pause();
+      for (let turn = 0; turn < 50; turn++) await pause(); // It is on its thread by then.
       victim.send('send');
       expect(await victim.message()).toBe('sent');
-      expect([...(await socket.drain(MUCH))]).toEqual([0]);
+      expect([...(await socket.drain(FEW * LITTLE + MUCH))]).toEqual([0]);
       expect(await moving).toMatchObject({ byteLength: MUCH, method: 'splice' });
-      expect(await receiver.spliceTo(socket.fd)).toMatchObject({ byteLength: LITTLE, sequence: 1 });
+      expect(await receiver.spliceTo(socket.fd)).toMatchObject({ byteLength: LITTLE, sequence: FEW + 1 });
       expect([...(await socket.drain(LITTLE))]).toEqual([0]);
     } finally {
       socket.close(); // First: it ends what waits.
