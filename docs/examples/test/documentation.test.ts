@@ -19,7 +19,7 @@ const HARNESS = fileURLToPath(new URL('harness/', import.meta.url));
 const ONLY_COMPILED =
   /^(CONTRIBUTING|conformance|core)\/|^adding-a-backend\/(toy-transport|program-3|program-5)$|\/(child|stoppable-worker)$|^vmsplice-ffi\/through-node-ffi|^workers\/threads$|^fd-socket\/service$|^(keeping-messages|transfer-contract)\//;
 
-/** Programs that two terminals run. All others run alone. */
+/** Programs that two terminals run, or three. All others run alone. */
 const TOGETHER = [
   ['README/sender', 'README/receiver'],
   ['getting-started/sending', 'getting-started/receiving'],
@@ -40,6 +40,7 @@ const TOGETHER = [
   ['socket/sender', 'socket/receiver'],
   ['nats/sender', 'nats/receiver'],
   ['nats/answering', 'nats/asking'],
+  ['bridge/bridge', 'bridge/sender', 'bridge/receiver'],
   ['streams/sending', 'streams/receiving'],
 ];
 
@@ -108,7 +109,7 @@ describe('the programs of the READMEs and the docs (11.11)', () => {
 
   const runs = [...TOGETHER, ...alone].map((names) => ({ names, title: names.join(' and ') }));
   test.for(runs)('$title', { timeout: 60_000 }, async ({ names, title }, { signal, skip }) => {
-    skip(title.startsWith('nats/') && !hasNatsServer, 'there is no nats-server');
+    skip(/^(nats|bridge)\//.test(title) && !hasNatsServer, 'there is no nats-server');
     const env = { ...process.env, XDG_RUNTIME_DIR: folder, NATS_URL: nats?.url };
     const ends = names.map(async (name) => {
       const file = programs.find((program) => program.name === name)?.file ?? '';

@@ -90,7 +90,10 @@ describe('whoever writes to a pipe is not held up by a blocking socket that nobo
       expect(await victim.message()).toBe('sent');
       expect([...(await socket.drain(FEW * LITTLE + MUCH))]).toEqual([0]);
       expect(await moving).toMatchObject({ byteLength: MUCH, method: 'splice' });
-      expect(await receiver.spliceTo(socket.fd)).toMatchObject({ byteLength: LITTLE, sequence: FEW + 1 });
+      expect(await receiver.spliceTo(socket.fd)).toMatchObject({
+        byteLength: LITTLE,
+        sequence: FEW + 1,
+      });
       expect([...(await socket.drain(LITTLE))]).toEqual([0]);
     } finally {
       socket.close(); // First: it ends what waits.
