@@ -1,3 +1,4 @@
+import { pauseFor } from '@pageferry/core';
 import { hasNatsServer } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
 import { Ground, message, until } from './support/server.js';
@@ -55,6 +56,33 @@ describe.skipIf(!hasNatsServer)('a server that is killed and started again', () 
     }
     await sender.flush();
     expect(sender.stats().bytesOut).toBe(0);
+  });
+
+  test('gets what was sent while it was away, though nothing was under way before', {
+    timeout: 60_000,
+  }, async () => {
+    const transport = ground.transport({ patience });
+    const endpoint = ground.endpoint();
+    const sender = await ground.sender(endpoint, {}, transport);
+    const receiver = await ground.receiver(endpoint, {}, transport);
+    await sender.waitForReceivers();
+    expect(await sender.send(message(0, 5000))).toBe('sent');
+    (await receiver.receive())?.release();
+    await sender.flush();
+    await ground.server.kill();
+    // Time to notice it: what is sent before that is asked for after the reconnection.
+    await pauseFor(300);
+    for (let number = 1; number < 20; number++) {
+      const loan = await sender.loan(5000);
+      loan.bytes.set(message(number, 5000));
+      expect(loan.trySend()).toBe('sent');
+    }
+    await ground.server.start();
+    for (let number = 1; number < 20; number++) {
+      using delivery = await receiver.receive({ timeout: 20_000 });
+      expect(delivery?.copy().equals(message(number, 5000))).toBe(true);
+    }
+    await sender.flush();
   });
 
   test('who does not come back in time counts as dead', { timeout: 60_000 }, async () => {

@@ -81,7 +81,10 @@ export class Publisher {
     this.#events = events;
     engine.subscribe(`${this.#inbox}.*.*`, (message) => this.#noteAnswer(message));
     engine.onChange(() => {
-      if (engine.connected && this.#lengths.length > 0) void this.#askWhatIsStored();
+      if (!engine.connected) return;
+      if (this.#lengths.length > 0) void this.#askWhatIsStored();
+      // What was added while the servers were out of reach waits for nothing else.
+      else this.#pump();
     });
     this.#timer = clock.setInterval(() => this.#checkProgress(), PATIENCE);
     this.#timer.unref();
