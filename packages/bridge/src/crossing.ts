@@ -8,6 +8,9 @@ import {
 import type { BridgeSettings } from './options.js';
 import type { Counts } from './stats.js';
 
+/** For how long to wait for a message that may be too large while others are under way. */
+const LOOK_AGAIN = { timeout: 500 };
+
 /** What a {@link Crossing} is made of. It does not close the two. */
 export interface CrossingParts {
   readonly receiver: Receiver;
@@ -67,11 +70,8 @@ export class Crossing {
   }
 
   async #receive(): Promise<void> {
-    const { receiver, settings } = this.#parts;
-    const { signal } = this.#noMore;
     for (;;) {
-      while (this.#underWay.size >= settings.maxUnderWay) await Promise.race(this.#underWay);
-      const delivery = await receiver.receive({ signal });
+      const delivery = await this.#takeNext();
       if (delivery === undefined) return;
       this.#note(delivery);
       const passing: Promise<void> = this.#pass(delivery).then(
@@ -85,6 +85,29 @@ export class Crossing {
       // Without a way to send it where it is, one after the other: otherwise it would be copied before its time.
       if (!isInPlace(this.#parts.sender)) await passing;
     }
+  }
+
+  async #takeNext(): Promise<Delivery | undefined> {
+    const { receiver, settings } = this.#parts;
+    const { signal } = this.#noMore;
+    for (;;) {
+      while (this.#underWay.size >= settings.maxUnderWay || this.#holdsEnough()) {
+        await Promise.race(this.#underWay);
+      }
+      try {
+        return await receiver.receive({ signal, ...(this.#underWay.size > 0 && LOOK_AGAIN) });
+      } catch (error) {
+        if (!isPageferryError(error, 'TIMEOUT')) throw error;
+      }
+    }
+  }
+
+  /** Whether the next message has to wait for one that is under way. A receive that waited for it would warn of a mistake. */
+  #holdsEnough(): boolean {
+    if (this.#underWay.size === 0) return false;
+    const { receiver, settings, counts } = this.#parts;
+    const { byteLength = 0 } = receiver.peek() ?? {};
+    return counts.bytesUnderWay + byteLength > settings.maxBytesUnderWay;
   }
 
   #note({ sequence, byteLength, descriptors }: Delivery): void {

@@ -418,6 +418,29 @@ describe.skipIf(!hasNatsServer)('a bridge to another host', () => {
     expect(bridge.stats()).toMatchObject({ messagesBridged: COUNT, connections: 1, failures: 0 });
   });
 
+  test('one that is away for long makes nobody wait for what only the bridge can give back', async () => {
+    const { from, to } = ends();
+    const bridge = bridgeOf({ from, to, maxBytesUnderWay: MIB });
+    const warnings: unknown[] = [];
+    const onWarning = (warning: Error & { code?: string }): void =>
+      void warnings.push(warning.code);
+    process.on('warning', onWarning);
+    open.push(async () => process.off('warning', onWarning));
+    const sender = keep(await sharedMmap.createSender({ endpoint: from.endpoint }));
+    const receiver = await receive(to.endpoint);
+    await sender.waitForReceivers();
+    await server.kill();
+    const COUNT = 20;
+    for (let number = 0; number < COUNT; number++) await sender.send(message(number, 100_000));
+    await until(() => bridge.stats().bytesUnderWay > MIB - 100_000);
+    // A wait of more than a second for what this process holds itself is told.
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    expect(bridge.stats().bytesUnderWay).toBeLessThanOrEqual(MIB);
+    await server.start();
+    for (let number = 0; number < COUNT; number++) await take(receiver, number, 100_000);
+    expect(warnings).toEqual([]);
+  });
+
   test('a server that is not there yet is waited for, with growing pauses', async () => {
     const { from, to } = ends();
     await server.kill();

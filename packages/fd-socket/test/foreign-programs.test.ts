@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readSync, writeSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { connect, type FdSocket, listen, openPair, type SocketAddress } from '@pageferry/fd-socket';
 import { temporaryFolder } from '@pageferry/testkit';
@@ -139,23 +140,22 @@ describe.each(['napi', 'ffi'] as const)('programs of others, %s', (binding) => {
 
   test.each(['error', 'tell'])('RLIMIT_NOFILE in the receiver: %s', async (whenFdsLost) => {
     const { socket, other } = await openPair({ binding });
-    const command = [
-      '--nofile=64:64',
-      process.execPath,
-      program('rlimit.mjs'),
-      binding,
-      whenFdsLost,
-    ];
-    const child = spawn('prlimit', command, { stdio: ['ignore', 'pipe', 'inherit', other.fd] });
+    const child = spawn(process.execPath, [program('rlimit.mjs'), binding, whenFdsLost], {
+      stdio: ['pipe', 'pipe', 'inherit', other.fd],
+    });
     atEnd(() => {
       child.kill('SIGKILL');
     });
     other.close();
+    if (child.stdout === null) throw new Error('it has no output');
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    expect(await lines.next()).toEqual({ value: 'loaded', done: false });
+    // Only now: Node opens many files at once while it loads modules.
+    execFileSync('prlimit', ['--pid', `${child.pid}`, '--nofile=64:64']);
     const { readEnd } = openPipe();
     socket.write({ data: 'x', fds: new Array(10).fill(readEnd) });
-    const output = child.stdout as unknown as AsyncIterable<Buffer>;
-    let text = '';
-    for await (const chunk of output) text += chunk;
+    child.stdin?.end();
+    const { value: text } = await lines.next();
     const told =
       whenFdsLost === 'error'
         ? { code: 'SYSTEM_CALL_FAILED', errnoName: 'EMFILE' }

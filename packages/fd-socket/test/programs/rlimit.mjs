@@ -1,11 +1,13 @@
-// Receives more descriptors than RLIMIT_NOFILE leaves it: descriptor 3 is the socket. Says what it was told, and
-// whether anything is left open then.
+// Receives more descriptors than RLIMIT_NOFILE leaves it: descriptor 3 is the socket. Says that it is loaded, goes on at the end
+// of its input, and says what it was told, and whether anything is left open then.
 import { closeSync, openSync, readdirSync } from 'node:fs';
 import { adopt } from '@pageferry/fd-socket';
 
 const binding = /** @type {'napi' | 'ffi'} */ (process.argv[2]);
 const whenFdsLost = /** @type {'error' | 'tell'} */ (process.argv[3]);
 const socket = await adopt(3, { binding, whenFdsLost });
+console.log('loaded');
+await new Promise((resolve) => process.stdin.on('end', resolve).resume());
 const before = readdirSync('/proc/self/fd').length;
 /** @type {number[]} */
 const taken = [];

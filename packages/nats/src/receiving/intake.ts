@@ -109,6 +109,8 @@ export class Intake {
     engine.onChange(() => {
       if (engine.connected) {
         this.#connectedAt = clock.now();
+        // A server that was killed may have forgotten how far it was, and counts on from less. It takes no number above its own.
+        this.#consumerSequence = 0;
         void this.check();
       } else if (engine.failure !== undefined) {
         events.onChange();

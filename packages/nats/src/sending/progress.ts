@@ -6,6 +6,8 @@ import { describeMark, type Mark, type TakenOver } from '../engine/take-over.js'
 /** After how many messages, and how long after a message, in milliseconds, the servers are told anew. */
 const MESSAGES_A_MARK = 128;
 const QUIET = 250;
+/** How many messages may be sent on of which the servers are not told: their source has to keep so many. */
+const MOST_UNTOLD = 256;
 /** How long to wait before they are told once more, where that has failed, in milliseconds. */
 const PAUSE = 100;
 
@@ -46,6 +48,8 @@ export class Progress {
   /** Number of the last piece that the sender before has left, until all messages up to there were seen. */
   #left: number | undefined;
   #found = 0;
+  /** Has the servers told once more, though they have not answered. */
+  #tellAgain = (): void => undefined;
 
   constructor(parts: ProgressParts) {
     this.#parts = parts;
@@ -53,6 +57,10 @@ export class Progress {
     this.#reached = parts.from?.mark;
     this.#told = parts.from?.mark;
     this.#left = parts.from?.stored;
+    // A server that was killed does not answer, and the client would wait for that for seconds.
+    parts.engine.onChange(() => {
+      if (parts.engine.connected) this.#tellAgain();
+    });
   }
 
   /** What the description of the sender's consumer is to say. */
@@ -84,7 +92,7 @@ export class Progress {
     }
     if (this.#told === undefined) return 'wait';
     const left = this.#left;
-    if (left === undefined) return 'next';
+    if (left === undefined) return sequence - this.#told.sequence > MOST_UNTOLD ? 'wait' : 'next';
     if (sequence <= reached.sequence) {
       this.#found++;
       return 'stored';
@@ -149,13 +157,20 @@ export class Progress {
     const { engine, stream, source } = this.#parts;
     while (!this.#isOver) {
       const mark = this.#reached as Mark;
-      try {
-        await engine.api.consumers.update(stream, SENDER_CONSUMER, {
+      const isAnswered = engine.api.consumers
+        .update(stream, SENDER_CONSUMER, {
           description: describeMark(source, mark),
           deliver_subject: this.#inbox,
-        });
-        this.#told = mark;
-        return;
+        })
+        .then(() => true);
+      const isInVain = new Promise<false>((resolve) => {
+        this.#tellAgain = () => resolve(false);
+      });
+      try {
+        if (await Promise.race([isAnswered, isInVain])) {
+          this.#told = mark;
+          if ((this.#reached as Mark).sequence - mark.sequence < MESSAGES_A_MARK) return;
+        }
       } catch {
         await new Promise<void>((resolve) => clock.setTimeout(resolve, PAUSE).unref());
       }

@@ -1,0 +1,81 @@
+import { headers, type Msg } from '@nats-io/transport-node';
+import { expect, test } from 'vitest';
+import type { Engine } from '../dist/engine/engine.js';
+import { Intake } from '../dist/receiving/intake.js';
+
+const STREAM = 'stream';
+const CONSUMER = 'receiver';
+
+/** Servers that say how far a consumer is, and note what they are told. */
+class Servers {
+  readonly told: { readonly number: number; readonly sequence: number; readonly word: string }[] =
+    [];
+  delivered = { stream_seq: 0, consumer_seq: 0 };
+  #onChange = (): void => undefined;
+
+  readonly engine = {
+    connected: true,
+    closed: false,
+    onChange: (listener: () => void) => {
+      this.#onChange = listener;
+    },
+    subscribe: () => undefined,
+    publish: (subject: string, bytes: Uint8Array) => {
+      const [number, sequence] = subject.split('.').slice(5).map(Number);
+      this.told.push({ number: number as number, sequence: sequence as number, word: `${bytes}` });
+    },
+    api: {
+      consumers: {
+        info: async (_stream: string, name: string) =>
+          name === CONSUMER
+            ? { ack_floor: { stream_seq: 0, consumer_seq: 0 }, delivered: this.delivered }
+            : { push_bound: true },
+      },
+    },
+  } as unknown as Engine;
+
+  async reconnect(): Promise<void> {
+    this.#onChange();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** A piece as the servers send it: its number in the stream, and how many this consumer was sent with it. */
+function piece(number: number, sequence: number): Msg {
+  const own = headers();
+  own.set('Pageferry', `part ${number} 0 1 0`);
+  return {
+    data: Uint8Array.of(1),
+    headers: own,
+    reply: `$JS.ACK.${STREAM}.${CONSUMER}.1.${number}.${sequence}.1.0`,
+  } as unknown as Msg;
+}
+
+test('what is missing is asked for by numbers that a server knows which has forgotten how far it was', async () => {
+  const servers = new Servers();
+  const arrived: number[] = [];
+  const intake = new Intake(
+    { engine: servers.engine, stream: STREAM, consumer: CONSUMER, patience: 1000, heartbeat: 1000 },
+    {
+      onPiece: ({ number }) => arrived.push(number),
+      onForeign: () => undefined,
+      onMissing: () => undefined,
+      onChange: () => undefined,
+    },
+  );
+  intake.begin(0);
+  for (let number = 1; number <= 10; number++) intake.take(piece(number, 1000 + number));
+  expect(arrived).toHaveLength(10);
+  // It counts on from less, and takes no number above its own.
+  servers.delivered = { stream_seq: 13, consumer_seq: 3 };
+  servers.told.length = 0;
+  await servers.reconnect();
+  intake.take(piece(12, 2));
+  intake.take(piece(13, 3));
+  const asked = servers.told.filter(({ number }) => number === 11);
+  expect(asked.length).toBeGreaterThan(0);
+  expect(servers.told.filter(({ sequence }) => sequence > 3)).toEqual([]);
+  intake.take(piece(11, 4));
+  expect(arrived).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
+  intake.stop();
+});
