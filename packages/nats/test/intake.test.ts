@@ -31,6 +31,7 @@ class Servers {
             ? { ack_floor: { stream_seq: 0, consumer_seq: 0 }, delivered: this.delivered }
             : { push_bound: true },
       },
+      streams: { getMessage: async () => null },
     },
   } as unknown as Engine;
 
@@ -51,19 +52,26 @@ function piece(number: number, sequence: number): Msg {
   } as unknown as Msg;
 }
 
-test('what is missing is asked for by numbers that a server knows which has forgotten how far it was', async () => {
-  const servers = new Servers();
-  const arrived: number[] = [];
+/** An intake that begins with number 1, and what it tells. */
+function open(servers: Servers) {
+  const [arrived, missing]: [number[], number[]] = [[], []];
+  const { engine } = servers;
   const intake = new Intake(
-    { engine: servers.engine, stream: STREAM, consumer: CONSUMER, patience: 1000, heartbeat: 1000 },
+    { engine, stream: STREAM, consumer: CONSUMER, patience: 1000, heartbeat: 500 },
     {
       onPiece: ({ number }) => arrived.push(number),
       onForeign: () => undefined,
-      onMissing: () => undefined,
+      onMissing: (number) => missing.push(number),
       onChange: () => undefined,
     },
   );
   intake.begin(0);
+  return { intake, arrived, missing };
+}
+
+test('what is missing is asked for by numbers that a server knows which has forgotten how far it was', async () => {
+  const servers = new Servers();
+  const { intake, arrived } = open(servers);
   for (let number = 1; number <= 10; number++) intake.take(piece(number, 1000 + number));
   expect(arrived).toHaveLength(10);
   // It counts on from less, and takes no number above its own.
@@ -77,5 +85,14 @@ test('what is missing is asked for by numbers that a server knows which has forg
   expect(servers.told.filter(({ sequence }) => sequence > 3)).toEqual([]);
   intake.take(piece(11, 4));
   expect(arrived).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
+  intake.stop();
+});
+
+test('what the servers do not have any more is told, and not asked for for ever', async () => {
+  const servers = new Servers();
+  const { intake, missing } = open(servers);
+  intake.take(piece(1, 1));
+  intake.take(piece(3, 3));
+  await expect.poll(() => missing, { timeout: 10_000 }).toContain(2);
   intake.stop();
 });

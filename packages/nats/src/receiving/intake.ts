@@ -359,14 +359,16 @@ export class Intake {
 
   /** What does not come though it was asked for may not be there any more. */
   async #findMissing(number: number): Promise<void> {
+    let isThere = true;
     try {
-      await this.#engine.api.streams.getMessage(this.#stream, { seq: number });
+      // The client says null where the servers say that there is none.
+      isThere = (await this.#engine.api.streams.getMessage(this.#stream, { seq: number })) !== null;
     } catch (error) {
-      const isGone = apiCode(error) === API_ERROR.noMessage;
-      if (isGone && number === this.#next && !this.#isOver) this.#events.onMissing(number);
-      return;
+      if (apiCode(error) !== API_ERROR.noMessage) return;
+      isThere = false;
     }
-    this.#askAgain();
+    if (isThere) this.#askAgain();
+    else if (number === this.#next && !this.#isOver) this.#events.onMissing(number);
   }
 }
 
