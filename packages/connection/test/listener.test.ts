@@ -270,7 +270,8 @@ describe('a sender that listens', () => {
     using late = callAt(calls, endpoint.path);
     await expectHonestReceiverGetsIn();
     expect(holding.size).toBe(0);
-    expect(timers()).toBe(timersBefore);
+    // One that was there before, of the runner's, may have ended meanwhile.
+    expect(timers()).toBeLessThanOrEqual(timersBefore);
     listener?.keepAlive(true);
     expect(holding.size).toBe(3);
     early.send(HELLO);
