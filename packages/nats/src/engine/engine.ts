@@ -33,6 +33,11 @@ const CONNECT_TIMEOUT = 5000;
 /** How long a close waits for the server to take what was published, in milliseconds. */
 const FLUSH_PATIENCE = 2000;
 
+/** Room for headers within the `max_payload` of the server. */
+const HEADER_ROOM = 512;
+/** Shorter pieces are copied, and leave together. Longer ones are handed over at once, out of the loan itself. In bytes. */
+export const WORTH_LEAVING_ALONE = 16 * 1024;
+
 const LINE_END = Buffer.from('\r\n');
 
 /** What the servers do not let this process do. */
@@ -110,9 +115,9 @@ export class Engine {
     }
   }
 
-  /** How many bytes a published message may have at most, headers included. */
-  get maxPayload(): number {
-    return this.#connection.info?.max_payload ?? 1024 * 1024;
+  /** How many bytes a piece may have at most, beside its headers. */
+  get pieceBytes(): number {
+    return (this.#connection.info?.max_payload ?? 1024 * 1024) - HEADER_ROOM;
   }
 
   /** False while the client looks for a server. */

@@ -1,13 +1,8 @@
 import type { Msg } from '@nats-io/transport-node';
 import { clock } from '@pageferry/core';
-import type { Engine } from '../engine/engine.js';
+import { type Engine, WORTH_LEAVING_ALONE } from '../engine/engine.js';
 import { type NoteKind, noteHeaders } from '../protocol/note.js';
 import type { NatsMemory } from '../sending/outgoing.js';
-
-/** Room for the header of a note within the `max_payload` of the server. */
-const HEADER_ROOM = 512;
-/** Shorter bytes are copied, and leave together. Longer ones are handed over at once, out of the loan itself. */
-const WORTH_LEAVING_ALONE = 16 * 1024;
 
 /** A message of this side, which the other one fetches. */
 export interface Kept {
@@ -32,7 +27,7 @@ export class Correspondence {
 
   /** How many bytes a note may carry. */
   get mostBytes(): number {
-    return this.#engine.maxPayload - HEADER_ROOM;
+    return this.#engine.pieceBytes;
   }
 
   /** The inbox of a question. */

@@ -1,16 +1,6 @@
-import {
-  BaseChannel,
-  type Channel,
-  ChannelSender,
-  LoopBudget,
-  WaitList,
-  withDeadline,
-} from '@pageferry/core';
-import { capabilities } from '../capabilities.js';
-import { Engine } from '../engine/engine.js';
+import { BaseChannel, type Channel, ChannelSender } from '@pageferry/core';
 import type { NatsRequestOptions, RequestSettings, TransportSettings } from '../options.js';
-import { MemoryPool } from '../sending/memory-pool.js';
-import { Arrivals } from './arrivals.js';
+import { openExchange } from './exchange-parts.js';
 import { ExchangeReceiver } from './exchange-receiver.js';
 import { Questions } from './questions.js';
 
@@ -40,61 +30,26 @@ export interface NatsRequester
 
 /** Makes a requester. @throws as `Transport.createSender`, but for what concerns streams. */
 export async function createRequester(
-  { engine: options, patience }: TransportSettings,
+  transport: TransportSettings,
   settings: RequestSettings,
   limits: NatsRequestOptions,
 ): Promise<NatsRequester> {
-  const { endpoint, subject, poolBytes, maxBorrowedBytes, spinMicroseconds, histograms } = settings;
-  const engine = await withDeadline(
-    { signal: limits.signal, timeout: limits.timeout },
-    (signal) =>
-      Engine.open(options, `pageferry requester ${subject}`, { signal, needsStreams: false }),
-    () => 'no NATS server has let this process in',
-  );
-  const sending = new WaitList();
-  const receiving = new WaitList();
-  const arrivals = new Arrivals(maxBorrowedBytes, () => receiving.wake());
-  const pool = new MemoryPool(poolBytes);
-  const questions = new Questions({
-    engine,
-    endpoint,
-    subject,
-    patience,
-    keptBytes: maxBorrowedBytes,
-    pool,
-    arrivals,
-    onRoom: () => sending.wake(),
-    onFailure: () => {
-      sending.wake();
-      receiving.wake();
-    },
-  });
+  const { endpoint } = settings;
+  const parts = await openExchange('requester', transport, settings, limits);
+  const { engine } = parts;
+  const questions = new Questions({ ...parts.outbox, endpoint });
   const sender = new ChannelSender({
-    endpoint,
-    capabilities,
-    poolBytes,
-    maxReceivers: 1,
-    budget: new LoopBudget(spinMicroseconds),
-    waits: sending,
+    ...parts.sender,
     outbox: questions,
-    method: { method: 'publish' },
-    histograms,
     end: () => questions.stop(),
   });
   const receiver = new ExchangeReceiver({
-    endpoint,
+    ...parts.receiver,
     peer: `the responder at ${endpoint}`,
-    arrivals,
-    waits: receiving,
-    maxBorrowedBytes,
-    spinMicroseconds,
-    histograms,
     failure: () => engine.failure,
     hangUp: async () => {
       questions.stop();
-      await engine.flush();
-      await engine.close();
-      pool.clear();
+      await parts.hangUp();
     },
   });
   return new BaseChannel({

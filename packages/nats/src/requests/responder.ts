@@ -4,17 +4,11 @@ import {
   type ChannelDelivery,
   ChannelSender,
   type ChannelSenderSettings,
-  LoopBudget,
-  WaitList,
-  withDeadline,
 } from '@pageferry/core';
-import { capabilities } from '../capabilities.js';
-import { Engine } from '../engine/engine.js';
 import type { NatsResponderOptions, RequestSettings, TransportSettings } from '../options.js';
-import { MemoryPool } from '../sending/memory-pool.js';
 import type { NatsMemory } from '../sending/outgoing.js';
 import { Answers } from './answers.js';
-import { Arrivals } from './arrivals.js';
+import { openExchange } from './exchange-parts.js';
 import { ExchangeReceiver } from './exchange-receiver.js';
 
 /**
@@ -65,47 +59,19 @@ class AnswerSender extends ChannelSender<NatsMemory> {
 
 /** Makes a responder. @throws as `Transport.createSender`, but for what concerns streams. */
 export async function createResponder(
-  { engine: options, patience }: TransportSettings,
+  transport: TransportSettings,
   settings: RequestSettings,
   limits: NatsResponderOptions,
 ): Promise<NatsResponder> {
-  const { endpoint, subject, poolBytes, maxBorrowedBytes, spinMicroseconds, histograms } = settings;
-  const engine = await withDeadline(
-    { signal: limits.signal, timeout: limits.timeout },
-    (signal) =>
-      Engine.open(options, `pageferry responder ${subject}`, { signal, needsStreams: false }),
-    () => 'no NATS server has let this process in',
-  );
-  const sending = new WaitList();
-  const receiving = new WaitList();
-  const arrivals = new Arrivals(maxBorrowedBytes, () => receiving.wake());
-  const pool = new MemoryPool(poolBytes);
-  const answers = new Answers({
-    engine,
-    subject,
-    patience,
-    maxUnderWay: settings.maxUnderWay,
-    keptBytes: maxBorrowedBytes,
-    pool,
-    arrivals,
-    onRoom: () => sending.wake(),
-    onFailure: () => {
-      sending.wake();
-      receiving.wake();
-    },
-  });
+  const { endpoint, maxUnderWay } = settings;
+  const parts = await openExchange('responder', transport, settings, limits);
+  const { engine } = parts;
+  const answers = new Answers({ ...parts.outbox, maxUnderWay });
   let isInOrder = false;
   const sender = new AnswerSender(
     {
-      endpoint,
-      capabilities,
-      poolBytes,
-      maxReceivers: 1,
-      budget: new LoopBudget(spinMicroseconds),
-      waits: sending,
+      ...parts.sender,
       outbox: answers,
-      method: { method: 'publish' },
-      histograms,
       end: (inOrder) => {
         isInOrder = inOrder;
       },
@@ -113,20 +79,13 @@ export async function createResponder(
     answers,
   );
   const receiver = new ExchangeReceiver({
-    endpoint,
+    ...parts.receiver,
     peer: `whoever asks at ${endpoint}`,
-    arrivals,
-    waits: receiving,
-    maxBorrowedBytes,
-    spinMicroseconds,
-    histograms,
     failure: () => answers.failure,
     onDone: (message) => answers.noteReleased(message),
     hangUp: async () => {
       answers.stop(isInOrder);
-      await engine.flush();
-      await engine.close();
-      pool.clear();
+      await parts.hangUp();
     },
   });
   // Whoever asks from now on is heard.

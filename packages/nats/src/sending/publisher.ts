@@ -1,17 +1,13 @@
 import type { Msg } from '@nats-io/transport-node';
 import { clock } from '@pageferry/core';
-import type { Engine } from '../engine/engine.js';
+import { type Engine, WORTH_LEAVING_ALONE } from '../engine/engine.js';
 import { API_ERROR, isNotFound } from '../engine/errors.js';
 import { pieceHeaders, pieceHeaderText } from '../protocol/piece.js';
 import type { Outgoing } from './outgoing.js';
 
-/** Room for the headers of a piece within the `max_payload` of the server. */
-const HEADER_ROOM = 512;
 /** How much may be published that the servers have not confirmed. */
 const WINDOW_BYTES = 8 * 1024 * 1024;
 const WINDOW_PIECES = 1024;
-/** Shorter pieces are copied, and leave together. Longer ones are handed over at once, out of the loan itself. */
-const WORTH_LEAVING_ALONE = 16 * 1024;
 /** How long the servers may say nothing of what was published before they are asked, in milliseconds. */
 const PATIENCE = 2000;
 /** How long to wait before a stream that was full, or could not be reached, is tried again, in milliseconds. */
@@ -102,7 +98,7 @@ export class Publisher {
 
   /** How many pieces a message has. */
   piecesOf(byteLength: number): number {
-    return Math.max(1, Math.ceil(byteLength / (this.#engine.maxPayload - HEADER_ROOM)));
+    return Math.max(1, Math.ceil(byteLength / this.#engine.pieceBytes));
   }
 
   /** The number in the stream that the first piece of the next message will get. */
