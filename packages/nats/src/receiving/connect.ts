@@ -93,8 +93,10 @@ async function tryConnect(
         `the sender at ${endpoint} has as many receivers as it serves`,
       );
     }
-    // It may have closed meanwhile, and would not be there for this one.
     if ((await presenceOf(api, stream)) === 'present') return parts;
+    // It has closed meanwhile: before it knew of this one, or behind messages for it, of which the last one says so.
+    const { delivered, num_pending: pending } = await api.consumers.info(stream, consumer);
+    if (delivered.consumer_seq > 0 || pending > 0) return parts;
     intake.stop();
     await api.consumers.delete(stream, consumer);
     await removeIfDrained(api, stream);
