@@ -155,7 +155,7 @@ async function main() {
   const { values } = parseArgs({
     options: {
       rounds: { type: 'string', default: '5' },
-      messages: { type: 'string', default: '300' },
+      messages: { type: 'string', default: '1000' },
       bytes: { type: 'string', default: `${1024 * 1024}` },
       storage: { type: 'string', default: 'file' },
     },

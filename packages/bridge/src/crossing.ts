@@ -94,6 +94,8 @@ export class Crossing {
       while (this.#underWay.size >= settings.maxUnderWay || this.#holdsEnough()) {
         await Promise.race(this.#underWay);
       }
+      const delivery = signal.aborted ? undefined : receiver.tryReceive();
+      if (delivery !== undefined) return delivery;
       try {
         return await receiver.receive({ signal, ...(this.#underWay.size > 0 && LOOK_AGAIN) });
       } catch (error) {
