@@ -1,11 +1,14 @@
 // What the contract costs over NATS: `node packages/nats/scripts/benchmark.js [--rounds N] [--messages N]
-// [--storage memory]`, after `pnpm build`.
+// [--storage memory] [--bare]`, after `pnpm build`.
 //
 // 1 MiB messages from one process to another, through a nats-server that is started for it, in turns: by this package, and
-// by the plain client with the same guarantees (a stream on disk with interest retention and discard new, confirmed
-// publishing with as much under way, a push consumer with flow control and explicit acknowledgements). The sender writes each
-// message, the receiver looks at every byte. What is printed is the rate between the first message and the last one that
-// arrived, how long both processes had the processor for each message, and the ratio of the rates of each round.
+// by the plain client with the same guarantees: a stream on disk with interest retention and discard new; confirmed publishing
+// with as much under way, where each message says what the last one in the stream must be, so that none is stored twice; a
+// push consumer with flow control and explicit acknowledgements. That word takes room: a server takes 1 MiB at once by default, so
+// that the plain client, too, publishes two messages for each, and puts them together again. With `--bare` it does without, and
+// publishes one. The sender writes each message, the receiver looks at every byte. What is printed is the rate between the first
+// message and the last one that arrived, how long both processes had the processor for each message, and the ratio of the rates
+// of each round.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -19,6 +22,8 @@ const MIB = 1024 * 1024;
 const SUBJECT = 'benchmark';
 /** How many messages of the plain client are published and not confirmed: as many bytes as this package has under way. */
 const WINDOW = 8;
+/** Room for headers beside what the plain client publishes at once, as a program might leave it. */
+const HEADER_ROOM = 1024;
 
 /** What every message holds behind its number. */
 const content = Buffer.alloc(MIB, 'every byte of it is looked at. ');
@@ -62,10 +67,14 @@ class Stopwatch {
 /**
  * The peers: each is a process of its own, and tells its parent when it is ready or done.
  *
- * @type {Record<string, (servers: string, count: number, storage: 'file' | 'memory') => Promise<unknown>>}
+ * @typedef {object} Options
+ * @property {'file' | 'memory'} storage
+ * @property {boolean} bare whether the plain client does without saying what the last message in the stream must be.
+ *
+ * @type {Record<string, (servers: string, count: number, options: Options) => Promise<unknown>>}
  */
 const peers = {
-  async pageferrySender(servers, count, storage) {
+  async pageferrySender(servers, count, { storage }) {
     const endpoint = `nats:${SUBJECT}`;
     const sender = await natsTransport({ servers }).createSender({ endpoint, storage });
     await sender.waitForReceivers();
@@ -92,7 +101,7 @@ const peers = {
     return watch.rate;
   },
 
-  async plainSender(servers, count, storage) {
+  async plainSender(servers, count, { storage, bare }) {
     const connection = await connect({ servers });
     const client = jetstream(connection);
     const manager = await jetstreamManager(connection);
@@ -107,11 +116,21 @@ const peers = {
     while ((await manager.streams.info(SUBJECT)).state.consumer_count === 0);
     /** @type {Set<Promise<unknown>>} */
     const underWay = new Set();
+    const pieceBytes = bare ? MIB : (connection.info?.max_payload ?? MIB) - HEADER_ROOM;
+    let lastSequence = 0;
     for (let number = 0; number < count; number++) {
       if (underWay.size >= WINDOW) await Promise.race(underWay);
       const bytes = Buffer.allocUnsafeSlow(MIB);
       write(bytes, number);
-      const publishing = client.publish(SUBJECT, bytes).then(() => underWay.delete(publishing));
+      /** @type {Promise<unknown>[]} */
+      const pieces = [];
+      for (let offset = 0; offset < MIB; offset += pieceBytes) {
+        const piece = bytes.subarray(offset, offset + pieceBytes);
+        const expect = bare ? {} : { lastSequence };
+        pieces.push(client.publish(SUBJECT, piece, { expect }));
+        lastSequence++;
+      }
+      const publishing = Promise.all(pieces).then(() => underWay.delete(publishing));
       underWay.add(publishing);
     }
     await Promise.all(underWay);
@@ -125,6 +144,9 @@ const peers = {
     const manager = await jetstreamManager(connection);
     const inbox = createInbox();
     const watch = new Stopwatch();
+    /** @type {Uint8Array[]} */
+    let pieces = [];
+    let arrived = 0;
     const done = new Promise((resolve) => {
       connection.subscribe(inbox, {
         callback: (_, message) => {
@@ -133,8 +155,13 @@ const peers = {
             if (stalled) connection.publish(stalled);
             return;
           }
-          watch.note(message.data);
+          pieces.push(message.data);
+          arrived += message.data.length;
           message.respond('+ACK');
+          if (arrived < MIB) return;
+          watch.note(pieces.length === 1 ? message.data : Buffer.concat(pieces));
+          pieces = [];
+          arrived = 0;
           if (watch.received === count) resolve(watch.rate);
         },
       });
@@ -192,10 +219,11 @@ async function main() {
       rounds: { type: 'string', default: '5' },
       messages: { type: 'string', default: '300' },
       storage: { type: 'string', default: 'file' },
+      bare: { type: 'boolean', default: false },
     },
   });
   const server = await NatsServer.start();
-  const words = [server.url, values.messages, values.storage];
+  const words = [server.url, values.messages, values.storage, values.bare ? 'bare' : ''];
   console.log('       plain client           @pageferry/nats');
   console.log('round  MiB/s  ms processor    MiB/s  ms processor    ratio of rates');
   const ratios = [];
@@ -223,12 +251,13 @@ async function main() {
   await server.remove();
 }
 
-const [role, url = '', count = '', storage] = process.argv.slice(2);
+const [role, url = '', count = '', storage, bare] = process.argv.slice(2);
 const peer = role === undefined ? undefined : peers[role];
 if (peer === undefined) {
   await main();
 } else {
-  const rate = await peer(url, Number(count), storage === 'memory' ? storage : 'file');
+  const options = { storage: storage === 'memory' ? storage : 'file', bare: bare === 'bare' };
+  const rate = await peer(url, Number(count), /** @type {Options} */ (options));
   const { user, system } = process.cpuUsage();
   process.send?.({ rate, processor: (user + system) / 1000 / Number(count) });
   process.disconnect?.();

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { hasNatsServer } from '@pageferry/testkit';
 import { describe, expect, test, vi } from 'vitest';
@@ -53,7 +54,10 @@ test('who else may connect is for the servers to say', async () => {
 describe.skipIf(!hasNatsServer)('what is long', () => {
   const ground = new Ground();
 
-  test('leaves out of memory that is used again, and arrives in memory taken at once', async () => {
+  test.each([
+    ['leaves out of memory that is used again, and arrives in memory taken at once', false, 6],
+    ['arrives in memory that is used again once it was given back', true, 2],
+  ] as const)('%s', async (_title, givesBack, times) => {
     const connection = await connect({ servers: ground.server.url });
     const internals = new Internals(connection);
     internals.takeWholeMemory();
@@ -67,16 +71,44 @@ describe.skipIf(!hasNatsServer)('what is long', () => {
         internals.flushNow();
         // It has left, and been sent back.
         await until(() => arrived.length === number + 1);
+        const data = arrived[number] ?? NONE;
+        expect(Buffer.compare(data, message(number, length))).toBe(0);
+        if (givesBack) internals.giveBack(data);
       }
-      expect(memory).toHaveBeenCalledTimes(1);
+      expect(memory).toHaveBeenCalledTimes(times);
     } finally {
       memory.mockRestore();
     }
-    for (const [number, data] of arrived.entries()) {
-      expect(Buffer.compare(data, message(number, length))).toBe(0);
-      // What the client reads at once, and the message. It would take twice as much by itself.
-      expect(data.buffer.byteLength).toBeLessThan(length + 200_000);
+    if (!givesBack) {
+      for (const [number, data] of arrived.entries()) {
+        expect(Buffer.compare(data, message(number, length))).toBe(0);
+      }
     }
+    await connection.close();
+  });
+
+  test('is copied once out of what the socket has read, and that is freed', async () => {
+    const connection = await connect({ servers: ground.server.url });
+    const internals = new Internals(connection);
+    internals.takeWholeMemory();
+    const { socket } = (connection as unknown as Inside).protocol.transport;
+    const read: Uint8Array[] = [];
+    let byteLength = 0;
+    socket.on('data', (bytes: Uint8Array) => {
+      read.push(bytes);
+      byteLength += bytes.length;
+    });
+    const arrived: Uint8Array[] = [];
+    connection.subscribe('read', { callback: (_, { data }) => void arrived.push(data) });
+    for (const length of [1_000_000, 100, 1_000_000]) {
+      connection.publish('read', message(length, length));
+    }
+    await until(() => arrived.length === 3);
+    for (const data of arrived) {
+      expect(Buffer.compare(data, message(data.length, data.length))).toBe(0);
+    }
+    const left = read.reduce((sum, { length }) => sum + length, 0);
+    expect(left).toBeLessThan(byteLength / 2);
     await connection.close();
   });
 
@@ -100,6 +132,11 @@ describe.skipIf(!hasNatsServer)('what is long', () => {
     await connection.close();
   });
 });
+
+/** The socket of a connection of the client. */
+interface Inside {
+  readonly protocol: { readonly transport: { readonly socket: Socket } };
+}
 
 const NONE = new Uint8Array(0);
 

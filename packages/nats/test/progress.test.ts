@@ -10,6 +10,7 @@ class Servers {
 
   readonly engine = {
     connected: true,
+    pieceBytes: 1000,
     onChange: (listener: () => void) => {
       this.#onChange = listener;
     },
@@ -73,7 +74,7 @@ test('while the servers cannot be told how far the stream is, messages wait afte
   await servers.answer();
   await servers.answer();
   expect(wakes()).toBeGreaterThan(before);
-  expect(servers.told.at(-1)).toBe('source 255 256');
+  expect(servers.told.at(-1)).toBe('source 255 256 1000');
   expect(storeUpTo(progress, 256, 300)).toBe(300);
   progress.stop();
 });

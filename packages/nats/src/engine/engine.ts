@@ -193,16 +193,30 @@ export class Engine {
   }
 
   /**
-   * Publishes a message without a copy of it in user space. Nothing is said if it is lost.
+   * Publishes a longer message. Nothing is said if it is lost.
    *
-   * @param bytes stays the caller's, and must not change until a server has the message, or this connection is closed.
+   * @param bytes stays the caller's. If it is to leave out of that very memory, it must not change until a server has the message,
+   *   or this connection is closed; otherwise nothing refers to it afterwards.
    * @param headers as they are on the wire.
    */
-  publishInPlace(subject: string, bytes: Uint8Array, reply: string, headers: string): void {
+  publishLong(
+    subject: string,
+    bytes: Uint8Array,
+    reply: string,
+    headers: string,
+    inPlace: boolean,
+  ): void {
     if (this.closed) return;
     const { length } = headers;
     const line = `HPUB ${subject} ${reply} ${length} ${length + bytes.length}\r\n`;
-    this.#internals.write([Buffer.from(line + headers), bytes, LINE_END]);
+    const parts = [Buffer.from(line + headers), bytes, LINE_END];
+    if (inPlace) this.#internals.write(parts);
+    else this.#internals.publish(parts);
+  }
+
+  /** Nobody reads the payload of a message any more: others arrive where it was. Of one that stays, nothing need be said. */
+  giveBack(payload: Uint8Array): void {
+    this.#internals.giveBack(payload);
   }
 
   /** Hands over to the socket what was published. */

@@ -1,5 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { BufferPool, type OwnBuffer } from '@pageferry/core';
+import { Arrivals, type MessageBuffer } from './arrivals.js';
+import { freeMemory } from './free-memory.js';
 
 /** What this package uses of the inside of a connection of `@nats-io/transport-node` 3. */
 interface Inside {
@@ -7,7 +9,12 @@ interface Inside {
     readonly heartbeats: { cancel(): void };
     readonly transport: { readonly socket?: Socket };
     /** What was published and is not handed over to the socket: control lines, headers and payloads in turn. */
-    readonly outbound: { readonly buffers: readonly Uint8Array[]; size(): number; reset(): void };
+    readonly outbound: {
+      readonly buffers: readonly Uint8Array[];
+      fill(...parts: readonly Uint8Array[]): void;
+      size(): number;
+      reset(): void;
+    };
     /** Both true once the server has taken the connection. */
     readonly connected: boolean;
     readonly infoReceived: boolean;
@@ -21,7 +28,7 @@ interface Inside {
 interface Parser {
   parse(bytes: Uint8Array): void;
   /** What has arrived of a message that is not here whole. */
-  readonly msgBuf?: { readonly length: number; readonly capacity: number; grow(by: number): void };
+  msgBuf?: MessageBuffer;
   /** What is known of the message that arrives. */
   readonly ma?: { readonly size: number };
 }
@@ -47,6 +54,8 @@ const KEPT_BYTES = 10 * 1024 * 1024;
 export class Internals {
   readonly #inside: Inside['protocol'];
   readonly #frames = new BufferPool(KEPT_BYTES);
+  readonly #arrivals = new Arrivals();
+  #keepsFrames = true;
 
   constructor(connection: NatsConnection) {
     this.#inside = (connection as unknown as Inside).protocol;
@@ -65,18 +74,29 @@ export class Internals {
   }
 
   /**
-   * Has memory for all of a message be taken when its beginning arrives. The client lets it grow step by step, which takes
-   * three times as much memory, and copies most of the message once more. For the present parser.
+   * Has longer messages arrive in memory that is taken at once, and used again when {@link giveBack} was called. The client lets
+   * new memory grow step by step, which takes three times as much, and copies most of a message once more. For the present parser.
    */
   takeWholeMemory(): void {
     const { parser } = this.#inside;
     const parse = parser.parse.bind(parser);
     parser.parse = (bytes) => {
+      const before = parser.msgBuf;
       parse(bytes);
       const { msgBuf, ma } = parser;
-      if (msgBuf === undefined || ma === undefined || msgBuf.capacity >= ma.size) return;
-      msgBuf.grow(ma.size - msgBuf.length);
+      if (msgBuf === undefined || ma === undefined || ma.size < WORTH_KEEPING) return;
+      if (msgBuf !== before) {
+        parser.msgBuf = this.#arrivals.take(ma.size, msgBuf.bytes({ copy: false }));
+      } else if (bytes.length === bytes.buffer.byteLength) {
+        // All of what the socket has read was copied there.
+        freeMemory(bytes.buffer as ArrayBuffer);
+      }
     };
+  }
+
+  /** Nobody reads the payload of a message any more. */
+  giveBack(payload: Uint8Array): void {
+    this.#arrivals.giveBack(payload);
   }
 
   /**
@@ -86,10 +106,19 @@ export class Internals {
   write(parts: readonly Uint8Array[]): void {
     const { connected, infoReceived, transport } = this.#inside;
     if (!connected || !infoReceived || transport.socket === undefined) return;
-    this.flushNow();
     transport.socket.cork();
+    this.flushNow();
     for (const part of parts) transport.socket.write(part);
     transport.socket.uncork();
+  }
+
+  /**
+   * Publishes these parts of a message, and hands over to the socket what was published. The client would do the same in new
+   * memory, where something was published before.
+   */
+  publish(parts: readonly Uint8Array[]): void {
+    this.#inside.outbound.fill(...parts);
+    this.flushNow();
   }
 
   /**
@@ -117,11 +146,13 @@ export class Internals {
 
   /** Lets go of memory that is kept. The client keeps a connection that is closed for a while. */
   forgetMemory(): void {
+    this.#keepsFrames = false;
     this.#frames.clear();
+    this.#arrivals.clear();
   }
 
   /** Memory of a write that has failed may still be in use. */
   #sent(memory: OwnBuffer, error: Error | null | undefined): void {
-    if (error == null) this.#frames.giveBack(memory);
+    if (error == null && this.#keepsFrames) this.#frames.giveBack(memory);
   }
 }

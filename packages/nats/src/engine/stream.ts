@@ -54,7 +54,8 @@ export async function makeStream(
     const name = `${STREAM_PREFIX}${nuid.next()}`;
     try {
       await addStream(engine.api, name, settings);
-      const description = source === undefined ? undefined : describeMark(source, undefined);
+      const description =
+        source === undefined ? undefined : describeMark(source, undefined, engine.pieceBytes);
       const inbox = await showPresence(engine, name, subject, patience, description);
       await removeDrained(engine.api, subject);
       return { stream: name, inbox };

@@ -24,13 +24,17 @@ export interface TakenOver {
   readonly inbox: string;
 }
 
-/** What the description of a sender's consumer says: the source, and a {@link Mark}. */
-const DESCRIPTION = /^(\S+) (none|-1|\d{1,16}) (\d{1,16})$/;
+/** What the description of a sender's consumer says: the source, a {@link Mark}, and how long the pieces are. */
+const DESCRIPTION = /^(\S+) (none|-1|\d{1,16}) (\d{1,16}) (\d{1,16})$/;
 const NONE = 'none';
 
-/** The description of a sender's consumer that tells of a mark, or that nothing was sent. */
-export function describeMark(source: string, mark: Mark | undefined): string {
-  return `${source} ${mark?.sequence ?? NONE} ${mark?.number ?? 0}`;
+/**
+ * The description of a sender's consumer that tells of a mark, or that nothing was sent.
+ *
+ * @param pieceBytes as of the engine. The same messages make the same pieces only where that is the same.
+ */
+export function describeMark(source: string, mark: Mark | undefined, pieceBytes: number): string {
+  return `${source} ${mark?.sequence ?? NONE} ${mark?.number ?? 0} ${pieceBytes}`;
 }
 
 /**
@@ -48,11 +52,12 @@ export async function takeOver(
   const { api } = engine;
   try {
     const { config } = await api.consumers.info(stream, SENDER_CONSUMER);
-    const [, found, sequence, number] = DESCRIPTION.exec(config.description ?? '') ?? [];
+    const [, found, sequence, number, pieceBytes] =
+      DESCRIPTION.exec(config.description ?? '') ?? [];
     const { config: settings, state } = await api.streams.info(stream);
     if (found !== source || (settings.retention === 'limits') !== history > 0) return undefined;
     const isUnknown = sequence === NONE && state.last_seq > 0;
-    if (isUnknown) return undefined;
+    if (isUnknown || Number(pieceBytes) !== engine.pieceBytes) return undefined;
     const inbox = engine.createInbox();
     engine.subscribe(inbox, keepLast(engine));
     await engine.flush();

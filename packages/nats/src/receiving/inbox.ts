@@ -166,7 +166,7 @@ export class Inbox {
     } else {
       message.pieces.push(number);
     }
-    this.#intake.noteTaken(piece.bytes.length);
+    this.#intake.noteTaken(piece.bytes);
   }
 
   #add(arrived: Arrived): void {
@@ -199,7 +199,7 @@ export class Inbox {
       this.#queue.splice(this.#queue.indexOf(each), 1);
       const { bytes, offset, byteLength } = each.piece;
       this.#intake.acknowledge(each.number, offset + bytes.length === byteLength);
-      this.#intake.noteTaken(bytes.length);
+      this.#intake.noteTaken(bytes);
     }
     this.#whole--;
     this.#dropped++;
@@ -212,7 +212,7 @@ export class Inbox {
   #drop(arrived: Arrived): void {
     this.#queue.shift();
     this.#intake.acknowledge(arrived.number);
-    this.#intake.noteTaken(arrived.piece.bytes.length);
+    this.#intake.noteTaken(arrived.piece.bytes);
   }
 
   #noteMissing(number: number): void {
@@ -229,7 +229,7 @@ export class Inbox {
       for (const each of begun) {
         this.#queue.splice(this.#queue.indexOf(each), 1);
         this.#intake.acknowledge(each.number);
-        this.#intake.noteTaken(each.piece.bytes.length);
+        this.#intake.noteTaken(each.piece.bytes);
       }
       this.#dropped++;
     }

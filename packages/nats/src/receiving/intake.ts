@@ -182,9 +182,10 @@ export class Intake {
     this.#events.onChange();
   };
 
-  /** The caller has taken over the bytes of a piece. */
-  noteTaken(byteLength: number): void {
-    this.#untaken -= byteLength;
+  /** The caller has taken over the bytes of a piece, and does not read them there any more. */
+  noteTaken(bytes: Uint8Array): void {
+    this.#untaken -= bytes.length;
+    this.#engine.giveBack(bytes);
     this.#letGoOn();
   }
 

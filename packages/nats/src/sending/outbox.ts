@@ -234,6 +234,7 @@ export class Outbox implements Contract<NatsMemory> {
       sequence,
       byteLength,
       tag,
+      pieceBytes: this.#publisher.pieceBytes,
       first,
       last,
       memory,

@@ -34,7 +34,7 @@ export type Verdict = 'stored' | 'next' | 'rest' | 'wait' | 'unknown';
 /**
  * How far a stream has got in what its source sends. The servers are told now and then, in the description of the
  * sender's consumer; whoever takes the stream over counts on from there. That needs no more than the lengths of the
- * messages, because the same messages make the same pieces.
+ * messages, because the same messages make the same pieces where pieces have the same length.
  */
 export class Progress {
   readonly #parts: ProgressParts;
@@ -65,7 +65,8 @@ export class Progress {
 
   /** What the description of the sender's consumer is to say. */
   get description(): string {
-    return describeMark(this.#parts.source, this.#told);
+    const { source, engine } = this.#parts;
+    return describeMark(source, this.#told, engine.pieceBytes);
   }
 
   /** The sender's consumer was made anew. */
@@ -159,7 +160,7 @@ export class Progress {
       const mark = this.#reached as Mark;
       const isAnswered = engine.api.consumers
         .update(stream, SENDER_CONSUMER, {
-          description: describeMark(source, mark),
+          description: describeMark(source, mark, engine.pieceBytes),
           deliver_subject: this.#inbox,
         })
         .then(() => true);

@@ -96,9 +96,17 @@ export class Publisher {
     return this.#queue.length;
   }
 
+  /**
+   * How many bytes the pieces have that a message is cut into. The first has what is left: a short one goes to the servers
+   * together with the next, and many long ones cost them more than few that are as long as can be.
+   */
+  get pieceBytes(): number {
+    return this.#engine.pieceBytes;
+  }
+
   /** How many pieces a message has. */
   piecesOf(byteLength: number): number {
-    return Math.max(1, Math.ceil(byteLength / this.#engine.pieceBytes));
+    return Math.max(1, Math.ceil(byteLength / this.pieceBytes));
   }
 
   /** The number in the stream that the first piece of the next message will get. */
@@ -153,8 +161,6 @@ export class Publisher {
     while (this.#next <= this.#last && this.#hasWindow()) {
       const message = this.#queue[this.#cursor] as Outgoing;
       const length = this.#publish(message, this.#next);
-      // Nothing refers to the memory of a loan any more when the program is back at work.
-      if (length > WORTH_LEAVING_ALONE) this.#engine.flushNow();
       this.#lengths.push(length);
       this.#bytesUnderWay += length;
       if (this.#next === message.last) this.#cursor++;
@@ -172,7 +178,7 @@ export class Publisher {
     const reply = `${this.#inbox}.${this.#round}.${number}`;
     const send = (bytes: Uint8Array | undefined, ...words: readonly (string | number)[]): void =>
       this.#engine.publish(this.#subject, bytes, reply, pieceHeaders(number - 1, ...words));
-    const { kind, sequence, byteLength, tag, first, last, memory } = message;
+    const { kind, sequence, byteLength, tag, pieceBytes, last, memory } = message;
     if (kind === 'end') {
       send(undefined, 'end', sequence);
       return 0;
@@ -182,17 +188,18 @@ export class Publisher {
       send(undefined, 'cut', sequence);
       return 0;
     }
-    const most = Math.ceil(byteLength / (last - first + 1));
-    const offset = (number - first) * most;
-    const piece = memory.bytes.subarray(offset, Math.min(offset + most, byteLength));
+    const end = byteLength - (last - number) * pieceBytes;
+    const offset = Math.max(0, end - pieceBytes);
+    const piece = memory.bytes.subarray(offset, end);
     const words = ['part', sequence, offset, byteLength, tag] as const;
-    if (memory.inPlace !== undefined && piece.length > WORTH_LEAVING_ALONE) {
-      const headers = pieceHeaderText(number - 1, ...words);
-      this.#engine.publishInPlace(this.#subject, piece, reply, headers);
+    // Nothing refers to the memory of a loan any more when the program is back at work.
+    if (piece.length <= WORTH_LEAVING_ALONE) {
+      send(Uint8Array.from(piece), ...words);
       return piece.length;
     }
-    const bytes = piece.length > WORTH_LEAVING_ALONE ? piece : Uint8Array.from(piece);
-    send(bytes, ...words);
+    const headers = pieceHeaderText(number - 1, ...words);
+    const inPlace = memory.inPlace !== undefined;
+    this.#engine.publishLong(this.#subject, piece, reply, headers, inPlace);
     return piece.length;
   }
 
