@@ -1,3 +1,8 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { hasNatsServer } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
 import type { NatsReceiverInfo } from '../dist/index.js';
@@ -56,6 +61,39 @@ describe.skipIf(!hasNatsServer)('receivers that would rather miss a message', ()
     const newest = await receiver.receive();
     expect(newest?.sequence).toBe(5);
     expect(newest?.copy().equals(message(5, length))).toBe(true);
+  });
+
+  test('what is moved on is never dropped, though nobody reads it for a while', async () => {
+    const endpoint = ground.endpoint();
+    const sender = await ground.sender(endpoint);
+    const options = { whenBehind: 'drop-oldest', queueDepth: 1 } as const;
+    const receiver = await ground.receiver(endpoint, options);
+    await sender.waitForReceivers();
+    const folder = mkdtempSync(join(tmpdir(), 'pageferry-policies-'));
+    try {
+      const path = join(folder, 'pipe');
+      execFileSync('mkfifo', [path]);
+      const pipe = await open(path, 'r+');
+      // One piece, of which a part waits for a reader.
+      const length = 1_000_000;
+      await sender.send(message(0, length));
+      const moving = receiver.spliceTo(pipe.fd);
+      for (let number = 1; number < 6; number++) await sender.send(message(number, length));
+      await until(() => receiver.stats().messagesDropped === 4);
+      const moved = Buffer.alloc(length);
+      for (let end = 0; end < length; ) {
+        end += (await pipe.read(moved, end, length - end)).bytesRead;
+      }
+      expect(await moving).toMatchObject({ byteLength: length });
+      expect(moved.equals(message(0, length))).toBe(true);
+      const newest = await receiver.receive();
+      expect(newest?.sequence).toBe(5);
+      expect(newest?.copy().equals(message(5, length))).toBe(true);
+      newest?.release();
+      await pipe.close();
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test('one that is behind and one that waits: the latter gets everything', async () => {

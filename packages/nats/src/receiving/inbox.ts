@@ -24,12 +24,14 @@ export class Inbox {
   readonly #parts: InboxParts;
   readonly #pool: BufferPool;
   readonly #intake: Intake;
-  /** Pieces that arrived and were not taken; of a receiver that drops, only those that no message was made of. */
+  /** Pieces that arrived and were not taken. */
   readonly #queue: Arrived[] = [];
   /** How much of the first one was taken. */
   #used = 0;
-  /** How many messages are in the queue to their last piece. */
+  /** How many messages are in the queue to their last piece, of a receiver that drops: but for the one that is {@link #begun}. */
   #whole = 0;
+  /** Number of the message that is being taken, of a receiver that drops: that one is not dropped any more. */
+  #begun: number | undefined;
   /** Number of the message after the last one of which a piece has arrived. */
   #nextSequence: number | undefined;
   #dropped = 0;
@@ -56,6 +58,10 @@ export class Inbox {
   /** How many messages this receiver has not got because it was behind. */
   get messagesDropped(): number {
     return this.#dropped;
+  }
+
+  get #drops(): boolean {
+    return this.#parts.whenBehind !== 'wait';
   }
 
   /** True once nothing more will arrive. */
@@ -88,7 +94,11 @@ export class Inbox {
         break;
       }
       // Who would rather miss a message has none in part: it may still be dropped.
-      if (this.#parts.whenBehind !== 'wait' && this.#whole === 0) break;
+      if (this.#drops) {
+        if (this.#whole === 0) break;
+        this.#whole--;
+        this.#begun = piece.sequence;
+      }
       return new InboundMessage(this.#pool, piece);
     }
     this.#checkMayCome('without closing');
@@ -159,7 +169,7 @@ export class Inbox {
     if (message.filled === message.byteLength) {
       // Whoever acknowledges the last piece is done with the message.
       message.final = number;
-      this.#whole--;
+      this.#begun = undefined;
     } else if (message.byteLength > LONG) {
       // The stream need not have room for all of it.
       this.#intake.acknowledge(number);
@@ -179,9 +189,9 @@ export class Inbox {
     if (offset === 0) this.#noteSequence(sequence);
     // The first pieces may have gone to those who were there before.
     const isWhole = offset + bytes.length === byteLength && (this.#nextSequence ?? 0) > sequence;
-    if (kind !== 'part' || !isWhole) return;
+    if (kind !== 'part' || !isWhole || !this.#drops) return;
     this.#whole++;
-    if (this.#parts.whenBehind !== 'wait' && this.#whole > this.#parts.queueDepth) this.#dropOne();
+    if (this.#whole > this.#parts.queueDepth) this.#dropOne();
   }
 
   /** Numbers that are missing are messages that were dropped before they came here. */
@@ -206,7 +216,9 @@ export class Inbox {
   }
 
   #firstOfMessage(): Arrived {
-    return this.#queue.find(({ piece }) => piece.offset === 0) as Arrived;
+    const isFirst = ({ piece }: Arrived): boolean =>
+      piece.offset === 0 && piece.sequence !== this.#begun;
+    return this.#queue.find(isFirst) as Arrived;
   }
 
   #drop(arrived: Arrived): void {
