@@ -1,16 +1,21 @@
+import { JetStreamApiError } from '@nats-io/jetstream';
 import { headers, type Msg } from '@nats-io/transport-node';
 import { expect, test } from 'vitest';
 import type { Engine } from '../dist/engine/engine.js';
+import type { InboundMessage } from '../dist/receiving/inbound-message.js';
+import { Inbox } from '../dist/receiving/inbox.js';
 import { Intake } from '../dist/receiving/intake.js';
 
 const STREAM = 'stream';
 const CONSUMER = 'receiver';
+const NOT_FOUND = { code: 404, err_code: 10014, description: 'consumer not found' };
 
 /** Servers that say how far a consumer is, and note what they are told. */
 class Servers {
   readonly told: { readonly number: number; readonly sequence: number; readonly word: string }[] =
     [];
   delivered = { stream_seq: 0, consumer_seq: 0 };
+  hasNoConsumers = false;
   #onChange = (): void => undefined;
 
   readonly engine = {
@@ -20,18 +25,21 @@ class Servers {
       this.#onChange = listener;
     },
     subscribe: () => undefined,
+    giveBack: () => undefined,
     publish: (subject: string, bytes: Uint8Array) => {
       const [number, sequence] = subject.split('.').slice(5).map(Number);
       this.told.push({ number: number as number, sequence: sequence as number, word: `${bytes}` });
     },
     api: {
       consumers: {
-        info: async (_stream: string, name: string) =>
-          name === CONSUMER
+        info: async (_stream: string, name: string) => {
+          if (this.hasNoConsumers) throw new JetStreamApiError(NOT_FOUND);
+          return name === CONSUMER
             ? { ack_floor: { stream_seq: 0, consumer_seq: 0 }, delivered: this.delivered }
-            : { push_bound: true },
+            : { push_bound: true };
+        },
       },
-      streams: { getMessage: async () => null },
+      streams: { getMessage: async () => null, info: async () => ({ state: { last_seq: 0 } }) },
     },
   } as unknown as Engine;
 
@@ -41,10 +49,10 @@ class Servers {
   }
 }
 
-/** A piece as the servers send it: its number in the stream, and how many this consumer was sent with it. */
-function piece(number: number, sequence: number): Msg {
+/** A piece as the servers send it: its number in the stream, how many this consumer was sent with it, and what it says. */
+function piece(number: number, sequence: number, words = `part ${number} 0 1 0`): Msg {
   const own = headers();
-  own.set('Pageferry', `part ${number} 0 1 0`);
+  own.set('Pageferry', words);
   return {
     data: Uint8Array.of(1),
     headers: own,
@@ -53,7 +61,7 @@ function piece(number: number, sequence: number): Msg {
 }
 
 /** An intake that begins with number 1, and what it tells. */
-function open(servers: Servers) {
+function open(servers: Servers, hasBegun = true) {
   const [arrived, missing]: [number[], number[]] = [[], []];
   const { engine } = servers;
   const intake = new Intake(
@@ -65,7 +73,7 @@ function open(servers: Servers) {
       onChange: () => undefined,
     },
   );
-  intake.begin(0);
+  if (hasBegun) intake.begin(0);
   return { intake, arrived, missing };
 }
 
@@ -94,5 +102,52 @@ test('what the servers do not have any more is told, and not asked for for ever'
   intake.take(piece(1, 1));
   intake.take(piece(3, 3));
   await expect.poll(() => missing, { timeout: 10_000 }).toContain(2);
+  intake.stop();
+});
+
+test('a message of which a piece is missing is none that waits, for a receiver that drops', async () => {
+  const servers = new Servers();
+  const inbox = new Inbox({
+    engine: servers.engine,
+    stream: STREAM,
+    consumer: CONSUMER,
+    patience: 1000,
+    heartbeat: 500,
+    whenBehind: 'drop-oldest',
+    queueDepth: 1,
+    keptBytes: 1000,
+    sender: 'the sender',
+    onChange: () => undefined,
+  });
+  const { intake } = inbox;
+  intake.begin(0);
+  // Of three pieces the second is not there any more.
+  intake.take(piece(1, 1, 'part 0 0 3 0'));
+  intake.take(piece(3, 3, 'part 0 2 3 0'));
+  await expect.poll(() => inbox.messagesDropped, { timeout: 10_000 }).toBe(1);
+  expect(inbox.next()).toBeUndefined();
+  // And of the next one the same, with nothing else here.
+  intake.take(piece(4, 4, 'part 1 0 3 0'));
+  intake.take(piece(6, 6, 'part 1 2 3 0'));
+  await expect.poll(() => inbox.messagesDropped, { timeout: 10_000 }).toBe(2);
+  intake.take(piece(7, 7, 'part 2 0 1 9'));
+  expect(inbox.messagesDropped).toBe(2);
+  const message = inbox.next() as InboundMessage;
+  expect(message).toMatchObject({ sequence: 2, tag: 9 });
+  expect(inbox.gather(message)).toBe(true);
+  inbox.stop();
+});
+
+test('as long as its consumer is being made, nobody takes its sender for gone', async () => {
+  const servers = new Servers();
+  servers.hasNoConsumers = true;
+  const { intake } = open(servers, false);
+  for (let count = 0; count < 3; count++) await intake.check();
+  expect(intake.isOver).toBe(false);
+  servers.hasNoConsumers = false;
+  intake.begin(0);
+  intake.take(piece(1, 1));
+  expect(intake.next).toBe(2);
+  expect(intake.isOver).toBe(false);
   intake.stop();
 });

@@ -54,6 +54,13 @@ class Way {
     for (const pass of this.#held.splice(0)) pass();
   }
 
+  /** The connections that there are end. Others pass. */
+  cut(): void {
+    this.#isHeld = false;
+    this.#held.length = 0;
+    for (const socket of this.#sockets.splice(0)) socket.destroy();
+  }
+
   async close(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     this.#server.close();
@@ -80,6 +87,29 @@ describe.skipIf(!hasNatsServer)('a receiver whose sender closes while it joins',
       expect(`${delivery?.bytes}`).toBe('last words');
       delivery?.release();
       expect(await receiver.receive()).toBeUndefined();
+      await receiver.close();
+    } finally {
+      await way.close();
+    }
+  });
+
+  test('leaves no consumer behind where the connection is lost while it joins', async () => {
+    const endpoint = ground.endpoint();
+    const sender = await ground.sender(endpoint);
+    const way = await Way.until(ground.server.port, '$JS.API.CONSUMER.CREATE.');
+    try {
+      const joining = ground.receiver(endpoint, {}, ground.transport({ servers: way.url }));
+      await way.held();
+      way.cut();
+      const receiver = await joining;
+      await sender.waitForReceivers();
+      await sender.send(Buffer.from('for one'));
+      const delivery = await receiver.receive();
+      expect(`${delivery?.bytes}`).toBe('for one');
+      delivery?.release();
+      // The one whose answer was lost is gone soon: nobody is done with the message for it.
+      await until(() => sender.receivers.length === 1);
+      await sender.flush();
       await receiver.close();
     } finally {
       await way.close();

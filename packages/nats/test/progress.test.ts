@@ -10,7 +10,6 @@ class Servers {
 
   readonly engine = {
     connected: true,
-    pieceBytes: 1000,
     onChange: (listener: () => void) => {
       this.#onChange = listener;
     },
@@ -45,6 +44,7 @@ async function begin() {
     engine: servers.engine,
     stream: 'stream',
     source: 'source',
+    pieceBytes: 1000,
     inbox: 'inbox',
     from: undefined,
     onChange: () => {

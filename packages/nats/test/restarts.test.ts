@@ -115,3 +115,51 @@ describe.skipIf(!hasNatsServer)('a server that is killed and started again', () 
     expect(delivery?.copy().equals(message(0, 3_000_000))).toBe(true);
   });
 });
+
+describe.skipIf(!hasNatsServer)('servers that take less at once', () => {
+  const ground = new Ground('max_payload: 65536\n');
+  const patience = 5000;
+
+  test('get what was sent while they were away in pieces that they take', {
+    timeout: 60_000,
+  }, async () => {
+    const transport = ground.transport({ patience });
+    const endpoint = ground.endpoint();
+    const sender = await ground.sender(endpoint, {}, transport);
+    const receiver = await ground.receiver(endpoint, {}, transport);
+    await sender.waitForReceivers();
+    await ground.server.kill();
+    await pauseFor(1500); // The client looks for a server, and knows of none meanwhile.
+    const sending = sender.send(message(1, 200_000));
+    await ground.server.start();
+    const delivery = await receiver.receive();
+    expect(delivery?.copy().equals(message(1, 200_000))).toBe(true);
+    delivery?.release();
+    expect(await sending).toBe('sent');
+  });
+
+  test('than before: the sender says so, and makes another stream', {
+    timeout: 60_000,
+  }, async () => {
+    const transport = ground.transport({ patience });
+    const endpoint = ground.endpoint();
+    const sender = await ground.sender(endpoint, {}, transport);
+    const receiver = await ground.receiver(endpoint, {}, transport);
+    await sender.waitForReceivers();
+    await ground.server.kill();
+    const sending = sender.send(message(1, 200_000));
+    ground.server.configure('max_payload: 8192\n');
+    await ground.server.start();
+    await expect(receiver.receive()).rejects.toMatchObject({ code: 'PEER_DIED' });
+    await sending;
+    expect(sender.stats().connectionFailure).toMatchObject({
+      message: expect.stringContaining('as long as'),
+    });
+    const next = await ground.receiver(endpoint, {}, transport);
+    await sender.waitForReceivers();
+    await sender.send(message(2, 200_000));
+    const delivery = await next.receive();
+    expect(delivery?.copy().equals(message(2, 200_000))).toBe(true);
+    delivery?.release();
+  });
+});

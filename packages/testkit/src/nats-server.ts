@@ -55,9 +55,14 @@ export class NatsServer {
     this.#address = address ?? '127.0.0.1';
     this.#command = command;
     this.#config = join(this.#folder, 'server.conf');
+    this.configure(config);
+  }
+
+  /** What its configuration says besides, from the next start on. */
+  configure(config: string): void {
     writeFileSync(
       this.#config,
-      `listen: "${this.#address}:${port}"\njetstream { store_dir: "${this.#folder}" }\n${config}`,
+      `listen: "${this.#address}:${this.port}"\njetstream { store_dir: "${this.#folder}" }\n${config}`,
     );
   }
 

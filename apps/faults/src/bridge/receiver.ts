@@ -25,7 +25,8 @@ try {
   say({ received, ended: true });
   process.disconnect?.();
 } catch (error) {
-  say({ fault: codeOf(error) });
+  // The message says which one it is about.
+  say({ fault: `${codeOf(error)}: ${(error as Partial<Error>).message}` });
 }
 
 /** Receives until the end. False if it has to connect anew. */

@@ -58,6 +58,7 @@ export class Engine {
   #keepsAlive = true;
   #connected = true;
   #pinging = false;
+  #mostAtOnce = 1024 * 1024;
   #failure: PageferryError | undefined;
   /** The API of the servers' streams and consumers. */
   readonly api: JetStreamManager;
@@ -76,6 +77,7 @@ export class Engine {
     this.#internals.takeWholeMemory();
     this.#ping = clock.setInterval(() => this.#checkServer(), pingInterval);
     this.#ping.unref();
+    this.#mostAtOnce = connection.info?.max_payload ?? this.#mostAtOnce;
     void this.#watch();
   }
 
@@ -115,9 +117,11 @@ export class Engine {
     }
   }
 
-  /** How many bytes a piece may have at most, beside its headers. */
+  /** How many bytes a piece may have at most, beside its headers: of the server that this was connected to last. */
   get pieceBytes(): number {
-    return (this.#connection.info?.max_payload ?? 1024 * 1024) - HEADER_ROOM;
+    // While it looks for a server the client knows of none.
+    this.#mostAtOnce = this.#connection.info?.max_payload ?? this.#mostAtOnce;
+    return this.#mostAtOnce - HEADER_ROOM;
   }
 
   /** False while the client looks for a server. */
@@ -145,14 +149,21 @@ export class Engine {
     this.#refusalListeners.push(listener);
   }
 
-  /** Has `callback` called with each message on `subject`. */
-  subscribe(subject: string, callback: (message: Msg) => void): void {
-    if (this.closed) return;
-    this.#connection.subscribe(subject, {
+  /**
+   * Has `callback` called with each message on `subject`.
+   *
+   * @returns ends that.
+   */
+  subscribe(subject: string, callback: (message: Msg) => void): () => void {
+    if (this.closed) return () => undefined;
+    const subscription = this.#connection.subscribe(subject, {
       callback: (error, message) => {
         if (error === null) callback(message);
       },
     });
+    return () => {
+      if (!this.closed) subscription.unsubscribe();
+    };
   }
 
   /**

@@ -56,6 +56,8 @@ export class Internals {
   readonly #frames = new BufferPool(KEPT_BYTES);
   readonly #arrivals = new Arrivals();
   #keepsFrames = true;
+  /** The last one that was told to {@link takeWholeMemory}. */
+  #parser: Parser | undefined;
 
   constructor(connection: NatsConnection) {
     this.#inside = (connection as unknown as Inside).protocol;
@@ -79,6 +81,9 @@ export class Internals {
    */
   takeWholeMemory(): void {
     const { parser } = this.#inside;
+    // The client may tell of one reconnection several times.
+    if (parser === this.#parser) return;
+    this.#parser = parser;
     const parse = parser.parse.bind(parser);
     parser.parse = (bytes) => {
       const before = parser.msgBuf;

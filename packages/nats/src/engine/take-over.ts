@@ -20,6 +20,8 @@ export interface TakenOver {
   readonly mark: Mark | undefined;
   /** Number of the last piece in the stream. */
   readonly stored: number;
+  /** How many bytes its pieces have. */
+  readonly pieceBytes: number;
   /** Where its consumer delivers to now. */
   readonly inbox: string;
 }
@@ -31,7 +33,8 @@ const NONE = 'none';
 /**
  * The description of a sender's consumer that tells of a mark, or that nothing was sent.
  *
- * @param pieceBytes as of the engine. The same messages make the same pieces only where that is the same.
+ * @param pieceBytes how many bytes the pieces of the stream have: the same messages make the same pieces only where that is
+ *   the same.
  */
 export function describeMark(source: string, mark: Mark | undefined, pieceBytes: number): string {
   return `${source} ${mark?.sequence ?? NONE} ${mark?.number ?? 0} ${pieceBytes}`;
@@ -57,13 +60,19 @@ export async function takeOver(
     const { config: settings, state } = await api.streams.info(stream);
     if (found !== source || (settings.retention === 'limits') !== history > 0) return undefined;
     const isUnknown = sequence === NONE && state.last_seq > 0;
-    if (isUnknown || Number(pieceBytes) !== engine.pieceBytes) return undefined;
+    if (isUnknown || Number(pieceBytes) > engine.pieceBytes) return undefined;
     const inbox = engine.createInbox();
     engine.subscribe(inbox, keepLast(engine));
     await engine.flush();
     await api.consumers.update(stream, SENDER_CONSUMER, { deliver_subject: inbox });
     const mark = { sequence: Number(sequence), number: Number(number) };
-    return { stream, mark: sequence === NONE ? undefined : mark, stored: state.last_seq, inbox };
+    return {
+      stream,
+      mark: sequence === NONE ? undefined : mark,
+      stored: state.last_seq,
+      pieceBytes: Number(pieceBytes),
+      inbox,
+    };
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;

@@ -1,4 +1,4 @@
-import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
+import { AckPolicy, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { onAbort, PageferryError, type Search, seekSender } from '@pageferry/core';
 import { Engine } from '../engine/engine.js';
@@ -65,10 +65,11 @@ async function tryConnect(
     const parts = { engine, stream, consumer, patience, heartbeat };
     const inbox = engine.createInbox();
     const intake = toIntake(parts);
-    engine.subscribe(inbox, intake.take);
-    await engine.flush();
-    const { config, state } = await api.streams.info(stream);
+    const unsubscribe = engine.subscribe(inbox, intake.take);
+    let isJoined = false;
     try {
+      await engine.flush();
+      const { config, state } = await api.streams.info(stream);
       const { delivered } = await api.consumers.add(stream, {
         ...consumerNamed(consumer, config.num_replicas),
         deliver_subject: inbox,
@@ -85,23 +86,38 @@ async function tryConnect(
         idle_heartbeat: nanos(heartbeat),
       });
       intake.begin(delivered.stream_seq - delivered.consumer_seq);
+      isJoined = await isServed(api, stream, consumer);
+      if (isJoined) return parts;
+      await leave(api, stream, consumer);
     } catch (error) {
-      intake.stop();
       if (apiCode(error) !== API_ERROR.maximumConsumers) throw error;
       throw new PageferryError(
         'PEER_REJECTED',
         `the sender at ${endpoint} has as many receivers as it serves`,
       );
+    } finally {
+      if (!isJoined) {
+        intake.stop();
+        // The consumer may be there, also where that was not answered. One that nobody listens to is removed.
+        unsubscribe();
+      }
     }
-    if ((await presenceOf(api, stream)) === 'present') return parts;
-    // It has closed meanwhile: before it knew of this one, or behind messages for it, of which the last one says so.
-    const { delivered, num_pending: pending } = await api.consumers.info(stream, consumer);
-    if (delivered.consumer_seq > 0 || pending > 0) return parts;
-    intake.stop();
-    await api.consumers.delete(stream, consumer);
-    await removeIfDrained(api, stream);
   } catch (error) {
     if (!isNotFound(error) && !mayPass(error)) throw error;
   }
   return undefined;
+}
+
+/** Whether what a consumer is for will be sent, or was. */
+async function isServed(api: JetStreamManager, stream: string, consumer: string): Promise<boolean> {
+  if ((await presenceOf(api, stream)) === 'present') return true;
+  // The sender has closed meanwhile: before it knew of this one, or behind messages for it, of which the last one says so.
+  const { delivered, num_pending: pending } = await api.consumers.info(stream, consumer);
+  return delivered.consumer_seq > 0 || pending > 0;
+}
+
+/** Takes a consumer away, and its stream where nobody needs that any more. */
+async function leave(api: JetStreamManager, stream: string, consumer: string): Promise<void> {
+  await api.consumers.delete(stream, consumer);
+  await removeIfDrained(api, stream);
 }

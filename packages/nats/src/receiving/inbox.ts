@@ -30,6 +30,8 @@ export class Inbox {
   #used = 0;
   /** How many messages are in the queue to their last piece, of a receiver that drops: but for the one that is {@link #begun}. */
   #whole = 0;
+  /** The message that is arriving, as long as nothing of it is missing. */
+  #arriving: { readonly sequence: number; end: number } | undefined;
   /** Number of the message that is being taken, of a receiver that drops: that one is not dropped any more. */
   #begun: number | undefined;
   /** Number of the message after the last one of which a piece has arrived. */
@@ -186,10 +188,16 @@ export class Inbox {
       this.#hasEnded = true;
       return;
     }
-    if (offset === 0) this.#noteSequence(sequence);
-    // The first pieces may have gone to those who were there before.
-    const isWhole = offset + bytes.length === byteLength && (this.#nextSequence ?? 0) > sequence;
-    if (kind !== 'part' || !isWhole || !this.#drops) return;
+    if (offset === 0) {
+      this.#noteSequence(sequence);
+      this.#arriving = { sequence, end: 0 };
+    }
+    if (kind !== 'part' || !this.#drops) return;
+    // The first pieces may have gone to those who were there before, and others be missing.
+    const isNext = this.#arriving?.sequence === sequence && this.#arriving.end === offset;
+    if (!isNext || this.#arriving === undefined) return;
+    this.#arriving.end += bytes.length;
+    if (this.#arriving.end < byteLength) return;
     this.#whole++;
     if (this.#whole > this.#parts.queueDepth) this.#dropOne();
   }
@@ -232,19 +240,21 @@ export class Inbox {
       this.#fail(`number ${number} of its stream is missing`);
       return;
     }
-    // The engine has thrown away what this receiver has not taken in time: of a message that has begun, too.
-    const begun = this.#queue.filter(({ piece }) => piece.sequence + 1 === this.#nextSequence);
-    const [last] = begun.slice(-1);
-    const isWhole =
-      last === undefined || last.piece.offset + last.piece.bytes.length === last.piece.byteLength;
-    if (!isWhole) {
-      for (const each of begun) {
+    // The engine has thrown away what this receiver has not taken in time: of a message that is arriving, too.
+    const last = this.#queue.at(-1)?.piece;
+    const isMissed =
+      last !== undefined &&
+      last.sequence === this.#arriving?.sequence &&
+      this.#arriving.end < last.byteLength;
+    if (isMissed) {
+      for (const each of this.#queue.filter(({ piece }) => piece.sequence === last.sequence)) {
         this.#queue.splice(this.#queue.indexOf(each), 1);
         this.#intake.acknowledge(each.number);
         this.#intake.noteTaken(each.piece.bytes);
       }
       this.#dropped++;
     }
+    this.#arriving = undefined;
     this.#intake.skip();
   }
 

@@ -81,6 +81,8 @@ export class Intake {
   #heardAt = clock.now();
   #checkedAt = clock.now();
   #isChecking = false;
+  /** True if there was something to check before it was known where to begin. */
+  #isInDoubt = false;
   #doubted = false;
   #unboundSince: number | undefined;
   #isOver = false;
@@ -141,6 +143,7 @@ export class Intake {
     const messages = this.#unbegun ?? [];
     this.#unbegun = undefined;
     for (const message of messages) this.take(message);
+    if (this.#isInDoubt) void this.check();
   }
 
   /** Takes in what the engine sends. */
@@ -208,6 +211,9 @@ export class Intake {
   /** Looks for this receiver's consumer and for its sender, and for what was lost between the engine and this process. */
   async check(): Promise<void> {
     if (this.#isChecking || this.#isOver || this.isOver || this.#isForgotten) return;
+    // As long as its own consumer is being made, it is no sign that there is none.
+    this.#isInDoubt = this.#unbegun !== undefined;
+    if (this.#isInDoubt) return;
     if (this.#engine.closed) return;
     this.#isChecking = true;
     this.#checkedAt = clock.now();

@@ -34,6 +34,7 @@ import { Progress } from './progress.js';
 
 const LOST = 'the NATS servers have lost all that was in the stream';
 const UNKNOWN = 'it cannot be told how much of its source is in the stream';
+const TOO_LONG = 'the NATS servers take no message any more that is as long as those';
 /** How long an end waits for servers that cannot be reached, in milliseconds. */
 const FAREWELL = 2000;
 /** How long to wait before a stream that seems lost is looked for or made anew once more, in milliseconds. */
@@ -74,6 +75,7 @@ export class NatsSender extends BaseSender<NatsMemory> implements InPlaceSender 
     const failures = new ConnectionFailures();
     let onLost = (): void => undefined;
     let onUnknown = (): void => undefined;
+    let onTooLong = (): void => undefined;
     const { subject, poolBytes, history } = settings;
     const { stream } = own;
     const outbox = new Outbox({
@@ -88,6 +90,7 @@ export class NatsSender extends BaseSender<NatsMemory> implements InPlaceSender 
       failures,
       onLost: () => onLost(),
       onUnknown: () => onUnknown(),
+      onTooLong: () => onTooLong(),
     });
     super({
       ...settings,
@@ -111,7 +114,8 @@ export class NatsSender extends BaseSender<NatsMemory> implements InPlaceSender 
     this.#failures = failures;
     this.#outbox = outbox;
     onLost = () => void this.#remake(LOST);
-    onUnknown = () => void this.#startAnew();
+    onUnknown = () => void this.#startAnew(UNKNOWN);
+    onTooLong = () => void this.#startAnew(TOO_LONG);
     this.#follow();
     engine.onChange(() => {
       if (engine.connected) void this.#showPresence();
@@ -251,18 +255,19 @@ export class NatsSender extends BaseSender<NatsMemory> implements InPlaceSender 
       engine: this.#engine,
       stream,
       source,
+      pieceBytes: from?.pieceBytes ?? this.#outbox.pieceBytes,
       inbox,
       from,
       onChange: () => this.#outbox.wake(),
     });
-    this.#outbox.follow(this.#progress, from?.stored ?? 0);
+    this.#outbox.follow(this.#progress, from);
   }
 
-  /** Makes another stream: nobody can say what is in this one, and its receivers are told that its sender has died. */
-  async #startAnew(): Promise<void> {
+  /** Makes another stream: this one cannot go on, and its receivers are told that its sender has died. */
+  async #startAnew(why: string): Promise<void> {
     if (this.#isRemaking || this.closed) return;
     await removeStream(this.#engine.api, this.#own.stream).catch(() => undefined);
-    await this.#remake(UNKNOWN);
+    await this.#remake(why);
   }
 
   /** Somebody has taken this sender for dead, and goes on in its place. */

@@ -10,6 +10,7 @@ import {
   type Waits,
 } from '@pageferry/core';
 import type { Engine } from '../engine/engine.js';
+import type { TakenOver } from '../engine/take-over.js';
 import { MAX_UNDER_WAY } from '../options.js';
 import { Audience } from './audience.js';
 import { MemoryPool } from './memory-pool.js';
@@ -37,6 +38,8 @@ export interface OutboxParts {
   readonly onLost: () => void;
   /** Called when nobody can say what of the stream's source is in the stream. */
   readonly onUnknown: () => void;
+  /** Called when the servers take no piece as long as those of the stream any more. */
+  readonly onTooLong: () => void;
 }
 
 /** A pool of buffers, and the stream that its messages go to. */
@@ -85,6 +88,7 @@ export class Outbox implements Contract<NatsMemory> {
       onCut: (message) => this.#cut(message),
       onFull: () => this.#makeRoom(),
       onLost: parts.onLost,
+      onTooLong: parts.onTooLong,
     });
     this.#audience = new Audience(engine, stream, patience, presence, {
       underWay: () => [...this.#kept, ...this.#underWay],
@@ -135,14 +139,19 @@ export class Outbox implements Contract<NatsMemory> {
   /**
    * Has messages in place go on where the stream is in its source.
    *
-   * @param stored number of the last piece in the stream.
+   * @param from what is taken over; `undefined` in a stream that is new.
    */
-  follow(progress: Progress, stored: number): void {
+  follow(progress: Progress, from: TakenOver | undefined): void {
     this.#progress?.stop();
     this.#progress = progress;
-    if (stored === 0) return;
-    this.#publisher.resume(stored);
-    this.#audience.inherit(stored);
+    if (from === undefined) return;
+    this.#publisher.resume(from.stored, from.pieceBytes);
+    this.#audience.inherit(from.stored);
+  }
+
+  /** How many bytes the pieces of the stream have. */
+  get pieceBytes(): number {
+    return this.#publisher.pieceBytes;
   }
 
   /** How many messages in place were in the stream already. */

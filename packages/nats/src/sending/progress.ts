@@ -17,6 +17,8 @@ export interface ProgressParts {
   readonly stream: string;
   /** What stands for the source. */
   readonly source: string;
+  /** How many bytes the pieces of the stream have. */
+  readonly pieceBytes: number;
   /** The inbox of the sender's consumer. */
   readonly inbox: string;
   /** Where to go on; `undefined` in a stream that is new. */
@@ -65,8 +67,8 @@ export class Progress {
 
   /** What the description of the sender's consumer is to say. */
   get description(): string {
-    const { source, engine } = this.#parts;
-    return describeMark(source, this.#told, engine.pieceBytes);
+    const { source, pieceBytes } = this.#parts;
+    return describeMark(source, this.#told, pieceBytes);
   }
 
   /** The sender's consumer was made anew. */
@@ -155,12 +157,12 @@ export class Progress {
   }
 
   async #tellServers(): Promise<void> {
-    const { engine, stream, source } = this.#parts;
+    const { engine, stream, source, pieceBytes } = this.#parts;
     while (!this.#isOver) {
       const mark = this.#reached as Mark;
       const isAnswered = engine.api.consumers
         .update(stream, SENDER_CONSUMER, {
-          description: describeMark(source, mark, engine.pieceBytes),
+          description: describeMark(source, mark, pieceBytes),
           deliver_subject: this.#inbox,
         })
         .then(() => true);

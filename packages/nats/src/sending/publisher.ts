@@ -36,6 +36,8 @@ export interface PublisherEvents {
   readonly onFull: () => void;
   /** The stream is gone, and all that was in it. */
   readonly onLost: () => void;
+  /** The servers take no piece as long as those of this stream any more. */
+  readonly onTooLong: () => void;
 }
 
 /**
@@ -50,6 +52,8 @@ export class Publisher {
   readonly #inbox: string;
   readonly #timer: NodeJS.Timeout;
   #stream: string;
+  /** As all pieces of the stream: whoever counts them, or goes on in the middle of a message, relies on it. */
+  #pieceBytes: number;
   /** Messages that the servers do not have whole. */
   readonly #queue: Outgoing[] = [];
   /** Place in the queue of the message that is published next. */
@@ -74,11 +78,13 @@ export class Publisher {
     this.#inbox = engine.createInbox();
     this.#subject = subject;
     this.#stream = stream;
+    this.#pieceBytes = engine.pieceBytes;
     this.#events = events;
     engine.subscribe(`${this.#inbox}.*.*`, (message) => this.#noteAnswer(message));
     engine.onChange(() => {
-      if (!engine.connected) return;
-      if (this.#lengths.length > 0) void this.#askWhatIsStored();
+      if (!engine.connected || this.#isOver) return;
+      if (engine.pieceBytes < this.#pieceBytes) events.onTooLong();
+      else if (this.#lengths.length > 0) void this.#askWhatIsStored();
       // What was added while the servers were out of reach waits for nothing else.
       else this.#pump();
     });
@@ -101,12 +107,12 @@ export class Publisher {
    * together with the next, and many long ones cost them more than few that are as long as can be.
    */
   get pieceBytes(): number {
-    return this.#engine.pieceBytes;
+    return this.#pieceBytes;
   }
 
   /** How many pieces a message has. */
   piecesOf(byteLength: number): number {
-    return Math.max(1, Math.ceil(byteLength / this.pieceBytes));
+    return Math.max(1, Math.ceil(byteLength / this.#pieceBytes));
   }
 
   /** The number in the stream that the first piece of the next message will get. */
@@ -135,7 +141,8 @@ export class Publisher {
   }
 
   /** Goes on behind what another sender has left in the stream. */
-  resume(stored: number): void {
+  resume(stored: number, pieceBytes: number): void {
+    this.#pieceBytes = pieceBytes;
     this.#last = stored;
     this.#stored = stored;
     this.#begin(stored + 1);
@@ -144,6 +151,7 @@ export class Publisher {
   /** Goes on with another stream, which is empty. What was under way is forgotten. */
   restart(stream: string): void {
     this.#stream = stream;
+    this.#pieceBytes = this.#engine.pieceBytes;
     this.#queue.length = 0;
     this.#last = 0;
     this.#stored = 0;
