@@ -16,6 +16,7 @@ class Servers {
     [];
   delivered = { stream_seq: 0, consumer_seq: 0 };
   hasNoConsumers = false;
+  lastSequence = 100;
   #onChange = (): void => undefined;
 
   readonly engine = {
@@ -39,7 +40,10 @@ class Servers {
             : { push_bound: true };
         },
       },
-      streams: { getMessage: async () => null, info: async () => ({ state: { last_seq: 0 } }) },
+      streams: {
+        getMessage: async () => null,
+        info: async () => ({ state: { last_seq: this.lastSequence } }),
+      },
     },
   } as unknown as Engine;
 
@@ -141,6 +145,7 @@ test('a message of which a piece is missing is none that waits, for a receiver t
 test('as long as its consumer is being made, nobody takes its sender for gone', async () => {
   const servers = new Servers();
   servers.hasNoConsumers = true;
+  servers.lastSequence = 0;
   const { intake } = open(servers, false);
   for (let count = 0; count < 3; count++) await intake.check();
   expect(intake.isOver).toBe(false);

@@ -78,6 +78,11 @@ export class NatsServer {
     return server;
   }
 
+  /** Where it stores what it is given. */
+  get folder(): string {
+    return this.#folder;
+  }
+
   /** Where clients connect to. */
   get url(): string {
     return `${this.#address}:${this.port}`;

@@ -366,10 +366,14 @@ export class Intake {
 
   /** What does not come though it was asked for may not be there any more. */
   async #findMissing(number: number): Promise<void> {
+    const { streams } = this.#engine.api;
     let isThere = true;
     try {
+      const { state } = await streams.info(this.#stream);
+      // A server that was killed may have lost it, and remember that it has delivered it. Its sender publishes it anew.
+      if (state.last_seq < number) return;
       // The client says null where the servers say that there is none.
-      isThere = (await this.#engine.api.streams.getMessage(this.#stream, { seq: number })) !== null;
+      isThere = (await streams.getMessage(this.#stream, { seq: number })) !== null;
     } catch (error) {
       if (apiCode(error) !== API_ERROR.noMessage) return;
       isThere = false;
