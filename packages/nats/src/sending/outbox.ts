@@ -243,7 +243,6 @@ export class Outbox implements Contract<NatsMemory> {
       sequence,
       byteLength,
       tag,
-      pieceBytes: this.#publisher.pieceBytes,
       first,
       last,
       memory,

@@ -28,8 +28,6 @@ export interface Outgoing {
   readonly sequence: number;
   readonly byteLength: number;
   readonly tag: number;
-  /** How many bytes each of its pieces has but the first, which has what is left. */
-  readonly pieceBytes: number;
   /** Number in the stream of its first piece. */
   readonly first: number;
   /** Number in the stream of its last piece. Whoever acknowledges that one is done with the message. */

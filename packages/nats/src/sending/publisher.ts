@@ -186,7 +186,7 @@ export class Publisher {
     const reply = `${this.#inbox}.${this.#round}.${number}`;
     const send = (bytes: Uint8Array | undefined, ...words: readonly (string | number)[]): void =>
       this.#engine.publish(this.#subject, bytes, reply, pieceHeaders(number - 1, ...words));
-    const { kind, sequence, byteLength, tag, pieceBytes, last, memory } = message;
+    const { kind, sequence, byteLength, tag, last, memory } = message;
     if (kind === 'end') {
       send(undefined, 'end', sequence);
       return 0;
@@ -196,8 +196,8 @@ export class Publisher {
       send(undefined, 'cut', sequence);
       return 0;
     }
-    const end = byteLength - (last - number) * pieceBytes;
-    const offset = Math.max(0, end - pieceBytes);
+    const end = byteLength - (last - number) * this.#pieceBytes;
+    const offset = Math.max(0, end - this.#pieceBytes);
     const piece = memory.bytes.subarray(offset, end);
     const words = ['part', sequence, offset, byteLength, tag] as const;
     // Nothing refers to the memory of a loan any more when the program is back at work.
