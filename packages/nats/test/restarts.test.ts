@@ -118,16 +118,20 @@ describe.skipIf(!hasNatsServer)('a server that is killed and started again', () 
 
 describe.skipIf(!hasNatsServer)('servers that take less at once', () => {
   const ground = new Ground('max_payload: 65536\n');
-  const patience = 5000;
 
-  test('get what was sent while they were away in pieces that they take', {
-    timeout: 60_000,
-  }, async () => {
-    const transport = ground.transport({ patience });
+  async function pair() {
+    const transport = ground.transport({ patience: 5000 });
     const endpoint = ground.endpoint();
     const sender = await ground.sender(endpoint, {}, transport);
     const receiver = await ground.receiver(endpoint, {}, transport);
     await sender.waitForReceivers();
+    return { transport, endpoint, sender, receiver };
+  }
+
+  test('get what was sent while they were away in pieces that they take', {
+    timeout: 60_000,
+  }, async () => {
+    const { sender, receiver } = await pair();
     await ground.server.kill();
     await pauseFor(1500); // The client looks for a server, and knows of none meanwhile.
     const sending = sender.send(message(1, 200_000));
@@ -141,11 +145,7 @@ describe.skipIf(!hasNatsServer)('servers that take less at once', () => {
   test('than before: the sender says so, and makes another stream', {
     timeout: 60_000,
   }, async () => {
-    const transport = ground.transport({ patience });
-    const endpoint = ground.endpoint();
-    const sender = await ground.sender(endpoint, {}, transport);
-    const receiver = await ground.receiver(endpoint, {}, transport);
-    await sender.waitForReceivers();
+    const { transport, endpoint, sender, receiver } = await pair();
     await ground.server.kill();
     const sending = sender.send(message(1, 200_000));
     ground.server.configure('max_payload: 8192\n');
