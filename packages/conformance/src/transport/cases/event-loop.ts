@@ -101,9 +101,11 @@ export function describeEventLoop(subject: Subject): void {
         const early = stage.remoteReceiver(path, {}, peer);
         const sender = await stage.sender({}, path);
         const receiver = await early;
+        // The receiver may know of the sender before the sender knows of it.
+        await sender.waitForReceivers(1);
         const received = receiver.receive(FEWER);
         for (let sequence = 0; sequence < FEWER; sequence++) {
-          await (await filledLoan(sender, 5000, sequence)).send();
+          expect(await (await filledLoan(sender, 5000, sequence)).send()).toBe('sent');
         }
         expectReceived(await received, { messages: FEWER });
         await receiver.close();
