@@ -36,7 +36,11 @@ class Servers {
         info: async (_stream: string, name: string) => {
           if (this.hasNoConsumers) throw new JetStreamApiError(NOT_FOUND);
           return name === CONSUMER
-            ? { ack_floor: { stream_seq: 0, consumer_seq: 0 }, delivered: this.delivered }
+            ? {
+                ack_floor: { stream_seq: 0, consumer_seq: 0 },
+                num_ack_pending: 0,
+                delivered: this.delivered,
+              }
             : { push_bound: true };
         },
       },

@@ -1,3 +1,4 @@
+import type { ConsumerInfo } from '@nats-io/jetstream';
 import type { Msg } from '@nats-io/transport-node';
 import { clock } from '@pageferry/core';
 import type { Engine } from '../engine/engine.js';
@@ -17,6 +18,8 @@ const DOUBT = 200;
 const MISSED_HEARTBEATS = 3;
 /** Every how many heartbeats the sender is looked for, in case nobody has told that it is gone. */
 const HEARTBEATS_A_CHECK = 20;
+/** After how long the servers are asked whether they know of what was acknowledged, in milliseconds. */
+const ACK_PATIENCE = 2000;
 /** How many acknowledgements that were lost are said once more at a time. */
 const MOST_REPEATED = 5000;
 
@@ -66,6 +69,12 @@ export class Intake {
   readonly #ahead = new Map<number, Msg>();
   /** Where to acknowledge what was not acknowledged, by number. */
   readonly #open = new Map<number, string>();
+  /** True if something was acknowledged since the servers were asked what they know of. */
+  #hasAcknowledged = false;
+  /** True if all acknowledgements are to be said once more: the sender, too, may not have heard them. */
+  #repeatsAll = false;
+  /** Number of the last piece that was here at the last check: acknowledgements of what came later may be on their way. */
+  #checkedUpTo = 0;
   /** Where to tell the engine that it may go on. */
   #stalled: string[] = [];
   /** What came before it was known where to begin. */
@@ -113,6 +122,7 @@ export class Intake {
         this.#connectedAt = clock.now();
         // A server that was killed may have forgotten how far it was, and counts on from less. It takes no number above its own.
         this.#consumerSequence = 0;
+        this.#repeatsAll = true;
         void this.check();
       } else if (engine.failure !== undefined) {
         events.onChange();
@@ -197,6 +207,7 @@ export class Intake {
     const subject = this.#open.get(number);
     if (subject === undefined) return;
     this.#open.delete(number);
+    this.#hasAcknowledged = true;
     this.#engine.publish(subject, wasDropped ? TERM : ACK);
   }
 
@@ -217,20 +228,21 @@ export class Intake {
     if (this.#engine.closed) return;
     this.#isChecking = true;
     this.#checkedAt = clock.now();
+    this.#hasAcknowledged = false;
+    const upTo = this.#next - 1;
     try {
       const { api } = this.#engine;
       const presence = await presenceOf(api, this.#stream);
       const isSenderGone = presence === 'gone' || this.#isUnboundForLong(presence);
       if (isSenderGone && this.#isDoubted()) return;
       if (isSenderGone) this.#end = await this.#findEnd();
-      const { ack_floor: floor, delivered } = await api.consumers.info(
-        this.#stream,
-        this.#consumer,
-      );
+      const info = await api.consumers.info(this.#stream, this.#consumer);
+      const { delivered } = info;
       if (!isSenderGone) this.#doubted = false;
       this.#delivered = Math.max(this.#delivered, delivered.stream_seq);
       this.#consumerSequence = Math.max(this.#consumerSequence, delivered.consumer_seq);
-      this.#repeatAcks(floor.stream_seq + 1);
+      this.#repeatLostAcks(info);
+      this.#checkedUpTo = Math.max(this.#checkedUpTo, upTo);
       this.#askAgain();
     } catch (error) {
       if (isNotFound(error)) {
@@ -344,8 +356,17 @@ export class Intake {
     this.#askedUpTo = Math.max(this.#askedUpTo, last);
   }
 
-  #repeatAcks(first: number): void {
-    const last = Math.min(this.#next - 1, this.#delivered, first + MOST_REPEATED);
+  /** In a cluster the server that an acknowledgement is for can die while both sides keep their connections to others. */
+  #repeatLostAcks({ ack_floor: floor, delivered, num_ack_pending: pending }: ConsumerInfo): void {
+    const notHere = Math.max(0, delivered.stream_seq - this.#next + 1);
+    const areMissed = pending > this.#open.size + notHere;
+    if (!areMissed && !this.#repeatsAll) return;
+    // Once more a while later: this may be lost, too, and what was on its way may be.
+    this.#hasAcknowledged = true;
+    const first = floor.stream_seq + 1;
+    const end = this.#repeatsAll ? this.#next - 1 : this.#checkedUpTo;
+    this.#repeatsAll = false;
+    const last = Math.min(end, this.#delivered, first + MOST_REPEATED);
     for (let number = first; number <= last; number++) {
       if (this.#open.has(number)) continue;
       this.#engine.publish(this.#subject.write(number, this.#consumerSequence), ACK);
@@ -358,6 +379,8 @@ export class Intake {
     const isSilent = now - this.#heardAt > MISSED_HEARTBEATS * this.#heartbeat;
     if (isSilent || now - this.#checkedAt > HEARTBEATS_A_CHECK * this.#heartbeat) {
       this.#heardAt = now;
+      void this.check();
+    } else if (this.#hasAcknowledged && now - this.#checkedAt > ACK_PATIENCE) {
       void this.check();
     }
     const isMissing = this.#delivered >= this.#next && now - this.#askedAt > PATIENCE;
