@@ -205,11 +205,12 @@ export class Audience {
     return subscriber;
   }
 
-  #note(name: string, { ack_floor: floor, delivered }: ConsumerInfo): void {
+  #note(name: string, info: ConsumerInfo): void {
+    const { ack_floor: floor, delivered } = info;
     const subscriber = this.#know(name);
     if (subscriber === undefined) return;
     if (subscriber.hasBegun) {
-      subscriber.noteAllDone(floor.stream_seq);
+      subscriber.noteAllDone(doneUpTo(info));
     } else if (this.#known.get(name) === subscriber) {
       const start = Math.max(floor.stream_seq, delivered.stream_seq - delivered.consumer_seq);
       subscriber.begin(start, this.#events.underWay(), this.#inherited);
@@ -239,4 +240,10 @@ export class Audience {
     subscriber.leave();
     this.#events.onChange();
   }
+}
+
+/** Number of the last piece up to which a consumer is known to have acknowledged everything. */
+function doneUpTo({ ack_floor: floor, delivered, num_ack_pending: pending }: ConsumerInfo): number {
+  // Version 2.9.10 of the server can leave the floor where it was before it was killed, for good.
+  return pending === 0 ? Math.max(floor.stream_seq, delivered.stream_seq) : floor.stream_seq;
 }
