@@ -5,10 +5,13 @@
 #endif
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+
+#include "helping_thread.h"
 
 namespace pageferry {
 
@@ -18,6 +21,10 @@ namespace {
 constexpr std::size_t kLine = 64;
 /// How far ahead the source is asked for. The processor does so by itself, but ends at each page.
 constexpr std::size_t kAhead = 1024;
+/// How much a thread copies at a time: so short that the one that is through first hardly waits for the other.
+constexpr std::size_t kShare = 1024 * 1024;
+/// From here on two threads copy. To start one takes some ten microseconds, and to copy so much half a millisecond.
+constexpr std::size_t kWorthAThread = 8 * kShare;
 
 bool Overlap(Bytes one, Bytes other) {
   const auto first = reinterpret_cast<std::uintptr_t>(one.data);
@@ -45,6 +52,35 @@ void CopyLines(std::uint8_t* target, const std::uint8_t* source, std::size_t len
   _mm_sfence();
 }
 
+/// Lines that are copied in shares, by whichever threads ask for some.
+class SharedCopy {
+ public:
+  SharedCopy(std::uint8_t* target, const std::uint8_t* source, std::size_t length)
+      : target_(target), source_(source), length_(length) {}
+
+  /// Copies one share after the other until none is left. Others may still be copying theirs.
+  void Help() {
+    for (;;) {
+      const std::size_t at = next_.fetch_add(kShare, std::memory_order_relaxed);
+      if (at >= length_) return;
+      CopyLines(target_ + at, source_ + at, std::min(kShare, length_ - at));
+    }
+  }
+
+ private:
+  std::uint8_t* const target_;
+  const std::uint8_t* const source_;
+  const std::size_t length_;
+  std::atomic<std::size_t> next_ = 0;
+};
+
+/// One thread does not use all of what memory can carry.
+void CopyWithHelp(std::uint8_t* target, const std::uint8_t* source, std::size_t length) {
+  SharedCopy copy(target, source, length);
+  const HelpingThread thread([](void* shared) { static_cast<SharedCopy*>(shared)->Help(); }, &copy);
+  copy.Help();
+}
+
 }  // namespace
 
 Result CopyPastCache(Bytes target, Bytes source) {
@@ -59,7 +95,8 @@ Result CopyPastCache(Bytes target, Bytes source) {
   const std::size_t lines = (target.length - head) / kLine * kLine;
   const std::size_t end = head + lines;
   std::memcpy(target.data, source.data, head);
-  CopyLines(target.data + head, source.data + head, lines);
+  if (lines < kWorthAThread) CopyLines(target.data + head, source.data + head, lines);
+  else CopyWithHelp(target.data + head, source.data + head, lines);
   std::memcpy(target.data + end, source.data + end, target.length - end);
   return 0;
 }

@@ -6,7 +6,8 @@
 
 namespace pageferry {
 
-/// Copies with stores that go past the caches. -ENOSYS on a processor without them.
+/// Copies with stores that go past the caches, and much of it with one more thread until it returns. -ENOSYS on a processor
+/// without such stores.
 Result CopyPastCache(Bytes target, Bytes source);
 
 }  // namespace pageferry

@@ -1,0 +1,31 @@
+#ifndef PAGEFERRY_HELPING_THREAD_H_
+#define PAGEFERRY_HELPING_THREAD_H_
+
+#include <pthread.h>
+
+namespace pageferry {
+
+/// One more thread for work that this thread does as well, in shares. There is none where this thread may run on one processor
+/// alone, or where the process may not have one more: whoever wants one does without.
+class HelpingThread {
+ public:
+  /// Starts it. `work` is called with `data` there. No signal is handled there but faults of its own.
+  HelpingThread(void (*work)(void*), void* data);
+  /// Waits until `work` has returned. What it has written is seen from then on.
+  ~HelpingThread();
+
+  HelpingThread(const HelpingThread&) = delete;
+  HelpingThread& operator=(const HelpingThread&) = delete;
+
+ private:
+  static void* Run(void* self);
+
+  void (*const work_)(void*);
+  void* const data_;
+  pthread_t thread_{};
+  bool is_started_ = false;
+};
+
+}  // namespace pageferry
+
+#endif  // PAGEFERRY_HELPING_THREAD_H_

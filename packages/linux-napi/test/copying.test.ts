@@ -1,0 +1,37 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { describe, expect, test } from 'vitest';
+
+const PROGRAM = fileURLToPath(new URL('programs/long-copy.mjs', import.meta.url));
+const COPIES = 4;
+const isRoot = process.getuid?.() === 0;
+const bytes = new Uint8Array(1);
+/** arm64 has no such copy. */
+const copies = loadLinuxCalls().copyPastCache(bytes, 0, 0, bytes, 0, 0) === 0;
+
+/** What a process has to say of its copies. */
+function told(command: string, ...words: string[]): unknown {
+  return JSON.parse(execFileSync(command, words, { encoding: 'utf8' }));
+}
+
+describe.runIf(copies)('a copy that two threads share', () => {
+  const right = Array.from({ length: COPIES }, () => {
+    return { answer: 0, isWhole: true, isLeftAlone: true };
+  });
+
+  test('has every byte in its place, and touches no other', () => {
+    expect(told(process.execPath, PROGRAM)).toEqual(right);
+  });
+
+  test('is made by one of them where there is one processor', () => {
+    const [first] =
+      /Cpus_allowed_list:\s*(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.slice(1) ?? [];
+    expect(told('taskset', '-c', `${first}`, process.execPath, PROGRAM)).toEqual(right);
+  });
+
+  test.runIf(isRoot)('is made by one of them where no other may be started (needs root)', () => {
+    expect(told(process.execPath, PROGRAM, 'no-threads')).toEqual(right);
+  });
+});
