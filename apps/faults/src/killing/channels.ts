@@ -2,7 +2,7 @@ import type { Channel } from '@pageferry/core';
 import { LIMIT, until } from '../until.js';
 import type { Point } from './plan.js';
 import type { Round } from './round.js';
-import { ask, codeOf, type Ending, send, serve, type Witness } from './traffic.js';
+import { ask, codeOf, type Ending, send, serve, type Told, type Witness } from './traffic.js';
 
 /**
  * What whoever asks may be told besides, where the victim closes, or where the next listener, which answers nothing,
@@ -32,9 +32,9 @@ class Talks {
    * Sends, or asks and answers, until {@link end} or until the other side is gone.
    *
    * @param finishes whether this side ends the channel.
-   * @returns how what came from the other side has ended.
+   * @returns how what came from the other side has ended. What is sent may wait for room until later.
    */
-  async talk(channel: Channel, finishes: boolean, witness: Witness = this.#round): Promise<Ending> {
+  async talk(channel: Channel, finishes: boolean, witness: Witness = this.#round): Promise<Told> {
     const served = serve(channel, this.#round.plan, witness);
     const working = this.#work(channel, witness);
     this.#working.push(working);
@@ -56,8 +56,8 @@ class Talks {
     }
     const asking = [0, 1].map(() => ask(channel, plan, witness, isOver));
     const others = OTHERS[plan.point] ?? [];
-    for (const ending of await Promise.all(asking)) {
-      if (ending !== 'end') this.#round.learn('whoever asks', ending, ...others);
+    for (const told of await Promise.all(asking)) {
+      if (told.ending !== 'end') this.#round.learn('whoever asks', told, ...others);
     }
   }
 }
@@ -77,7 +77,7 @@ async function connect(
     },
     fault: (what) => round.fault(what),
   };
-  const ended = talks.talk(channel, true, witness).then(async (ending) => {
+  const ended = talks.talk(channel, true, witness).then(async ({ ending }) => {
     round.expect(ending === 'end', `${who} sees ${ending}`);
     round.expect(count > 0, `${who} gets nothing`);
     await channel.close(LIMIT);
@@ -95,10 +95,10 @@ export async function killComer(round: Round): Promise<void> {
   const endings: Promise<Ending>[] = [];
   const stop = new AbortController();
   const serveOne = async (channel: Channel): Promise<Ending> => {
-    const ending = await talks.talk(channel, false);
-    if (ending !== 'end') round.learn('the listener', ending);
+    const told = await talks.talk(channel, false);
+    if (told.ending !== 'end') round.learn('the listener', told);
     await channel.close(LIMIT);
-    return ending;
+    return told.ending;
   };
   const accepting = (async () => {
     for (;;) endings.push(serveOne(await listener.accept({ signal: stop.signal })));
@@ -129,14 +129,14 @@ export async function killListener(round: Round): Promise<void> {
     const channel = await open.channel().finally(() => {
       isConnected = true;
     });
-    const ending = await talks.talk(channel, false);
-    if (ending !== 'end') {
+    const told = await talks.talk(channel, false);
+    if (told.ending !== 'end') {
       const outcome = await channel.send(new Uint8Array(8), LIMIT);
       round.expect(outcome === 'no-receiver', `a message to the dead is ${outcome}`);
     }
     await channel.close(LIMIT);
-    return ending;
-  })().catch(codeOf);
+    return told;
+  })().catch((error) => ({ ending: codeOf(error), at: performance.now() }));
   await round.kill();
   const next = await open.listener();
   const serving = (async () => {
@@ -155,7 +155,7 @@ export async function killListener(round: Round): Promise<void> {
   await next.close(LIMIT);
   round.expect((await serving) === 'CLOSED', 'the next listener does not serve to its end');
   // Whoever was not connected yet when the first one died has come to the next.
-  const ending = await talking;
-  if (plan.point === 'handshake') round.learn('whoever has connected', ending, 'end');
-  else round.learn('whoever has connected', ending);
+  const told = await talking;
+  if (plan.point === 'handshake') round.learn('whoever has connected', told, 'end');
+  else round.learn('whoever has connected', told);
 }

@@ -1,6 +1,6 @@
 import { LIMIT, until } from '../until.js';
 import type { Round } from './round.js';
-import { codeOf, compose, type Ending, follow, send, turn } from './traffic.js';
+import { codeOf, compose, follow, send, type Told, turn } from './traffic.js';
 
 /** Two receivers, whose sender is killed; then another one comes in its place. */
 export async function killSender(round: Round): Promise<void> {
@@ -8,10 +8,10 @@ export async function killSender(round: Round): Promise<void> {
   await round.begin();
   let connected = 0;
   const following = ['one receiver', 'the other receiver'].map(async (who) => {
-    const ending = await followOne(round, () => connected++);
+    const told = await followOne(round, () => connected++);
     // Whoever was not connected yet when the sender died comes to the next one.
-    if (plan.point === 'handshake') round.learn(who, ending, 'end');
-    else round.learn(who, ending);
+    if (plan.point === 'handshake') round.learn(who, told, 'end');
+    else round.learn(who, told);
   });
   const joining = plan.point === 'history' ? joinAndLeave(round) : undefined;
   await round.kill();
@@ -53,14 +53,14 @@ async function joinAndLeave(round: Round): Promise<void> {
 }
 
 /** @param onOpen called once it is connected, or cannot be. */
-async function followOne(round: Round, onOpen: () => void): Promise<Ending> {
+async function followOne(round: Round, onOpen: () => void): Promise<Told> {
   try {
     const receiver = await round.open.receiver(round.plan.policy).finally(onOpen);
-    const { ending } = await follow(receiver, round.plan, round, round.plan.policy === 'wait');
+    const told = await follow(receiver, round.plan, round, round.plan.policy === 'wait');
     await receiver.close();
-    return ending;
+    return told;
   } catch (error) {
-    return codeOf(error);
+    return { ending: codeOf(error), at: performance.now() };
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Backend } from '../backends.js';
 import { type Openers, openers } from './openers.js';
 import type { Plan } from './plan.js';
-import type { Ending, Witness } from './traffic.js';
+import type { Ending, Told, Witness } from './traffic.js';
 import type { VictimProcess } from './victim-process.js';
 
 /** What has come of a round. */
@@ -52,16 +52,16 @@ export class Round implements Witness {
   /**
    * Whoever was connected to the victim knows of its end.
    *
-   * @param ending an error that says so; the orderly end only where the victim was closing.
+   * @param told an error that says so; the orderly end only where the victim was closing.
    * @param others what else it may be.
    */
-  learn(who: string, ending: Ending, ...others: readonly Ending[]): void {
+  learn(who: string, { ending, at }: Told, ...others: readonly Ending[]): void {
     const { killedAt } = this.victim;
     if (this.plan.point === 'closing' && ending === 'end') return;
     if (others.includes(ending)) return;
     if (ending !== 'PEER_DIED') this.fault(`${who} sees ${ending} when the other side is killed`);
     // One that closes a channel and is killed before all has left may be known to be gone by then.
-    else if (killedAt !== undefined) this.#learned.push(performance.now() - killedAt);
+    else if (killedAt !== undefined) this.#learned.push(at - killedAt);
     else if (this.plan.point !== 'closing') this.fault(`${who} is told of a death before it`);
   }
 

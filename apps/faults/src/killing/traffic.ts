@@ -12,6 +12,12 @@ export interface Witness {
 /** How what came from the other side has ended: in good order, or with the code of an error. */
 export type Ending = 'end' | string;
 
+/** An ending, and when it was told, by `performance.now()`. */
+export interface Told {
+  readonly ending: Ending;
+  readonly at: number;
+}
+
 /** Every so many messages other events get a turn. */
 const TURN = 16;
 
@@ -77,7 +83,7 @@ interface Most {
  * once more when it lets go of them: the last ones after the end.
  *
  * @param isNoGap whether no message may be missing between two.
- * @returns how it has ended, and how many came.
+ * @returns how it has ended and when that was told, and how many came.
  */
 export async function follow(
   receiver: Receiver,
@@ -85,7 +91,7 @@ export async function follow(
   witness: Witness,
   isNoGap: boolean,
   { most = Number.POSITIVE_INFINITY }: Most = {},
-): Promise<{ readonly ending: Ending; readonly count: number }> {
+): Promise<Told & { readonly count: number }> {
   const held: Delivery[] = [];
   let count = 0;
   let last = -1;
@@ -108,9 +114,10 @@ export async function follow(
   } catch (error) {
     ending = endingOf(error, witness);
   }
+  const at = performance.now();
   if (count < most) await expectSameEnding(receiver, ending, witness);
   for (const delivery of held) letGo(delivery, plan, witness);
-  return { ending, count };
+  return { ending, at, count };
 }
 
 function letGo(delivery: Delivery | undefined, plan: Plan, witness: Witness): void {
@@ -134,9 +141,9 @@ async function expectSameEnding(
 /**
  * Serves one side of a channel until the other one ends: looks at each message, and answers each question.
  *
- * @returns how it has ended.
+ * @returns how it has ended, and when that was told.
  */
-export async function serve(channel: Channel, plan: Plan, witness: Witness): Promise<Ending> {
+export async function serve(channel: Channel, plan: Plan, witness: Witness): Promise<Told> {
   let ending: Ending = 'end';
   try {
     for (;;) {
@@ -150,8 +157,9 @@ export async function serve(channel: Channel, plan: Plan, witness: Witness): Pro
   } catch (error) {
     ending = endingOf(error, witness);
   }
+  const at = performance.now();
   await expectSameEnding(channel, ending, witness);
-  return ending;
+  return { ending, at };
 }
 
 async function answer(channel: Channel, question: ChannelDelivery, plan: Plan): Promise<void> {
@@ -163,7 +171,7 @@ async function answer(channel: Channel, question: ChannelDelivery, plan: Plan): 
  * Asks one question after the other, until `isOver` or until one is not answered.
  *
  * @param rest as for {@link send}.
- * @returns the code of what the last one was rejected with, or 'end'.
+ * @returns the code of what the last one was rejected with, or 'end', and when.
  */
 export async function ask(
   channel: Channel,
@@ -171,7 +179,7 @@ export async function ask(
   witness: Witness,
   isOver: () => boolean,
   rest: () => Promise<void> = turn,
-): Promise<Ending> {
+): Promise<Told> {
   try {
     for (let number = 0; !isOver(); number++) {
       const question = await compose(channel, plan, number);
@@ -182,9 +190,9 @@ export async function ask(
       given.release();
       if (number % TURN === 0) await rest();
     }
-    return 'end';
+    return { ending: 'end', at: performance.now() };
   } catch (error) {
-    return endingOf(error, witness);
+    return { ending: endingOf(error, witness), at: performance.now() };
   }
 }
 

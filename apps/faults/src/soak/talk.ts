@@ -38,14 +38,20 @@ export async function talk(
   const isAsking = plan.pattern === 'request' && !isHouse;
   const worked = isAsking ? await askSome(channel, plan, most, witness) : 'end';
   if (!isAsking) await sendSome(channel, plan, most);
-  const ending = isHouse ? await served : undefined;
+  const told = isHouse ? await served : undefined;
   const finished = worked === 'end' ? await finish() : worked;
-  const seen = ending ?? (await served);
+  const { ending: seen } = told ?? (await served);
   await channel.close(LIMIT);
   return seen === 'end' ? finished : seen;
 }
 
-function askSome(channel: Channel, plan: Plan, most: number, witness: Witness): Promise<Ending> {
+async function askSome(
+  channel: Channel,
+  plan: Plan,
+  most: number,
+  witness: Witness,
+): Promise<Ending> {
   let asked = 0;
-  return ask(channel, plan, witness, () => asked++ === most, rest);
+  const { ending } = await ask(channel, plan, witness, () => asked++ === most, rest);
+  return ending;
 }
