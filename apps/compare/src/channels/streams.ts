@@ -17,6 +17,13 @@ export function streamSender(
 ): SendingSide {
   const next = buffersInTurn(payloadBytes, outs[0]?.writableHighWaterMark ?? 0);
   const source = answers && new MessageSource(answers, payloadBytes);
+  // A receiver that has seen everything hangs up, and the end of this side may come after that.
+  let failure: Error | undefined;
+  for (const out of outs) {
+    out.on('error', (error) => {
+      failure ??= error;
+    });
+  }
   return {
     knobs,
     async send(count, write) {
@@ -24,6 +31,7 @@ export function streamSender(
         const message = next();
         write(message);
         const full = outs.filter((out) => !out.write(message));
+        if (failure !== undefined) throw failure;
         if (full.length > 0) await Promise.all(full.map((out) => once(out, 'drain')));
       }
     },
