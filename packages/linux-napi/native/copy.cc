@@ -95,8 +95,8 @@ Result CopyPastCache(Bytes target, Bytes source) {
   const std::size_t lines = (target.length - head) / kLine * kLine;
   const std::size_t end = head + lines;
   std::memcpy(target.data, source.data, head);
-  if (lines < kWorthAThread) CopyLines(target.data + head, source.data + head, lines);
-  else CopyWithHelp(target.data + head, source.data + head, lines);
+  const auto copy = lines < kWorthAThread ? &CopyLines : &CopyWithHelp;
+  copy(target.data + head, source.data + head, lines);
   std::memcpy(target.data + end, source.data + end, target.length - end);
   return 0;
 }
