@@ -7,7 +7,7 @@ import {
 } from '../harness/channel-stage.js';
 import { expectFailure, expectReceived } from '../harness/expectations.js';
 import { expectAnswered } from '../harness/questions.js';
-import { RemoteThread } from '../harness/remote-thread.js';
+import { MID_STREAM, RemoteThread } from '../harness/remote-thread.js';
 import type { Subject } from '../registration.js';
 
 const MIB = 1024 * 1024;
@@ -89,11 +89,12 @@ function describeSeveralThreads(stage: ChannelStage): void {
     const process = await stage.peer(true);
     const cycle = async (): Promise<void> => {
       const threads = await Promise.all([RemoteThread.start(process), RemoteThread.start(process)]);
-      const listener = await stage.remoteListener(stage.endpoint(), {}, threads[0]);
-      const one = await stage.remoteChannel(listener.endpoint, {}, threads[1]);
+      const small = { poolBytes: MID_STREAM.poolBytes };
+      const listener = await stage.remoteListener(stage.endpoint(), small, threads[0]);
+      const one = await stage.remoteChannel(listener.endpoint, small, threads[1]);
       const two = await listener.accept();
       for (const side of [one, two]) void side.sendMany(1_000_000, 5000).catch(() => {});
-      await Promise.all([one.receive(100), two.receive(100)]);
+      await Promise.all([one.receive(MID_STREAM.messages), two.receive(MID_STREAM.messages)]);
       await Promise.all(threads.map((thread) => thread.end()));
     };
     await cycle();

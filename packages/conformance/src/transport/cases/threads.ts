@@ -2,7 +2,7 @@ import type { Receiver, Sender } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
 import { expectFailure, expectReceived } from '../harness/expectations.js';
 import { filledLoan, receiveChecked, sendPatterned } from '../harness/here.js';
-import { RemoteThread } from '../harness/remote-thread.js';
+import { MID_STREAM, RemoteThread } from '../harness/remote-thread.js';
 import { useStage } from '../harness/stage.js';
 import type { Subject } from '../registration.js';
 
@@ -101,11 +101,15 @@ export function describeThreads(subject: Subject): void {
         const sending = await RemoteThread.start(process);
         const receiving = await RemoteThread.start(process);
         const endpoint = stage.endpoint();
-        const sender = await stage.remoteSender(endpoint, {}, sending);
+        const sender = await stage.remoteSender(
+          endpoint,
+          { poolBytes: MID_STREAM.poolBytes },
+          sending,
+        );
         const receiver = await stage.remoteReceiver(endpoint, {}, receiving);
         await sender.waitForReceivers(1);
         void sender.sendMany(1_000_000, 5000).catch(() => {});
-        await receiver.receive(100);
+        await receiver.receive(MID_STREAM.messages);
         void receiver.receive().catch(() => {});
         await Promise.all([sending.end(), receiving.end()]);
       };

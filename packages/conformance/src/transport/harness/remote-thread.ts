@@ -1,6 +1,12 @@
 import type { PeerApi, PeerCommand } from '../peers/api.js';
 import type { Peer } from './peer.js';
 
+/**
+ * A pool so small, and so many messages before a thread is ended in the middle of them, that all of the pool was used by then.
+ * koffi ends the process where a thread ends while it makes an `ArrayBuffer`, as for memory that is used for the first time.
+ */
+export const MID_STREAM = { poolBytes: 64 * 1024, messages: 500 } as const;
+
 /** A worker thread of a peer, as a peer. */
 export class RemoteThread implements Peer {
   readonly #process: Peer;
