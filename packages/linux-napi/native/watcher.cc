@@ -75,7 +75,10 @@ void Watcher::Close(const Napi::CallbackInfo&) { Stop(); }
 napi_value Watch(napi_env env, int fd, int events, Callback callback, std::optional<bool> owns) {
   const Napi::Object object = Environment::Of(env).watcher_class().New({});
   if (object.IsEmpty()) return nullptr;
-  const Result result = Watcher::Unwrap(object)->Start(fd, events, owns.value_or(false), callback.function);
+  Watcher* const watcher = Watcher::Unwrap(object);
+  // The thread is being terminated: there is no way back into its JavaScript.
+  if (watcher == nullptr) return nullptr;
+  const Result result = watcher->Start(fd, events, owns.value_or(false), callback.function);
   return result < 0 ? Napi::Number::New(env, static_cast<double>(result)) : Napi::Value(object);
 }
 

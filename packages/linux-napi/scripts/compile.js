@@ -23,6 +23,8 @@ const FLAGS = [
   '-fdata-sections',
   '-DNAPI_VERSION=8',
   '-DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS',
+  // A thread that is being terminated cannot be thrown anything: by default that ends the process.
+  '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
   '-DNODE_GYP_MODULE_NAME=linux_napi',
   '-D_GNU_SOURCE',
   '-D_FILE_OFFSET_BITS=64',
