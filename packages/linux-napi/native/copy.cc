@@ -52,33 +52,18 @@ void CopyLines(std::uint8_t* target, const std::uint8_t* source, std::size_t len
   _mm_sfence();
 }
 
-/// Lines that are copied in shares, by whichever threads ask for some.
-class SharedCopy {
- public:
-  SharedCopy(std::uint8_t* target, const std::uint8_t* source, std::size_t length)
-      : target_(target), source_(source), length_(length) {}
-
-  /// Copies one share after the other until none is left. Others may still be copying theirs.
-  void Help() {
-    for (;;) {
-      const std::size_t at = next_.fetch_add(kShare, std::memory_order_relaxed);
-      if (at >= length_) return;
-      CopyLines(target_ + at, source_ + at, std::min(kShare, length_ - at));
-    }
-  }
-
- private:
-  std::uint8_t* const target_;
-  const std::uint8_t* const source_;
-  const std::size_t length_;
-  std::atomic<std::size_t> next_ = 0;
-};
-
-/// One thread does not use all of what memory can carry.
+/// As CopyLines, in shares, each by whichever thread asks for it: one does not use all of what memory can carry.
 void CopyWithHelp(std::uint8_t* target, const std::uint8_t* source, std::size_t length) {
-  SharedCopy copy(target, source, length);
-  const HelpingThread thread([](void* shared) { static_cast<SharedCopy*>(shared)->Help(); }, &copy);
-  copy.Help();
+  std::atomic<std::size_t> next = 0;
+  const auto copy_shares = [&] {
+    for (;;) {
+      const std::size_t at = next.fetch_add(kShare, std::memory_order_relaxed);
+      if (at >= length) return;
+      CopyLines(target + at, source + at, std::min(kShare, length - at));
+    }
+  };
+  const HelpingThread thread(copy_shares);
+  copy_shares();
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstddef>
 #include <initializer_list>
+#include <utility>
 
 namespace pageferry {
 
@@ -39,7 +40,7 @@ class BlockedSignals {
 
 }  // namespace
 
-HelpingThread::HelpingThread(void (*work)(void*), void* data) : work_(work), data_(data) {
+HelpingThread::HelpingThread(std::function<void()> work) : work_(std::move(work)) {
   if (!MayRunOnSeveral()) return;
   pthread_attr_t attributes;
   if (pthread_attr_init(&attributes) != 0) return;
@@ -54,8 +55,7 @@ HelpingThread::~HelpingThread() {
 }
 
 void* HelpingThread::Run(void* self) {
-  const auto& thread = *static_cast<const HelpingThread*>(self);
-  thread.work_(thread.data_);
+  static_cast<const HelpingThread*>(self)->work_();
   return nullptr;
 }
 

@@ -3,14 +3,16 @@
 
 #include <pthread.h>
 
+#include <functional>
+
 namespace pageferry {
 
 /// One more thread for work that this thread does as well, in shares. There is none where this thread may run on one processor
 /// alone, or where the process may not have one more: whoever wants one does without.
 class HelpingThread {
  public:
-  /// Starts it. `work` is called with `data` there. No signal is handled there but faults of its own.
-  HelpingThread(void (*work)(void*), void* data);
+  /// Starts it, and has it call `work`. No signal is handled there but faults of its own.
+  explicit HelpingThread(std::function<void()> work);
   /// Waits until `work` has returned. What it has written is seen from then on.
   ~HelpingThread();
 
@@ -20,8 +22,7 @@ class HelpingThread {
  private:
   static void* Run(void* self);
 
-  void (*const work_)(void*);
-  void* const data_;
+  const std::function<void()> work_;
   pthread_t thread_{};
   bool is_started_ = false;
 };
