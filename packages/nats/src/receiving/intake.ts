@@ -242,7 +242,7 @@ export class Intake {
       this.#delivered = Math.max(this.#delivered, delivered.stream_seq);
       this.#consumerSequence = Math.max(this.#consumerSequence, delivered.consumer_seq);
       this.#repeatLostAcks(info);
-      this.#checkedUpTo = Math.max(this.#checkedUpTo, upTo);
+      this.#checkedUpTo = upTo;
       this.#askAgain();
     } catch (error) {
       if (isNotFound(error)) {
