@@ -2,7 +2,16 @@ import type { Channel } from '@pageferry/core';
 import { LIMIT, until } from '../until.js';
 import type { Point } from './plan.js';
 import type { Round } from './round.js';
-import { ask, codeOf, type Ending, send, serve, type Told, type Witness } from './traffic.js';
+import {
+  ask,
+  codeOf,
+  type Ending,
+  send,
+  serve,
+  type Told,
+  toldNow,
+  type Witness,
+} from './traffic.js';
 
 /**
  * What whoever asks may be told besides, where the victim closes, or where the next listener, which answers nothing,
@@ -136,7 +145,7 @@ export async function killListener(round: Round): Promise<void> {
     }
     await channel.close(LIMIT);
     return told;
-  })().catch((error) => ({ ending: codeOf(error), at: performance.now() }));
+  })().catch((error) => toldNow(codeOf(error)));
   await round.kill();
   const next = await open.listener();
   const serving = (async () => {

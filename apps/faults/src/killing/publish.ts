@@ -1,6 +1,6 @@
 import { LIMIT, until } from '../until.js';
 import type { Round } from './round.js';
-import { codeOf, compose, follow, send, type Told, turn } from './traffic.js';
+import { codeOf, compose, follow, send, type Told, toldNow, turn } from './traffic.js';
 
 /** Two receivers, whose sender is killed; then another one comes in its place. */
 export async function killSender(round: Round): Promise<void> {
@@ -60,7 +60,7 @@ async function followOne(round: Round, onOpen: () => void): Promise<Told> {
     await receiver.close();
     return told;
   } catch (error) {
-    return { ending: codeOf(error), at: performance.now() };
+    return toldNow(codeOf(error));
   }
 }
 

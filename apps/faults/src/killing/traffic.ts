@@ -18,6 +18,11 @@ export interface Told {
   readonly at: number;
 }
 
+/** An ending that is told now. */
+export function toldNow(ending: Ending): Told {
+  return { ending, at: performance.now() };
+}
+
 /** Every so many messages other events get a turn. */
 const TURN = 16;
 
@@ -114,10 +119,10 @@ export async function follow(
   } catch (error) {
     ending = endingOf(error, witness);
   }
-  const at = performance.now();
+  const told = toldNow(ending);
   if (count < most) await expectSameEnding(receiver, ending, witness);
   for (const delivery of held) letGo(delivery, plan, witness);
-  return { ending, at, count };
+  return { ...told, count };
 }
 
 function letGo(delivery: Delivery | undefined, plan: Plan, witness: Witness): void {
@@ -157,9 +162,9 @@ export async function serve(channel: Channel, plan: Plan, witness: Witness): Pro
   } catch (error) {
     ending = endingOf(error, witness);
   }
-  const at = performance.now();
+  const told = toldNow(ending);
   await expectSameEnding(channel, ending, witness);
-  return { ending, at };
+  return told;
 }
 
 async function answer(channel: Channel, question: ChannelDelivery, plan: Plan): Promise<void> {
@@ -190,9 +195,9 @@ export async function ask(
       given.release();
       if (number % TURN === 0) await rest();
     }
-    return { ending: 'end', at: performance.now() };
+    return toldNow('end');
   } catch (error) {
-    return { ending: endingOf(error, witness), at: performance.now() };
+    return toldNow(endingOf(error, witness));
   }
 }
 
