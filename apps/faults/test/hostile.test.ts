@@ -76,3 +76,28 @@ test('hostilities, a few lives of each pattern, find no fault', async () => {
     expect(report.checked).toBeGreaterThan(0);
   }
 }, 120_000);
+
+test('one that never leaves the others alone is not compared with anything', async () => {
+  const words = [
+    '--no-quiet',
+    '--seed',
+    '19',
+    '--changes',
+    '2000',
+    '--lives',
+    '8',
+    '--crowd',
+    '100',
+  ];
+  const part = ['--backend', 'vmsplice-napi', '--pattern', 'channel', '--side', 'comer', '--json'];
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    main,
+    'hostile',
+    ...words,
+    ...part,
+  ]);
+  const [{ report }] = JSON.parse(stdout).stages;
+  expect(report.faults).toEqual([]);
+  expect(report.rates.hostile).toBeGreaterThan(0);
+  expect(report.rates.quiet).toBe(0);
+}, 120_000);

@@ -9,6 +9,7 @@ interface Options {
   readonly changes: number;
   readonly lives: number;
   readonly crowd: number;
+  readonly quiet: boolean;
   readonly seed?: number;
   readonly backend?: BackendName[];
   readonly pattern?: Pattern[];
@@ -25,6 +26,7 @@ export const hostile: Command = new Command('hostile')
   .option('--changes <n>', 'changes of shared words, in each stage', integer, 1_000_000)
   .option('--lives <n>', 'lives of the hostile peer in each stage, at least', integer, 200)
   .option('--crowd <n>', 'how many of it connect at once, now and then', integer, 1000)
+  .option('--no-quiet', 'never leave the others alone: twice as fast, and no rates to compare')
   .option('--seed <n>', 'what all lives depend on; without it a new one, which is printed', integer)
   .option('--backend <name>', `one of ${backendNames.join(', ')} (repeatable)`, oneOf(isBackend))
   .option('--pattern <name>', `one of ${patterns.join(', ')} (repeatable)`, oneOf(isPattern))
@@ -44,6 +46,7 @@ async function run(options: Options): Promise<void> {
     changes,
     leastLives: lives,
     crowd,
+    hasQuiet: options.quiet,
     ...(life === undefined ? {} : { life }),
     onStage: (stage) => tell(seed, stage),
   });

@@ -6,7 +6,7 @@ import { turn } from './traffic.js';
 
 /**
  * The hostile process: leads one life after the other, none of it with a class of Pageferry's. Its first message is an
- * {@link HonestTask}. In between it leaves everybody alone for as long, and is as busy.
+ * {@link HonestTask}. In between, if it is told so, it leaves everybody alone for as long, and is as busy.
  */
 const say = (said: LiarSaid): void => void process.send?.(said);
 const calls = loadLinuxCalls();
@@ -23,7 +23,7 @@ process.once('disconnect', () => {
 process.once('message', ({ task, endpoint }: HonestTask) => void play(task, endpoint));
 
 async function play(task: Task, endpoint: string): Promise<void> {
-  const { backend, pattern, side, seed, changes, leastLives, crowd } = task;
+  const { backend, pattern, side, seed, changes, leastLives, crowd, hasQuiet } = task;
   const mechanism = backend.replace(/-(napi|ffi)$/, '') as Role['mechanism'];
   const isChannel = pattern !== 'publish';
   const opened =
@@ -33,7 +33,7 @@ async function play(task: Task, endpoint: string): Promise<void> {
   let since = performance.now();
   say({ phase: 'hostile', life });
   while (tally.changes < changes || tally.lives < leastLives) {
-    if (performance.now() - since > SLICE) {
+    if (hasQuiet && performance.now() - since > SLICE) {
       await keepQuiet(performance.now() - since, life);
       since = performance.now();
     }

@@ -12,6 +12,7 @@ export interface Hostilities {
   readonly changes: number;
   readonly leastLives: number;
   readonly crowd: number;
+  readonly hasQuiet: boolean;
   readonly life?: number;
   /** Called for each stage when it is over. */
   readonly onStage: (stage: Stage) => void;
@@ -30,13 +31,13 @@ const CHANGES_PER_FRAME = 1000;
 
 /** Plays all stages, one after the other. */
 export async function runStages(hostilities: Hostilities): Promise<readonly Stage[]> {
-  const { seed, leastLives, crowd, life, changes, onStage } = hostilities;
+  const { seed, leastLives, crowd, hasQuiet, life, changes, onStage } = hostilities;
   const stages: Stage[] = [];
   for (const backend of hostilities.backends) {
     for (const pattern of hostilities.patterns) {
       for (const side of hostilities.sides) {
         const each = backend === 'socket' ? Math.ceil(changes / CHANGES_PER_FRAME) : changes;
-        const task = { seed, backend, pattern, side, changes: each, leastLives, crowd };
+        const task = { seed, backend, pattern, side, changes: each, leastLives, crowd, hasQuiet };
         const stage = await runStage(life === undefined ? task : { ...task, life });
         stages.push(stage);
         onStage(stage);

@@ -25,6 +25,8 @@ export interface Task {
   readonly leastLives: number;
   /** How many connect at once in a crowd. */
   readonly crowd: number;
+  /** Whether it leaves the others alone for half of the time, so that the rates can be compared. */
+  readonly hasQuiet: boolean;
   /** This life alone, again and again. */
   readonly life?: number;
 }
