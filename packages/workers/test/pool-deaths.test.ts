@@ -205,6 +205,28 @@ describe.each([
     expect(await task).toBe(1);
   });
 
+  test('a pause that is not needed any more leads to no worker too many', async () => {
+    const timers = new ManualTimers();
+    await using pool = open({ timers, size: 2 });
+    await pool.ready();
+    const begun = folder.fresh('begun');
+    const end = folder.fresh('end');
+    const running = pool.run({ begun, end }, { name: 'until' });
+    await appears(begun);
+    await expect(pool.run(3, { name: 'exit' })).rejects.toEqual(withCode('PEER_DIED'));
+    await pool.ready();
+    await expect(pool.run(3, { name: 'exit' })).rejects.toEqual(withCode('PEER_DIED'));
+    await expect.poll(() => timers.pending).toEqual([100]);
+    // A task that was done has the missing worker start at once.
+    writeFileSync(end, '');
+    expect(await running).toBe('ended');
+    timers.advance(100);
+    expect(pool.stats().workers).toHaveLength(2);
+    await pool.ready();
+    expect(pool.stats().workers).toHaveLength(2);
+    expect(timers.pending).toEqual([]);
+  });
+
   describe('a signal', () => {
     test('that has fired keeps a task from being taken', async () => {
       await using pool = open();

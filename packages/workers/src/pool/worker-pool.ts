@@ -271,6 +271,7 @@ export class WorkerPool implements Pool {
   #answered(): void {
     if (!this.#backOff.isFailing) return;
     this.#backOff.succeeded();
+    this.#forgetPause();
     this.#fill();
   }
 
@@ -318,6 +319,12 @@ export class WorkerPool implements Pool {
       }
       this.#start();
     }
+  }
+
+  /** The start that was put off is not needed any more. */
+  #forgetPause(): void {
+    if (this.#pause !== undefined) this.#settings.timers.clearTimeout(this.#pause.timer);
+    this.#pause = undefined;
   }
 
   #start(): void {
@@ -394,8 +401,7 @@ export class WorkerPool implements Pool {
 
   async #end(end: (worker: PoolWorker) => Promise<void>): Promise<void> {
     this.#state = 'closed';
-    if (this.#pause !== undefined) this.#settings.timers.clearTimeout(this.#pause.timer);
-    this.#pause = undefined;
+    this.#forgetPause();
     const error = new PageferryError('CLOSED', 'the pool was closed');
     for (const job of this.#queue.drain()) job.reject(error);
     for (const task of [...this.#open]) task.reject(error);
