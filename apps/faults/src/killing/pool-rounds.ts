@@ -24,7 +24,7 @@ class Notes implements Outcome {
 /** A worker of a pool is killed. The pool stays, and has as many workers as before in the end. */
 export async function killWorker(workers: Workers, plan: Plan): Promise<Outcome> {
   const notes = new Notes();
-  notes.expect(await areAllAlive(workers), 'no worker is started anew');
+  await expectAllAlive(workers, notes, 'before the round');
   const holding = plan.point === 'holding' ? runForEver(workers.pool).catch(codeOf) : undefined;
   if (holding !== undefined) await until(() => workers.busy !== undefined);
   const victim = await victimOf(workers, plan, notes);
@@ -36,7 +36,7 @@ export async function killWorker(workers: Workers, plan: Plan): Promise<Outcome>
   await (tasks ?? runTasks(workers, plan, notes));
   const ending = await holding;
   notes.expect(ending === undefined || ending === 'PEER_DIED', `what was held ends with ${ending}`);
-  notes.expect(await areAllAlive(workers), 'no worker is started in its place');
+  await expectAllAlive(workers, notes, 'after the round');
   return notes;
 }
 
@@ -80,8 +80,9 @@ export async function killOwner(plan: Plan, marker: string): Promise<Outcome> {
   return { ...notes, faults: [...notes.faults, ...victim.faults] };
 }
 
-function areAllAlive(workers: Workers): Promise<boolean> {
-  return until(() => workers.alive.length === WORKERS);
+async function expectAllAlive(workers: Workers, notes: Notes, when: string): Promise<void> {
+  const areAll = await until(() => workers.alive.length === WORKERS);
+  notes.expect(areAll, `${when} the pool has ${workers.alive.length} workers of ${WORKERS}`);
 }
 
 function isGone(workers: Workers, pid: number): boolean {
@@ -114,16 +115,16 @@ async function stopAndKill(
 ): Promise<void> {
   await pause(plan.delay);
   if (plan.stop !== 'never') {
-    process.kill(victim, 'SIGSTOP');
+    signal(workers, victim, 'SIGSTOP', notes);
     await pause(3);
     notes.expect(!isGone(workers, victim), 'a worker that is stopped is taken for dead');
     if (plan.stop === 'killed-after') {
-      process.kill(victim, 'SIGCONT');
+      signal(workers, victim, 'SIGCONT', notes);
       await pause(plan.delay);
     }
   }
   const killedAt = performance.now();
-  process.kill(victim, 'SIGKILL');
+  signal(workers, victim, 'SIGKILL', notes);
   if (plan.point === 'handshake') return;
   await until(() => isGone(workers, victim));
   notes.learned.push((workers.goneAt(victim) ?? Number.NaN) - killedAt);
@@ -150,6 +151,15 @@ async function runTasks(workers: Workers, plan: Plan, notes: Notes): Promise<voi
   });
   await Promise.all(tasks);
   notes.expect(lost <= 1, `${lost} tasks are lost with one worker that has one at a time`);
+}
+
+/** Signals one that has to be there still. */
+function signal(workers: Workers, pid: number, name: NodeJS.Signals, notes: Notes): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    notes.expect(false, `a worker has ended by itself before ${name}: ${codeOf(workers.lastLoss)}`);
+  }
 }
 
 function killIfThere(pid: number): void {

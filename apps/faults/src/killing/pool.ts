@@ -59,11 +59,14 @@ export class Workers {
   readonly pool: Pool;
   readonly #alive = new Set<number>();
   readonly #gone = new Map<number, number>();
+  /** Why the last one was lost that the pool has not ended. */
+  lastLoss: unknown;
 
   constructor(pool: Pool) {
     this.pool = pool;
     pool.on('workerCreate', ({ id }) => id !== undefined && this.#alive.add(id));
-    pool.on('workerDestroy', ({ id }: WorkerInfo) => {
+    pool.on('workerDestroy', ({ id }: WorkerInfo, reason?: unknown) => {
+      this.lastLoss = reason ?? this.lastLoss;
       if (id === undefined) return;
       this.#alive.delete(id);
       this.#gone.set(id, performance.now());
