@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import {
   establish,
   openConnection,
@@ -11,7 +13,7 @@ import { type ConnectionPair, expectNothingLeft, openConnectionPair } from '@pag
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ConsumedBytes } from '../dist/flow/consumed-bytes.js';
 import { ProducedBytes } from '../dist/flow/produced-bytes.js';
-import { RECEIVER_WORDS, SENDER_WORDS, WAITS_FOR_ROOM } from '../dist/layout.js';
+import { PARKED_WORDS, RECEIVER_WORDS, SENDER_WORDS, WAITS_FOR_ROOM } from '../dist/layout.js';
 
 const calls = loadLinuxCalls();
 const HALF = 0x7fffffff;
@@ -57,7 +59,7 @@ describe('the flow of bytes through the pipe', () => {
 
   test('rings a sender that waits for room only when there is as much as it asked for', () => {
     produced.add(1000);
-    produced.wakeAfter(300);
+    produced.wakeAt(700);
     sender.park(WAITS_FOR_ROOM);
     consumed.add(299);
     receiver.giveBack(0, 0);
@@ -71,12 +73,35 @@ describe('the flow of bytes through the pipe', () => {
     produced.add(HALF);
     consumed.add(HALF);
     produced.add(1000);
-    produced.wakeAfter(300);
+    produced.wakeAt(700);
     sender.park(WAITS_FOR_ROOM);
     consumed.add(299);
     expect(senderRings()).toBe(0);
     consumed.add(1);
     expect(senderRings()).toBe(1);
+  });
+
+  test('asks for nothing that will never come while the receiver takes bytes out', async () => {
+    const size = 2 ** 20;
+    const words = new Int32Array(new SharedArrayBuffer(4096));
+    const flow = new ProducedBytes({ words } as unknown as SenderConnection);
+    flow.add(size);
+    // Another thread takes three quarters out, over and over, as fast as it can.
+    const taking = new Worker(
+      `const { workerData: [words, place, most] } = require('node:worker_threads');
+      for (let round = 0; words[0] === 0; round++) Atomics.store(words, place, (round % 2) * most);`,
+      { eval: true, workerData: [words, RECEIVER_WORDS.bytesConsumed, 0.75 * size] },
+    );
+    const seen = new Set<number>();
+    while (seen.size < 2) seen.add(flow.inFlight);
+    let asked = 0;
+    for (let round = 0; round < 200_000; round++) {
+      flow.wakeAt(size / 2);
+      asked = Math.max(asked, words[PARKED_WORDS.senderWakeAt] as number);
+    }
+    Atomics.store(words, 0, 1);
+    await once(taking, 'exit');
+    expect(asked).toBe(size / 2);
   });
 
   test('is what the peer claims, for the transport to judge', () => {

@@ -21,9 +21,13 @@ export class ProducedBytes {
     return (this.#produced - Atomics.load(this.#words, RECEIVER_WORDS.bytesConsumed)) | 0;
   }
 
-  /** Has the receiver wake this side once it has taken so many more bytes; to be said before parking. */
-  wakeAfter(count: number): void {
-    const wakeAt = (Atomics.load(this.#words, RECEIVER_WORDS.bytesConsumed) + count) | 0;
-    Atomics.store(this.#words, PARKED_WORDS.senderWakeAt, wakeAt);
+  /**
+   * Has the receiver wake this side once it has left at most so many bytes in the pipe; to be said before parking.
+   *
+   * What the receiver has taken is not looked at: it may take more between two looks, and what is computed of both could be
+   * a count that it never comes to.
+   */
+  wakeAt(mostInFlight: number): void {
+    Atomics.store(this.#words, PARKED_WORDS.senderWakeAt, (this.#produced - mostInFlight) | 0);
   }
 }

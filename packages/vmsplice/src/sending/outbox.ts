@@ -215,6 +215,8 @@ export class Outbox implements Contract<Slot>, PageSharer {
       }
       this.park();
       this.#pump();
+      // There was room, and this turn is over before it was used up: nobody rings for that.
+      if (!this.hasLeft && this.#budget.exhausted()) this.#pumpInBackground();
     });
   }
 

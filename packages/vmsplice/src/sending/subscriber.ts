@@ -168,8 +168,7 @@ export class Subscriber {
   park(returns: boolean): void {
     const { connection, pipe } = this.#settings;
     // Half of the pipe at a stretch: a wake-up costs as much as hundreds of messages.
-    if (!this.empty)
-      this.#flow.wakeAfter(Math.max(1, this.#flow.inFlight - (pipe.byteLength >> 1)));
+    if (!this.empty) this.#flow.wakeAt(pipe.byteLength >> 1);
     connection.park((returns ? WAITS_FOR.returns : 0) | (this.empty ? 0 : WAITS_FOR_ROOM));
   }
 
