@@ -12,6 +12,8 @@ const say = (said: LiarSaid): void => void process.send?.(said);
 const calls = loadLinuxCalls();
 /** How long it is hostile, and then quiet, in milliseconds. */
 const SLICE = 100;
+/** Where nobody lets it in during so many lives, one after the other, it is played against no one. */
+const MOST_IN_VAIN = 2000;
 const MAX_CHANGES = 20_000;
 
 let life = 0;
@@ -31,10 +33,12 @@ async function play(task: Task, endpoint: string): Promise<void> {
   const tally = { lives: 0, connected: 0, givenUp: 0, changes: 0 };
   const acts: Partial<Record<Act, number>> = {};
   let since = performance.now();
+  let inVain = 0;
   say({ phase: 'hostile', life });
   while (tally.changes < changes || tally.lives < leastLives) {
-    if (hasQuiet && performance.now() - since > SLICE) {
-      await keepQuiet(performance.now() - since, life);
+    if (performance.now() - since > SLICE) {
+      if (hasQuiet) await keepQuiet(performance.now() - since, life);
+      say({ phase: 'hostile', life });
       since = performance.now();
     }
     const choices = new Random(seed, backend, pattern, side, task.life ?? life);
@@ -44,6 +48,8 @@ async function play(task: Task, endpoint: string): Promise<void> {
     tally.lives++;
     tally.changes += lived.changes;
     if (lived.isConnected) tally.connected++;
+    inVain = lived.isConnected || task.life !== undefined ? 0 : inVain + 1;
+    if (inVain > MOST_IN_VAIN) throw new Error(`nobody lets it in during ${inVain} lives`);
     if (lived.isGivenUp) tally.givenUp++;
     acts[lived.act] = (acts[lived.act] ?? 0) + 1;
     life++;
@@ -72,5 +78,4 @@ async function keepQuiet(milliseconds: number, before: number): Promise<void> {
     }
     await turn();
   }
-  say({ phase: 'hostile', life: before });
 }

@@ -46,8 +46,8 @@ const left = await leftoversSince(before, folder);
 if (left !== undefined) fault(`is left behind: ${left}`);
 await rm(folder, { recursive: true });
 process.removeAllListeners('disconnect');
-process.send?.({ ...report, faults });
-process.disconnect();
+// What has ended early may have left open what keeps a process alive.
+process.send?.({ ...report, faults }, () => process.exit());
 
 async function play(): Promise<Omit<StageReport, 'faults'>> {
   const honest = new Honest({ task, endpoint });

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { type BackendName, backendNames } from '../backends.js';
 import { type Pattern, patterns } from './plan.js';
-import type { RoundReport, StageTask } from './stage.js';
+import type { RoundReport, StageSays, StageTask } from './stage.js';
 
 /** What is to be played, and what to do with what comes of it. */
 export interface Killing {
@@ -40,12 +40,17 @@ async function runStage(killing: Killing, backend: BackendName, pattern: Pattern
   const child = fork(new URL('stage.js', import.meta.url), [JSON.stringify(task)], {
     execArgv: [],
   });
-  child.on('message', (report: RoundReport) => {
-    reports.push(report);
-    onRound(report);
+  let isOver = false;
+  child.on('message', (says: StageSays) => {
+    if ('over' in says) {
+      isOver = true;
+      return;
+    }
+    reports.push(says);
+    onRound(says);
   });
   const [code, signal] = await once(child, 'exit');
-  const isWhole = code === 0 && reports.length === rounds.length;
+  const isWhole = isOver && code === 0 && reports.length === rounds.length;
   return { backend, pattern, reports, crash: isWhole ? undefined : String(signal ?? code) };
 }
 

@@ -28,6 +28,9 @@ export interface RoundReport extends Outcome {
   readonly plan: Plan;
 }
 
+/** What it says, in the end that it is over. */
+export type StageSays = RoundReport | { readonly over: true };
+
 /**
  * A process in which those live who are not killed: its argument is a {@link StageTask}. Should a death take it along,
  * the runner sees that.
@@ -47,7 +50,8 @@ try {
   await rm(folder, { recursive: true });
 }
 process.off('disconnect', giveUp);
-process.disconnect();
+// What a call that has rejected left open may keep a process alive.
+process.send?.({ over: true } satisfies StageSays, () => process.exit());
 
 async function playRounds(): Promise<void> {
   const victims = new Victims(task.backend);
@@ -150,5 +154,5 @@ async function warmUp(): Promise<void> {
 }
 
 function tell(report: RoundReport): void {
-  process.send?.(report);
+  process.send?.(report satisfies StageSays);
 }

@@ -36,7 +36,9 @@ process.once('message', async (task: GuestTask) => {
     await play(task);
     say({ report: { count } satisfies GuestReport });
   } catch (error) {
-    witness.fault(codeOf(error));
+    // What is open then may keep it alive.
+    process.send?.({ fault: codeOf(error) } satisfies Said, () => process.exit());
+    return;
   }
   process.off('disconnect', giveUp);
   process.disconnect();

@@ -105,9 +105,9 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 const { messages, drops } = sampler;
-tell({ summary: { visits, kills, messages, drops } });
 process.off('disconnect', giveUp);
-process.disconnect();
+// What a call that has rejected left open may keep a process alive.
+tell({ summary: { visits, kills, messages, drops } }, () => process.exit());
 
 async function live(): Promise<void> {
   const sender = await openers(backend, home.stream.plan, home.stream.endpoint).sender();
@@ -188,6 +188,6 @@ function fault(what: string): void {
   tell({ fault: what });
 }
 
-function tell(says: HouseSays): void {
-  process.send?.(says);
+function tell(says: HouseSays, onTold: () => void = () => undefined): void {
+  process.send?.(says, onTold);
 }

@@ -50,6 +50,7 @@ async function withGuest(home: Home, task: GuestTask): Promise<void> {
   try {
     await guest.begin(task);
     const meeting = meet(home, visit, endpoint);
+    meeting.catch(() => undefined); // It is awaited later.
     let report: GuestReport | undefined;
     if (visit.ending === 'dies') await guest.kill(visit.plan);
     else report = (await guest.left()) as GuestReport | undefined;
@@ -121,6 +122,7 @@ async function runPool(home: Home, visit: Visit): Promise<void> {
   try {
     await pool.ready();
     const killing = isKilling ? killSoon(workers, plan) : undefined;
+    killing?.catch(() => undefined); // It is awaited later.
     for (let number = 0; number < most / 10; number++) {
       const isRight = await runTask(pool, plan, number, 1);
       home.sampler.add(2);
