@@ -3,6 +3,7 @@ import { LIMIT, until } from '../until.js';
 import type { Point } from './plan.js';
 import type { Round } from './round.js';
 import {
+  ASKERS,
   ask,
   codeOf,
   type Ending,
@@ -22,10 +23,21 @@ const OTHERS: Partial<Record<Point, readonly Ending[]>> = {
   handshake: ['REQUEST_UNANSWERED'],
 };
 
+/** How many messages, or questions, went from one side to the other in the talks that have ended in good order. */
+interface Tally {
+  sent: number;
+  served: number;
+}
+
 /** All conversations of a round, which come to their end together. */
 class Talks {
   readonly #round: Round;
-  readonly #working: Promise<void>[] = [];
+  readonly #working: Promise<number>[] = [];
+  /** Of those who end their channels, and of those who wait for that. */
+  readonly #tallies: Readonly<Record<'leavers' | 'stayers', Tally>> = {
+    leavers: { sent: 0, served: 0 },
+    stayers: { sent: 0, served: 0 },
+  };
   #isOver = false;
 
   constructor(round: Round) {
@@ -40,34 +52,57 @@ class Talks {
   /**
    * Sends, or asks and answers, until {@link end} or until the other side is gone.
    *
-   * @param finishes whether this side ends the channel.
+   * @param who this side is: who leaves ends the channel, and who stays waits for that.
    * @returns how what came from the other side has ended. What is sent may wait for room until later.
    */
-  async talk(channel: Channel, finishes: boolean, witness: Witness = this.#round): Promise<Told> {
-    const served = serve(channel, this.#round.plan, witness);
+  async talk(
+    channel: Channel,
+    who: 'leavers' | 'stayers',
+    witness: Witness = this.#round,
+  ): Promise<Told> {
+    const serving = serve(channel, this.#round.plan, witness);
     const working = this.#work(channel, witness);
     this.#working.push(working);
-    await working;
-    if (finishes) {
+    const sent = await working;
+    if (who === 'leavers') {
       // A question that the other side still asks is answered before.
       await Promise.all(this.#working);
       await channel.finish(LIMIT);
     }
+    const served = await serving;
+    if (served.ending === 'end') {
+      this.#tallies[who].sent += sent;
+      this.#tallies[who].served += served.count;
+    }
     return served;
   }
 
-  async #work(channel: Channel, witness: Witness): Promise<void> {
+  /** Everything has come that went from one to the other, where nobody but those who live has ended in good order. */
+  expectAll(): void {
+    const { leavers, stayers } = this.#tallies;
+    for (const [{ sent }, { served }] of [
+      [leavers, stayers],
+      [stayers, leavers],
+    ] as const) {
+      this.#round.expect(sent === served, `${served} of ${sent} messages have come`);
+    }
+  }
+
+  /** @returns how many messages were sent, or questions answered. */
+  async #work(channel: Channel, witness: Witness): Promise<number> {
     const { plan } = this.#round;
     const isOver = () => this.#isOver;
-    if (plan.pattern === 'channel') {
-      await send(channel, plan, isOver);
-      return;
-    }
-    const asking = [0, 1].map(() => ask(channel, plan, witness, isOver));
+    if (plan.pattern === 'channel') return send(channel, plan, isOver);
+    const asking = Array.from({ length: ASKERS }, (_, asker) =>
+      ask(channel, plan, witness, isOver, asker),
+    );
     const others = OTHERS[plan.point] ?? [];
+    let count = 0;
     for (const told of await Promise.all(asking)) {
       if (told.ending !== 'end') this.#round.learn('whoever asks', told, ...others);
+      count += told.count;
     }
+    return count;
   }
 }
 
@@ -86,7 +121,7 @@ async function connect(
     },
     fault: (what) => round.fault(what),
   };
-  const ended = talks.talk(channel, true, witness).then(async ({ ending }) => {
+  const ended = talks.talk(channel, 'leavers', witness).then(async ({ ending }) => {
     round.expect(ending === 'end', `${who} sees ${ending}`);
     round.expect(count > 0, `${who} gets nothing`);
     await channel.close(LIMIT);
@@ -104,7 +139,7 @@ export async function killComer(round: Round): Promise<void> {
   const endings: Promise<Ending>[] = [];
   const stop = new AbortController();
   const serveOne = async (channel: Channel): Promise<Ending> => {
-    const told = await talks.talk(channel, false);
+    const told = await talks.talk(channel, 'stayers');
     if (told.ending !== 'end') round.learn('the listener', told);
     await channel.close(LIMIT);
     return told.ending;
@@ -125,6 +160,7 @@ export async function killComer(round: Round): Promise<void> {
   const dead = all.filter((ending) => ending !== 'end').length;
   const possible = plan.point === 'handshake' || plan.point === 'closing' ? [0, 1] : [1];
   round.expect(possible.includes(dead), `${dead} of ${all.length} channels have ended by a death`);
+  if (dead === 1 && all.length === 1 + surviving.length) talks.expectAll();
   await listener.close(LIMIT);
 }
 
@@ -138,7 +174,7 @@ export async function killListener(round: Round): Promise<void> {
     const channel = await open.channel().finally(() => {
       isConnected = true;
     });
-    const told = await talks.talk(channel, false);
+    const told = await talks.talk(channel, 'stayers');
     if (told.ending !== 'end') {
       const outcome = await channel.send(new Uint8Array(8), LIMIT);
       round.expect(outcome === 'no-receiver', `a message to the dead is ${outcome}`);

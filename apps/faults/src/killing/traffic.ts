@@ -42,6 +42,7 @@ export async function compose(
  * Sends one message after the other, until `isOver` or until nobody is there.
  *
  * @param rest waited for after every so many messages.
+ * @param first the number of the first one: 0, unless the same half has sent others before.
  * @returns how many were sent.
  */
 export async function send(
@@ -49,13 +50,14 @@ export async function send(
   plan: Plan,
   isOver: () => boolean,
   rest: () => Promise<void> = turn,
+  first = 0,
 ): Promise<number> {
-  for (let number = 0; ; number++) {
-    if (isOver()) return number;
+  for (let number = first; ; number++) {
+    if (isOver()) return number - first;
     const loan = await compose(half, plan, number);
     if ((await loan.send(LIMIT)) === 'no-receiver') {
       loan.release();
-      return number;
+      return number - first;
     }
     if (number % TURN === 0) await rest();
   }
@@ -107,7 +109,9 @@ export async function follow(
       if (delivery === undefined) break;
       witness.delivered();
       check(delivery, plan, witness, 'it comes');
-      const { sequence } = delivery;
+      const { sequence, tag } = delivery;
+      // Who sends numbers its messages as the transport does.
+      if (tag !== sequence) witness.fault(`message ${tag} comes in the place of ${sequence}`);
       const isNext = isNoGap && count > 0 ? sequence === last + 1 : sequence > last;
       if (!isNext) witness.fault(`message ${sequence} comes after ${last}`);
       last = sequence;
@@ -143,20 +147,37 @@ async function expectSameEnding(
   if (again !== ending) witness.fault(`the end was ${ending}, and then ${again}`);
 }
 
+/** How many may ask over a channel at once. Each counts in steps of so many, so that no two ask the same. */
+export const ASKERS = 2;
+
 /**
- * Serves one side of a channel until the other one ends: looks at each message, and answers each question.
+ * Serves one side of a channel until the other one ends: looks at each message, and answers each question. Messages have to
+ * come as they were numbered, and so have the questions of each who asks.
  *
- * @returns how it has ended, and when that was told.
+ * @returns how it has ended, when that was told, and how many messages and questions came.
  */
-export async function serve(channel: Channel, plan: Plan, witness: Witness): Promise<Told> {
+export async function serve(
+  channel: Channel,
+  plan: Plan,
+  witness: Witness,
+): Promise<Told & { readonly count: number }> {
   let ending: Ending = 'end';
+  let count = 0;
+  let nextMessage = 0;
+  const nextQuestions = Array.from({ length: ASKERS }, (_, asker) => asker);
   try {
     for (;;) {
       const delivery = await channel.receive(LIMIT);
       if (delivery === undefined) break;
       witness.delivered();
       check(delivery, plan, witness, 'it comes');
-      if (delivery.isRequest) await answer(channel, delivery, plan);
+      count++;
+      const { tag, isRequest } = delivery;
+      const next = isRequest ? nextQuestions[tag % ASKERS] : nextMessage;
+      if (tag !== next) witness.fault(`message ${tag} comes in the place of ${next}`);
+      if (isRequest) nextQuestions[tag % ASKERS] = tag + ASKERS;
+      else nextMessage = tag + 1;
+      if (isRequest) await answer(channel, delivery, plan);
       delivery.release();
     }
   } catch (error) {
@@ -164,7 +185,7 @@ export async function serve(channel: Channel, plan: Plan, witness: Witness): Pro
   }
   const told = toldNow(ending);
   await expectSameEnding(channel, ending, witness);
-  return told;
+  return { ...told, count };
 }
 
 async function answer(channel: Channel, question: ChannelDelivery, plan: Plan): Promise<void> {
@@ -175,29 +196,32 @@ async function answer(channel: Channel, question: ChannelDelivery, plan: Plan): 
 /**
  * Asks one question after the other, until `isOver` or until one is not answered.
  *
+ * @param asker which of the {@link ASKERS} of the channel it is.
  * @param rest as for {@link send}.
- * @returns the code of what the last one was rejected with, or 'end', and when.
+ * @returns the code of what the last one was rejected with, or 'end', when, and how many were answered.
  */
 export async function ask(
   channel: Channel,
   plan: Plan,
   witness: Witness,
   isOver: () => boolean,
+  asker = 0,
   rest: () => Promise<void> = turn,
-): Promise<Told> {
+): Promise<Told & { readonly count: number }> {
+  let count = 0;
   try {
-    for (let number = 0; !isOver(); number++) {
+    for (let number = asker; !isOver(); number += ASKERS) {
       const question = await compose(channel, plan, number);
       const given = await channel.request(question, LIMIT).finally(() => question.release());
       witness.delivered();
       if (given.tag !== number + ANSWER) witness.fault(`${given.tag} is the answer to ${number}`);
       check(given, plan, witness, 'it is the answer');
       given.release();
-      if (number % TURN === 0) await rest();
+      if (count++ % TURN === 0) await rest();
     }
-    return toldNow('end');
+    return { ...toldNow('end'), count };
   } catch (error) {
-    return toldNow(endingOf(error, witness));
+    return { ...toldNow(endingOf(error, witness)), count };
   }
 }
 

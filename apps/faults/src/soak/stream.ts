@@ -30,7 +30,8 @@ export class Stream {
 
   /** Sends until `isOver`. */
   async send(plan: Plan, isOver: () => boolean): Promise<void> {
-    this.#sent += await sendSome(this.#sender, plan, Number.POSITIVE_INFINITY, isOver);
+    const { POSITIVE_INFINITY } = Number;
+    this.#sent += await sendSome(this.#sender, plan, POSITIVE_INFINITY, isOver, this.#sent);
   }
 
   /** Waits until all receivers have what was sent: no `flush`, because they hold the last ones. */

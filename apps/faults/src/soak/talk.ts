@@ -11,15 +11,16 @@ function rest(): Promise<void> {
   return pause(REST);
 }
 
-/** Sends so many messages, or fewer where `isOver` says so. @returns how many. */
+/** Sends so many messages, the first of which is number `first`, or fewer where `isOver` says so. @returns how many. */
 export function sendSome(
   half: Pick<Sender, 'loan'>,
   plan: Plan,
   most: number,
   isOver: () => boolean = () => false,
+  first = 0,
 ): Promise<number> {
   let sent = 0;
-  return send(half, plan, () => isOver() || sent++ === most, rest);
+  return send(half, plan, () => isOver() || sent++ === most, rest, first);
 }
 
 /**
@@ -52,6 +53,6 @@ async function askSome(
   witness: Witness,
 ): Promise<Ending> {
   let asked = 0;
-  const { ending } = await ask(channel, plan, witness, () => asked++ === most, rest);
+  const { ending } = await ask(channel, plan, witness, () => asked++ === most, 0, rest);
   return ending;
 }
