@@ -42,6 +42,8 @@ export interface Plan {
   readonly stop: Stop;
   /** How long after the victim has come to the point it is killed, in milliseconds. */
   readonly delay: number;
+  /** How long it is stopped, and goes on afterwards, in milliseconds. */
+  readonly stopped: number;
   /** What the lengths of the messages depend on. */
   readonly lengths: number;
 }
@@ -73,6 +75,7 @@ export function planOf(seed: number, backend: BackendName, pattern: Pattern, rou
     // A process takes some tens of milliseconds to start; what comes after is over in a few.
     delay: random.below(point === 'handshake' ? 60_000 : 4_000) / 1000,
     lengths: random.below(2 ** 31),
+    stopped: 5 + random.below(100),
   };
 }
 

@@ -6,7 +6,7 @@ import type { Plan } from './plan.js';
 import { openPool, runForEver, runTask, WORKERS, Workers } from './pool.js';
 import type { Outcome } from './round.js';
 import { codeOf } from './traffic.js';
-import { VictimProcess } from './victim-process.js';
+import { isStopped, VictimProcess } from './victim-process.js';
 
 const TASKS = 6;
 
@@ -25,6 +25,7 @@ class Notes implements Outcome {
 export async function killWorker(workers: Workers, plan: Plan): Promise<Outcome> {
   const notes = new Notes();
   await expectAllAlive(workers, notes, 'before the round');
+  const deaths = workers.pool.stats().deaths + (plan.point === 'handshake' ? 2 : 1);
   const holding = plan.point === 'holding' ? runForEver(workers.pool).catch(codeOf) : undefined;
   if (holding !== undefined) await until(() => workers.busy !== undefined);
   const victim = await victimOf(workers, plan, notes);
@@ -37,6 +38,9 @@ export async function killWorker(workers: Workers, plan: Plan): Promise<Outcome>
   const ending = await holding;
   notes.expect(ending === undefined || ending === 'PEER_DIED', `what was held ends with ${ending}`);
   await expectAllAlive(workers, notes, 'after the round');
+  await until(() => workers.pool.stats().deaths === deaths);
+  const tooMany = workers.pool.stats().deaths - deaths;
+  notes.expect(tooMany === 0, `the pool knows of ${tooMany} deaths beyond those that there were`);
   return notes;
 }
 
@@ -116,11 +120,12 @@ async function stopAndKill(
   await pause(plan.delay);
   if (plan.stop !== 'never') {
     signal(workers, victim, 'SIGSTOP', notes);
-    await pause(3);
+    await until(() => isStopped(victim));
+    await pause(plan.stopped);
     notes.expect(!isGone(workers, victim), 'a worker that is stopped is taken for dead');
     if (plan.stop === 'killed-after') {
       signal(workers, victim, 'SIGCONT', notes);
-      await pause(plan.delay);
+      await pause(plan.stopped);
     }
   }
   const killedAt = performance.now();

@@ -5,6 +5,8 @@ import { LIMIT } from '../until.js';
 import { lengthOf, type Plan } from './plan.js';
 import type { Task } from './task.js';
 
+const MEBIBYTE = 1024 * 1024;
+
 /** How many workers a pool has. */
 export const WORKERS = 2;
 
@@ -23,8 +25,11 @@ export function openPool(
     transportModule: import.meta.resolve(`@pageferry/${transport.name}`),
     size,
     args: [marker],
-    // In shared memory what is larger than that has memory of its own; the others take nothing larger.
-    channel: { ...options, poolBytes: (sharesMemory ? 0.5 : 16) * 1024 * 1024 },
+    // In shared memory what is larger than that has memory of its own; the others take nothing larger. And there a pool
+    // grows with its first tasks.
+    channel: sharesMemory
+      ? { ...options, poolBytes: 0.5 * MEBIBYTE, preallocateBytes: 0 }
+      : { ...options, poolBytes: 16 * MEBIBYTE },
     backOff: { first: 1, longest: 10 },
     readyTimeout: LIMIT.timeout,
   });

@@ -61,18 +61,18 @@ export class VictimProcess {
   }
 
   /** Kills it some time after it has come to its point, as the plan has it. Resolves when it is gone. */
-  async kill({ point, delay, stop }: Plan): Promise<void> {
+  async kill({ point, delay, stop, stopped }: Plan): Promise<void> {
     if (point !== 'handshake' && !(await this.#heard('at'))) {
       this.#faults.push('does not come to its point');
     }
     await pause(delay);
     if (stop !== 'never') {
       this.#process.kill('SIGSTOP');
-      await until(() => this.#isStopped());
-      await pause(5); // Long enough for the others to notice, if they took it for a death.
+      await until(() => isStopped(this.pid));
+      await pause(stopped);
       if (stop === 'killed-after') {
         this.#process.kill('SIGCONT');
-        await pause(delay);
+        await pause(stopped);
       }
     }
     await this.end();
@@ -111,18 +111,19 @@ export class VictimProcess {
   }
 
   async #heard(word: string): Promise<boolean> {
-    const { exitCode, signalCode } = this.#process;
-    await until(() => this.#said.has(word) || exitCode !== null || signalCode !== null);
+    const child = this.#process;
+    const isOver = () => child.exitCode !== null || child.signalCode !== null;
+    await until(() => this.#said.has(word) || isOver());
     return this.#said.has(word);
   }
+}
 
-  /** proc_pid_stat(5): the state is what follows the name, which is in parentheses. */
-  #isStopped(): boolean {
-    try {
-      return /\) T/.test(readFileSync(`/proc/${this.pid}/stat`, 'latin1'));
-    } catch {
-      return true; // It has ended; `end` says so.
-    }
+/** Whether a process is stopped, or has ended. proc_pid_stat(5): the state is what follows the name, which is in parentheses. */
+export function isStopped(pid: number): boolean {
+  try {
+    return /\) T/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch {
+    return true;
   }
 }
 

@@ -43,6 +43,7 @@ export function visitOf(seed: number, backend: BackendName, number: number): Vis
       stop: random.oneOf(STOPS),
       delay: random.below(400_000) / 1000,
       lengths: random.below(2 ** 31),
+      stopped: 5 + random.below(100),
     },
   };
 }
