@@ -72,6 +72,10 @@ const PATIENCE = 2000;
 const FEW = 20;
 /** Changes between two looks at whether it is given up. */
 const BATCH = 64;
+/** The most rings in one life: a sender gives up who rings it in vain far fewer times. */
+const RINGS = 2000;
+/** What one that is not spoken to in the name of its own mechanism may say: also that it wants to be told of counters. */
+const MECHANISMS = ['', 'vmsplice', 'shared-mmap', 'socket', 'inspection', 'x'.repeat(32)];
 
 /** Lives once: shakes hands, or does not, breaks the protocol in one way, and leaves. */
 export function live(surroundings: Surroundings): Life {
@@ -168,8 +172,10 @@ function handshakeOf(
       return [honest.subarray(0, 1 + choices.below(47))];
     case 'version':
       return [helloBytes({ kind, mechanism: nameOf(role), version: choices.below(65_536) })];
-    case 'mechanism':
-      return [helloBytes({ kind, mechanism: choices.oneOf(['', 'vmsplice', 'x'.repeat(32)]) })];
+    case 'mechanism': {
+      const others = MECHANISMS.filter((name) => name !== nameOf(role));
+      return [helloBytes({ kind, mechanism: choices.oneOf(others) })];
+    }
     case 'no': {
       const why = choices.oneOf([0, 1, 2, 3, 4, 5, 6, 2 ** 32 - 1]);
       const parameters = [anyWord(choices), anyWord(choices)];
@@ -208,7 +214,11 @@ function comeInCrowds({ calls, at, role, choices, crowd }: Surroundings): void {
 }
 
 /** What is passed in the place of what should be; what is opened for it goes into `fds`. */
-function liesOf({ calls, choices }: Surroundings, act: Act, fds: number[]): Lies | undefined {
+function liesOf(
+  { calls, at, role, choices }: Surroundings,
+  act: Act,
+  fds: number[],
+): Lies | undefined {
   switch (act) {
     case 'parameters':
       return { parameters: Array.from({ length: choices.below(17) }, () => anyWord(choices)) };
@@ -221,7 +231,10 @@ function liesOf({ calls, choices }: Surroundings, act: Act, fds: number[]): Lies
         fds.push(fd);
         return fd;
       };
-      const kind = choices.below(3);
+      // Of one that has to pass none there is nothing to leave out or to replace.
+      const passesNone =
+        role.mechanism === 'socket' || (typeof at === 'string' && !passesMemory(role));
+      const kind = passesNone ? 1 : choices.below(3);
       if (kind === 0) return { only: choices.below(5) };
       if (kind === 1) return { extra: Array.from({ length: 1 + choices.below(40) }, open) };
       return { instead: { [choices.below(5)]: open() } };
@@ -231,12 +244,19 @@ function liesOf({ calls, choices }: Surroundings, act: Act, fds: number[]): Lies
   }
 }
 
+/** Whether one that comes passes memory with its hello. */
+function passesMemory({ mechanism, isChannel }: Role): boolean {
+  return mechanism === 'shared-mmap' && isChannel;
+}
+
 /** Breaks the protocol until it is given up, or has made all the changes that it may. Returns how many it has made. */
-function misbehave(peer: RawPeer, act: Act, { choices, maxChanges }: Surroundings): number {
+function misbehave(peer: RawPeer, act: Act, { calls, choices, maxChanges }: Surroundings): number {
   const most = 1 + choices.below(maxChanges);
   const scope = choices.oneOf(SCOPES);
   const steps =
-    act === 'words' || act === 'toggle' ? Math.ceil(most / BATCH) : 1 + choices.below(100);
+    act === 'words' || act === 'toggle'
+      ? Math.ceil(most / BATCH)
+      : 1 + choices.below(act === 'bells' ? RINGS : 100);
   // The other side has begun by then, and there is something to lie about.
   peer.say();
   peer.settle(choices.below(4));
@@ -250,6 +270,8 @@ function misbehave(peer: RawPeer, act: Act, { choices, maxChanges }: Surrounding
   for (let step = 0; step < steps && !peer.isOver(); step++) {
     peer.keepUp();
     changes += perform(peer, act, choices, scope, Math.min(BATCH, most - changes));
+    // Rings that nobody has seen yet count as one.
+    if (act === 'bells') calls.schedYield();
     if (choices.below(16) === 0) peer.settle(1);
   }
   peer.settle(choices.below(20));

@@ -11,7 +11,7 @@ import { StreamPeer } from './stream-peer.js';
 /**
  * Shakes hands as who comes. Takes over the socket.
  *
- * @param lies what is not as it should be; not over a stream, which has no parameters and no descriptors.
+ * @param lies what is not as it should be; over a stream, which has no parameters and no descriptors, what there is of both.
  * @returns `undefined` if there is no welcome within `timeout` milliseconds: the socket is closed then.
  */
 export function comeAsPeer(
@@ -23,7 +23,7 @@ export function comeAsPeer(
 ): RawPeer | undefined {
   let peer: RawPeer | undefined;
   if (role.mechanism === 'socket') {
-    socket.send(helloBytes({ kind: KIND.hello, mechanism: nameOf(role) }));
+    socket.send(...helloOfStream(KIND.hello, role, lies));
     const answer = socket.receive(timeout, HELLO_BYTES);
     const isWelcome =
       answer !== undefined && answer !== 'end' && readHello(answer.bytes)?.kind === KIND.welcome;
@@ -45,10 +45,19 @@ export function letInAsPeer(
   lies?: Lies,
 ): RawPeer {
   if (role.mechanism === 'socket') {
-    socket.send(helloBytes({ kind: KIND.welcome, mechanism: nameOf(role) }));
+    socket.send(...helloOfStream(KIND.welcome, role, lies));
     return new StreamPeer(socket, role.isChannel, true);
   }
   const connection = letIn(calls, socket, role, lies);
   const Peer = role.mechanism === 'vmsplice' ? PipePeer : SharedMemoryPeer;
   return new Peer(calls, connection);
+}
+
+/** The bytes, and the descriptors that go with them. */
+function helloOfStream(
+  kind: number,
+  role: Role,
+  { parameters = [], extra = [] }: Lies = {},
+): [bytes: Uint8Array, descriptors: readonly number[]] {
+  return [helloBytes({ kind, mechanism: nameOf(role), parameters }), extra];
 }

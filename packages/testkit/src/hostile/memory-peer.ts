@@ -75,12 +75,7 @@ export abstract class MemoryPeer implements RawPeer {
   }
 
   toggle(choices: Choices, count: number): number {
-    const { outgoing, ring } = this.connection;
-    if (outgoing === undefined) return this.scribble(choices, 'returns', count);
-    this.say();
-    const words = ring ?? outgoing;
-    const at =
-      FIRST_ENTRY + ((this.sent - 1) % CAPACITY) * ENTRY_WORDS + choices.below(ENTRY_WORDS);
+    const [words, at] = this.#published(choices);
     const right = words[at] as number;
     const wrong = anyWord(choices, right);
     for (let change = 0; change < count; change += 2) {
@@ -89,6 +84,20 @@ export abstract class MemoryPeer implements RawPeer {
     }
     this.ring();
     return count;
+  }
+
+  /** A word of an entry that it publishes: of a message, or, where it sends none, of one that it gives back once too often. */
+  #published(choices: Choices): [words: Int32Array, at: number] {
+    const { incoming, outgoing, ring } = this.connection;
+    if (outgoing !== undefined) {
+      this.say();
+      const entry = FIRST_ENTRY + ((this.sent - 1) % CAPACITY) * ENTRY_WORDS;
+      return [ring ?? outgoing, entry + choices.below(ENTRY_WORDS)];
+    }
+    const words = incoming as Int32Array;
+    const returned = Atomics.add(words, WORD.returned, 1);
+    const entry = FIRST_RETURN + (returned & (2 * CAPACITY - 1)) * RETURN_WORDS;
+    return [words, entry + choices.below(RETURN_WORDS)];
   }
 
   lie(choices: Choices): void {
