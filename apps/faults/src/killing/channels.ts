@@ -11,6 +11,7 @@ import {
   serve,
   type Told,
   toldNow,
+  turn,
   type Witness,
 } from './traffic.js';
 
@@ -91,6 +92,9 @@ class Talks {
   /** @returns how many messages were sent, or questions answered. */
   async #work(channel: Channel, witness: Witness): Promise<number> {
     const { plan } = this.#round;
+    // A victim that is parked waits for a message as often as for room.
+    const isQuiet = plan.point === 'parked' && plan.lengths % 2 === 0;
+    while (isQuiet && !this.#round.isKilled) await turn();
     const isOver = () => this.#isOver;
     if (plan.pattern === 'channel') return send(channel, plan, isOver);
     const asking = Array.from({ length: ASKERS }, (_, asker) =>
@@ -106,12 +110,15 @@ class Talks {
   }
 }
 
-/** Connects and talks: `ended` resolves at the end of the round. */
-async function connect(
-  round: Round,
-  talks: Talks,
-  who: string,
-): Promise<{ readonly ended: Promise<void> }> {
+/** Who has connected and talks. */
+interface Survivor {
+  /** Resolves at the end of the round. */
+  readonly ended: Promise<void>;
+  /** Whether anything has come to it. */
+  isServed(): boolean;
+}
+
+async function connect(round: Round, talks: Talks, who: string): Promise<Survivor> {
   const channel = await round.open.channel();
   let count = 0;
   const witness: Witness = {
@@ -126,9 +133,7 @@ async function connect(
     round.expect(count > 0, `${who} gets nothing`);
     await channel.close(LIMIT);
   });
-  // What a victim holds may be the whole pool of the listener: then others wait until it is killed.
-  if (round.isKilled) round.expect(await until(() => count > 0), `${who} waits in vain`);
-  return { ended };
+  return { ended, isServed: () => count > 0 };
 }
 
 /** A listener with two channels, the other side of one of which is killed; then another one comes. */
@@ -151,6 +156,9 @@ export async function killComer(round: Round): Promise<void> {
   await round.begin();
   await round.kill();
   surviving.push(await connect(round, talks, 'a newcomer'));
+  // What a victim holds may be the whole pool of the listener: then others wait until it is killed.
+  const areServed = await until(() => surviving.every((each) => each.isServed()));
+  round.expect(areServed, 'somebody waits in vain');
   talks.end();
   await Promise.all(surviving.map(({ ended }) => ended));
   stop.abort();
