@@ -166,6 +166,34 @@ describe.each([
     await expect(pool.run(given)).rejects.toEqual(withCode('LOAN_NOT_OWNED'));
   });
 
+  test('does not spend a composed task on a call that it refuses', async () => {
+    await using pool = open();
+    await using other = open();
+    const task = await pool.compose(1, { name: 'echo' });
+    const transfer = [new ArrayBuffer(8)];
+    await expect(pool.run(task, { transfer })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      argument: 'transfer',
+    });
+    await expect(other.run(task)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      argument: 'task',
+    });
+    const signal = AbortSignal.abort();
+    await expect(pool.run(task, { signal })).rejects.toEqual(withCode('ABORTED'));
+    expect(transfer[0]?.byteLength).toBe(8);
+    expect(task.owned).toBe(true);
+    expect(pool.stats().workers).toMatchObject([{ running: 1 }]);
+    // With an empty list there is nothing to refuse.
+    expect(await pool.run(task, { transfer: [] })).toBe(1);
+    const released = await pool.compose(2, { name: 'echo' });
+    await expect(pool.run(released, { transfer })).rejects.toEqual(withCode('INVALID_ARGUMENT'));
+    released.release();
+    expect(pool.stats().workers).toMatchObject([{ running: 0 }]);
+    expect(await pool.run(3, { name: 'echo' })).toBe(3);
+    expect(await other.run(4, { name: 'echo' })).toBe(4);
+  });
+
   test('says so when the worker of a composed task is gone', async () => {
     await using pool = open({ concurrentTasksPerWorker: 2 });
     const task = await pool.compose(shared(Uint8Array, 10));

@@ -75,6 +75,11 @@ export class PoolWorker {
     };
   }
 
+  /** Whether it was started with just these: every pool has settings of its own. */
+  isOf(settings: PoolSettings): boolean {
+    return this.#settings === settings;
+  }
+
   /** Whether the pool has ended it. */
   get wasTold(): boolean {
     return this.#wasTold;

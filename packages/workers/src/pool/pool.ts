@@ -17,7 +17,7 @@ export interface RunOptions {
   readonly name?: string | undefined;
   /**
    * Buffers of the task that the pool is to take over: they are detached at once, as by `postMessage`. Otherwise they stay
-   * the caller's, and are not to be changed until this has settled.
+   * the caller's, and are not to be changed until this has settled. Of a composed task there are none: `INVALID_ARGUMENT`.
    */
   readonly transfer?: readonly ArrayBuffer[] | undefined;
   /** Instead of the pool's `retries`. A composed task is never run again. */
@@ -61,7 +61,8 @@ export interface Pool extends AsyncDisposable {
    * @throws what the function throws, with the worker's stack; `PEER_DIED` with `exitCode` or `signalCode` if the worker has
    *   died, and `retries` do not allow another; `QUEUE_FULL`; `NOT_CLONEABLE` for the task or its answer; `NO_HANDLER` if the
    *   module exports no such function; why no worker starts (`REQUEST_FAILED`, `PEER_DIED`, `TIMEOUT`); `ABORTED`;
-   *   `LOAN_NOT_OWNED` for a composed task that was run or released; `CLOSED`.
+   *   `LOAN_NOT_OWNED` for a composed task that was run or released; `INVALID_ARGUMENT`, also for one that another pool has
+   *   composed; `CLOSED`. Of these, and of a signal that has fired before, a composed task is not spent.
    */
   run<T = unknown>(task?: unknown, options?: RunOptions): Promise<T>;
   /**

@@ -172,13 +172,15 @@ export class WorkerPool implements Pool {
     const { signal, name, transfer, retries } = checkRun(options);
     if (signal?.aborted) throw abortedError(signal.reason);
     const composed = value instanceof SlottedTask ? (value as SlottedTask<unknown>) : undefined;
+    // What may throw comes before anything is taken: nothing would give it back.
     if (composed === undefined) this.#admit();
-    else this.#claim(composed);
+    else this.#claim(composed, transfer);
+    const isTakenOver = composed === undefined && transfer !== undefined;
     const task = new Task(
       {
         id: composed?.id ?? ++this.#lastId,
         name: composed?.name ?? name ?? 'default',
-        value: transfer === undefined ? value : takeOver(value, transfer),
+        value: isTakenOver ? takeOver(value, transfer) : value,
         composed,
         inPlace,
         retries: retries ?? this.#settings.retries,
@@ -201,10 +203,17 @@ export class WorkerPool implements Pool {
     throw new PageferryError('QUEUE_FULL', `${maxQueue} tasks wait for a worker already`);
   }
 
-  /** @throws `CLOSED`, `PEER_DIED`, `LOAN_NOT_OWNED`. */
-  #claim(composed: SlottedTask<unknown>): void {
-    this.#checkOpen();
+  /** @throws `INVALID_ARGUMENT`, `CLOSED`: it can still be run then; `PEER_DIED`, `LOAN_NOT_OWNED`. */
+  #claim(composed: SlottedTask<unknown>, transfer: readonly ArrayBuffer[] = []): void {
     const { worker, owned } = composed;
+    if (!worker.isOf(this.#settings)) {
+      throw invalidArgument('task', composed, 'one that this pool has composed');
+    }
+    // Its buffers lie in the worker's memory already.
+    if (transfer.length > 0) {
+      throw invalidArgument('transfer', transfer, 'left out for a composed task');
+    }
+    this.#checkOpen();
     const isFirst = composed.spend();
     if (isFirst && owned && this.#workers.has(worker)) return;
     if (isFirst) this.#freed(worker, false);
