@@ -227,6 +227,33 @@ describe.each([
     expect(timers.pending).toEqual([]);
   });
 
+  test('a task that no worker has seen does not end the pauses', async () => {
+    const timers = new ManualTimers();
+    await using pool = open({ timers, size: 2, concurrentTasksPerWorker: 2 });
+    await pool.ready();
+    const begun = folder.fresh('begun');
+    const end = folder.fresh('end');
+    const running = pool.run({ begun, end }, { name: 'until' });
+    await appears(begun);
+    await expect(pool.run(3, { name: 'exit' })).rejects.toEqual(withCode('PEER_DIED'));
+    await pool.ready();
+    await expect(pool.run(3, { name: 'exit' })).rejects.toEqual(withCode('PEER_DIED'));
+    await expect.poll(() => timers.pending).toEqual([100]);
+    try {
+      const unseen = pool.run(() => undefined);
+      await expect(unseen).rejects.toEqual(withCode('NOT_CLONEABLE'));
+      expect(timers.pending).toEqual([100]);
+      expect(pool.stats().workers).toHaveLength(1);
+      // An error that the worker has answered with says as much as a result.
+      await expect(pool.run('no', { name: 'fail' })).rejects.toThrow('no');
+      expect(timers.pending).toEqual([]);
+      expect(pool.stats().workers).toHaveLength(2);
+    } finally {
+      writeFileSync(end, '');
+    }
+    expect(await running).toBe('ended');
+  });
+
   describe('a signal', () => {
     test('that has fired keeps a task from being taken', async () => {
       await using pool = open();

@@ -29,6 +29,15 @@ export class WorkerDied {
   }
 }
 
+/** The error that a worker has answered a task with. Any other was made here, and says nothing of the worker. */
+export class WorkerAnswered {
+  readonly error: unknown;
+
+  constructor(error: unknown) {
+    this.error = error;
+  }
+}
+
 /** One worker of a pool, from its start to its end. */
 export class PoolWorker {
   readonly #settings: PoolSettings;
@@ -190,7 +199,7 @@ export class PoolWorker {
   /**
    * Has a task run.
    *
-   * @throws what the task throws, in its own words; {@link WorkerDied}; and as `Port.request`.
+   * @throws {@link WorkerAnswered} with what the task throws, in its own words; {@link WorkerDied}; and as `Port.request`.
    */
   async run(id: number, run: Run | ComposedMessage<Run>, inPlace: boolean): Promise<unknown> {
     try {
@@ -294,9 +303,9 @@ export class PoolWorker {
     });
   }
 
-  /** The task's own error, or how the worker has ended. */
+  /** The task's own error, how the worker has ended, or why it was never asked. */
   async #told(error: unknown): Promise<unknown> {
-    if (isPageferryError(error, 'REQUEST_FAILED')) return error.cause ?? error;
+    if (isPageferryError(error, 'REQUEST_FAILED')) return new WorkerAnswered(error.cause ?? error);
     if (isPageferryError(error, 'PEER_DIED')) return new WorkerDied(error);
     if (!isPageferryError(error, 'REQUEST_UNANSWERED')) return error;
     // It has hung up in order, in the middle of a task.

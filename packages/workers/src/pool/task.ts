@@ -2,7 +2,7 @@ import { abortedError, onAbort } from '@pageferry/core';
 import type { Message } from '@pageferry/messages';
 import type { SlottedTask } from './composed-task.js';
 import type { Job } from './job.js';
-import { type PoolWorker, WorkerDied } from './pool-worker.js';
+import { type PoolWorker, WorkerAnswered, WorkerDied } from './pool-worker.js';
 import type { Run } from './protocol.js';
 
 /** What a task is made of. */
@@ -23,7 +23,7 @@ export interface TaskEvents {
   now(): number;
   /** It was begun, after it has waited for so many milliseconds. */
   onBegin(task: Task, waited: number): void;
-  /** A worker has answered, be it with an error. */
+  /** A worker has answered, be it with an error. What was refused on this side is no answer. */
   onAnswered(): void;
   /** It is to be run again, by another worker. */
   onRetry(task: Task): void;
@@ -96,10 +96,11 @@ export class Task implements Job {
   }
 
   #fail(error: unknown): void {
-    if (!(error instanceof WorkerDied)) {
+    if (error instanceof WorkerAnswered) {
       this.#events.onAnswered();
-      this.reject(error);
-    } else if (this.#isSettled || this.#retries === 0) this.reject(error.error);
+      this.reject(error.error);
+    } else if (!(error instanceof WorkerDied)) this.reject(error);
+    else if (this.#isSettled || this.#retries === 0) this.reject(error.error);
     else {
       this.#retries--;
       this.#events.onRetry(this);
