@@ -1,8 +1,9 @@
 import { isPageferryError, PageferryError, timeoutError } from '@pageferry/core';
 import type { ComposedMessage, Message } from '@pageferry/messages';
+import { wordsOf } from '../start/words-of.js';
 import { HeldMessage } from './held-message.js';
 import type { PoolSettings } from './options.js';
-import { LOAD, type Loading, RUN, type Run, type ToPool, type ToWorker } from './protocol.js';
+import { LOAD, type Loading, numberIn, RUN, type Run, type ToWorker } from './protocol.js';
 import { type StartedWorker, startWorker } from './start-worker.js';
 
 /** What becomes of a worker, in this order; from each it may be `'gone'`. */
@@ -154,7 +155,8 @@ export class PoolWorker {
       this.#end();
     });
     port.on('message', (message) => {
-      this.#isTooLarge ||= (message as ToPool).memory > this.#settings.maxMemoryPerWorker;
+      const memory = numberIn(message, 'memory') ?? 0;
+      this.#isTooLarge ||= memory > this.#settings.maxMemoryPerWorker;
       this.onChange();
     });
     try {
@@ -274,10 +276,8 @@ export class PoolWorker {
       if (isLate) throw timeoutError(readyTimeout, `a worker has not loaded ${module}`);
       if (!isPageferryError(error, 'REQUEST_FAILED')) throw error;
       const { cause } = error;
-      const why = (cause as Partial<Error> | undefined)?.message ?? String(cause);
-      throw new PageferryError('REQUEST_FAILED', `a worker could not load ${module}: ${why}`, {
-        cause,
-      });
+      const why = `a worker could not load ${module}: ${wordsOf(cause)}`;
+      throw new PageferryError('REQUEST_FAILED', why, { cause });
     } finally {
       timers.clearTimeout(timer);
     }

@@ -4,7 +4,7 @@ import { isPageferryError, PageferryError } from '@pageferry/core';
 import type { ComposedMessage } from '@pageferry/messages';
 import { leaveParent, parentPort } from '../start/parent-port.js';
 import { ownMemory } from './memory.js';
-import { LOAD, type Loading, RUN, type Run, type ToPool, type ToWorker } from './protocol.js';
+import { LOAD, type Loading, numberIn, RUN, type Run, type ToPool } from './protocol.js';
 import type { TaskContext } from './task-context.js';
 
 type TaskFunction = (task: unknown, context: TaskContext) => unknown;
@@ -39,7 +39,7 @@ port.handle(RUN, async ({ id, name, task }: Run) => {
   }
 });
 
-port.on('message', (message) => running.get((message as ToWorker).abort)?.abort());
+port.on('message', (message) => running.get(numberIn(message, 'abort') ?? 0)?.abort());
 
 // In order or not: nobody is there for whom anything could be done.
 port.on('close', async () => {

@@ -21,6 +21,15 @@ export interface Run {
   readonly task: unknown;
 }
 
+/**
+ * A number of a message, {@link ToWorker} or {@link ToPool}. A task has the same port as the pool's program, and may send
+ * whatever can be cloned: of that it is `undefined`.
+ */
+export function numberIn(message: unknown, key: keyof (ToWorker & ToPool)): number | undefined {
+  const number = (message as Partial<ToWorker & ToPool> | null | undefined)?.[key];
+  return typeof number === 'number' ? number : undefined;
+}
+
 /** A message to a worker. */
 export interface ToWorker {
   /** The task of this number is not wanted any more. */

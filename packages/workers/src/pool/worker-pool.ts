@@ -14,6 +14,7 @@ import {
   withDeadline,
 } from '@pageferry/core';
 import type { Message } from '@pageferry/messages';
+import { wordsOf } from '../start/words-of.js';
 import { BackOffCounter } from './back-off.js';
 import { type ComposedTask, SlottedTask } from './composed-task.js';
 import { Composition } from './composition.js';
@@ -440,8 +441,8 @@ function takeOver(value: unknown, transfer: readonly ArrayBuffer[]): unknown {
   try {
     return structuredClone(value, { transfer: [...transfer] });
   } catch (cause) {
-    const why = (cause as Partial<Error>).message;
-    throw new PageferryError('NOT_CLONEABLE', `the task cannot be taken over: ${why}`, { cause });
+    const why = `the task cannot be taken over: ${wordsOf(cause)}`;
+    throw new PageferryError('NOT_CLONEABLE', why, { cause });
   }
 }
 

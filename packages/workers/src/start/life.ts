@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Worker } from 'node:worker_threads';
 import { clock, isPageferryError, PageferryError } from '@pageferry/core';
+import { wordsOf } from './words-of.js';
 
 /** How a child has ended. */
 export interface Ending {
@@ -103,8 +104,4 @@ export class Life {
 function inWords({ exitCode, signalCode }: Ending): string {
   if (signalCode !== null) return `was ended by ${signalCode}`;
   return exitCode === null ? 'could not be started' : `has exited with code ${exitCode}`;
-}
-
-function wordsOf(error: unknown): string {
-  return (error as Partial<Error> | null)?.message ?? String(error);
 }

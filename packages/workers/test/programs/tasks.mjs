@@ -2,6 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { threadId } from 'node:worker_threads';
 import { shared } from '@pageferry/messages';
+import { parentPort } from '@pageferry/workers';
 
 /** @typedef {import('@pageferry/workers').TaskContext} TaskContext */
 
@@ -84,6 +85,21 @@ export function throwBeside() {
     throw new TypeError('thrown beside the task');
   });
   return new Promise(() => undefined);
+}
+
+/** What a thread throws reaches the thread that has started it as a clone. */
+export function throwOddlyBeside() {
+  setImmediate(() => {
+    throw { message: { toString: 1 } };
+  });
+  return new Promise(() => undefined);
+}
+
+/** What the pool's program says to the pool goes the same way. */
+export async function say(/** @type {unknown[]} */ words) {
+  const port = await parentPort();
+  for (const word of words) await port.send(word);
+  return 'said';
 }
 
 /** @type {unknown[]} */
