@@ -1,5 +1,6 @@
 import { isPageferryError, PageferryError, timeoutError } from '@pageferry/core';
 import type { ComposedMessage, Message } from '@pageferry/messages';
+import type { Ending } from '../start/life.js';
 import { wordsOf } from '../start/words-of.js';
 import { HeldMessage } from './held-message.js';
 import type { PoolSettings } from './options.js';
@@ -53,6 +54,9 @@ export class PoolWorker {
   #isTooLarge = false;
   #wasTold = false;
   #death: PageferryError | undefined;
+  /** Why it is ended though nobody has told it to: its channel is gone. */
+  #hungUp: PageferryError | undefined;
+  #wasKilled = false;
   /** Tasks that were aborted, and the timer after which that ends the worker. */
   readonly #aborted = new Map<number, unknown>();
   /** Called when it has become {@link isWornOut} or {@link isUnused} beside what the pool does with it. */
@@ -151,9 +155,10 @@ export class PoolWorker {
     }
     const { life, port } = this.#started;
     void life.ended.then((ending) => {
-      this.#death = life.died(ending);
+      this.#death = (this.#wasEnded(ending) ? this.#hungUp : undefined) ?? life.died(ending);
       this.#end();
     });
+    port.on('close', (reason) => void this.#outlive(this.#started as StartedWorker, reason));
     port.on('message', (message) => {
       const memory = numberIn(message, 'memory') ?? 0;
       this.#isTooLarge ||= memory > this.#settings.maxMemoryPerWorker;
@@ -228,8 +233,10 @@ export class PoolWorker {
   /** Ends it at once. Of a thread that loads modules Node leaves files open then. */
   kill(): void {
     if (this.#state === 'gone') return;
-    this.#wasTold = true;
+    // That of one that has hung up is a death all the same.
+    this.#wasTold ||= this.#hungUp === undefined;
     this.#state = 'ending';
+    this.#wasKilled = true;
     if (this.#started === undefined) this.#stop.abort();
     else this.#started.kill();
   }
@@ -250,6 +257,28 @@ export class PoolWorker {
       timers.clearTimeout(timer);
     }
     await this.gone;
+  }
+
+  /**
+   * Its channel is gone, so that it can answer nothing: it is ended if it lives on.
+   *
+   * @param reason of the port: an error has been explained already by how it has ended, where it has.
+   */
+  async #outlive({ life }: StartedWorker, reason: unknown): Promise<void> {
+    if (this.#state === 'ending' || this.#state === 'gone') return;
+    this.#state = 'ending';
+    this.#hungUp = new PageferryError('PEER_DIED', `${life.who} has hung up, and was ended`, {
+      cause: reason,
+    });
+    // One that has closed its channel in order may be about to exit, and its exit code says more.
+    if (reason === undefined) await life.explain(this.#hungUp);
+    this.kill();
+  }
+
+  /** Whether it has ended by {@link kill}, and not by itself just before that. */
+  #wasEnded({ signalCode, exitCode, error }: Ending): boolean {
+    const isOfKill = this.#settings.threads ? exitCode === 1 : signalCode === 'SIGKILL';
+    return this.#wasKilled && isOfKill && error === undefined;
   }
 
   get #port(): StartedWorker['port'] {
@@ -274,6 +303,7 @@ export class PoolWorker {
       await this.#ask((port) => port.call(LOAD, loading));
     } catch (error) {
       if (isLate) throw timeoutError(readyTimeout, `a worker has not loaded ${module}`);
+      if (isPageferryError(error, 'REQUEST_UNANSWERED')) throw await this.#whyHungUp();
       if (!isPageferryError(error, 'REQUEST_FAILED')) throw error;
       const { cause } = error;
       const why = `a worker could not load ${module}: ${wordsOf(cause)}`;
@@ -308,10 +338,13 @@ export class PoolWorker {
     if (isPageferryError(error, 'REQUEST_FAILED')) return new WorkerAnswered(error.cause ?? error);
     if (isPageferryError(error, 'PEER_DIED')) return new WorkerDied(error);
     if (!isPageferryError(error, 'REQUEST_UNANSWERED')) return error;
-    // It has hung up in order, in the middle of a task.
+    return new WorkerDied(await this.#whyHungUp());
+  }
+
+  /** It has hung up in order, in the middle of something. */
+  async #whyHungUp(): Promise<unknown> {
     const { life } = this.#started as StartedWorker;
-    const hungUp = new PageferryError('PEER_DIED', `${life.who} has hung up`);
-    return new WorkerDied(await life.explain(hungUp));
+    return life.explain(new PageferryError('PEER_DIED', `${life.who} has hung up`));
   }
 
   #forget(id: number): void {

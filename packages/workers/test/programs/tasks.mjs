@@ -133,3 +133,36 @@ export function scribble(/** @type {Uint8Array} */ bytes) {
   bytes[0] = 1;
   return 'still here';
 }
+
+/** Closes its channel, and never ends by itself. Of what comes after this not even the timers are called. */
+export async function hangUp(/** @type {'close' | 'destroy'} */ how) {
+  process.on('exit', () => {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  });
+  const port = await parentPort();
+  await port[how]();
+  return new Promise(() => undefined);
+}
+
+/** As {@link hangUp}, once a file is there; the task is over before. */
+export function hangUpLater(
+  /** @type {{ how: 'close' | 'destroy', when: string }} */ { how, when },
+) {
+  const timer = setInterval(() => {
+    if (!existsSync(when)) return;
+    clearInterval(timer);
+    void hangUp(how);
+  }, 1);
+}
+
+/** Closes its channel, and exits a little later. */
+export async function hangUpAndExit(
+  /** @type {{ how: 'close' | 'destroy', code: number }} */ { how, code },
+) {
+  process.on('exit', () => {
+    process.exitCode = code;
+  });
+  const port = await parentPort();
+  await port[how]();
+  return new Promise(() => undefined);
+}
