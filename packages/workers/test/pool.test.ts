@@ -212,6 +212,17 @@ describe.each([
     expect(await pool.run(task)).toBe(1);
   });
 
+  test('has a slot back whose task was to be composed, and has found no memory in time', async () => {
+    const channel = { poolBytes: 1024 * 1024 };
+    await using pool = open({ transport: sharedMmap, channel, concurrentTasksPerWorker: 2 });
+    const large = shared(Uint8Array, 700_000);
+    const task = await pool.compose(large, { name: 'sum' });
+    await expect(pool.compose(large, { timeout: 1 })).rejects.toEqual(withCode('TIMEOUT'));
+    await expect.poll(() => pool.stats().workers[0]?.running).toBe(1);
+    expect(await pool.run(2, { name: 'echo' })).toBe(2);
+    task.release();
+  });
+
   test('rejects a task whose worker exits, or runs it again', async () => {
     await using pool = open();
     await expect(pool.run(4, { name: 'exit' })).rejects.toMatchObject({

@@ -9,6 +9,7 @@ export class Composition<T> implements Job {
   readonly composed: Promise<SlottedTask<T>>;
   readonly #run: Run & { readonly task: T };
   readonly #onFree: (worker: PoolWorker) => void;
+  readonly #signal: AbortSignal | undefined;
   readonly #forgetSignal: () => void;
   #isOver = false;
   #resolve: (value: SlottedTask<T>) => void = () => undefined;
@@ -21,6 +22,7 @@ export class Composition<T> implements Job {
     onFree: (worker: PoolWorker) => void,
   ) {
     this.#run = run;
+    this.#signal = signal;
     this.#onFree = onFree;
     this.composed = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -30,7 +32,8 @@ export class Composition<T> implements Job {
   }
 
   begin(worker: PoolWorker): void {
-    worker.compose(this.#run).then(
+    // It may have to wait for memory, and must not keep the slot when nobody waits for it any more.
+    worker.compose(this.#run, this.#signal).then(
       (message) => {
         const task = new SlottedTask(worker, this.#run, message, () => this.#onFree(worker));
         if (this.#isOver) task.release();

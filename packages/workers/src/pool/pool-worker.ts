@@ -199,8 +199,9 @@ export class PoolWorker {
    */
   compose<T>(
     run: Run & { readonly task: T },
+    signal: AbortSignal | undefined,
   ): Promise<ComposedMessage<Run & { readonly task: T }>> {
-    return this.#ask((port) => port.compose(run));
+    return this.#ask((port) => port.compose(run, signal && { signal }));
   }
 
   /**
