@@ -355,6 +355,13 @@ describe.each([
     }
   });
 
+  test('is not ended by a call that it refuses', async () => {
+    await using pool = open();
+    await expect(pool.close({ timeout: -1 })).rejects.toEqual(withCode('INVALID_ARGUMENT'));
+    expect(pool.closed).toBe(false);
+    expect(await pool.run(1, { name: 'echo' })).toBe(1);
+  });
+
   test('is destroyed in the middle of its start', async () => {
     const pool = open({ size: 3 });
     const task = expect(pool.run(1)).rejects.toEqual(withCode('CLOSED'));

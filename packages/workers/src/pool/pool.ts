@@ -91,6 +91,8 @@ export interface Pool extends AsyncDisposable {
   /**
    * Takes no more tasks, waits for those that there are, and ends the workers in order. What is aborted or runs out of time
    * becomes {@link destroy}, and throws.
+   *
+   * @throws `ABORTED`, `TIMEOUT`; `INVALID_ARGUMENT`: the pool is open still then.
    */
   close(options?: WaitOptions): Promise<void>;
   /** Rejects all tasks with `CLOSED`, and ends the workers at once. */

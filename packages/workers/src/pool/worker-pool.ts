@@ -117,6 +117,7 @@ export class WorkerPool implements Pool {
   }
 
   async close(options: WaitOptions = {}): Promise<void> {
+    checkWaitOptions(options);
     if (this.#state === 'open') this.#state = 'closing';
     try {
       await this.drain(options);
