@@ -48,17 +48,18 @@ port.on('close', async () => {
 });
 
 function functionOf(name: string): TaskFunction {
-  const named = name === 'default' ? exports['default'] : (exports[name] ?? byDefault()[name]);
-  const found =
-    typeof named === 'function' ? named : name === 'default' ? byDefault()[name] : undefined;
-  if (typeof found === 'function') return found as TaskFunction;
+  // A CommonJS module is what its default export is; a compiled one has a default export within that.
+  for (const all of [exports, exports['default']]) {
+    const found = ownOf(all, name);
+    if (typeof found === 'function') return found as TaskFunction;
+  }
   throw new PageferryError('NO_HANDLER', `the module of this worker exports no function '${name}'`);
 }
 
-/** A CommonJS module is what its default export is; a compiled one has a default export within that. */
-function byDefault(): Record<string, unknown> {
-  const all = exports['default'];
-  return typeof all === 'object' && all !== null ? (all as Record<string, unknown>) : {};
+/** What a module exports under a name. What every object has is no export. */
+function ownOf(all: unknown, name: string): unknown {
+  if (typeof all !== 'object' || all === null || !Object.hasOwn(all, name)) return undefined;
+  return (all as Record<string, unknown>)[name];
 }
 
 async function tellIfTooLarge(): Promise<void> {

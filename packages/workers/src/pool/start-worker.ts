@@ -55,6 +55,8 @@ export async function startWorker(
     {
       ...common,
       ...flagsWith(resourceLimits.maxOldGenerationSizeMb, execArgv),
+      // It has begun nothing yet that could end in order.
+      killSignal: 'SIGKILL',
       // What a program reads is its own.
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     },
