@@ -1,12 +1,28 @@
 import { openSync } from 'node:fs';
 import { Doorbell } from '@pageferry/connection';
-import { OwnedFd } from '@pageferry/linux';
+import {
+  EAGAIN,
+  ENOSYS,
+  EOPNOTSUPP,
+  EPERM,
+  OwnedFd,
+  POLLIN,
+  pollNow,
+  RWF_NOWAIT,
+} from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
-import { expectNothingLeft } from '@pageferry/testkit';
+import { Child, expectNothingLeft } from '@pageferry/testkit';
 import { FALSE_BELLS } from '@pageferry/testkit/false-bells';
 import { describe, expect, test } from 'vitest';
 
 const calls = loadLinuxCalls();
+const PROGRAM = new URL('./peers/bell-thief.mjs', import.meta.url);
+
+/** Whether the kernel can be asked to read an eventfd, and not to wait. */
+function canReadNow(): boolean {
+  using fd = new OwnedFd(calls, calls.eventfd(0, 0));
+  return calls.preadv2(fd.fd, new Uint8Array(8), 0, 8, RWF_NOWAIT) === -EAGAIN;
+}
 
 describe('a doorbell', () => {
   expectNothingLeft();
@@ -55,20 +71,54 @@ describe('a doorbell', () => {
     bell.ring();
   });
 
-  test('that the peer has drained and made blocking lets nobody wait', () => {
-    const reads: number[] = [];
-    const watched = {
-      ...calls,
-      read: (...words: Parameters<typeof calls.read>) => reads.push(words[0]),
-    };
-    using bell = Doorbell.create(watched);
-    calls.setStatusFlags(bell.fd.fd, 0);
-    bell.drain();
-    expect(reads).toEqual([]);
-    bell.ring();
-    bell.drain();
-    expect(reads).toEqual([bell.fd.fd]);
-  });
+  test.runIf(canReadNow())(
+    'that the peer shares is read by no call that could wait (Linux 5.8)',
+    () => {
+      using bell = Doorbell.create({
+        ...calls,
+        read: () => {
+          throw new Error('this could wait');
+        },
+      });
+      bell.ring();
+      bell.drain();
+      expect(pollNow(calls, bell.fd.fd, POLLIN)).toBe(0);
+      bell.drain();
+    },
+  );
+
+  test.each([
+    ['the kernel has not for eventfds', EOPNOTSUPP],
+    ['there is not', ENOSYS],
+    ['a filter forbids', EPERM],
+  ])(
+    'that the peer has drained and made blocking lets nobody wait without a call that %s',
+    (_, errno) => {
+      const reads: number[] = [];
+      const watched = {
+        ...calls,
+        preadv2: () => -errno,
+        read: (...words: Parameters<typeof calls.read>) => reads.push(words[0]),
+      };
+      using bell = Doorbell.create(watched);
+      calls.setStatusFlags(bell.fd.fd, 0);
+      bell.drain();
+      expect(reads).toEqual([]);
+      bell.ring();
+      bell.drain();
+      expect(reads).toEqual([bell.fd.fd]);
+    },
+  );
+
+  // The test hangs where the thief has its way, and its time limit ends the program.
+  test.runIf(canReadNow())(
+    'that is drained between the look and the read lets nobody wait (Linux 5.8)',
+    async () => {
+      await using victim = new Child(PROGRAM);
+      expect(await victim.message()).toBe(100_000);
+      expect(await victim.exit).toBe(0);
+    },
+  );
 
   test('is silent once it is closed, and may be closed again', async () => {
     const bell = Doorbell.create(calls);

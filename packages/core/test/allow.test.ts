@@ -21,6 +21,7 @@ describe('whom an endpoint is for', () => {
     expect(isTrustedFile({ uid: BigInt(other) })).toBe(false);
     expect(isTrustedFile({ uid: BigInt(other) }, { uids: [other], gids: [] })).toBe(true);
     expect(isTrustedFile({ uid: BigInt(other) }, { uids: [], gids: [other] })).toBe(false);
+    expect(isTrustedFile({ uid: BigInt(process.geteuid?.() ?? 0) })).toBe(true);
   });
 
   test('is said by the mode of its file as far as that can say it', () => {
@@ -34,34 +35,39 @@ describe('whom an endpoint is for', () => {
 /** Whether a process may have a user namespace of its own here. */
 const canUnshare = spawnSync('unshare', ['--user', 'true']).status === 0;
 
-describe('in a user namespace', () => {
-  test.runIf(canUnshare)('the id that stands for all whom it does not know is nobody’s', () => {
-    const module = JSON.stringify(new URL('../dist/index.js', import.meta.url).href);
-    const script = `
-      const { isTrusted, isTrustedFile, overflowUid } = await import(${module});
-      const id = overflowUid();
-      const allow = { uids: [id], gids: [id] };
-      console.log(JSON.stringify([
-        isTrusted({ pid: 1, uid: id, gid: 1 }, 5, allow),
-        isTrusted({ pid: 1, uid: 6, gid: id }, 5, allow),
-        isTrusted({ pid: 1, uid: id, gid: id }, id, allow),
-        isTrustedFile({ uid: BigInt(id) }, { uids: [6], gids: [] }),
-        isTrusted({ pid: 1, uid: 6, gid: 1 }, 5, { uids: [6], gids: [] }),
-      ]));`;
-    const words = [
-      '--user',
-      '--map-root-user',
-      process.execPath,
-      '--input-type=module',
-      '-e',
-      script,
-    ];
-    expect(JSON.parse(execFileSync('unshare', words, { encoding: 'utf8' }))).toEqual([
-      false,
-      false,
-      false,
-      false,
-      true,
-    ]);
+/** What a program tells that runs in a user namespace of its own. */
+function toldInUserNamespace(options: readonly string[], body: string): unknown {
+  const module = JSON.stringify(new URL('../dist/index.js', import.meta.url).href);
+  const script = `
+    const { isTrusted, isTrustedFile, overflowUid } = await import(${module});
+    const id = overflowUid();
+    console.log(JSON.stringify([${body}]));`;
+  const program = [process.execPath, '--input-type=module', '-e', script];
+  const words = ['--user', ...options, ...program];
+  return JSON.parse(execFileSync('unshare', words, { encoding: 'utf8' }));
+}
+
+describe.runIf(canUnshare)('in a user namespace', () => {
+  test('the id that stands for all whom it does not know is nobody’s', () => {
+    const body = `
+      isTrusted({ pid: 1, uid: id, gid: 1 }, 5, { uids: [id], gids: [id] }),
+      isTrusted({ pid: 1, uid: 6, gid: id }, 5, { uids: [id], gids: [id] }),
+      isTrusted({ pid: 1, uid: id, gid: id }, id, { uids: [id], gids: [id] }),
+      isTrustedFile({ uid: BigInt(id) }, { uids: [id], gids: [] }),
+      isTrusted({ pid: 1, uid: 6, gid: 1 }, 5, { uids: [6], gids: [] }),
+      isTrustedFile({ uid: 6n }, { uids: [6], gids: [] }),
+      isTrustedFile({ uid: 5n }),
+      isTrustedFile({ uid: 0n })`;
+    const expected = [false, false, false, false, true, true, true, false];
+    expect(toldInUserNamespace(['--map-user=5'], body)).toEqual(expected);
+  });
+
+  test('it is nobody’s either where it is what this process is called itself', () => {
+    const body = `
+      process.geteuid() === id,
+      isTrusted({ pid: 1, uid: id, gid: id }, process.geteuid()),
+      isTrustedFile({ uid: BigInt(process.geteuid()) }),
+      isTrustedFile({ uid: BigInt(id) }, { uids: [id], gids: [id] })`;
+    expect(toldInUserNamespace([], body)).toEqual([true, false, false, false]);
   });
 });

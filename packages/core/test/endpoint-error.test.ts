@@ -1,10 +1,4 @@
-import {
-  endpointError,
-  isTrustedFile,
-  nodeCallFailed,
-  PageferryError,
-  seekSender,
-} from '@pageferry/core';
+import { endpointError, nodeCallFailed, PageferryError, seekSender } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
 
 const place = { given: './endpoint', absolute: '/nowhere/endpoint' };
@@ -94,12 +88,3 @@ describe('a search for a sender', () => {
     await seekSender(undefined, async (search) => search.failed('EACCES') === false);
   });
 });
-
-test.runIf(process.geteuid !== undefined)(
-  'a socket file is trusted if it is of this user or of root',
-  () => {
-    const user = process.geteuid?.() ?? 0;
-    const trusted = [0, user, user + 1].map((uid) => isTrustedFile({ uid: BigInt(uid) }));
-    expect(trusted).toEqual([true, true, false]);
-  },
-);

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "environment.h"
@@ -13,6 +15,13 @@ static_assert(sizeof(off_t) == 8, "positions are 64 bits wide");
 
 Result Read(int fd, Bytes bytes) {
   return Repeat([&] { return read(fd, bytes.data, bytes.length); });
+}
+
+Result ReadWithFlags(int fd, Bytes bytes, int flags) {
+  static_assert(sizeof(long) == 8, "the kernel takes a whole position from the first of two words");
+  // Older musl has no function for it. A position of -1 is the file's own.
+  const iovec vector{bytes.data, bytes.length};
+  return Repeat([&] { return syscall(SYS_preadv2, fd, &vector, 1L, -1L, -1L, flags); });
 }
 
 Result Write(int fd, Bytes bytes) {

@@ -7,6 +7,7 @@
 namespace pageferry {
 
 Result Read(int fd, Bytes bytes);
+Result ReadWithFlags(int fd, Bytes bytes, int flags);
 Result Write(int fd, Bytes bytes);
 Result Seek(int fd, std::int64_t position, int whence);
 Result Close(napi_env env, int fd);

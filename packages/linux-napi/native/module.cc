@@ -31,6 +31,7 @@ constexpr napi_property_descriptor kExports[] = {
     Method<&SetPipeSize>("setPipeSize"),
 
     Method<&Read>("read"),
+    Method<&ReadWithFlags>("preadv2"),
     Method<&Write>("write"),
     MethodOnThread<&Write>("writeOnThread"),
     Method<&Seek>("lseek"),

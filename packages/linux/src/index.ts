@@ -28,6 +28,7 @@ export * from './processes/glibc-version.js';
 export * from './processes/node-child.js';
 export * from './processes/other-runtime.js';
 export * from './readiness/poll-now.js';
+export * from './readiness/read-now.js';
 export * from './readiness/spin.js';
 export * from './readiness/timed-watchers.js';
 export * from './readiness/wait-until-ready.js';

@@ -356,8 +356,8 @@ describe('a sender that rings for ever, and has nothing to say', () => {
     const one = new Uint8Array(new BigUint64Array([1n]).buffer);
     const binding = {
       ...calls,
-      read: (...words: Parameters<typeof calls.read>) => {
-        const result = calls.read(...words);
+      preadv2: (...words: Parameters<typeof calls.preadv2>) => {
+        const result = calls.preadv2(...words);
         calls.write(words[0], one, 0, 8);
         return result;
       },

@@ -44,6 +44,7 @@ const ERRNOS: Readonly<Record<string, readonly ErrnoName[]>> = {
   pipe2: ['EMFILE', 'ENFILE', 'ENOMEM'],
   poll: ['EINTR', 'ENOMEM', 'EIO'],
   pollMany: ['EINTR', 'ENOMEM', 'EIO'],
+  preadv2: ['EAGAIN', 'EOPNOTSUPP', 'EIO'],
   read: ['EAGAIN', 'EIO', 'ENOMEM'],
   recvmsg: ['EAGAIN', 'ENOMEM', 'EIO'],
   sendmsg: ['ETOOMANYREFS', 'ENOMEM', 'EAGAIN', 'EPERM'],

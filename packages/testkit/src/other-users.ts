@@ -34,6 +34,7 @@ type User = Pick<OtherUserTask, 'uid' | 'gid' | 'groups'>;
 const SERVICE: User = { uid: 60_001, gid: 60_001, groups: [60_010] };
 const FRIEND: User = { uid: 60_002, gid: 60_002, groups: [] };
 const MEMBER: User = { uid: 60_003, gid: 60_003, groups: [60_010] };
+const ROOT: User = { uid: 0, gid: 0, groups: [] };
 const STRANGER: User = { uid: 60_004, gid: 60_004, groups: [] };
 const GROUP = 60_010;
 const PROGRAM = fileURLToPath(new URL('./programs/other-user.js', import.meta.url));
@@ -110,6 +111,12 @@ export function describeOtherUsers(where: SharedEndpoints): void {
       expect(await told(SERVICE, 'send', { gids: [GROUP] })).toBe('listening');
       expect(await told(MEMBER, 'receive')).toBe('ENDPOINT_FORBIDDEN');
       expect(await told(MEMBER, 'receive', { uids: [FRIEND.uid] })).toBe('ENDPOINT_FORBIDDEN');
+    });
+
+    asRoot("is root's only for those who say so (needs root)", async () => {
+      expect(await told(ROOT, 'send', { gids: [GROUP] })).toBe('listening');
+      expect(await told(MEMBER, 'receive')).toBe('ENDPOINT_FORBIDDEN');
+      expect(await told(MEMBER, 'receive', { uids: [ROOT.uid] })).toBe('from the sender');
     });
 
     asRoot('cannot be given a group that its maker is not in (needs root)', async () => {

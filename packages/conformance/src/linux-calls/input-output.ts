@@ -3,9 +3,12 @@ import {
   EBADF,
   EFAULT,
   EINVAL,
+  ENOSYS,
+  EOPNOTSUPP,
   EPIPE,
   ESPIPE,
   O_NONBLOCK,
+  RWF_NOWAIT,
   SEEK_CUR,
   SEEK_END,
   SEEK_SET,
@@ -15,7 +18,7 @@ import type { SuiteContext } from './registration.js';
 import { OUT_OF_BOUNDS_OF_16, pattern, readBytes, writeText } from './support/bytes.js';
 import { useResources } from './support/resources.js';
 
-/** read, write and lseek. */
+/** read, write, preadv2 and lseek. */
 export function describeInputOutput({ calls }: SuiteContext): void {
   describe('read and write', () => {
     const resources = useResources(calls);
@@ -103,6 +106,58 @@ export function describeInputOutput({ calls }: SuiteContext): void {
       structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
       expect(calls.read(readEnd, bytes, 0, 1)).toBe(-EFAULT);
     });
+  });
+
+  describe('preadv2', () => {
+    const resources = useResources(calls);
+    const bytes = new Uint8Array(8);
+    const readEventFd = (fd: number): number => calls.preadv2(fd, bytes, 0, 8, RWF_NOWAIT);
+    /** What answers where this cannot be had: by Linux before 4.6, and an older C library. */
+    const isMissing = calls.preadv2(-1, bytes, 0, 8, 0) === -ENOSYS;
+
+    test.skipIf(isMissing)('reads on from where the file is, as read does', () => {
+      const file = resources.memory(0);
+      expect(calls.write(file, pattern(32), 0, 32)).toBe(32);
+      expect(calls.lseek(file, 4, SEEK_SET)).toBe(4);
+      const read = new Uint8Array(16).fill(255);
+      expect(calls.preadv2(file, read, 2, 6, 0)).toBe(6);
+      expect(read.slice(0, 9)).toEqual(Uint8Array.of(255, 255, ...pattern(32).slice(4, 10), 255));
+      expect(calls.preadv2(file, read, 0, 16, 0)).toBe(16);
+      expect(read).toEqual(pattern(32).slice(10, 26));
+      expect(calls.lseek(file, 0, SEEK_CUR)).toBe(26);
+      expect(calls.preadv2(file, read, 0, 16, 0)).toBe(6);
+      expect(calls.preadv2(file, read, 0, 16, 0)).toBe(0);
+    });
+
+    test('does not wait for an eventfd that blocks, or says that it cannot promise it (5.8)', () => {
+      const fd = resources.own(calls.eventfd(0, 0));
+      const empty = readEventFd(fd);
+      expect([-EAGAIN, -EOPNOTSUPP, -ENOSYS]).toContain(empty);
+      expect(calls.write(fd, Uint8Array.of(3, 0, 0, 0, 0, 0, 0, 0), 0, 8)).toBe(8);
+      const rung = readEventFd(fd);
+      expect(rung).toBe(empty === -EAGAIN ? 8 : empty);
+      if (rung === 8) expect(bytes).toEqual(Uint8Array.of(3, 0, 0, 0, 0, 0, 0, 0));
+      expect(readEventFd(fd)).toBe(empty);
+    });
+
+    test.skipIf(isMissing)('an unknown flag and a closed descriptor are refused', () => {
+      const [readEnd, writeEnd] = resources.pipe();
+      writeText(calls, writeEnd, 'x');
+      expect(calls.preadv2(readEnd, bytes, 0, 8, 1 << 30)).toBe(-EOPNOTSUPP);
+      expect(calls.preadv2(-1, bytes, 0, 8, 0)).toBe(-EBADF);
+    });
+
+    test.each(OUT_OF_BOUNDS_OF_16)(
+      'memory outside of the bytes ($offset, $length) answers EFAULT, and nothing is touched',
+      ({ offset, length }) => {
+        const [readEnd, writeEnd] = resources.pipe();
+        writeText(calls, writeEnd, 'stays in the pipe');
+        const target = new Uint8Array(16);
+        expect(calls.preadv2(readEnd, target, offset, length, 0)).toBe(-EFAULT);
+        expect(target).toEqual(new Uint8Array(16));
+        expect(readBytes(calls, readEnd, 64)).toHaveLength(17);
+      },
+    );
   });
 
   describe('lseek', () => {

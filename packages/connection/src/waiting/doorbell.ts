@@ -10,6 +10,7 @@ import {
   POLLIN,
   POLLOUT,
   pollNow,
+  readNow,
   S_IFMT,
   STAT_FIELD,
   systemCallError,
@@ -67,7 +68,8 @@ export class Doorbell implements Disposable {
   ring(): void {
     const { fd } = this.fd;
     // A bell that was rung 2^64 - 2 times takes no more, and will wake its listener anyway. Writing
-    // to it would block if the peer has made it blocking, which it can, as both share it.
+    // to it would block if the peer has made it blocking, which it can, as both share it. For writing the
+    // kernel has no RWF_NOWAIT: a peer that fills the bell after this look blocks the write.
     if ((pollNow(this.#calls, fd, POLLOUT) & POLLOUT) === 0) return;
     const written = this.#calls.write(fd, ONE, 0, 8);
     // EINVAL: the peer passed something that is no eventfd, and will not hear this side.
@@ -104,10 +106,8 @@ export class Doorbell implements Disposable {
    * @throws `SYSTEM_CALL_FAILED`.
    */
   drain(): void {
-    const { fd } = this.fd;
-    // Reading a bell that the peer has drained before, and made blocking, would wait for the next ring.
-    if ((pollNow(this.#calls, fd, POLLIN) & POLLIN) === 0) return;
-    const read = this.#calls.read(fd, this.#counter, 0, 8);
+    // A plain read would wait for the next ring if the peer, which shares the bell, has drained it and made it blocking.
+    const read = readNow(this.#calls, this.fd.fd, this.#counter, 0, 8);
     if (read >= 0 || read === -EAGAIN) return;
     // EINVAL: the peer passed something that is no eventfd. Its rings will not be believed for long.
     if (read !== -EINVAL) throw systemCallError('read', read, 'eventfd');

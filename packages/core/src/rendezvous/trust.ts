@@ -10,8 +10,8 @@
  * - Where the kernel can be asked who the other one is (`SO_PEERCRED`), both ends ask: {@link isTrusted}.
  *
  * Whose a sender is was settled when it began to listen: the file says so, and so does the kernel. It does
- * not change with the user that it is later. What `allow` changes of the file is in `allow.ts`. With `fd:N` there is no path, and the descriptor is the
- * permission, whoever has it.
+ * not change with the user that it is later. What `allow` changes of the file is in `allow.ts`. With `fd:N` there is
+ * no path, and the descriptor is the permission, whoever has it.
  */
 import { readFileSync } from 'node:fs';
 import type { PeerCredentials } from '../contract/transport.js';
@@ -39,7 +39,7 @@ export function isTrusted(
 ): boolean {
   if (peer === undefined) return false;
   const isAllowed = peer.uid === user || uids.includes(peer.uid) || isInGroup(peer, gids);
-  return isAllowed && (peer.uid !== overflowUid() || knowsAll('uid'));
+  return isAllowed && isSomebody(peer.uid);
 }
 
 /** The group id that stands for everybody unknown is nobody's either. */
@@ -48,16 +48,23 @@ function isInGroup({ gid }: PeerCredentials, gids: readonly number[]): boolean {
 }
 
 /**
- * Whether to connect to a socket file of whose sender nothing else is known: to this user's own, to those of the users
- * that `allow` names, and to root's, should root let others connect to it.
+ * Whether to connect to a socket file of whose sender nothing else is known: to this user's own, and to those of the users
+ * that `allow` names. Root is a user like the others: the root of a container may write to a folder that it shares with
+ * the host, and can do little else there.
+ *
+ * The user id that stands for everybody unknown is nobody's here too, also where it is this process's own.
  */
 export function isTrustedFile(
   file: { readonly uid: bigint },
   { uids }: AllowSettings = ALLOW_NOBODY_ELSE,
 ): boolean {
   const owner = Number(file.uid);
-  if (owner === 0 || owner === process.geteuid?.()) return true;
-  return uids.includes(owner) && (owner !== overflowUid() || knowsAll('uid'));
+  return (owner === process.geteuid?.() || uids.includes(owner)) && isSomebody(owner);
+}
+
+/** Whether a user id is that of one user, and not of all whom this process's user namespace does not know. */
+function isSomebody(uid: number): boolean {
+  return uid !== overflowUid() || knowsAll('uid');
 }
 
 /**
@@ -80,8 +87,9 @@ function overflowId(kind: 'uid' | 'gid'): number {
   }
 }
 
-/** Whether this process's user namespace knows every user, or group, there can be. */
+/** Whether this process's user namespace knows every user, or group, there can be. Only Linux has user namespaces. */
 function knowsAll(kind: 'uid' | 'gid'): boolean {
+  if (process.platform !== 'linux') return true;
   try {
     const ranges = readFileSync(`/proc/self/${kind}_map`, 'latin1').trim().split('\n');
     return ranges.some((range) => Number(range.trim().split(/\s+/)[2]) === ALL_IDS);

@@ -3,10 +3,12 @@ import {
   EBADF,
   EFAULT,
   EINVAL,
+  ENOSYS,
   type FileCalls,
   type RuntimeServices,
   STAT_FIELD,
 } from '@pageferry/linux';
+import type { Driver, NativeFunction } from '../drivers/driver.js';
 import {
   expectBigInt64Array,
   expectBoolean,
@@ -28,7 +30,10 @@ export function fileCalls(
   const { driver, errno, iovec, fcntl, mappings, watchers, atThreadEnd } = context;
   const readv = driver.declare('readv', 'int', ['int', 'pointer', 'int']);
   const writev = driver.declare('writev', 'int', ['int', 'pointer', 'int']);
+  const preadv2 = declarePreadv2(driver);
   const lseek = driver.declare('lseek', 'wide', ['int', 'wide', 'int']);
+  /** The position that stands for the file's own. */
+  const whereItIs = driver.wide(-1);
   const fchmod = driver.declare('fchmod', 'int', ['int', 'uint']);
   const flock = driver.declare('flock', 'int', ['int', 'int']);
 
@@ -38,6 +43,15 @@ export function fileCalls(
       expectBytes(bytes, offset, length, 2);
       if (!iovec.aim(bytes, offset, length)) return -EFAULT;
       return iovec.release(errno.repeat(() => readv(fd, iovec.pointer, 1)));
+    },
+
+    preadv2(fd, bytes, offset, length, flags) {
+      expectInt(fd, 1);
+      expectBytes(bytes, offset, length, 2);
+      expectInt(flags, 5);
+      if (!iovec.aim(bytes, offset, length)) return -EFAULT;
+      if (preadv2 === undefined) return iovec.release(-ENOSYS);
+      return iovec.release(errno.repeat(() => preadv2(fd, iovec.pointer, 1, whereItIs, flags)));
     },
 
     write(fd, bytes, offset, length) {
@@ -136,4 +150,13 @@ export function fileCalls(
       return errno.repeat(() => flock(fd, operation));
     },
   };
+}
+
+/** preadv2(2), which musl has since 1.2.5; `undefined` where the C library has no such function. */
+function declarePreadv2(driver: Driver): NativeFunction<number> | undefined {
+  try {
+    return driver.declare('preadv2', 'int', ['int', 'pointer', 'int', 'wide', 'int']);
+  } catch {
+    return undefined;
+  }
 }

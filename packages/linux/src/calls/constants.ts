@@ -81,6 +81,10 @@ export const EFD_NONBLOCK = O_NONBLOCK;
 /** Flag of eventfd(2). */
 export const EFD_CLOEXEC = O_CLOEXEC;
 
+// fs.h
+/** Flag of preadv2(2): do not wait. */
+export const RWF_NOWAIT = 8;
+
 // membarrier.h
 /** Command of membarrier(2). */
 export const MEMBARRIER_CMD_QUERY = 0;

@@ -5,6 +5,13 @@
 export interface FileCalls {
   /** read(2). 0 is the end of the input. */
   read(fd: number, bytes: Uint8Array, offset: number, length: number): number;
+  /**
+   * preadv2(2) from where the file is, into one piece: read(2) with flags for this call alone. 0 is the end of the input.
+   * With {@link RWF_NOWAIT} it answers `-EAGAIN` rather than wait, whatever mode the descriptor is in. `-EOPNOTSUPP` where
+   * the kernel has not got that flag for such a file (for eventfds it has it since Linux 5.8), `-ENOSYS` before
+   * Linux 4.6 and where a binding finds no such function in the C library. {@link readNow} is the way to read so.
+   */
+  preadv2(fd: number, bytes: Uint8Array, offset: number, length: number, flags: number): number;
   /** write(2). */
   write(fd: number, bytes: Uint8Array, offset: number, length: number): number;
   /** lseek(2). `position` and the result are bytes, exact up to 2^53. */

@@ -8,6 +8,6 @@ import type { WaitingCalls } from '../calls/waiting-calls.js';
  * @throws `SYSTEM_CALL_FAILED` if the call fails: a negative result must never be taken for events,
  *   because as a set of bits it has nearly all of them.
  */
-export function pollNow(calls: WaitingCalls, fd: number, events: number): number {
+export function pollNow(calls: Pick<WaitingCalls, 'poll'>, fd: number, events: number): number {
   return checkResult(calls.poll(fd, events, 0), 'poll');
 }

@@ -20,6 +20,7 @@ export const HARMLESS_ARGUMENTS: Readonly<Record<Method, readonly unknown[]>> = 
   getPipeSize: [noFile],
   setPipeSize: [noFile, 4096],
   read: [noFile, bytes, 0, 16],
+  preadv2: [noFile, bytes, 0, 16, 8],
   write: [noFile, bytes, 0, 16],
   writeOnThread: [noFile, bytes, 0, 16],
   lseek: [noFile, 0, 0],
