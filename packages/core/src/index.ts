@@ -98,4 +98,5 @@ export * from './rendezvous/refusal.js';
 export { type Search, seekSender } from './rendezvous/seek-sender.js';
 export { isTrusted, isTrustedFile, overflowUid } from './rendezvous/trust.js';
 export { openShared } from './threads/open-shared.js';
+export { thrownInWords } from './thrown-in-words.js';
 export * from './waiting/index.js';

@@ -1,4 +1,3 @@
-import { types } from 'node:util';
 import {
   asyncDispose,
   type Channel,
@@ -9,6 +8,7 @@ import {
   PageferryError,
   type SendOptions,
   type SendOutcome,
+  thrownInWords,
   type WaitOptions,
   withDeadline,
 } from '@pageferry/core';
@@ -305,12 +305,18 @@ function answerOf<T>(delivery: Delivery, copy: boolean): ReceivedMessage<T> {
 
 function failureOf({ kind, value }: ReceivedMessage<unknown>): PageferryError {
   if (kind === KIND.noHandler) {
-    return new PageferryError('NO_HANDLER', `the other side handles no request '${String(value)}'`);
+    return new PageferryError(
+      'NO_HANDLER',
+      `the other side handles no request '${thrownInWords(value)}'`,
+    );
   }
-  const why = types.isNativeError(value) ? value.message : String(value);
-  return new PageferryError('REQUEST_FAILED', `the other side answered with an error: ${why}`, {
-    cause: value,
-  });
+  return new PageferryError(
+    'REQUEST_FAILED',
+    `the other side answered with an error: ${thrownInWords(value)}`,
+    {
+      cause: value,
+    },
+  );
 }
 
 /** Whether a call may wait for ever. What else may be in the options is checked where they are used. */

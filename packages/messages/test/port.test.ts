@@ -106,6 +106,20 @@ describe.each(transports)('a port over $name', (transport) => {
     expect(cause.cause).toBeInstanceOf(RangeError);
   });
 
+  test.each([['a word'], [undefined], [{ toString: 1 }], [{ message: { toString: 1 } }]])(
+    'tells whatever a handler throws (%j)',
+    async (thrown) => {
+      await using ports = await openPorts(transport, fresh());
+      const { here, there } = ports;
+      there.handle('fail', () => {
+        throw thrown;
+      });
+      const error = await here.request('fail').catch((reason: unknown) => reason);
+      expect(error).toEqual(withCode('REQUEST_FAILED'));
+      expect((error as PageferryError).cause).toEqual(thrown);
+    },
+  );
+
   test('says that a name has no handler, and that an answer cannot be cloned', async () => {
     await using ports = await openPorts(transport, fresh());
     const { here, there } = ports;

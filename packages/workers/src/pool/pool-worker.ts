@@ -1,7 +1,6 @@
-import { isPageferryError, PageferryError, timeoutError } from '@pageferry/core';
+import { isPageferryError, PageferryError, thrownInWords, timeoutError } from '@pageferry/core';
 import type { ComposedMessage, Message } from '@pageferry/messages';
 import type { Ending } from '../start/life.js';
-import { wordsOf } from '../start/words-of.js';
 import { HeldMessage } from './held-message.js';
 import type { PoolSettings } from './options.js';
 import { LOAD, type Loading, numberIn, RUN, type Run, type ToWorker } from './protocol.js';
@@ -307,7 +306,7 @@ export class PoolWorker {
       if (isPageferryError(error, 'REQUEST_UNANSWERED')) throw await this.#whyHungUp();
       if (!isPageferryError(error, 'REQUEST_FAILED')) throw error;
       const { cause } = error;
-      const why = `a worker could not load ${module}: ${wordsOf(cause)}`;
+      const why = `a worker could not load ${module}: ${thrownInWords(cause)}`;
       throw new PageferryError('REQUEST_FAILED', why, { cause });
     } finally {
       timers.clearTimeout(timer);

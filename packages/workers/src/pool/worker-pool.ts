@@ -9,12 +9,12 @@ import {
   checkWaitOptions,
   invalidArgument,
   PageferryError,
+  thrownInWords,
   WaitList,
   type WaitOptions,
   withDeadline,
 } from '@pageferry/core';
 import type { Message } from '@pageferry/messages';
-import { wordsOf } from '../start/words-of.js';
 import { BackOffCounter } from './back-off.js';
 import { type ComposedTask, SlottedTask } from './composed-task.js';
 import { Composition } from './composition.js';
@@ -442,7 +442,7 @@ function takeOver(value: unknown, transfer: readonly ArrayBuffer[]): unknown {
   try {
     return structuredClone(value, { transfer: [...transfer] });
   } catch (cause) {
-    const why = `the task cannot be taken over: ${wordsOf(cause)}`;
+    const why = `the task cannot be taken over: ${thrownInWords(cause)}`;
     throw new PageferryError('NOT_CLONEABLE', why, { cause });
   }
 }

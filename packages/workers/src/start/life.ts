@@ -1,7 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Worker } from 'node:worker_threads';
-import { clock, isPageferryError, PageferryError } from '@pageferry/core';
-import { wordsOf } from './words-of.js';
+import { clock, isPageferryError, PageferryError, thrownInWords } from '@pageferry/core';
 
 /** How a child has ended. */
 export interface Ending {
@@ -67,7 +66,7 @@ export class Life {
   /** `PEER_DIED`, with how it has ended. */
   died(ending: Ending): PageferryError {
     const { exitCode, signalCode, error } = ending;
-    const why = error === undefined ? '' : `: ${wordsOf(error)}`;
+    const why = error === undefined ? '' : `: ${thrownInWords(error)}`;
     return new PageferryError('PEER_DIED', `${this.who} ${inWords(ending)}${why}`, {
       ...(exitCode === null ? {} : { exitCode }),
       ...(signalCode === null ? {} : { signalCode }),
