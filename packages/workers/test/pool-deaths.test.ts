@@ -5,6 +5,8 @@ import { promisify } from 'node:util';
 import { expectNothingLeft, temporaryFolder, withCode } from '@pageferry/testkit';
 import { createPool, type Pool, type PoolOptions } from '@pageferry/workers';
 import { describe, expect, test } from 'vitest';
+import { checkPoolOptions } from '../dist/pool/options.js';
+import { PoolWorker } from '../dist/pool/pool-worker.js';
 import { ManualTimers } from './manual-timers.js';
 import { program } from './support.js';
 
@@ -319,6 +321,16 @@ describe.each([
       timers.advance(70);
       expect(await next).not.toBe(who);
       expect(pool.stats()).toMatchObject({ aborted: 1, deaths: 0, retried: 0 });
+    });
+
+    test('that fires when its task has just ended does not end the worker', async () => {
+      const timers = new ManualTimers();
+      const worker = new PoolWorker(checkPoolOptions(TASKS, { size: 1, threads, timers }));
+      await worker.start();
+      expect(await worker.run(7, { id: 7, name: 'echo', task: 1 }, false)).toBe(1);
+      worker.abort(7);
+      expect(timers.pending).toEqual([]);
+      await worker.finish();
     });
 
     test('leaves nothing of an answer that was to stay in place', async () => {

@@ -56,8 +56,8 @@ export class PoolWorker {
   /** Why it is ended though nobody has told it to: its channel is gone. */
   #hungUp: PageferryError | undefined;
   #wasKilled = false;
-  /** Tasks that were aborted, and the timer after which that ends the worker. */
-  readonly #aborted = new Map<number, unknown>();
+  /** Tasks that run here; of those that were aborted, the timer after which that ends the worker. */
+  readonly #running = new Map<number, unknown>();
   /** Called when it has become {@link isWornOut} or {@link isUnused} beside what the pool does with it. */
   onChange: () => void = () => undefined;
   /** When a task was begun here last: a count of all tasks of the pool. */
@@ -209,6 +209,7 @@ export class PoolWorker {
    * @throws {@link WorkerAnswered} with what the task throws, in its own words; {@link WorkerDied}; and as `Port.request`.
    */
   async run(id: number, run: Run | ComposedMessage<Run>, inPlace: boolean): Promise<unknown> {
+    this.#running.set(id, undefined);
     try {
       if (!inPlace) return await this.#ask((port) => port.call(RUN, run));
       return await this.#ask(async (port) => this.#hold(await port.request(RUN, run)));
@@ -219,10 +220,11 @@ export class PoolWorker {
     }
   }
 
-  /** Tells a task that it is not wanted any more. If it goes on, the worker is ended. */
+  /** Tells a task that it is not wanted any more. If it goes on, the worker is ended. One that has just ended cannot. */
   abort(id: number): void {
+    if (!this.#running.has(id)) return;
     const { timers, abortGrace } = this.#settings;
-    this.#aborted.set(
+    this.#running.set(
       id,
       timers.setTimeout(() => this.kill(), abortGrace),
     );
@@ -348,15 +350,14 @@ export class PoolWorker {
   }
 
   #forget(id: number): void {
-    const timer = this.#aborted.get(id);
+    const timer = this.#running.get(id);
     if (timer !== undefined) this.#settings.timers.clearTimeout(timer);
-    this.#aborted.delete(id);
+    this.#running.delete(id);
   }
 
   #end(): void {
     this.#state = 'gone';
-    for (const timer of this.#aborted.values()) this.#settings.timers.clearTimeout(timer);
-    this.#aborted.clear();
+    for (const id of [...this.#running.keys()]) this.#forget(id);
     this.#closeIfUnused();
     this.#setGone();
   }
