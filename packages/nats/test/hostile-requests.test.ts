@@ -71,6 +71,22 @@ describe.skipIf(!hasNatsServer)('against whoever breaks the protocol', () => {
     return { asking: requester.request(question), hostile };
   }
 
+  test('one that swallows what it is asked holds nothing up for good', async () => {
+    const endpoint = ground.endpoint();
+    const hostile = await peer();
+    hostile.answer(endpoint, () => undefined);
+    await hostile.flush();
+    const requester = await ground.requester(endpoint);
+    // So many are asked at once, and the rest when they are given up.
+    const asking = Array.from({ length: 100 }, (_, number) =>
+      requester.request(message(number, 9)),
+    );
+    const codes = (await Promise.allSettled(asking)).map(
+      (each) => each.status === 'rejected' && each.reason.code,
+    );
+    expect(codes).toEqual(Array(100).fill('PEER_DIED'));
+  });
+
   test.each<[string, string, (hostile: Peer, to: string) => void]>([
     ['no note', 'NOT_PAGEFERRY', (hostile, to) => hostile.say(to, undefined, message(1, 50))],
     ['an unknown word', 'PEER_MISBEHAVED', (hostile, to) => hostile.say(to, 'hello')],

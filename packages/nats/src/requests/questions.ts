@@ -166,6 +166,7 @@ export class Questions implements Outbox<NatsMemory> {
   stop(): void {
     clock.clearInterval(this.#timer);
     this.#pace.stop();
+    this.#queue.length = 0;
     for (const question of [...this.#open.values()]) this.#forget(question);
   }
 
@@ -293,7 +294,7 @@ export class Questions implements Outbox<NatsMemory> {
   #noteTaken(question: Question, responder: string): void {
     question.responder = responder;
     if (question.state === 'taken') return;
-    if (question.state === 'queued') this.#queue.splice(this.#queue.indexOf(question), 1);
+    if (question.state === 'queued') this.#unqueue(question);
     else this.#pace.taken();
     question.state = 'taken';
     this.#pump();
@@ -422,12 +423,20 @@ export class Questions implements Outbox<NatsMemory> {
   #forget(question: Question): void {
     const { arrivals, pool, onRoom } = this.#parts;
     this.#open.delete(question.number);
-    if (question.state === 'queued') this.#queue.splice(this.#queue.indexOf(question), 1);
+    if (question.state === 'queued') this.#unqueue(question);
     if (question.state === 'asked') this.#pace.taken();
     if (question.responder !== undefined) this.#notes.sayLast(question.responder, 'done');
     if (question.transfer !== undefined) arrivals.cancel(question.transfer);
     question.transfer = undefined;
     pool.free(question.memory);
     onRoom();
+    // Others may have waited for its place.
+    this.#pump();
+  }
+
+  /** It may have been taken out already, to be asked. */
+  #unqueue(question: Question): void {
+    const place = this.#queue.indexOf(question);
+    if (place >= 0) this.#queue.splice(place, 1);
   }
 }
