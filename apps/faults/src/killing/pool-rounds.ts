@@ -25,6 +25,7 @@ class Notes implements Outcome {
 export async function killWorker(workers: Workers, plan: Plan): Promise<Outcome> {
   const notes = new Notes();
   await expectAllAlive(workers, notes, 'before the round');
+  workers.forgetTheGone();
   const deaths = workers.pool.stats().deaths + (plan.point === 'handshake' ? 2 : 1);
   const holding = plan.point === 'holding' ? runForEver(workers.pool).catch(codeOf) : undefined;
   if (holding !== undefined) await until(() => workers.busy !== undefined);

@@ -93,6 +93,11 @@ export class Workers {
     return this.#gone.get(pid);
   }
 
+  /** Forgets who has ended before: the numbers of processes are used again. */
+  forgetTheGone(): void {
+    this.#gone.clear();
+  }
+
   async close(): Promise<void> {
     await this.pool.close(LIMIT);
   }
