@@ -209,13 +209,11 @@ export class Outbox implements Contract<Slot>, PageSharer {
       if (this.#closed) return;
       this.#pump();
       if (this.hasLeft) return;
-      if (this.#budget.exhausted()) {
-        this.#pumpInBackground();
-        return;
+      if (!this.#budget.exhausted()) {
+        this.park();
+        this.#pump();
       }
-      this.park();
-      this.#pump();
-      // There was room, and this turn is over before it was used up: nobody rings for that.
+      // Where this turn was over before the room was used up, nobody rings for that.
       if (!this.hasLeft && this.#budget.exhausted()) this.#pumpInBackground();
     });
   }
