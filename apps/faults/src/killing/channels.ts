@@ -11,7 +11,6 @@ import {
   serve,
   type Told,
   toldNow,
-  turn,
   type Witness,
 } from './traffic.js';
 
@@ -94,7 +93,7 @@ class Talks {
     const { plan } = this.#round;
     // A victim that is parked waits for a message as often as for room.
     const isQuiet = plan.point === 'parked' && plan.lengths % 2 === 0;
-    while (isQuiet && !this.#round.isKilled) await turn();
+    if (isQuiet) await this.#round.untilKilled();
     const isOver = () => this.#isOver;
     if (plan.pattern === 'channel') return send(channel, plan, isOver);
     const asking = Array.from({ length: ASKERS }, (_, asker) =>
@@ -118,6 +117,7 @@ interface Survivor {
   isServed(): boolean;
 }
 
+/** Connects and talks. */
 async function connect(round: Round, talks: Talks, who: string): Promise<Survivor> {
   const channel = await round.open.channel();
   let count = 0;

@@ -1,6 +1,6 @@
 import { LIMIT, until } from '../until.js';
 import type { Round } from './round.js';
-import { codeOf, compose, follow, send, type Told, toldNow, turn } from './traffic.js';
+import { codeOf, compose, follow, send, type Told, toldNow } from './traffic.js';
 
 /** Two receivers, whose sender is killed; then another one comes in its place. */
 export async function killSender(round: Round): Promise<void> {
@@ -116,6 +116,6 @@ async function sendAfter(
   sender: Parameters<typeof send>[0],
   isOver: () => boolean,
 ): Promise<number> {
-  while (!round.isKilled) await turn();
+  await round.untilKilled();
   return send(sender, round.plan, isOver);
 }

@@ -1,7 +1,7 @@
 import type { Backend } from '../backends.js';
 import { type Openers, openers } from './openers.js';
 import type { Plan } from './plan.js';
-import type { Ending, Told, Witness } from './traffic.js';
+import { type Ending, type Told, turn, type Witness } from './traffic.js';
 import type { VictimProcess } from './victim-process.js';
 
 /** What has come of a round. */
@@ -73,6 +73,11 @@ export class Round implements Witness {
   /** Kills the victim as the plan has it. */
   async kill(): Promise<void> {
     await this.victim.kill(this.plan);
+  }
+
+  /** Waits until the victim is killed. */
+  async untilKilled(): Promise<void> {
+    while (!this.isKilled) await turn();
   }
 
   /** Notes how long ago the victim was killed. */
