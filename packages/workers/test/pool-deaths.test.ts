@@ -207,9 +207,12 @@ describe.each([
     expect(await task).toBe(1);
   });
 
-  test('a pause that is not needed any more leads to no worker too many', async () => {
-    const timers = new ManualTimers();
-    await using pool = open({ timers, size: 2 });
+  /**
+   * Has one of two workers run a task, and the other one die twice, so that its next start is put off.
+   *
+   * @returns the task, and the file that ends it.
+   */
+  async function putOffStart(pool: Pool, timers: ManualTimers) {
     await pool.ready();
     const begun = folder.fresh('begun');
     const end = folder.fresh('end');
@@ -219,6 +222,13 @@ describe.each([
     await pool.ready();
     await expect(pool.run(3, { name: 'exit' })).rejects.toEqual(withCode('PEER_DIED'));
     await expect.poll(() => timers.pending).toEqual([100]);
+    return { running, end };
+  }
+
+  test('a pause that is not needed any more leads to no worker too many', async () => {
+    const timers = new ManualTimers();
+    await using pool = open({ timers, size: 2 });
+    const { running, end } = await putOffStart(pool, timers);
     // A task that was done has the missing worker start at once.
     writeFileSync(end, '');
     expect(await running).toBe('ended');
@@ -232,15 +242,7 @@ describe.each([
   test('a task that no worker has seen does not end the pauses', async () => {
     const timers = new ManualTimers();
     await using pool = open({ timers, size: 2, concurrentTasksPerWorker: 2 });
-    await pool.ready();
-    const begun = folder.fresh('begun');
-    const end = folder.fresh('end');
-    const running = pool.run({ begun, end }, { name: 'until' });
-    await appears(begun);
-    await expect(pool.run(3, { name: 'exit' })).rejects.toEqual(withCode('PEER_DIED'));
-    await pool.ready();
-    await expect(pool.run(3, { name: 'exit' })).rejects.toEqual(withCode('PEER_DIED'));
-    await expect.poll(() => timers.pending).toEqual([100]);
+    const { running, end } = await putOffStart(pool, timers);
     try {
       const unseen = pool.run(() => undefined);
       await expect(unseen).rejects.toEqual(withCode('NOT_CLONEABLE'));
