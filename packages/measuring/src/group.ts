@@ -1,4 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
+import { setTimeout as pause } from 'node:timers/promises';
+import { membersOf } from './process-table.js';
 import { processorTimeOfMembers } from './processor-time.js';
 
 const open = new WeakMap<ChildProcess, Promise<unknown>>();
@@ -10,8 +12,8 @@ export function watchGroup(child: ChildProcess): void {
 }
 
 /**
- * Ends a child that leads a process group, and whoever else is in it. Resolves when all of them are
- * gone: a pipe that they hold closes with the last one.
+ * Ends a child that leads a process group, and whoever else is in it. Resolves when all of them have ended, and the
+ * pipes that they held are closed.
  */
 export async function endGroup(child: ChildProcess): Promise<void> {
   const { pid } = child;
@@ -24,6 +26,8 @@ export async function endGroup(child: ChildProcess): Promise<void> {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; // Gone already.
   }
   await open.get(child);
+  // One that is killed closes its files while it still ends, and need not have held a pipe at all.
+  while (pid !== undefined && membersOf(pid).some(({ hasEnded }) => !hasEnded)) await pause(1);
 }
 
 /**

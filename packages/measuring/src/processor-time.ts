@@ -1,7 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
-
-/** proc(5) counts in hundredths of a second (`USER_HZ`), on every architecture that Node runs on. */
-const TICK_MILLISECONDS = 10;
+import { readFileSync } from 'node:fs';
+import { membersOf, statusOf, TICK_MILLISECONDS } from './process-table.js';
 
 /** Where the time of all processors went since the machine has started, in milliseconds. */
 export interface ProcessorTimes {
@@ -40,7 +38,7 @@ export function processorTimes(): ProcessorTimes | undefined {
 
 /** The processor time of this process, and of all children that it has waited for, in milliseconds. */
 export function ownProcessorTime(): number {
-  return processOf('self')?.milliseconds ?? 0;
+  return statusOf('self')?.milliseconds ?? 0;
 }
 
 /**
@@ -49,37 +47,5 @@ export function ownProcessorTime(): number {
  * @param leader the leader's process id, which is the group's.
  */
 export function processorTimeOfMembers(leader: number): number {
-  let milliseconds = 0;
-  for (const name of processIds()) {
-    const process = name === String(leader) ? undefined : processOf(name);
-    if (process?.group === leader) milliseconds += process.milliseconds;
-  }
-  return milliseconds;
-}
-
-function processIds(): readonly string[] {
-  try {
-    return readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  } catch {
-    return [];
-  }
-}
-
-/** Process group, and processor time with that of all children that were waited for: proc_pid_stat(5). */
-function processOf(
-  id: string,
-): { readonly group: number; readonly milliseconds: number } | undefined {
-  try {
-    const text = readFileSync(`/proc/${id}/stat`, 'latin1');
-    // The name before it may have spaces and brackets of its own.
-    const fields = text
-      .slice(text.lastIndexOf(')') + 2)
-      .split(' ')
-      .map(Number);
-    const [user = 0, system = 0, theirUser = 0, theirSystem = 0] = fields.slice(11, 15);
-    const ticks = user + system + theirUser + theirSystem;
-    return { group: fields[2] ?? 0, milliseconds: ticks * TICK_MILLISECONDS };
-  } catch {
-    return undefined; // It has ended meanwhile.
-  }
+  return membersOf(leader).reduce((sum, { milliseconds }) => sum + milliseconds, 0);
 }

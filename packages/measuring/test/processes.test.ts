@@ -73,6 +73,23 @@ describe('children', () => {
     expect(isRunning(pid)).toBe(false);
     await endGroup(leader); // Once more does no harm.
   });
+
+  test('that hold no pipe are waited for, too', async () => {
+    // So many take longer to end than their leader.
+    const script = 'for i in $(seq 200); do sleep 1000 >/dev/null 2>&1 & echo $!; done; echo; wait';
+    const leader = spawn('/bin/sh', ['-c', script], {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    watchGroup(leader);
+    let said = '';
+    leader.stdout.setEncoding('latin1').on('data', (text) => (said += text));
+    await expect.poll(() => said.endsWith('\n\n'), { timeout: 10_000 }).toBe(true);
+    await endGroup(leader);
+    const ids = said.trim().split('\n').map(Number);
+    expect(ids).toHaveLength(200);
+    expect(ids.filter(isRunning)).toEqual([]);
+  });
 });
 
 describe('a program', () => {
@@ -133,7 +150,8 @@ describe.skipIf((await buildProgram('shm_limit')) === undefined)(
       expect(isRunning(pid)).toBe(true);
       parent.kill('SIGKILL');
       await closed;
-      expect(isRunning(pid)).toBe(false);
+      // It closes its files while it still ends.
+      await expect.poll(() => isRunning(pid)).toBe(false);
     });
   },
 );
