@@ -113,22 +113,26 @@ test('what the servers do not have any more is told, and not asked for for ever'
   intake.stop();
 });
 
-test('a message of which a piece is missing is none that waits, for a receiver that drops', async () => {
-  const servers = new Servers();
+function openInbox({ engine }: Servers, whenBehind: 'wait' | 'drop-oldest'): Inbox {
   const inbox = new Inbox({
-    engine: servers.engine,
+    engine,
     stream: STREAM,
     consumer: CONSUMER,
     patience: 1000,
     heartbeat: 500,
-    whenBehind: 'drop-oldest',
+    whenBehind,
     queueDepth: 1,
     keptBytes: 1000,
     sender: 'the sender',
     onChange: () => undefined,
   });
+  inbox.intake.begin(0);
+  return inbox;
+}
+
+test('a message of which a piece is missing is none that waits, for a receiver that drops', async () => {
+  const inbox = openInbox(new Servers(), 'drop-oldest');
   const { intake } = inbox;
-  intake.begin(0);
   // Of three pieces the second is not there any more.
   intake.take(piece(1, 1, 'part 0 0 3 0'));
   intake.take(piece(3, 3, 'part 0 2 3 0'));
@@ -143,6 +147,37 @@ test('a message of which a piece is missing is none that waits, for a receiver t
   const message = inbox.next() as InboundMessage;
   expect(message).toMatchObject({ sequence: 2, tag: 9 });
   expect(inbox.gather(message)).toBe(true);
+  inbox.stop();
+});
+
+test('what stands for a piece that nobody needs any more is acknowledged, and no message', () => {
+  for (const whenBehind of ['wait', 'drop-oldest'] as const) {
+    const servers = new Servers();
+    const inbox = openInbox(servers, whenBehind);
+    const { intake } = inbox;
+    intake.take(piece(1, 1, 'gone'));
+    intake.take(piece(2, 2, 'gone'));
+    intake.take(piece(3, 3, 'part 7 0 1 9'));
+    const message = inbox.next() as InboundMessage;
+    expect(message).toMatchObject({ sequence: 7, tag: 9 });
+    expect(inbox.gather(message)).toBe(true);
+    expect(servers.told.map(({ number, word }) => [number, word])).toEqual([
+      [1, '+ACK'],
+      [2, '+ACK'],
+    ]);
+    inbox.stop();
+  }
+});
+
+test('where it stands for the rest of a message, one that drops has missed that', () => {
+  const inbox = openInbox(new Servers(), 'drop-oldest');
+  const { intake } = inbox;
+  intake.take(piece(1, 1, 'part 0 0 3 0'));
+  intake.take(piece(2, 2, 'gone'));
+  expect(inbox.messagesDropped).toBe(1);
+  expect(inbox.next()).toBeUndefined();
+  intake.take(piece(3, 3, 'part 1 0 1 9'));
+  expect(inbox.next()).toMatchObject({ sequence: 1, tag: 9 });
   inbox.stop();
 });
 

@@ -1,29 +1,77 @@
-import { cpSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pauseFor } from '@pageferry/core';
 import { hasNatsServer } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
+import type { NatsReceiver } from '../dist/receiving/nats-receiver.js';
+import type { NatsSender } from '../dist/sending/nats-sender.js';
 import { Ground, message } from './support/server.js';
 import { Way } from './support/way.js';
 
 /** How long a server takes at most to write down how far a consumer is, in milliseconds. */
 const WRITTEN = 1000;
+/** Longer than a piece. */
+const LONG = 3_000_000;
 
 describe.skipIf(!hasNatsServer)(
   'a server that has lost the end of a stream when it was killed',
+  { timeout: 60_000 },
   () => {
     const ground = new Ground();
     const patience = 10_000;
 
-    /** The folder of the messages of the only stream. */
-    function messages(): string {
+    /** The folder of an endpoint's stream, or one in it. */
+    function streamFolder(endpoint: string, part: string): string {
       const streams = join(ground.server.folder, 'jetstream', '$G', 'streams');
-      return join(streams, readdirSync(streams)[0] ?? '', 'msgs');
+      const subject = JSON.stringify(endpoint.slice('nats:'.length));
+      const hasSubject = (name: string): boolean =>
+        readFileSync(join(streams, name, 'meta.inf'), 'utf8').includes(subject);
+      return join(streams, readdirSync(streams).find(hasSubject) ?? 'none', part);
     }
 
-    test('though it has delivered that: it is published anew, and not taken for lost', {
-      timeout: 60_000,
-    }, async () => {
+    /**
+     * Notes what the server has written of an endpoint's stream.
+     *
+     * @param part what of it: `'msgs'`, or all of it.
+     * @returns kills the server, and starts it with that.
+     */
+    async function remember(endpoint: string, part = ''): Promise<() => Promise<void>> {
+      await pauseFor(WRITTEN);
+      const copy = join(ground.server.folder, 'copy');
+      cpSync(streamFolder(endpoint, part), copy, { recursive: true });
+      return async () => {
+        await pauseFor(WRITTEN);
+        await ground.server.kill();
+        const folder = streamFolder(endpoint, part);
+        rmSync(folder, { recursive: true });
+        renameSync(copy, folder);
+        await ground.server.start();
+      };
+    }
+
+    /** Sends messages one after the other, each of which all receivers have to get. */
+    async function pass(
+      sender: NatsSender,
+      receivers: readonly NatsReceiver[],
+      numbers: readonly number[],
+      byteLength = 1000,
+    ): Promise<void> {
+      for (const number of numbers) {
+        expect(await sender.send(message(number, byteLength))).toBe('sent');
+        for (const receiver of receivers) await expectNext(receiver, number, byteLength);
+      }
+    }
+
+    async function expectNext(
+      receiver: NatsReceiver,
+      number: number,
+      byteLength: number,
+    ): Promise<void> {
+      using delivery = await receiver.receive();
+      expect(delivery?.copy().equals(message(number, byteLength))).toBe(true);
+    }
+
+    test('though it has delivered that: it is published anew, and not taken for lost', async () => {
       const endpoint = ground.endpoint();
       const { port } = ground.server;
       const [there, here] = [await Way.until(port, 'HPUB'), await Way.until(port, 'no word')];
@@ -39,32 +87,18 @@ describe.skipIf(!hasNatsServer)(
           ground.transport({ servers: here.url, patience }),
         );
         await sender.waitForReceivers();
-        const copy = `${messages()}-copy`;
-        await pauseFor(WRITTEN);
-        cpSync(messages(), copy, { recursive: true });
+        const killAndForget = await remember(endpoint, 'msgs');
         // The servers have it, and have delivered it; neither side has heard of that.
         here.hold();
         const sending = sender.send(message(1, 50_000));
         await there.held();
         await here.held();
-        await pauseFor(WRITTEN);
-        await ground.server.kill();
-        const folder = messages();
-        rmSync(folder, { recursive: true });
-        cpSync(copy, folder, { recursive: true });
-        rmSync(copy, { recursive: true });
-        await ground.server.start();
+        await killAndForget();
         there.cut();
         here.cut();
-        const delivery = await receiver.receive();
-        expect(delivery?.copy().equals(message(1, 50_000))).toBe(true);
-        delivery?.release();
+        await expectNext(receiver, 1, 50_000);
         expect(await sending).toBe('sent');
-        for (let number = 2; number < 5; number++) {
-          await sender.send(message(number, 1000));
-          using next = await receiver.receive();
-          expect(next?.copy().equals(message(number, 1000))).toBe(true);
-        }
+        await pass(sender, [receiver], [2, 3, 4]);
         await sender.flush();
         await receiver.close();
         await sender.close();
@@ -72,6 +106,61 @@ describe.skipIf(!hasNatsServer)(
         await there.close();
         await here.close();
       }
+    });
+
+    describe.each([
+      ['all that it knew of the stream', ''],
+      ['its messages, and not how far a receiver is', 'msgs'],
+    ])('though that was confirmed: %s', (_, part) => {
+      test('what all are done with is not missed', async () => {
+        const endpoint = ground.endpoint();
+        const transport = ground.transport({ patience });
+        const sender = await ground.sender(endpoint, {}, transport);
+        const receiver = await ground.receiver(endpoint, {}, transport);
+        await sender.waitForReceivers();
+        await pass(sender, [receiver], [1, 2]);
+        await sender.flush();
+        const killAndForget = await remember(endpoint, part);
+        await pass(sender, [receiver], [3, 4]);
+        await pass(sender, [receiver], [5], LONG);
+        await sender.flush();
+        await killAndForget();
+        await pass(sender, [receiver], [6, 7, 8]);
+        // Whoever comes now gets none of them.
+        const late = await ground.receiver(endpoint, {}, transport);
+
+        await sender.waitForReceivers(2);
+        await pass(sender, [receiver, late], [9, 10]);
+        await sender.close();
+        expect(await receiver.receive()).toBeUndefined();
+        expect(await late.receive()).toBeUndefined();
+        expect(sender.stats()).toMatchObject({ connectionsFailed: 0, bytesOut: 0 });
+      });
+
+      test('what somebody holds, or has not got, is published anew', async () => {
+        const endpoint = ground.endpoint();
+        const transport = ground.transport({ patience });
+        const sender = await ground.sender(endpoint, {}, transport);
+        const receiver = await ground.receiver(endpoint, {}, transport);
+        await sender.waitForReceivers();
+        await pass(sender, [receiver], [1, 2]);
+        await sender.flush();
+        const killAndForget = await remember(endpoint, part);
+        await pass(sender, [], [3, 4, 5], LONG);
+        await pass(sender, [], [6]);
+        const held = await receiver.receive();
+        await killAndForget();
+        expect(held?.copy().equals(message(3, LONG))).toBe(true);
+        held?.release();
+        await expectNext(receiver, 4, LONG);
+        await expectNext(receiver, 5, LONG);
+        await expectNext(receiver, 6, 1000);
+        await sender.flush();
+        await pass(sender, [receiver], [7]);
+        await sender.close();
+        expect(await receiver.receive()).toBeUndefined();
+        expect(sender.stats()).toMatchObject({ connectionsFailed: 0, bytesOut: 0 });
+      });
     });
   },
 );

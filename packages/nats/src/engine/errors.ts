@@ -17,6 +17,7 @@ export const API_ERROR = {
   storageExceeded: 10047,
   memoryExceeded: 10028,
   noMessage: 10037,
+  wrongLastSequence: 10071,
 } as const;
 
 /** What Node calls the reasons not to believe a server's certificate. */

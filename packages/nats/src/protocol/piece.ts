@@ -9,15 +9,16 @@ import { headers, type Msg, type MsgHdrs } from '@nats-io/transport-node';
  * | `part SEQUENCE OFFSET LENGTH TAG`   | bytes of a message, from `OFFSET` on; `LENGTH` is that of all of it      |
  * | `end SEQUENCE`                      | the sender has closed; `SEQUENCE` is the message that will not come      |
  * | `cut SEQUENCE`                      | a message is lost, and its receivers are cut off                         |
+ * | `gone`                              | stands for a piece of a message that all who must not miss it have       |
  *
  * The number that the stream gives a piece is the one that its sender expects it to get (`Nats-Expected-Last-Sequence`),
  * so that no piece is stored twice, or before another one.
  */
 const PIECE_HEADER = 'Pageferry';
 
-/** A piece as it was read; of `end` and `cut` only `kind` and `sequence` mean something. */
+/** A piece as it was read. Only of a `part` all of it means something; of `end` and `cut` `sequence` does. */
 export interface Piece {
-  readonly kind: 'part' | 'end' | 'cut';
+  readonly kind: 'part' | 'end' | 'cut' | 'gone';
   /** Number of the message. */
   readonly sequence: number;
   /** Where in the message its bytes belong. */
@@ -30,7 +31,7 @@ export interface Piece {
 
 const NUMBER = /^\d{1,16}$/;
 const NONE = new Uint8Array(0);
-const WORDS = { part: 5, end: 2, cut: 2 } as const;
+const WORDS = { part: 5, end: 2, cut: 2, gone: 1 } as const;
 const LARGEST_TAG = 0xffffffff;
 
 /**
@@ -54,11 +55,15 @@ export function pieceHeaderText(before: number, ...words: readonly (string | num
 export function readPiece(message: Msg): Piece | undefined {
   const words = message.headers?.get(PIECE_HEADER).split(' ') ?? [];
   const [kind, ...numbers] = words;
-  if (kind !== 'part' && kind !== 'end' && kind !== 'cut') return undefined;
+  if (!isKind(kind)) return undefined;
   if (words.length !== WORDS[kind] || !numbers.every((word) => NUMBER.test(word))) return undefined;
   const [sequence = 0, offset = 0, byteLength = 0, tag = 0] = numbers.map(Number);
   const bytes = kind === 'part' ? message.data : NONE;
   const isPossible =
     Number.isSafeInteger(sequence + 1) && offset + bytes.length <= byteLength && tag <= LARGEST_TAG;
   return isPossible ? { kind, sequence, offset, byteLength, tag, bytes } : undefined;
+}
+
+function isKind(word: string | undefined): word is Piece['kind'] {
+  return word !== undefined && Object.hasOwn(WORDS, word);
 }

@@ -183,6 +183,11 @@ export class Inbox {
 
   #add(arrived: Arrived): void {
     const { kind, sequence, offset, byteLength, bytes } = arrived.piece;
+    if (kind === 'gone') {
+      if (this.#drops) this.#missArriving();
+      this.#intake.acknowledge(arrived.number);
+      return;
+    }
     this.#queue.push(arrived);
     if (kind === 'end') {
       this.#hasEnded = true;
@@ -240,7 +245,13 @@ export class Inbox {
       this.#fail(`number ${number} of its stream is missing`);
       return;
     }
-    // The engine has thrown away what this receiver has not taken in time: of a message that is arriving, too.
+    // The engine has thrown away what this receiver has not taken in time.
+    this.#missArriving();
+    this.#intake.skip();
+  }
+
+  /** The rest of the message that is arriving will not come. */
+  #missArriving(): void {
     const last = this.#queue.at(-1)?.piece;
     const isMissed =
       last !== undefined &&
@@ -255,7 +266,6 @@ export class Inbox {
       this.#dropped++;
     }
     this.#arriving = undefined;
-    this.#intake.skip();
   }
 
   /** Throws if nothing more will come. */

@@ -90,6 +90,11 @@ export class Audience {
     return oldest;
   }
 
+  /** True if somebody may not be done with what another sender has left from this piece on. */
+  needsInherited(first: number): boolean {
+    return first <= this.#inherited && this.oldestNeeded <= this.#inherited;
+  }
+
   /** True if somebody is there, or coming, who may miss messages. */
   get hasOnesThatDrop(): boolean {
     for (const subscriber of this.#known.values()) if (!subscriber.waits) return true;

@@ -114,8 +114,8 @@ export class NatsSender extends BaseSender<NatsMemory> implements InPlaceSender 
     this.#failures = failures;
     this.#outbox = outbox;
     onLost = () => void this.#remake(LOST);
-    onUnknown = () => void this.#startAnew(UNKNOWN);
-    onTooLong = () => void this.#startAnew(TOO_LONG);
+    onUnknown = () => void this.#remake(UNKNOWN);
+    onTooLong = () => void this.#remake(TOO_LONG);
     this.#follow();
     engine.onChange(() => {
       if (engine.connected) void this.#showPresence();
@@ -226,7 +226,10 @@ export class NatsSender extends BaseSender<NatsMemory> implements InPlaceSender 
     }
   }
 
-  /** Makes another stream where the old one is gone: a server without a disk was started anew, or somebody removed it. */
+  /**
+   * Makes another stream where the old one is gone, because a server without a disk was started anew, say, or cannot go on. Its
+   * receivers are told that its sender has died.
+   */
   async #remake(why: string): Promise<void> {
     if (this.#isRemaking || this.closed) return;
     this.#isRemaking = true;
@@ -235,6 +238,8 @@ export class NatsSender extends BaseSender<NatsMemory> implements InPlaceSender 
     this.#failures.add(new PageferryError('SYSTEM_CALL_FAILED', words, { syscall: 'nats' }));
     while (!this.closed && !this.#engine.closed) {
       try {
+        // There may be something of it, which its receivers would wait for.
+        await removeStream(this.#engine.api, this.#own.stream);
         this.#own = await makeStream(this.#engine, this.#settings, this.#patience);
         this.#outbox.restart(this.#own.stream);
         this.#follow();
@@ -261,13 +266,6 @@ export class NatsSender extends BaseSender<NatsMemory> implements InPlaceSender 
       onChange: () => this.#outbox.wake(),
     });
     this.#outbox.follow(this.#progress, from);
-  }
-
-  /** Makes another stream: this one cannot go on, and its receivers are told that its sender has died. */
-  async #startAnew(why: string): Promise<void> {
-    if (this.#isRemaking || this.closed) return;
-    await removeStream(this.#engine.api, this.#own.stream).catch(() => undefined);
-    await this.#remake(why);
   }
 
   /** Somebody has taken this sender for dead, and goes on in its place. */

@@ -14,7 +14,7 @@ import type { TakenOver } from '../engine/take-over.js';
 import { MAX_UNDER_WAY } from '../options.js';
 import { Audience } from './audience.js';
 import { MemoryPool } from './memory-pool.js';
-import type { NatsMemory, Outgoing } from './outgoing.js';
+import { goneFrom, type NatsMemory, type Outgoing } from './outgoing.js';
 import type { Progress } from './progress.js';
 import { Publisher } from './publisher.js';
 
@@ -87,6 +87,7 @@ export class Outbox implements Contract<NatsMemory> {
       onChange,
       onCut: (message) => this.#cut(message),
       onFull: () => this.#makeRoom(),
+      onForgotten: (first, end) => this.#recall(first, end),
       onLost: parts.onLost,
       onTooLong: parts.onTooLong,
     });
@@ -295,6 +296,28 @@ export class Outbox implements Contract<NatsMemory> {
         'had left. Pass a copy to such an API',
     );
     this.#failures.add(error);
+  }
+
+  /**
+   * All that there is to publish anew of a range of pieces, up to the one before `end`: what receivers are not done with, and
+   * what stands for the rest. `undefined` if one of them needs what is not here any more.
+   */
+  #recall(first: number, end: number): readonly Outgoing[] | undefined {
+    if (this.#audience.needsInherited(first)) return undefined;
+    const all = [...new Set([...this.#kept, ...this.#underWay])]
+      .filter(({ holders, last }) => holders > 0 && last >= first)
+      .filter((message) => message.first < end)
+      .sort((one, other) => one.first - other.first);
+    const recalled: Outgoing[] = [];
+    let next = first;
+    for (const message of all) {
+      if (message.memory === undefined) return undefined;
+      if (message.first > next) recalled.push(goneFrom(next, message.first - 1));
+      recalled.push(message);
+      next = message.last + 1;
+    }
+    if (next < end) recalled.push(goneFrom(next, end - 1));
+    return recalled;
   }
 
   /** The stream is full. The history gives way, and so does what only receivers have not taken that may miss it. */

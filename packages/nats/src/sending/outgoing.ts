@@ -22,9 +22,9 @@ export interface InPlace {
   readonly waits: boolean;
 }
 
-/** A message that was accepted, or the end of all of them. */
+/** A message that was accepted, or the end of all of them, or what stands for messages that nobody needs any more. */
 export interface Outgoing {
-  readonly kind: 'part' | 'end';
+  readonly kind: 'part' | 'end' | 'gone';
   readonly sequence: number;
   readonly byteLength: number;
   readonly tag: number;
@@ -38,4 +38,19 @@ export interface Outgoing {
   hasLeft: boolean;
   /** How many receivers with the policy `wait` are not done with it. */
   holders: number;
+}
+
+/** What stands for pieces that nobody needs any more, which have these numbers in the stream. */
+export function goneFrom(first: number, last: number): Outgoing {
+  return {
+    kind: 'gone',
+    sequence: 0,
+    byteLength: 0,
+    tag: 0,
+    first,
+    last,
+    memory: undefined,
+    hasLeft: true,
+    holders: 0,
+  };
 }

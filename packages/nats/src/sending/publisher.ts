@@ -24,6 +24,18 @@ const FULL: ReadonlySet<number | undefined> = new Set([
   API_ERROR.memoryExceeded,
 ]);
 
+/** An error of the servers' API, as it answers. */
+interface ApiErrorAnswer {
+  readonly err_code?: number;
+  readonly description?: string;
+}
+
+/** What the servers say in words that they have counted up to; `undefined` if they do not. */
+function countIn({ description = '' }: ApiErrorAnswer): number | undefined {
+  const [, count] = /: (\d{1,16})$/.exec(description) ?? [];
+  return count === undefined ? undefined : Number(count);
+}
+
 /** What {@link Publisher} tells its sender. */
 export interface PublisherEvents {
   /** The servers have all of this message, and of all before it. */
@@ -34,7 +46,13 @@ export interface PublisherEvents {
   readonly onCut: (message: Outgoing) => void;
   /** The stream is full: what nobody needs should go. */
   readonly onFull: () => void;
-  /** The stream is gone, and all that was in it. */
+  /**
+   * The servers have lost what they had confirmed of the pieces from `first` up to the one before `end`.
+   *
+   * @returns what is to be there instead; `undefined` if a receiver needs what this sender does not have any more.
+   */
+  readonly onForgotten: (first: number, end: number) => readonly Outgoing[] | undefined;
+  /** The stream is gone, and all that was in it, or too much of that. */
   readonly onLost: () => void;
   /** The servers take no piece as long as those of this stream any more. */
   readonly onTooLong: () => void;
@@ -43,7 +61,8 @@ export interface PublisherEvents {
 /**
  * Publishes messages piece by piece, in order, each once. The sender is the only one that publishes to its stream: so it
  * knows which number each piece gets there, and says so. Where an answer is lost, the last number in the stream tells
- * what has arrived.
+ * what has arrived. A server that was killed can have less than it had confirmed: then that is published anew, so that
+ * numbers stay what they are.
  */
 export class Publisher {
   readonly #engine: Engine;
@@ -65,6 +84,10 @@ export class Publisher {
   /** Lengths of the pieces that are published and not stored. */
   #lengths: number[] = [];
   #bytesUnderWay = 0;
+  /** What the servers have counted up to when they refused a piece for its number; see {@link #before}. */
+  #counted: number | undefined;
+  /** How often the servers were asked, and had nothing more. */
+  #askedInVain = 0;
   /** Answers to what was published before the last time that it was begun anew mean nothing. */
   #round = 0;
   #isFull = false;
@@ -84,9 +107,8 @@ export class Publisher {
     engine.onChange(() => {
       if (!engine.connected || this.#isOver) return;
       if (engine.pieceBytes < this.#pieceBytes) events.onTooLong();
-      else if (this.#lengths.length > 0) void this.#askWhatIsStored();
-      // What was added while the servers were out of reach waits for nothing else.
-      else this.#pump();
+      // Also where nothing is under way: a server that was killed may have lost what somebody is still to get.
+      else if (this.#last > 0) void this.#askWhatIsStored();
     });
     this.#timer = clock.setInterval(() => this.#checkProgress(), PATIENCE);
     this.#timer.unref();
@@ -185,10 +207,20 @@ export class Publisher {
   #publish(message: Outgoing, number: number): number {
     const reply = `${this.#inbox}.${this.#round}.${number}`;
     const send = (bytes: Uint8Array | undefined, ...words: readonly (string | number)[]): void =>
-      this.#engine.publish(this.#subject, bytes, reply, pieceHeaders(number - 1, ...words));
-    const { kind, sequence, byteLength, tag, last, memory } = message;
+      this.#engine.publish(
+        this.#subject,
+        bytes,
+        reply,
+        pieceHeaders(this.#before(number), ...words),
+      );
+    const { kind, sequence, byteLength, tag, last, memory, hasLeft } = message;
     if (kind === 'end') {
       send(undefined, 'end', sequence);
+      return 0;
+    }
+    // It was stored before, and whoever had to have it has it.
+    if (kind === 'gone' || (memory === undefined && hasLeft)) {
+      send(undefined, 'gone');
       return 0;
     }
     if (memory === undefined || memory.buffer.length === 0) {
@@ -205,10 +237,20 @@ export class Publisher {
       send(Uint8Array.from(piece), ...words);
       return piece.length;
     }
-    const headers = pieceHeaderText(number - 1, ...words);
+    const headers = pieceHeaderText(this.#before(number), ...words);
     const inPlace = memory.inPlace !== undefined;
     this.#engine.publishLong(this.#subject, piece, reply, headers, inPlace);
     return piece.length;
+  }
+
+  /**
+   * What the servers are to have counted up to before a piece: the number before. Version 2.9.10 of the server, where it was
+   * killed and has not kept the end of a stream, but how far its consumers were, can count on from less than it says is in
+   * the stream. The piece gets its number all the same.
+   */
+  #before(number: number): number {
+    const isFirst = number === this.#stored + 1;
+    return isFirst ? Math.min(this.#counted ?? this.#stored, this.#stored) : number - 1;
   }
 
   #noteAnswer(message: Msg): void {
@@ -218,13 +260,14 @@ export class Publisher {
       void this.#askWhatIsStored();
       return;
     }
-    const { error } = message.json<{ readonly error?: { readonly err_code?: number } }>();
+    const { error } = message.json<{ readonly error?: ApiErrorAnswer }>();
     if (error === undefined) {
       this.#noteStored(Number(number));
       this.#pump();
     } else if (FULL.has(error.err_code)) {
       this.#noteFull(Number(number));
     } else {
+      if (error.err_code === API_ERROR.wrongLastSequence) this.#counted = countIn(error);
       void this.#askWhatIsStored();
     }
   }
@@ -232,6 +275,8 @@ export class Publisher {
   #noteStored(number: number): void {
     while (this.#stored < number && this.#stored < this.#last) {
       this.#stored++;
+      this.#counted = undefined;
+      this.#askedInVain = 0;
       this.#bytesUnderWay -= this.#lengths.shift() ?? 0;
       const message = this.#queue[0] as Outgoing;
       if (message.last > this.#stored) continue;
@@ -263,10 +308,15 @@ export class Publisher {
   async #askWhatIsStored(): Promise<void> {
     if (this.#isAsking || this.#isOver) return;
     this.#isAsking = true;
-    const { stored, isGone } = await this.#findStored();
+    const stored = await this.#findStored();
+    const isInVain = stored === this.#stored;
+    // Somebody else may publish to the stream, say: what is refused at once is not tried again at once.
+    if (isInVain && this.#askedInVain > 0)
+      await new Promise<void>((resolve) => this.#soon(resolve));
+    this.#askedInVain = isInVain ? this.#askedInVain + 1 : 0;
     this.#isAsking = false;
     if (this.#isOver) return;
-    if (isGone) {
+    if (stored === undefined || !this.#goBackTo(stored)) {
       this.#events.onLost();
       return;
     }
@@ -276,24 +326,41 @@ export class Publisher {
     this.#pump();
   }
 
+  /** Has what the servers have lost of what they had confirmed published anew. False if that cannot be. */
+  #goBackTo(stored: number): boolean {
+    if (stored >= this.#stored) return true;
+    // What they did not have whole is in the queue.
+    const end = this.#queue[0]?.first ?? this.#last + 1;
+    const again = this.#events.onForgotten(stored + 1, end);
+    if (again === undefined) return false;
+    this.#queue.unshift(...again);
+    this.#stored = stored;
+    return true;
+  }
+
   /**
-   * Asks for the last number in the stream. A server that has just come to lead a stream may not know all of it yet, and
-   * one that has less than was confirmed has lost what receivers were promised.
+   * Asks for the last number in the stream. A server that has just come to lead a stream may not know all of it yet: one
+   * that says less than was confirmed is believed after a while.
+   *
+   * @returns `undefined` if there is no stream.
    */
-  async #findStored(): Promise<{ readonly stored: number; readonly isGone: boolean }> {
+  async #findStored(): Promise<number | undefined> {
     let doubtSince: number | undefined;
     while (!this.#isOver) {
+      let found: number | undefined;
       try {
         const { state } = await this.#engine.api.streams.info(this.#stream);
-        if (state.last_seq >= this.#stored) return { stored: state.last_seq, isGone: false };
+        found = state.last_seq;
+        if (found >= this.#stored) return found;
         doubtSince ??= clock.now();
       } catch (error) {
-        if (isNotFound(error)) doubtSince ??= clock.now();
+        // Out of reach, it says neither.
+        doubtSince = isNotFound(error) ? (doubtSince ?? clock.now()) : undefined;
       }
-      if (doubtSince !== undefined && clock.now() - doubtSince > DOUBT) break;
+      if (doubtSince !== undefined && clock.now() - doubtSince > DOUBT) return found;
       await new Promise<void>((resolve) => this.#soon(resolve));
     }
-    return { stored: this.#stored, isGone: !this.#isOver };
+    return undefined;
   }
 
   #checkProgress(): void {
