@@ -162,5 +162,32 @@ describe.skipIf(!hasNatsServer)(
         expect(sender.stats()).toMatchObject({ connectionsFailed: 0, bytesOut: 0 });
       });
     });
+
+    test('what the sender does not have any more ends its receivers, and it goes on', async () => {
+      const endpoint = ground.endpoint();
+      const here = await Way.until(ground.server.port, 'no word');
+      try {
+        const sender = await ground.sender(endpoint, {}, ground.transport({ patience: 3000 }));
+        const far = ground.transport({ servers: here.url, patience: 3000 });
+        const receiver = await ground.receiver(endpoint, {}, far);
+        await sender.waitForReceivers();
+        const killAndForget = await remember(endpoint, 'msgs');
+        here.hold();
+        // The memory is the caller's again.
+        for (const number of [1, 2, 3]) await sender.sendInPlace(message(number, 1000));
+        await here.held();
+        await killAndForget();
+        here.cut();
+        await expect(receiver.receive()).rejects.toMatchObject({ code: 'PEER_DIED' });
+        const next = await ground.receiver(endpoint, {}, far);
+        await sender.waitForReceivers();
+        await pass(sender, [next], [4, 5]);
+        await sender.close();
+        expect(await next.receive()).toBeUndefined();
+        expect(sender.stats().connectionsFailed).toBe(1);
+      } finally {
+        await here.close();
+      }
+    });
   },
 );
