@@ -7,9 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const packageFolder = join(dirname(fileURLToPath(import.meta.url)), '..');
-// Memory that is freed is kept from being used again: so much of it that the size of a process stays about the same after a
-// short while, and what is really left shows.
-const CHECKS = 'abort_on_error=1:detect_stack_use_after_return=1:quarantine_size_mb=32';
+const CHECKS = 'abort_on_error=1:detect_stack_use_after_return=1';
 // What koffi keeps of its types is 20 KiB when Node ends, after 40 opens and after 2000.
 const suppressions = join(packageFolder, 'scripts/leaks-of-others.supp');
 const { CXX: compiler = 'g++' } = process.env;
