@@ -7,5 +7,5 @@
 import { buildSanitized, runSanitized } from './sanitized.js';
 
 buildSanitized();
-runSanitized(process.argv.slice(2), { detectLeaks: true });
+await runSanitized(process.argv.slice(2), { detectLeaks: true });
 console.log('no sanitizer has anything to say');

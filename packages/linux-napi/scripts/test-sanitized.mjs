@@ -17,6 +17,8 @@ buildSanitized();
 const vitest = join(dirname(require.resolve('vitest/package.json')), 'vitest.mjs');
 const root = join(packageFolder, '../..');
 const args = [vitest, 'run', '--root', root, 'packages/linux-napi/', ...process.argv.slice(2)];
-runSanitized(args, { detectLeaks: false });
-runSanitized(['--expose-gc', join(packageFolder, 'scripts/leak-check.mjs')], { detectLeaks: true });
+await runSanitized(args, { detectLeaks: false });
+await runSanitized(['--expose-gc', join(packageFolder, 'scripts/leak-check.mjs')], {
+  detectLeaks: true,
+});
 console.log('no sanitizer has anything to say');
