@@ -61,6 +61,8 @@ export async function takeOver(
     if (found !== source || (settings.retention === 'limits') !== history > 0) return undefined;
     const isUnknown = sequence === NONE && state.last_seq > 0;
     if (isUnknown || Number(pieceBytes) > engine.pieceBytes) return undefined;
+    // A server that was killed may have less than the one before was told, and receivers may have that.
+    if (Number(number) > state.last_seq) return undefined;
     const inbox = engine.createInbox();
     engine.subscribe(inbox, keepLast(engine));
     await engine.flush();

@@ -90,6 +90,13 @@ export class Audience {
     return oldest;
   }
 
+  /** What those are not done with who must not miss it, in the order of the stream. */
+  get owed(): readonly Outgoing[] {
+    const waiting = [...this.#known.values()].filter(({ waits }) => waits);
+    const messages = new Set(waiting.flatMap(({ pending }) => pending));
+    return [...messages].sort((one, other) => one.first - other.first);
+  }
+
   /** True if somebody may not be done with what another sender has left from this piece on. */
   needsInherited(first: number): boolean {
     return first <= this.#inherited && this.oldestNeeded <= this.#inherited;

@@ -231,7 +231,12 @@ export class NatsSender extends BaseSender<NatsMemory> implements InPlaceSender 
    * receivers are told that its sender has died.
    */
   async #remake(why: string): Promise<void> {
-    if (this.#isRemaking || this.closed) return;
+    if (this.#isRemaking) return;
+    if (this.closed) {
+      // Whatever the end waits for will not come. Without it receivers see that this sender is gone.
+      this.#outbox.restart(this.#own.stream);
+      return;
+    }
     this.#isRemaking = true;
     this.#outbox.forgetReceivers();
     const words = `${why} of ${this.endpoint}`;

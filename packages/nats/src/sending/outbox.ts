@@ -88,6 +88,7 @@ export class Outbox implements Contract<NatsMemory> {
       onCut: (message) => this.#cut(message),
       onFull: () => this.#makeRoom(),
       onForgotten: (first, end) => this.#recall(first, end),
+      isAwaited: () => !this.#audience.subscribers.isIdle,
       onLost: parts.onLost,
       onTooLong: parts.onTooLong,
     });
@@ -276,6 +277,8 @@ export class Outbox implements Contract<NatsMemory> {
     this.#underWay.delete(message);
     const { memory } = message;
     if (memory === undefined) {
+      // Consumers that are beyond it do not have it removed, and what is before it in a history may be a message in part.
+      if (message.kind === 'gone') void this.#tidy();
       this.#publisher.retry();
       return;
     }
@@ -300,17 +303,16 @@ export class Outbox implements Contract<NatsMemory> {
 
   /**
    * All that there is to publish anew of a range of pieces, up to the one before `end`: what receivers are not done with, and
-   * what stands for the rest. `undefined` if one of them needs what is not here any more.
+   * what stands for the rest. The history begins anew behind it. `undefined` if a receiver needs what is not here any more.
    */
   #recall(first: number, end: number): readonly Outgoing[] | undefined {
     if (this.#audience.needsInherited(first)) return undefined;
-    const all = [...new Set([...this.#kept, ...this.#underWay])]
-      .filter(({ holders, last }) => holders > 0 && last >= first)
-      .filter((message) => message.first < end)
-      .sort((one, other) => one.first - other.first);
+    this.#kept = this.#kept.filter((message) => message.first >= end);
+    this.#firstStored = 1;
     const recalled: Outgoing[] = [];
     let next = first;
-    for (const message of all) {
+    for (const message of this.#audience.owed) {
+      if (message.last < first || message.first >= end) continue;
       if (message.memory === undefined) return undefined;
       if (message.first > next) recalled.push(goneFrom(next, message.first - 1));
       recalled.push(message);

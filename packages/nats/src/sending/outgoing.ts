@@ -50,7 +50,7 @@ export function goneFrom(first: number, last: number): Outgoing {
     first,
     last,
     memory: undefined,
-    hasLeft: true,
+    hasLeft: false,
     holders: 0,
   };
 }

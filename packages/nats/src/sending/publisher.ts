@@ -52,6 +52,8 @@ export interface PublisherEvents {
    * @returns what is to be there instead; `undefined` if a receiver needs what this sender does not have any more.
    */
   readonly onForgotten: (first: number, end: number) => readonly Outgoing[] | undefined;
+  /** True if somebody is not done with what is stored. */
+  readonly isAwaited: () => boolean;
   /** The stream is gone, and all that was in it, or too much of that. */
   readonly onLost: () => void;
   /** The servers take no piece as long as those of this stream any more. */
@@ -62,7 +64,7 @@ export interface PublisherEvents {
  * Publishes messages piece by piece, in order, each once. The sender is the only one that publishes to its stream: so it
  * knows which number each piece gets there, and says so. Where an answer is lost, the last number in the stream tells
  * what has arrived. A server that was killed can have less than it had confirmed: then that is published anew, so that
- * numbers stay what they are.
+ * the pieces that receivers know keep their numbers.
  */
 export class Publisher {
   readonly #engine: Engine;
@@ -86,8 +88,8 @@ export class Publisher {
   #bytesUnderWay = 0;
   /** What the servers have counted up to when they refused a piece for its number; see {@link #before}. */
   #counted: number | undefined;
-  /** How often the servers were asked, and had nothing more. */
-  #askedInVain = 0;
+  /** How many pieces were refused since one was stored. */
+  #refusals = 0;
   /** Answers to what was published before the last time that it was begun anew mean nothing. */
   #round = 0;
   #isFull = false;
@@ -107,7 +109,7 @@ export class Publisher {
     engine.onChange(() => {
       if (!engine.connected || this.#isOver) return;
       if (engine.pieceBytes < this.#pieceBytes) events.onTooLong();
-      // Also where nothing is under way: a server that was killed may have lost what somebody is still to get.
+      // Also where nothing is under way: the server may have been killed, and have lost what somebody is still to get.
       else if (this.#last > 0) void this.#askWhatIsStored();
     });
     this.#timer = clock.setInterval(() => this.#checkProgress(), PATIENCE);
@@ -213,13 +215,12 @@ export class Publisher {
         reply,
         pieceHeaders(this.#before(number), ...words),
       );
-    const { kind, sequence, byteLength, tag, last, memory, hasLeft } = message;
+    const { kind, sequence, byteLength, tag, last, memory } = message;
     if (kind === 'end') {
       send(undefined, 'end', sequence);
       return 0;
     }
-    // It was stored before, and whoever had to have it has it.
-    if (kind === 'gone' || (memory === undefined && hasLeft)) {
+    if (kind === 'gone') {
       send(undefined, 'gone');
       return 0;
     }
@@ -268,6 +269,7 @@ export class Publisher {
       this.#noteFull(Number(number));
     } else {
       if (error.err_code === API_ERROR.wrongLastSequence) this.#counted = countIn(error);
+      this.#refusals++;
       void this.#askWhatIsStored();
     }
   }
@@ -276,7 +278,7 @@ export class Publisher {
     while (this.#stored < number && this.#stored < this.#last) {
       this.#stored++;
       this.#counted = undefined;
-      this.#askedInVain = 0;
+      this.#refusals = 0;
       this.#bytesUnderWay -= this.#lengths.shift() ?? 0;
       const message = this.#queue[0] as Outgoing;
       if (message.last > this.#stored) continue;
@@ -308,22 +310,19 @@ export class Publisher {
   async #askWhatIsStored(): Promise<void> {
     if (this.#isAsking || this.#isOver) return;
     this.#isAsking = true;
+    // Somebody else may publish to the stream, say: what is refused again and again is not tried again at once.
+    if (this.#refusals > 1) await new Promise<void>((resolve) => this.#soon(resolve));
     const stored = await this.#findStored();
-    const isInVain = stored === this.#stored;
-    // Somebody else may publish to the stream, say: what is refused at once is not tried again at once.
-    if (isInVain && this.#askedInVain > 0)
-      await new Promise<void>((resolve) => this.#soon(resolve));
-    this.#askedInVain = isInVain ? this.#askedInVain + 1 : 0;
-    this.#isAsking = false;
     if (this.#isOver) return;
-    if (stored === undefined || !this.#goBackTo(stored)) {
-      this.#events.onLost();
-      return;
+    const isThere = stored !== undefined && this.#goBackTo(stored);
+    if (isThere) {
+      this.#noteStored(stored);
+      // There may be more than this sender has sent: of one that it has followed.
+      this.#begin(this.#stored + 1);
     }
-    this.#noteStored(stored);
-    // There may be more than this sender has sent: of one that it has followed.
-    this.#begin(this.#stored + 1);
-    this.#pump();
+    this.#isAsking = false;
+    if (isThere) this.#pump();
+    else this.#events.onLost();
   }
 
   /** Has what the servers have lost of what they had confirmed published anew. False if that cannot be. */
@@ -333,8 +332,10 @@ export class Publisher {
     const end = this.#queue[0]?.first ?? this.#last + 1;
     const again = this.#events.onForgotten(stored + 1, end);
     if (again === undefined) return false;
+    for (const message of again) message.hasLeft = false;
     this.#queue.unshift(...again);
     this.#stored = stored;
+    this.#begin(stored + 1);
     return true;
   }
 
@@ -347,9 +348,11 @@ export class Publisher {
   async #findStored(): Promise<number | undefined> {
     let doubtSince: number | undefined;
     while (!this.#isOver) {
+      const stream = this.#stream;
       let found: number | undefined;
       try {
-        const { state } = await this.#engine.api.streams.info(this.#stream);
+        const { state } = await this.#engine.api.streams.info(stream);
+        if (stream !== this.#stream) continue;
         found = state.last_seq;
         if (found >= this.#stored) return found;
         doubtSince ??= clock.now();
@@ -364,7 +367,9 @@ export class Publisher {
   }
 
   #checkProgress(): void {
-    const isStuck = this.#lengths.length > 0 && this.#stored === this.#storedBefore;
+    // In a cluster the server that had the stream may be another one than this sender is connected to.
+    const isAwaited = this.#lengths.length > 0 || this.#events.isAwaited();
+    const isStuck = isAwaited && this.#stored === this.#storedBefore;
     this.#storedBefore = this.#stored;
     if (isStuck && this.#engine.connected) void this.#askWhatIsStored();
   }

@@ -108,8 +108,14 @@ export class Subscriber implements SubscriberState {
 
   /** It has acknowledged all pieces up to this one. */
   noteAllDone(number: number): void {
-    this.#floor = number;
+    // A server that was killed may have forgotten how far it was.
+    this.#floor = Math.max(this.#floor, number);
     for (const message of this.#pending.values()) if (message.last <= number) this.#take(message);
+  }
+
+  /** What it is not done with. */
+  get pending(): readonly Outgoing[] {
+    return [...this.#pending.values()];
   }
 
   /** The oldest piece that it may still have to be sent; `undefined` if there is none. */
