@@ -20,6 +20,8 @@ export default defineConfig({
     testTimeout: 60_000,
     // Hooks compile programs and start peers, as tests do.
     hookTimeout: 60_000,
+    // What is waited for comes sooner or later: a second, which is usual, decides by the clock on a busy machine.
+    expect: { poll: { timeout: 15_000 } },
     reporters: ['default', './scripts/closing-line-reporter.js'],
   },
 });
