@@ -1,4 +1,4 @@
-import type { Loan } from '@pageferry/core';
+import type { Channel, Loan } from '@pageferry/core';
 import { sharedMmap } from '@pageferry/shared-mmap';
 import { expectNothingLeft, temporaryFolder } from '@pageferry/testkit';
 import { expect, test } from 'vitest';
@@ -32,6 +32,33 @@ test('a large message over a channel lies where the last one did that is back', 
   } finally {
     await here.destroy();
     await there.destroy();
+    await listener.destroy();
+  }
+});
+
+test('channels that wait at once for more than their pool has, each for another length, all get it', async () => {
+  const endpoint = fresh();
+  const settings = { endpoint, poolBytes: MIB, spinMicroseconds: 0 };
+  const listener = await sharedMmap.listen(settings);
+  // None of them is allocated in one turn of the event loop.
+  const lengths = [5 * MIB, 6 * MIB, 7 * MIB];
+  const far: Channel[] = [];
+  const near: Channel[] = [];
+  try {
+    for (const _ of lengths) {
+      const connecting = sharedMmap.connect(settings);
+      near.push(await listener.accept());
+      far.push(await connecting);
+    }
+    const borrow = async (length: number, index: number): Promise<number> => {
+      const loan = await near[index]?.loan(length, { timeout: 30_000 });
+      const lent = loan?.bytes.length ?? 0;
+      loan?.release();
+      return lent;
+    };
+    expect(await Promise.all(lengths.map(borrow))).toEqual(lengths);
+  } finally {
+    for (const channel of [...far, ...near]) await channel.destroy();
     await listener.destroy();
   }
 });

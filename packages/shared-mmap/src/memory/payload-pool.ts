@@ -10,6 +10,7 @@ import {
 import { GrowingMemory } from './growing-memory.js';
 import { guardedView, takeAway } from './guarded-view.js';
 import { OwnMemory } from './own-memory.js';
+import { PendingMemory } from './pending-memory.js';
 import { alignUp, Ranges } from './ranges.js';
 import { Slot } from './slot.js';
 import { SlotBuffers } from './slot-buffers.js';
@@ -55,8 +56,7 @@ export class PayloadPool implements Disposable {
   readonly #quota: ByteQuota;
   /** Where messages with memory of their own are written. */
   readonly #windows: Windows;
-  /** Memory for one message that is being allocated, over several turns of the event loop. */
-  #pending: OwnMemory | undefined;
+  readonly #pending = new PendingMemory();
 
   /** @throws `SYSTEM_CALL_FAILED`. */
   constructor(settings: PayloadPoolSettings) {
@@ -190,7 +190,7 @@ export class PayloadPool implements Disposable {
       slot?.own?.close();
       slot?.closeAttached();
     }
-    this.#pending?.close();
+    this.#pending.close();
     this.#windows.close();
     this.#memory.mapping.close(kept);
     this.#memory.fd.close();
@@ -283,20 +283,13 @@ export class PayloadPool implements Disposable {
   }
 
   #takeOwn(byteLength: number, exhausted: () => boolean): Slot | 'growing' {
-    if (this.#pending?.messageLength !== byteLength) {
-      this.#pending?.close();
-      this.#pending = undefined;
-      this.#pending = new OwnMemory(byteLength, { ...this.#settings, windows: this.#windows });
-    }
-    const own = this.#pending;
-    try {
-      if (!own.grow(exhausted)) return 'growing';
-    } catch (error) {
-      this.#pending = undefined;
-      own.close();
-      throw error;
-    }
-    this.#pending = undefined;
+    const settings = { ...this.#settings, windows: this.#windows };
+    const own = this.#pending.take(
+      byteLength,
+      exhausted,
+      () => new OwnMemory(byteLength, settings),
+    );
+    if (typeof own === 'string') return own;
     return this.#remember((slotId) => new Slot(slotId, 0, own.byteLength, own));
   }
 
