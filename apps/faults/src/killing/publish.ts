@@ -13,7 +13,8 @@ export async function killSender(round: Round): Promise<void> {
     if (plan.point === 'handshake') round.learn(who, told, 'end');
     else round.learn(who, told);
   });
-  const joining = plan.point === 'history' ? joinAndLeave(round) : undefined;
+  const over = new AbortController();
+  const joining = plan.point === 'history' ? joinAndLeave(round, over.signal) : undefined;
   await round.kill();
   const next = await open.sender();
   const newcomer = await open.receiver('wait');
@@ -29,15 +30,20 @@ export async function killSender(round: Round): Promise<void> {
   const { ending, count } = await served;
   round.expect(ending === 'end' && count === 1, `a newcomer sees ${count} messages and ${ending}`);
   await newcomer.close();
+  over.abort();
   await Promise.all([...following, joining]);
 }
 
-/** Joins, takes some of what was kept, and leaves: again and again until the victim is killed. */
-async function joinAndLeave(round: Round): Promise<void> {
+/**
+ * Joins, takes some of what was kept, and leaves: again and again until the victim is killed.
+ *
+ * @param over fires when the next sender has closed, too, and nobody else will come.
+ */
+async function joinAndLeave(round: Round, over: AbortSignal): Promise<void> {
   const { plan, open } = round;
   while (!round.isKilled) {
     try {
-      const receiver = await open.receiver(plan.policy);
+      const receiver = await open.receiver(plan.policy, over);
       const { ending, count } = await follow(receiver, plan, round, plan.policy === 'wait', {
         most: 1 + (plan.lengths % 20),
       });
@@ -47,7 +53,7 @@ async function joinAndLeave(round: Round): Promise<void> {
       await receiver.close();
     } catch (error) {
       // It may die while it lets somebody in.
-      const isPossible = round.isKilled && codeOf(error) === 'PEER_DIED';
+      const isPossible = over.aborted || (round.isKilled && codeOf(error) === 'PEER_DIED');
       round.expect(isPossible, `whoever joins sees ${codeOf(error)}`);
     }
   }
