@@ -8,9 +8,13 @@ export async function killSender(round: Round): Promise<void> {
   await round.begin();
   let connected = 0;
   const following = ['one receiver', 'the other receiver'].map(async (who) => {
-    const told = await followOne(round, () => connected++);
-    // Whoever was not connected yet when the sender died comes to the next one.
-    if (plan.point === 'handshake') round.learn(who, told, 'end');
+    let isLate = false;
+    const told = await followOne(round, () => {
+      connected++;
+      isLate = round.isKilled;
+    });
+    // Whoever was not connected yet when the sender died comes to the next one, also where that one had let it in.
+    if (isLate || plan.point === 'handshake') round.learn(who, told, 'end');
     else round.learn(who, told);
   });
   const over = new AbortController();
