@@ -1,4 +1,4 @@
 import { writeFileSync } from 'node:fs';
 
-writeFileSync(process.env.PAGEFERRY_BEGINS_TO_LOAD, '');
+writeFileSync(process.env['PAGEFERRY_BEGINS_TO_LOAD'] ?? '', '');
 await new Promise(() => undefined);
