@@ -261,8 +261,14 @@ export class Publisher {
       void this.#askWhatIsStored();
       return;
     }
-    const { error } = message.json<{ readonly error?: ApiErrorAnswer }>();
-    if (error === undefined) {
+    const { error, seq } = message.json<{
+      readonly error?: ApiErrorAnswer;
+      readonly seq?: number;
+    }>();
+    if (error === undefined && seq !== Number(number)) {
+      // Receivers would take it for another one.
+      this.#events.onLost();
+    } else if (error === undefined) {
       this.#noteStored(Number(number));
       this.#pump();
     } else if (FULL.has(error.err_code)) {
