@@ -13,11 +13,27 @@ namespace {
 
 constexpr std::size_t kStackBytes = 64 * 1024;
 
-bool MayRunOnSeveral() {
-  cpu_set_t processors;
-  // It fails where there are more than fit.
-  return sched_getaffinity(0, sizeof processors, &processors) != 0 || CPU_COUNT(&processors) > 1;
-}
+/// Where this thread may run.
+class Processors {
+ public:
+  bool HaveOthers() const { return !known_ || CPU_COUNT(&set_) > 1; }
+
+  /// Has a thread that this one has started run elsewhere. Otherwise the scheduler begins it here where the other processors
+  /// are busy for a moment, and it waits until this thread has done everything, or this thread waits for it.
+  void MoveElsewhere(pthread_t thread) const {
+    const int here = sched_getcpu();
+    if (!known_ || here < 0) return;
+    cpu_set_t others = set_;
+    CPU_CLR(static_cast<unsigned>(here), &others);
+    // Refused where this thread may run on one processor alone by now: then it runs wherever it may.
+    pthread_setaffinity_np(thread, sizeof others, &others);
+  }
+
+ private:
+  cpu_set_t set_{};
+  /// False if there are more than fit.
+  const bool known_ = sched_getaffinity(0, sizeof set_, &set_) == 0;
+};
 
 /// As long as it lives, threads that this one starts begin with all signals blocked but those that tell of a fault: the program
 /// expects its handlers to run on threads of its own.
@@ -41,13 +57,15 @@ class BlockedSignals {
 }  // namespace
 
 HelpingThread::HelpingThread(std::function<void()> work) : work_(std::move(work)) {
-  if (!MayRunOnSeveral()) return;
+  const Processors processors;
+  if (!processors.HaveOthers()) return;
   pthread_attr_t attributes;
   if (pthread_attr_init(&attributes) != 0) return;
   const BlockedSignals blocked;
   is_started_ = pthread_attr_setstacksize(&attributes, kStackBytes) == 0 &&
                 pthread_create(&thread_, &attributes, &HelpingThread::Run, this) == 0;
   pthread_attr_destroy(&attributes);
+  if (is_started_) processors.MoveElsewhere(thread_);
 }
 
 HelpingThread::~HelpingThread() {
