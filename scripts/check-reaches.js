@@ -9,13 +9,13 @@ import { pathToFileURL } from 'node:url';
 const HOME = /^(?:(?:packages|apps)\/[^/]+|benchmarks|docs\/examples)(?=\/)/;
 
 /** What follows a package's own folder, or its name, where an import reaches into it. */
-const INSIDE = /^\/(?:dist|test|src)(?:\/|$)/;
+const INSIDE = /^\/(?:bundle|dist|test|src)(?:\/|$)/;
 
 /** `from '…'`, `import '…'`, `import('…')` and `require('…')`. */
 const IMPORTS = /\b(?:from|import|require)\s*\(?\s*(['"])([^'"\n]+)\1/g;
 
 /** Of others, or made. */
-const SKIPPED = new Set(['node_modules', 'dist', 'build']);
+const SKIPPED = new Set(['node_modules', 'bundle', 'dist', 'build']);
 
 /**
  * The imports of a file that reach into another package, as sentences.

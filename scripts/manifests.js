@@ -27,7 +27,7 @@ export function faultsOfManifest(manifest, folder) {
   if (!description) faults.push('it has no description');
   if (keywords.length < 3) faults.push('it has fewer than three keywords');
   if (!files.includes('CHANGELOG.md')) faults.push('its changelog is not among its files');
-  if (exports !== undefined && !files.includes('!**/*.tsbuildinfo')) {
+  if (files.includes('dist') && !files.includes('!**/*.tsbuildinfo')) {
     faults.push("the compiler's notes (.tsbuildinfo) are among its files");
   }
   if (exports !== undefined && manifest.sideEffects === undefined) {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { describe, expect, test } from 'vitest';
 import { readPackages } from '../scripts/check-packages.js';
@@ -12,13 +12,11 @@ describe('what is shipped imports only what its manifest declares', () => {
     (name, { dependencies, optionalDependencies, peerDependencies }) => {
       const all = { ...dependencies, ...optionalDependencies, ...peerDependencies };
       const declared = new Set([name, ...Object.keys(all)]);
-      const dist = new URL(`${name.replace('@pageferry/', '')}/dist/`, PACKAGES);
-      const files = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((file) =>
-        /\.(d\.c?ts|c?js)$/.test(file),
-      );
+      const folder = new URL(`${name.replace('@pageferry/', '')}/`, PACKAGES);
+      const files = ['dist', 'bundle'].flatMap((made) => filesIn(folder, made));
       expect(files).not.toEqual([]);
       const undeclared = files.flatMap((file) =>
-        packagesIn(readFileSync(new URL(file, dist), 'utf8'))
+        packagesIn(readFileSync(new URL(file, folder), 'utf8'))
           .filter((imported) => !declared.has(imported) && !isBuiltin(imported))
           .map((imported) => `${file}: ${imported}`),
       );
@@ -41,6 +39,15 @@ describe('what is shipped imports only what its manifest declares', () => {
     },
   );
 });
+
+/** Modules and declarations in a folder of a package, if it has that. */
+function filesIn(folder: URL, made: string): readonly string[] {
+  const place = new URL(`${made}/`, folder);
+  if (!existsSync(place)) return [];
+  return readdirSync(place, { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.(d\.c?ts|c?js)$/.test(file))
+    .map((file) => `${made}/${file}`);
+}
 
 /** Whether declarations have types of Node. What comments say does not count. */
 function speaksOfNode(source: string): boolean {

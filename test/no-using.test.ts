@@ -9,7 +9,7 @@ const packages = fileURLToPath(new URL('../packages', import.meta.url));
 function shippedFiles(): string[] {
   return readdirSync(packages)
     .filter((name) => name !== 'conformance' && name !== 'testkit')
-    .map((name) => join(packages, name, 'dist'))
+    .flatMap((name) => ['dist', 'bundle'].map((made) => join(packages, name, made)))
     .filter((folder) => existsSync(folder))
     .flatMap((folder) =>
       readdirSync(folder, { recursive: true, encoding: 'utf8' })

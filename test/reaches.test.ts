@@ -15,6 +15,7 @@ describe("an import that reaches into another package's folders", () => {
     [HERE, "from '../../connection/dist/index.js'"],
     [HERE, "await import('../../connection/src/index.js')"],
     [HERE, "import '../../connection/dist/index.js'"],
+    [HERE, "import '../../connection/bundle/index.js'"],
     [HERE, "require('@pageferry/connection/dist/index.js')"],
     ['packages/vmsplice/test/support/pair.ts', "from '../../../connection/dist/index.js'"],
     ['packages/vmsplice/test/programs/peer.mjs', "from '../../../../apps/demo/src/main.js'"],

@@ -44,6 +44,14 @@ describe('the bytes of a package', () => {
     expect(ownBytes(folder)).toBe(1000 + manifest.length);
   });
 
+  test('are those of files below a folder that end as it says', () => {
+    writeFileSync(join(folder, 'dist/deep/a.d.ts'), 'x'.repeat(70));
+    writeFileSync(join(folder, 'dist/b.d.ts'), 'x'.repeat(7));
+    const manifest = JSON.stringify({ files: ['dist/**/*.d.ts'] });
+    writeFileSync(join(folder, 'package.json'), manifest);
+    expect(ownBytes(folder)).toBe(77 + manifest.length);
+  });
+
   test('are not those behind links', () => {
     symlinkSync('dist', join(folder, 'link'));
     expect(bytesOf(folder)).toBe(1000);

@@ -54,7 +54,7 @@ export async function packRelease(folder, options = {}) {
     const manifests = readManifests(copy, platforms);
     const packages = inOrderOfRelease(only === undefined ? manifests : neededBy(manifests, only));
     const filters = packages.map(({ name }) => `--filter=${name}`);
-    await pnpm('-r', ...filters, 'exec', 'sh', '-c', 'test ! -e tsconfig.json || tsc -b');
+    await pnpm('-r', ...filters, 'run', '--if-present', 'build');
     mkdirSync(folder, { recursive: true });
     await pnpm('-r', ...filters, 'pack', '--pack-destination', folder);
     const tarballs = packages.map(({ name, version }) => ({

@@ -1,5 +1,6 @@
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -34,8 +35,10 @@ export function installProject(tool) {
     const from = join(ROOT, 'packages', name);
     const to = join(modules, '@pageferry', name);
     mkdirSync(to, { recursive: true });
-    cpSync(join(from, 'package.json'), join(to, 'package.json'));
-    cpSync(join(from, 'dist'), join(to, 'dist'), { recursive: true });
+    for (const part of ['package.json', 'dist', 'bundle']) {
+      if (existsSync(join(from, part)))
+        cpSync(join(from, part), join(to, part), { recursive: true });
+    }
   }
   const addon = 'linux-napi/build/Release/linux_napi.node';
   cpSync(join(ROOT, 'packages', addon), join(modules, '@pageferry', addon), { recursive: true });

@@ -1,8 +1,3 @@
-import { UnixSocket } from '@pageferry/linux';
-import { loadLinuxCalls } from '@pageferry/linux-napi';
-import { expectNothingLeft, withCode } from '@pageferry/testkit';
-import { describe, expect, test } from 'vitest';
-import { encodeSideRecord } from '../dist/control/side-record.js';
 import {
   ControlMemory,
   Doorbell,
@@ -11,7 +6,12 @@ import {
   ReceiverConnection,
   SENDER,
   SenderConnection,
-} from '../dist/index.js';
+} from '@pageferry/connection';
+import { UnixSocket } from '@pageferry/linux';
+import { loadLinuxCalls } from '@pageferry/linux-napi';
+import { expectNothingLeft, withCode } from '@pageferry/testkit';
+import { describe, expect, test } from 'vitest';
+import { encodeSideRecord } from '../dist/control/side-record.js';
 
 const calls = loadLinuxCalls();
 

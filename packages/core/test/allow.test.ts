@@ -37,7 +37,7 @@ const canUnshare = spawnSync('unshare', ['--user', 'true']).status === 0;
 
 /** What a program tells that runs in a user namespace of its own. */
 function toldInUserNamespace(options: readonly string[], body: string): unknown {
-  const module = JSON.stringify(new URL('../dist/index.js', import.meta.url).href);
+  const module = JSON.stringify(new URL('../bundle/index.js', import.meta.url).href);
   const script = `
     const { isTrusted, isTrustedFile, overflowUid } = await import(${module});
     const id = overflowUid();

@@ -1,5 +1,5 @@
+import { BufferPool } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
-import { BufferPool } from '../dist/index.js';
 
 const MIB = 1024 * 1024;
 

@@ -23,7 +23,7 @@ function methodsOfGroup(group: string): string[] {
 /** A file of the published declarations. */
 function read(name: string): string {
   const entry = require.resolve('@pageferry/linux');
-  return readFileSync(new URL(`calls/${name}.d.ts`, `file://${entry}`), 'utf8');
+  return readFileSync(new URL(`../dist/calls/${name}.d.ts`, `file://${entry}`), 'utf8');
 }
 
 function methodsOf(calls: LinuxCalls): string[] {

@@ -3,6 +3,7 @@ import {
   chmodSync,
   copyFileSync,
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -154,8 +155,9 @@ describe('a process of its own', () => {
   function install(): void {
     rmSync(project, { recursive: true, force: true });
     for (const name of ['core', 'linux', 'linux-napi']) {
-      for (const part of ['package.json', 'dist']) {
-        cpSync(join(PACKAGES, name, part), join(scope, name, part), { recursive: true });
+      for (const part of ['package.json', 'dist', 'bundle']) {
+        const from = join(PACKAGES, name, part);
+        if (existsSync(from)) cpSync(from, join(scope, name, part), { recursive: true });
       }
     }
     writeFileSync(join(project, 'package.json'), '{ "type": "module" }');

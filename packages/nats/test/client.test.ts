@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { natsTransport } from '@pageferry/nats';
 import { hasNatsServer } from '@pageferry/testkit';
 import { describe, expect, test, vi } from 'vitest';
 import { Internals } from '../dist/engine/internals.js';
 import { subjectOf } from '../dist/engine/names.js';
-import { natsTransport } from '../dist/index.js';
 import { Ground, message, until } from './support/server.js';
 
 test.each([

@@ -1,8 +1,8 @@
+import { natsTransport } from '@pageferry/nats';
 import { freePort, hasNatsServer, NatsServer } from '@pageferry/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../dist/engine/engine.js';
 import { findStream } from '../dist/engine/stream.js';
-import { natsTransport } from '../dist/index.js';
 import { message } from './support/server.js';
 
 const SUBJECT = 'test.cluster';

@@ -1,7 +1,7 @@
 import { connect, headers, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import type { NatsRequester } from '@pageferry/nats';
 import { hasNatsServer } from '@pageferry/testkit';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { NatsRequester } from '../dist/index.js';
 import { Ground, message, until } from './support/server.js';
 
 const NOTHING = new Uint8Array(0);

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { NatsReceiverInfo } from '@pageferry/nats';
 import { hasNatsServer } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import type { NatsReceiverInfo } from '../dist/index.js';
 import { Ground, message, until } from './support/server.js';
 
 describe.skipIf(!hasNatsServer)('receivers that would rather miss a message', () => {

@@ -1,12 +1,12 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { Child, hasNatsServer, NatsServer, temporaryFolder } from '@pageferry/testkit';
-import { describe, expect, test } from 'vitest';
 import {
   type Channel,
   type ChannelDelivery,
   type NatsResponder,
   natsTransport,
-} from '../dist/index.js';
+} from '@pageferry/nats';
+import { Child, hasNatsServer, NatsServer, temporaryFolder } from '@pageferry/testkit';
+import { describe, expect, test } from 'vitest';
 import { Ground, message, until } from './support/server.js';
 
 /** What the server of these tests lets through in one message. */

@@ -3,6 +3,6 @@ import { describeChannelPairs } from '@pageferry/testkit';
 
 describeChannelPairs({
   channelPair,
-  moduleUrl: new URL('../dist/index.js', import.meta.url).href,
+  moduleUrl: new URL('../bundle/index.js', import.meta.url).href,
   exportName: 'sharedMmap',
 });

@@ -1,8 +1,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { DiagnosticsEvents } from '@pageferry/core';
+import { sharedMmap } from '@pageferry/shared-mmap';
 import { temporaryFolder } from '@pageferry/testkit';
 import { expect, onTestFinished, test } from 'vitest';
-import { sharedMmap } from '../dist/index.js';
 
 type Drop = DiagnosticsEvents['pageferry:drop'];
 

@@ -5,7 +5,7 @@ import { describeInheritance } from '@pageferry/testkit';
 
 describeInheritance({
   transport: sharedMmap,
-  moduleUrl: new URL('../dist/index.js', import.meta.url).href,
+  moduleUrl: new URL('../bundle/index.js', import.meta.url).href,
   exportName: 'sharedMmap',
   calls: loadLinuxCalls(),
   openSocketPair,

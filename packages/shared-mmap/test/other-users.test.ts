@@ -3,7 +3,7 @@ import { describeOtherUsers } from '@pageferry/testkit';
 
 describeOtherUsers({
   transport: sharedMmap,
-  moduleUrl: new URL('../dist/index.js', import.meta.url).href,
+  moduleUrl: new URL('../bundle/index.js', import.meta.url).href,
   exportName: 'sharedMmap',
   knowsWho: true,
 });

@@ -3,6 +3,6 @@ import { sharedMmap } from '@pageferry/shared-mmap';
 
 describeTransport({
   transport: sharedMmap,
-  moduleUrl: new URL('../dist/index.js', import.meta.url).href,
+  moduleUrl: new URL('../bundle/index.js', import.meta.url).href,
   exportName: 'sharedMmap',
 });

@@ -1,6 +1,7 @@
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { expectNothingLeft } from '@pageferry/testkit';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { sharedMmap } from '../dist/index.js';
 import { SubscriberList } from '../dist/sending/subscriber-list.js';
 import { HostileReceiver } from './support/hostile-receiver.js';
 import { KIB, LIMIT, openStage, trySend, until } from './support/stage.js';
@@ -9,7 +10,9 @@ const calls = loadLinuxCalls();
 
 /** A sender whose pool has room for one message, and receivers that do what they are told. */
 async function open(count: number) {
-  const stage = await openStage({ poolBytes: 8 * KIB, spinMicroseconds: 0 }, []);
+  const options = { poolBytes: 8 * KIB, spinMicroseconds: 0 };
+  // The modules that are spied on.
+  const stage = await openStage(options, [], sharedMmap);
   const receivers: HostileReceiver[] = [];
   for (let index = 0; index < count; index++) {
     receivers.push(await HostileReceiver.connect(calls, stage.sender.endpoint));

@@ -1,9 +1,9 @@
 import { describeTransport } from '@pageferry/conformance';
-import { socketTransport } from '../dist/index.js';
+import { socketTransport } from '@pageferry/socket';
 
 describeTransport({
   transport: socketTransport,
-  moduleUrl: new URL('../dist/index.js', import.meta.url).href,
+  moduleUrl: new URL('../bundle/index.js', import.meta.url).href,
   exportName: 'socketTransport',
   knowsPeers: false,
 });

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
+import { socketTransport } from '@pageferry/socket';
 import { describe, expect, test } from 'vitest';
-import { socketTransport } from '../dist/index.js';
 import { FRAME } from '../dist/protocol/frame.js';
 import { usePlace } from './support/place.js';
 import { SenderProcess } from './support/process.js';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Delivery, SendOutcome } from '@pageferry/core';
+import { socketTransport } from '@pageferry/socket';
 import { describe, expect, test } from 'vitest';
-import { socketTransport } from '../dist/index.js';
 import { usePlace } from './support/place.js';
 
 const MESSAGE_BYTES = 2 ** 20;

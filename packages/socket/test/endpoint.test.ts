@@ -2,10 +2,10 @@ import { lstatSync, mkdirSync, readdirSync, renameSync, utimesSync, writeFileSyn
 import { createServer } from 'node:net';
 import { basename, join } from 'node:path';
 import { EndpointPath, identify, LONGEST_PATH, probeSocketFile } from '@pageferry/core';
+import { socketTransport } from '@pageferry/socket';
 import { describe, expect, test } from 'vitest';
 import { pipeName } from '../dist/endpoint/address.js';
 import { moveIfFree, removeStale } from '../dist/endpoint/file.js';
-import { socketTransport } from '../dist/index.js';
 import { usePlace } from './support/place.js';
 import { SenderProcess } from './support/process.js';
 

@@ -1,8 +1,8 @@
 import { closeSync, openSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { Channel } from '@pageferry/core';
+import { socketTransport } from '@pageferry/socket';
 import { describe, expect, test } from 'vitest';
-import { socketTransport } from '../dist/index.js';
 import { PIECE_BYTES, WINDOW_BYTES } from '../dist/protocol/channel.js';
 import { FRAME, FRAME_BYTES, MAX_FRAME_VALUE } from '../dist/protocol/frame.js';
 import { echo, ROLES } from './support/channels.js';

@@ -7,8 +7,8 @@ import {
   REFUSAL,
   type Sender,
 } from '@pageferry/core';
+import { socketTransport } from '@pageferry/socket';
 import { describe, expect, test } from 'vitest';
-import { socketTransport } from '../dist/index.js';
 import { checkSenderOptions } from '../dist/options.js';
 import { FRAME, FRAME_BYTES } from '../dist/protocol/frame.js';
 import { NAME } from '../dist/protocol/name.js';

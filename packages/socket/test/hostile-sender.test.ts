@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { encodeHello, HELLO_KIND, PROTOCOL_VERSION, REFUSAL, type Receiver } from '@pageferry/core';
+import { socketTransport } from '@pageferry/socket';
 import { describe, expect, test } from 'vitest';
-import { socketTransport } from '../dist/index.js';
 import { FRAME, FRAME_BYTES } from '../dist/protocol/frame.js';
 import { NAME } from '../dist/protocol/name.js';
 import { usePlace } from './support/place.js';

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs';
+import { socketTransport } from '@pageferry/socket';
 import { describe, expect, test } from 'vitest';
-import { socketTransport } from '../dist/index.js';
 import { type Place, usePlace } from './support/place.js';
 
 const MIB = 1024 * 1024;

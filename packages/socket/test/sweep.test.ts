@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { socketTransport } from '@pageferry/socket';
 import { expect, test } from 'vitest';
-import { socketTransport } from '../dist/index.js';
 import { usePlace } from './support/place.js';
 import { SenderProcess } from './support/process.js';
 

@@ -9,9 +9,9 @@ import type { Channel } from '@pageferry/core';
 import { createPipe } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { sharedMmap } from '@pageferry/shared-mmap';
+import { loanFrom } from '@pageferry/streams';
 import { expectNothingLeft, turns, withCode } from '@pageferry/testkit';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { loanFrom } from '../dist/index.js';
 import { content, TRANSPORTS, until, usePlace } from './support/ends.js';
 
 const place = usePlace();

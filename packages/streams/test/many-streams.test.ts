@@ -4,9 +4,9 @@ import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { finished, pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
+import { type ChannelStream, createStreams } from '@pageferry/streams';
 import { expectNothingLeft, turns, withCode } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { type ChannelStream, createStreams } from '../dist/index.js';
 import { content, TRANSPORTS, until, usePlace } from './support/ends.js';
 
 const KIB = 1024;

@@ -5,9 +5,9 @@ import { buffer } from 'node:stream/consumers';
 import { finished, pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import type { Delivery, Loan, Receiver, Sender } from '@pageferry/core';
+import { toDuplex, toReadable, toWritable } from '@pageferry/streams';
 import { expectNothingLeft, turns, withCode } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { toDuplex, toReadable, toWritable } from '../dist/index.js';
 import { content, TRANSPORTS, until, usePlace } from './support/ends.js';
 
 const KIB = 1024;

@@ -5,9 +5,9 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { PassThrough, Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
+import { pipeTo, toWritable } from '@pageferry/streams';
 import { expectNothingLeft, turns, withCode } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { pipeTo, toWritable } from '../dist/index.js';
 import { content, TRANSPORTS, until, usePlace } from './support/ends.js';
 
 const MIB = 1024 * 1024;

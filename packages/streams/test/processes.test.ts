@@ -3,9 +3,15 @@ import { createWriteStream } from 'node:fs';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
+import {
+  type ChannelStream,
+  createStreams,
+  pipeTo,
+  toDuplex,
+  toReadable,
+} from '@pageferry/streams';
 import { Child, expectNothingLeft, withCode } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { type ChannelStream, createStreams, pipeTo, toDuplex, toReadable } from '../dist/index.js';
 import { TRANSPORTS, until, usePlace } from './support/ends.js';
 
 const PROGRAM = new URL('./programs/uploader.mjs', import.meta.url);

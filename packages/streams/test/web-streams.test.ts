@@ -1,7 +1,7 @@
 import type { Delivery } from '@pageferry/core';
+import { toReadableStream, toReadableWritablePair, toWritableStream } from '@pageferry/streams';
 import { expectNothingLeft, turns, withCode } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { toReadableStream, toReadableWritablePair, toWritableStream } from '../dist/index.js';
 import { content, TRANSPORTS, until, usePlace } from './support/ends.js';
 
 const MIB = 1024 * 1024;

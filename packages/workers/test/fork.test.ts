@@ -298,7 +298,7 @@ describe('a thread', () => {
   });
 
   test('has Node’s own messages beside the port, and its own data', async () => {
-    const built = new URL('../dist/index.js', import.meta.url).href;
+    const built = new URL('../bundle/index.js', import.meta.url).href;
     const code = `const { parentPort, workerData } = require('node:worker_threads');
       import('${built}').then(async (workers) => {
         const port = await workers.parentPort();

@@ -382,7 +382,7 @@ describe.each([
   test.each([{}, { maxOldGenerationSizeMb: 100 }])(
     'a program of node -e has a pool (%j)',
     async (resourceLimits) => {
-      const built = new URL('../dist/index.js', import.meta.url).href;
+      const built = new URL('../bundle/index.js', import.meta.url).href;
       const code = `import('${built}').then(async ({ createPool }) => {
       const pool = createPool(new URL('${TASKS.href}'), ${JSON.stringify({ size: 1, threads, resourceLimits })});
       console.log(await pool.run(new Float64Array([4])));

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
@@ -225,6 +224,8 @@ function bindUnlocked(
   place: EndpointPath,
   allow: AllowSettings,
 ): UnixSocket | undefined {
+  // Loaded here: it is the largest module of Node's that a sender needs, and a receiver does without.
+  const { randomBytes } = process.getBuiltinModule('node:crypto');
   const suffix = `.${randomBytes(4).toString('hex')}`;
   const hidden = `${place.absolute}${suffix}`;
   const socket = UnixSocket.create(calls);

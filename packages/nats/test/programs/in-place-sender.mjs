@@ -1,6 +1,6 @@
 // Sends messages in place, from the first of those that it is told to: node in-place-sender.mjs URL ENDPOINT SOURCE FIRST COUNT.
 // Says how many were there already, and waits to be killed.
-import { natsTransport } from '../../dist/index.js';
+import { natsTransport } from '@pageferry/nats';
 
 const [servers = '', endpoint = '', takeOver = '', first = '', count = ''] = process.argv.slice(2);
 const nats = natsTransport({ servers, patience: 20_000 });

@@ -1,7 +1,7 @@
 // One side in a process of its own, on a host of its own: `ROLE SERVERS ENDPOINT PATIENCE [LENGTHS]`. It tells its parent what
 // it has sent or received, one by one.
 import { createHash } from 'node:crypto';
-import { natsTransport } from '../../dist/index.js';
+import { natsTransport } from '@pageferry/nats';
 
 const [role, servers = '', endpoint = '', patience, lengths = ''] = process.argv.slice(2);
 const nats = natsTransport({ servers, patience: Number(patience) });

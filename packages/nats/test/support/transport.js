@@ -1,5 +1,5 @@
 // What the tests' second processes import: a transport over the server that the tests have started.
-import { natsTransport } from '../../dist/index.js';
+import { natsTransport } from '@pageferry/nats';
 
 export const nats = natsTransport({
   servers: process.env['PAGEFERRY_TEST_NATS'] ?? '127.0.0.1:4222',

@@ -34,14 +34,19 @@ export interface Stage extends AsyncDisposable {
   join(options?: Of<SharedMmapReceiverOptions>): Promise<SharedMmapReceiver>;
 }
 
-/** Opens a sender, and a receiver for each of `receiverOptions`. */
+/**
+ * Opens a sender, and a receiver for each of `receiverOptions`.
+ *
+ * @param transport another copy of it, for tests that reach into its modules.
+ */
 export async function openStage(
   senderOptions: Of<SharedMmapSenderOptions> = {},
   receiverOptions: readonly Of<SharedMmapReceiverOptions>[] = [{}],
+  transport: typeof sharedMmap = sharedMmap,
 ): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'pageferry-'));
   const endpoint = join(folder, 'endpoint');
-  const sender = await sharedMmap.createSender({ ...senderOptions, endpoint });
+  const sender = await transport.createSender({ ...senderOptions, endpoint });
   const receivers: SharedMmapReceiver[] = [];
   const stage: Stage = {
     sender,
@@ -51,7 +56,7 @@ export async function openStage(
     },
     async join(options = {}) {
       const known = sender.receivers.map(({ id }) => id);
-      const receiver = await sharedMmap.createReceiver({ ...LIMIT, ...options, endpoint });
+      const receiver = await transport.createReceiver({ ...LIMIT, ...options, endpoint });
       receivers.push(receiver);
       await until(() => sender.receivers.some(({ id }) => !known.includes(id)));
       return receiver;

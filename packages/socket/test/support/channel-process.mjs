@@ -1,6 +1,6 @@
 // A process with one side of a channel, which does what it is told, and tells what has come of it. Message number N is
 // full of the byte N.
-import { socketTransport } from '../../dist/index.js';
+import { socketTransport } from '@pageferry/socket';
 
 /** @typedef {import('@pageferry/core').Channel} Channel */
 

@@ -1,5 +1,5 @@
 import type { Channel, Listener, ListenOptions } from '@pageferry/core';
-import { socketTransport } from '../../dist/index.js';
+import { socketTransport } from '@pageferry/socket';
 import type { Place } from './place.js';
 import { ChannelProcess } from './process.js';
 

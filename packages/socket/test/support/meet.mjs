@@ -1,5 +1,5 @@
 // Looks for the sender of the endpoint that it is told, and tells 'met', or the code of the error.
-import { socketTransport } from '../../dist/index.js';
+import { socketTransport } from '@pageferry/socket';
 
 const [endpoint = ''] = process.argv.slice(2);
 try {

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Channel } from '@pageferry/core';
-import { socketTransport } from '../../dist/index.js';
+import { socketTransport } from '@pageferry/socket';
 import { CHANNEL_NAME } from '../../dist/protocol/channel.js';
 import { BufferSource, FRAME_BYTES, type Frame, FrameReader } from '../../dist/protocol/frame.js';
 import { type Options, Rig, type Role } from './channels.js';

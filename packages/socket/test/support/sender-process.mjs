@@ -1,5 +1,5 @@
 // A process that becomes the sender of the endpoint that it is told, and tells what has become of it.
-import { socketTransport } from '../../dist/index.js';
+import { socketTransport } from '@pageferry/socket';
 
 /** @param {string} word */
 const tell = (word) => process.send?.(word);

@@ -1,12 +1,11 @@
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import type { Port } from '@pageferry/messages';
+import { PROGRAM } from '../program-url.js';
 import { startProcess } from '../start/fork.js';
 import { startThread } from '../start/fork-thread.js';
 import type { Life } from '../start/life.js';
 import type { PoolSettings } from './options.js';
-
-const PROGRAM = new URL('./program.js', import.meta.url);
 
 /** A worker that has connected. It keeps nothing alive. */
 export interface StartedWorker {
