@@ -96,6 +96,10 @@ export class TwoHosts implements AsyncDisposable {
   /** Pulls the plug, or puts it in again. */
   async setLink(isUp: boolean): Promise<void> {
     await call(this.hosts[0].command, 'ip', 'link', 'set', DEVICE, isUp ? 'up' : 'down');
+    if (!isUp) return;
+    // Whoever asked for the other host's address meanwhile gives up soon, and with it whoever connects by then.
+    for (const { command } of this.hosts)
+      await call(command, 'ip', 'neigh', 'flush', 'dev', DEVICE);
   }
 
   /** Removes both, and the link. Processes that still run there keep their host, without the link. */
