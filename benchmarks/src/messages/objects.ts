@@ -9,6 +9,8 @@ const SMALL = 1024;
 /** As many small objects take about as long as one large one. */
 const SMALL_FOR_LARGE = 500;
 const MANY_UNDER_WAY = 32;
+/** V8 compiles after so many calls, and not after so many bytes: large objects alone would run as long as it interprets. */
+const COMPILING = 5000;
 
 /** Objects that go to a child, which answers with one of the same size, beside `child.send`. */
 export const objectGroup: Group = {
@@ -21,10 +23,16 @@ export const objectGroup: Group = {
 };
 
 function comparisons(trips: number): readonly Comparison[] {
-  const large = { byteLength: LARGE, trips, warmUp: Math.ceil(trips / 4), underWay: 1 };
+  const large = {
+    byteLength: LARGE,
+    compiling: COMPILING,
+    trips,
+    warmUp: Math.ceil(trips / 4),
+    underWay: 1,
+  };
   const count = trips * SMALL_FOR_LARGE;
   // Three times as many first: V8 compiles meanwhile.
-  const small = { byteLength: SMALL, trips: count, warmUp: 3 * count };
+  const small = { byteLength: SMALL, compiling: 0, trips: count, warmUp: 3 * count };
   const run = (way: ObjectWay, workload: Unplaced) => (): Promise<Trial> =>
     runPeer('object-asker', { ...workload, way });
   const byChildSend = run('child.send', large);

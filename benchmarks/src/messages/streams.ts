@@ -13,7 +13,8 @@ export const streamGroup: Group = {
   aims: new Map([['stream-64k', 3]]),
   measure: (rounds, volume) => {
     const count = volume.trips * CHUNKS_FOR_A_TRIP;
-    const workload = { chunkBytes: CHUNK_BYTES, count, warmUp: count };
+    // Three times as many first: V8 compiles meanwhile.
+    const workload = { chunkBytes: CHUNK_BYTES, count, warmUp: 3 * count };
     const run = (way: StreamWay) => (): Promise<Trial> =>
       runPeer('stream-writer', { ...workload, way });
     const yardstick = run('socket');
@@ -25,6 +26,7 @@ export const streamGroup: Group = {
     });
     const comparisons = [
       compare('toWritable, toReadable', 'messages'),
+      compare('toWritable, toReadable, copy: false', 'deliveries'),
       compare('toWritable, pipeTo', 'in-place'),
     ];
     return interleave(comparisons, rounds, volume);

@@ -5,11 +5,10 @@ import { OBJECT_POOL_BYTES, type ObjectWorkload, type Picture } from '../message
 import { peerWorkload } from './workload-peer.js';
 
 // Answers objects with objects of the same size, the way that its parent asks.
-const { way, endpoint, byteLength, underWay } = peerWorkload<ObjectWorkload>();
-const content = new Content(byteLength);
-const buffers = Array.from({ length: way === 'composed' ? 0 : underWay }, () => {
-  return new Uint8Array(byteLength);
-});
+const { way, endpoint, underWay } = peerWorkload<ObjectWorkload>();
+const content = new Content();
+/** By length. */
+const buffers = new Map<number, Uint8Array[]>();
 
 if (way === 'child.send') {
   process.on('message', (question) => process.send?.(answerTo(question as Picture)));
@@ -32,7 +31,7 @@ if (way === 'child.send') {
     const number = answerNumber(question.meta.number);
     const answer = await port.compose<Picture>({
       meta: { number, computed },
-      pixels: shared(Uint8Array, byteLength),
+      pixels: shared(Uint8Array, question.pixels.length),
     });
     filled = content.fill(answer.value.pixels, number);
     return answer;
@@ -41,9 +40,17 @@ if (way === 'child.send') {
 
 function answerTo(question: Picture): Picture {
   const number = answerNumber(question.meta.number);
-  // One that is filled again only when its answer has left.
-  const pixels = buffers.shift() ?? new Uint8Array(byteLength);
-  buffers.push(pixels);
+  const pixels = bufferOf(question.pixels.length);
   const computed = content.check(question, question.meta.number) + content.fill(pixels, number);
   return { meta: { number, computed }, pixels };
+}
+
+/** One that is filled again only when its answer has left. */
+function bufferOf(length: number): Uint8Array {
+  const known =
+    buffers.get(length) ?? Array.from({ length: underWay }, () => new Uint8Array(length));
+  buffers.set(length, known);
+  const buffer = known.shift() as Uint8Array;
+  known.push(buffer);
+  return buffer;
 }

@@ -4,28 +4,40 @@ import { createPort, shared } from '@pageferry/messages';
 import { sharedMmap } from '@pageferry/shared-mmap';
 import { peerPath } from '../children.js';
 import { answerNumber, Content } from '../messages/content.js';
-import { OBJECT_POOL_BYTES, type ObjectWorkload, type Picture } from '../messages/workload.js';
+import {
+  COMPILING_BYTES,
+  OBJECT_POOL_BYTES,
+  type ObjectWorkload,
+  type Picture,
+} from '../messages/workload.js';
 import { peerWorkload } from './workload-peer.js';
 
 // Sends objects to a child of its own, which answers with objects of the same size. What both of them compute is not
 // counted where one question follows another; of many at once it overlaps with everything else, and is counted.
-const { way, endpoint, byteLength, trips, warmUp, underWay } = peerWorkload<ObjectWorkload>();
+const { way, endpoint, byteLength, compiling, trips, warmUp, underWay } =
+  peerWorkload<ObjectWorkload>();
 const child = fork(peerPath('object-answerer'), process.argv.slice(2), {
   serialization: 'advanced',
 });
-const content = new Content(byteLength);
+const content = new Content();
 const { ask, untold, end } = await { port: byPort, composed: byCompose, 'child.send': byChildSend }[
   way
 ]();
-await run(warmUp);
-const nanoseconds = await run(trips);
+await run(compiling, COMPILING_BYTES);
+await run(warmUp, byteLength);
+const nanoseconds = await run(trips, byteLength);
 await end();
 child.disconnect();
 await once(child, 'exit');
 process.send?.({ nanoseconds });
 process.disconnect?.();
 
-/** Sends an object of this number, and passes the answer on. @returns what was computed, in nanoseconds. */
+/**
+ * Sends an object of this number, and passes the answer on.
+ *
+ * @param pixels the caller's own, of the length that it is to have.
+ * @returns what was computed, in nanoseconds.
+ */
 type Ask = (
   number: number,
   pixels: Uint8Array,
@@ -33,14 +45,15 @@ type Ask = (
 ) => Promise<number>;
 
 /** How long so many questions and their answers take. */
-async function run(count: number): Promise<number> {
+async function run(count: number, length: number): Promise<number> {
   let next = 0;
   let computed = 0;
   // What belongs to the run before.
   await untold();
   const begin = performance.now();
   const askInTurn = async (): Promise<void> => {
-    const pixels = new Uint8Array(way === 'composed' ? 0 : byteLength);
+    // Of what is composed nothing but the length is looked at: the kernel allocates nothing for it.
+    const pixels = new Uint8Array(length);
     while (next < count) {
       const number = next++ % 256;
       computed += await ask(number, pixels, (answer) => {
@@ -76,10 +89,10 @@ async function byPort() {
 
 async function byCompose() {
   const { port, untold, end } = await openPort();
-  const ask: Ask = async (number, _, take) => {
+  const ask: Ask = async (number, { length }, take) => {
     const question = await port.compose({
       meta: { number, computed: 0 },
-      pixels: shared(Uint8Array, byteLength),
+      pixels: shared(Uint8Array, length),
     });
     const filled = content.fill(question.value.pixels, number);
     using answer = await port.request<Picture>('answer', question);

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { type Readable, Writable } from 'node:stream';
+import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { Delivery } from '@pageferry/core';
 import { sharedMmap } from '@pageferry/shared-mmap';
 import { pipeTo, toReadable } from '@pageferry/streams';
 import { patternOf, type StreamWorkload } from '../messages/workload.js';
-import { peerWorkload } from './workload-peer.js';
+import { asBuffer, peerWorkload } from './workload-peer.js';
 
 // Checks every byte of the stream that its parent writes, and tells how long the bytes after the warm-up took.
 const { way, endpoint, chunkBytes, count, warmUp } = peerWorkload<StreamWorkload>();
@@ -18,18 +19,34 @@ let nanoseconds = 0;
 
 const sink = new Writable({
   write(bytes: Buffer, _, done) {
-    check(bytes);
-    if (received < warmBytes && received + bytes.length >= warmBytes) begin = performance.now();
-    received += bytes.length;
-    if (received === allBytes) nanoseconds = (performance.now() - begin) * 1e6;
+    take(bytes);
     done();
   },
 });
-if (way === 'in-place') await pipeTo(await sharedMmap.createReceiver({ endpoint }), sink);
-else await pipeline(await (way === 'socket' ? fromSocket() : fromMessages()), sink);
+const sinkOfDeliveries = new Writable({
+  objectMode: true,
+  write(delivery: Delivery, _, done) {
+    take(asBuffer(delivery.bytes));
+    delivery.release();
+    done();
+  },
+});
+await {
+  messages: readMessages,
+  deliveries: readDeliveries,
+  'in-place': pipeMessages,
+  socket: readSocket,
+}[way]();
 if (received !== allBytes) throw new Error('the stream ended too early');
 process.send?.({ nanoseconds });
 process.disconnect?.();
+
+function take(bytes: Buffer): void {
+  check(bytes);
+  if (received < warmBytes && received + bytes.length >= warmBytes) begin = performance.now();
+  received += bytes.length;
+  if (received === allBytes) nanoseconds = (performance.now() - begin) * 1e6;
+}
 
 /** A chunk may be any part of the stream. */
 function check(bytes: Buffer): void {
@@ -43,12 +60,22 @@ function check(bytes: Buffer): void {
   }
 }
 
-async function fromMessages(): Promise<Readable> {
-  return toReadable(await sharedMmap.createReceiver({ endpoint }));
+async function readMessages(): Promise<void> {
+  await pipeline(toReadable(await sharedMmap.createReceiver({ endpoint })), sink);
 }
 
-async function fromSocket(): Promise<Readable> {
+/** Whoever takes a chunk releases it. */
+async function readDeliveries(): Promise<void> {
+  await using receiver = await sharedMmap.createReceiver({ endpoint });
+  await pipeline(toReadable(receiver, { objectMode: true, copy: false }), sinkOfDeliveries);
+}
+
+async function pipeMessages(): Promise<void> {
+  await pipeTo(await sharedMmap.createReceiver({ endpoint }), sink);
+}
+
+async function readSocket(): Promise<void> {
   const socket = connect(endpoint);
   await once(socket, 'connect');
-  return socket;
+  await pipeline(socket, sink);
 }
