@@ -49,15 +49,17 @@ describe('values and streams', () => {
 });
 
 test('a byte that is wrong ends the run', () => {
-  const content = new Content(1000);
+  const content = new Content();
   const pixels = new Uint8Array(1000);
   content.fill(pixels, answerNumber(255));
   const meta = { number: 0, computed: 0 };
-  expect(content.check({ meta, pixels }, 0)).toBeGreaterThanOrEqual(0);
-  expect(() => content.check({ meta, pixels }, 1)).toThrow('not what was sent');
+  expect(content.check({ meta, pixels }, 0, 1000)).toBeGreaterThanOrEqual(0);
+  expect(() => content.check({ meta, pixels }, 1, 1000)).toThrow('not what was sent');
   pixels[999] = 1;
-  expect(() => content.check({ meta, pixels }, 0)).toThrow('not what was sent');
-  expect(() => content.check({ meta, pixels: pixels.subarray(1) }, 0)).toThrow('not what was sent');
+  expect(() => content.check({ meta, pixels }, 0, 1000)).toThrow('not what was sent');
+  expect(() => content.check({ meta, pixels: pixels.subarray(0, 999) }, 0, 1000)).toThrow(
+    'not what was sent',
+  );
 });
 
 test('a subject and its yardstick take turns, and one yardstick serves several', async () => {

@@ -27,11 +27,12 @@ if (way === 'child.send') {
     return untold;
   });
   async function compose(question: Picture): Promise<ComposedMessage<Picture>> {
-    const computed = filled + content.check(question, question.meta.number);
+    const { length } = question.pixels;
+    const computed = filled + content.check(question, question.meta.number, length);
     const number = answerNumber(question.meta.number);
     const answer = await port.compose<Picture>({
       meta: { number, computed },
-      pixels: shared(Uint8Array, question.pixels.length),
+      pixels: shared(Uint8Array, length),
     });
     filled = content.fill(answer.value.pixels, number);
     return answer;
@@ -40,8 +41,10 @@ if (way === 'child.send') {
 
 function answerTo(question: Picture): Picture {
   const number = answerNumber(question.meta.number);
-  const pixels = bufferOf(question.pixels.length);
-  const computed = content.check(question, question.meta.number) + content.fill(pixels, number);
+  const { length } = question.pixels;
+  const pixels = bufferOf(length);
+  const checked = content.check(question, question.meta.number, length);
+  const computed = checked + content.fill(pixels, number);
   return { meta: { number, computed }, pixels };
 }
 

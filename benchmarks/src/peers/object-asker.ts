@@ -57,7 +57,7 @@ async function run(count: number, length: number): Promise<number> {
     while (next < count) {
       const number = next++ % 256;
       computed += await ask(number, pixels, (answer) => {
-        return content.check(answer, answerNumber(number)) + answer.meta.computed;
+        return content.check(answer, answerNumber(number), length) + answer.meta.computed;
       });
     }
   };
