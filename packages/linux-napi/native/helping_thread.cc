@@ -18,15 +18,19 @@ class Processors {
  public:
   bool HaveOthers() const { return !known_ || CPU_COUNT(&set_) > 1; }
 
-  /// Has a thread that this one has started run elsewhere. Otherwise the scheduler begins it here where the other processors
-  /// are busy for a moment, and it waits until this thread has done everything, or this thread waits for it.
-  void MoveElsewhere(pthread_t thread) const {
+  /// Has a thread that begins with these attributes run elsewhere. Otherwise the scheduler begins it here where the other
+  /// processors are busy for a moment, and it waits until this thread has done everything, or waits for it.
+  void LeaveThisOut(pthread_attr_t* attributes) const {
+#ifdef __GLIBC__
     const int here = sched_getcpu();
     if (!known_ || here < 0) return;
     cpu_set_t others = set_;
     CPU_CLR(static_cast<unsigned>(here), &others);
-    // Refused where this thread may run on one processor alone by now: then it runs wherever it may.
-    pthread_setaffinity_np(thread, sizeof others, &others);
+    pthread_attr_setaffinity_np(attributes, sizeof others, &others);
+#else
+    // There only a thread that runs can be told, and one that has ended meanwhile is taken for this one.
+    static_cast<void>(attributes);
+#endif
   }
 
  private:
@@ -61,11 +65,11 @@ HelpingThread::HelpingThread(std::function<void()> work) : work_(std::move(work)
   if (!processors.HaveOthers()) return;
   pthread_attr_t attributes;
   if (pthread_attr_init(&attributes) != 0) return;
+  processors.LeaveThisOut(&attributes);
   const BlockedSignals blocked;
   is_started_ = pthread_attr_setstacksize(&attributes, kStackBytes) == 0 &&
                 pthread_create(&thread_, &attributes, &HelpingThread::Run, this) == 0;
   pthread_attr_destroy(&attributes);
-  if (is_started_) processors.MoveElsewhere(thread_);
 }
 
 HelpingThread::~HelpingThread() {

@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { describe, expect, test } from 'vitest';
 
 const PROGRAM = fileURLToPath(new URL('programs/long-copy.mjs', import.meta.url));
+const HELPING = fileURLToPath(new URL('programs/helping-thread.mjs', import.meta.url));
 const COPIES = 4;
 const isRoot = process.getuid?.() === 0;
 const bytes = new Uint8Array(1);
@@ -23,6 +25,11 @@ describe.runIf(copies)('a copy that two threads share', () => {
 
   test('has every byte in its place, and touches no other', () => {
     expect(told(process.execPath, PROGRAM)).toEqual(right);
+  });
+
+  // Where the other processors are busy for a moment the scheduler would begin it here, and it would begin when all is done.
+  test.runIf(availableParallelism() > 1)('is made on two processors', () => {
+    expect(told(process.execPath, HELPING)).toEqual({ fewer: 1, isFree: true });
   });
 
   test('is made by one of them where there is one processor', () => {
