@@ -45,8 +45,9 @@ try {
   try {
     for (const section of sections) {
       if (values.only && !values.only.includes(section.name)) continue;
-      const own = join(folder, section.name);
-      mkdirSync(own);
+      // Apart: what is installed lies beside them, and one section is called as a folder of that.
+      const own = join(folder, 'sections', section.name);
+      mkdirSync(own, { recursive: true });
       for await (const row of rowsOf(section, {
         registry,
         tarballs,
