@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { EndpointPath } from '@pageferry/core';
 
@@ -18,5 +17,7 @@ export function toAddress(place: EndpointPath): string {
 export function pipeName(endpoint: string): string {
   if (/^[\\/]{2}[.?][\\/]pipe[\\/]/i.test(endpoint)) return endpoint;
   const path = resolve(endpoint).replaceAll('/', '\\').toLowerCase();
+  // Loaded here: only Windows needs it, and it is large.
+  const { createHash } = process.getBuiltinModule('node:crypto');
   return `\\\\.\\pipe\\pageferry-${createHash('sha256').update(path).digest('hex')}`;
 }

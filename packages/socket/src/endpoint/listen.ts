@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
@@ -64,7 +63,8 @@ export async function listenHidden(
   try {
     if (process.platform === 'linux' && Buffer.byteLength(file) > LONGEST_PATH) {
       // Node will remove the file by this path one day, when the number may be another folder's.
-      const name = randomBytes(8).toString('hex');
+      // Loaded here: few programs need it, and it is large.
+      const name = process.getBuiltinModule('node:crypto').randomBytes(8).toString('hex');
       file = join(folder, name);
       folderFd = openSync(folder, 'r');
       address = `/proc/self/fd/${folderFd}/${name}`;
