@@ -10,13 +10,15 @@ import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import process from 'node:process';
 import { rolldown } from 'rolldown';
+import { namedFiles } from './release/build-output.js';
 
 /** What the compiler has made, and what is made of it. */
 const FROM = resolve('dist');
 const TO = resolve('bundle');
 
-const { exports } = JSON.parse(readFileSync('package.json', 'utf8'));
-const exported = Object.values(exports).map(({ default: file }) => file.replace('./bundle/', ''));
+const exported = namedFiles(JSON.parse(readFileSync('package.json', 'utf8')))
+  .filter((file) => file.startsWith('bundle/'))
+  .map((file) => file.slice('bundle/'.length));
 const entries = [...exported, ...process.argv.slice(2)];
 
 const build = await rolldown({
