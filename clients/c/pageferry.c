@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,9 @@
 #ifdef __cplusplus
 #include <atomic>
 using std::atomic_thread_fence;
+using std::memory_order_acquire;
+using std::memory_order_relaxed;
+using std::memory_order_release;
 using std::memory_order_seq_cst;
 typedef std::atomic<uint32_t> word;
 /* What an initializer leaves out is 0 in both languages; C compilers do not warn of it where fields are named. */
@@ -129,8 +133,15 @@ static int64_t now(void) {
   return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
-/* When a wait is over, in milliseconds of the clock; -1 for never. */
-static int64_t limit_of(int timeout) { return timeout < 0 ? -1 : now() + timeout; }
+/* The same as far as the last tick of the kernel, which is cheaper to ask for. */
+static int64_t now_about(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+  return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+/* When a wait is over, in milliseconds of the clock; -1 for never, and 0 for one that does not wait. */
+static int64_t limit_of(int timeout) { return timeout < 0 ? -1 : timeout == 0 ? 0 : now() + timeout; }
 
 /* What poll(2) wants to know of a limit. */
 static int left_of(int64_t limit) {
@@ -146,7 +157,42 @@ static int left_until(int64_t limit) {
   return left <= 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 
-static bool is_over(int64_t limit) { return limit >= 0 && now() >= limit; }
+static bool is_over(int64_t limit) { return limit == 0 || (limit > 0 && now() >= limit); }
+
+/* A wait that polls before it sleeps: to sleep and to be woken takes longer than most of what it waits for. */
+struct polling {
+  int microseconds; /* For how long. */
+  unsigned looks;
+  int64_t until;    /* Nanoseconds of the clock. */
+};
+
+/* What 0 stands for, and how many looks come before the clock is asked and the processor is offered to others. */
+enum { POLLED = 50, LOOKS = 64 };
+
+static void pause_processor(void) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+/* Whether a wait is to look again before it sleeps. */
+static bool polls_on(struct polling *polling, int64_t limit) {
+  if (limit == 0 || polling->microseconds < 0) return false;
+  if (++polling->looks % LOOKS != 0) {
+    pause_processor();
+    return true;
+  }
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  const int64_t nanoseconds = (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+  const int microseconds = polling->microseconds == 0 ? (int)POLLED : polling->microseconds;
+  if (polling->until == 0) polling->until = nanoseconds + (int64_t)microseconds * 1000;
+  /* The other side may be waiting for this very processor. */
+  sched_yield();
+  return nanoseconds < polling->until;
+}
 
 /* close(2) that leaves errno as it is, and -1 where it is none. */
 static void shut(int fd) {
@@ -687,7 +733,8 @@ static void give_back(struct inbox *inbox, const struct link *link, uint32_t slo
   else {
     for (uint64_t kept = inbox->cursor; kept < number; kept++) put_return(inbox, KEPT, kept);
     inbox->cursor = number + 1;
-    atomic_store(&words[AT_CURSOR], (uint32_t)inbox->cursor);
+    /* wake() has the barrier. */
+    atomic_store_explicit(&words[AT_CURSOR], (uint32_t)inbox->cursor, memory_order_release);
   }
   wake(link, &words[AT_SENDER_PARKED], WAITS_FOR_RETURNS);
 }
@@ -698,15 +745,17 @@ struct entry {
   uint64_t number;
 };
 
+static uint32_t read_word(const word *from) { return atomic_load_explicit(from, memory_order_relaxed); }
+
 static struct entry read_entry(const word *from, bool has_high_half) {
   struct entry entry = {
-    .length = atomic_load(&from[IN_LENGTH]), .place = atomic_load(&from[IN_PLACE]),
-    .slot = atomic_load(&from[IN_SLOT]), .tag = atomic_load(&from[IN_TAG]),
-    .exchange = atomic_load(&from[IN_EXCHANGE])
+    .length = read_word(&from[IN_LENGTH]), .place = read_word(&from[IN_PLACE]), .slot = read_word(&from[IN_SLOT]),
+    .tag = read_word(&from[IN_TAG]), .exchange = read_word(&from[IN_EXCHANGE])
   };
-  const uint32_t high = has_high_half ? atomic_load(&from[IN_NUMBER_HIGH]) : 0;
+  const uint32_t high = has_high_half ? read_word(&from[IN_NUMBER_HIGH]) : 0;
   /* Last: it is written first when the place gets another message. */
-  entry.number = (uint64_t)high << 32 | atomic_load(&from[IN_NUMBER]);
+  atomic_thread_fence(memory_order_acquire);
+  entry.number = (uint64_t)high << 32 | read_word(&from[IN_NUMBER]);
   return entry;
 }
 
@@ -903,6 +952,7 @@ static void start_queue(struct inbox *inbox) {
 
 struct pf_receiver {
   struct link link;
+  int poll_microseconds;
   struct inbox inbox;
   size_t control_length;
   const word *ring;
@@ -966,6 +1016,7 @@ int pf_receiver_open(pf_receiver **found, const char *endpoint, const pf_receive
   pf_receiver *receiver = (pf_receiver *)calloc(1, sizeof *receiver);
   if (receiver == NULL) return PF_E_SYSTEM;
   receiver->link = NO_LINK;
+  receiver->poll_microseconds = options->poll_microseconds;
   const struct stop stop = {options->stop, options->stop_with};
   int result = meet(endpoint, &hands, options->timeout, &stop, &receiver->link.socket);
   if (result != PF_OK) {
@@ -989,9 +1040,11 @@ int pf_receiver_receive(pf_receiver *receiver, pf_message *message, int timeout)
   struct inbox *inbox = &receiver->inbox;
   struct link *link = &receiver->link;
   const int64_t limit = limit_of(timeout);
+  struct polling polling = {.microseconds = receiver->poll_microseconds};
   for (;;) {
     int result = look(inbox, link, message);
     if (result != PF_AGAIN) return result;
+    if (polls_on(&polling, limit)) continue;
     result = attend(inbox, link);
     if (result != PF_OK) return result;
     if (park(inbox, link) == PF_OK) continue;
@@ -1812,9 +1865,11 @@ struct pf_sender {
   uint32_t slot_of[QUEUE];
   uint32_t history, kept; /* How many messages to keep for those who come later, and how many are. */
   struct reader *readers[MOST_RECEIVERS];
+  uint32_t readers_end; /* None of them has been behind it. */
   uint32_t most_readers;
   uint32_t next_id;
   int64_t attended;       /* When it was last looked who comes and goes. */
+  int poll_microseconds;
   bool is_finished;
 };
 
@@ -1856,7 +1911,7 @@ static bool reads_ring(const struct reader *reader) { return is_served(reader) &
 /* What everybody who reads the ring has come past is nobody's any more, but for what is held. */
 static void settle_ring(pf_sender *sender) {
   uint64_t first = sender->next;
-  for (uint32_t index = 0; index < MOST_RECEIVERS; index++) {
+  for (uint32_t index = 0; index < sender->readers_end; index++) {
     const struct reader *reader = sender->readers[index];
     if (reads_ring(reader) && reader->cursor < first) first = reader->cursor;
   }
@@ -2033,15 +2088,19 @@ static bool make_room_for(pf_sender *sender, struct reader *reader, bool has_own
   return drops_oldest && drop_one(sender, reader) && !next_is_taken(reader);
 }
 
+static void write_word(word *to, uint32_t value) { atomic_store_explicit(to, value, memory_order_relaxed); }
+
+/* Nobody reads it before the counter, or the claim, that is stored afterwards. */
 static void put_entry(word *entry, const struct slot *slot, uint32_t name, uint32_t tag, uint32_t exchange) {
   /* The number first: whoever reads the rest after it was written over reads it last. */
-  atomic_store(&entry[IN_NUMBER], (uint32_t)slot->number);
-  atomic_store(&entry[IN_NUMBER_HIGH], (uint32_t)(slot->number >> 32));
-  atomic_store(&entry[IN_LENGTH], (uint32_t)slot->length);
-  atomic_store(&entry[IN_PLACE], slot->range.start);
-  atomic_store(&entry[IN_SLOT], name);
-  atomic_store(&entry[IN_TAG], tag);
-  atomic_store(&entry[IN_EXCHANGE], exchange);
+  write_word(&entry[IN_NUMBER], (uint32_t)slot->number);
+  atomic_thread_fence(memory_order_release);
+  write_word(&entry[IN_NUMBER_HIGH], (uint32_t)(slot->number >> 32));
+  write_word(&entry[IN_LENGTH], (uint32_t)slot->length);
+  write_word(&entry[IN_PLACE], slot->range.start);
+  write_word(&entry[IN_SLOT], name);
+  write_word(&entry[IN_TAG], tag);
+  write_word(&entry[IN_EXCHANGE], exchange);
 }
 
 /* Passes the memory of a message, where it has its own. False if that cannot be now: the message does not wait for it. */
@@ -2235,6 +2294,7 @@ static void admit(pf_sender *sender, const struct caller *caller) {
     if (result == PF_OK) {
       sender->next_id++;
       sender->readers[index] = reader;
+      if (index >= sender->readers_end) sender->readers_end = index + 1;
       watch_process(&reader->link, caller->process);
       reader->cursor = first;
       if (reader->policy == PF_WAIT) {
@@ -2257,7 +2317,7 @@ static void admit(pf_sender *sender, const struct caller *caller) {
 /* Lets in whoever comes, and takes in who goes and what was returned. */
 static void attend_all(pf_sender *sender) {
   struct epoll_event events[MOST_RECEIVERS + 1];
-  sender->attended = now();
+  sender->attended = now_about();
   const int count = epoll_wait(sender->events, events, MOST_RECEIVERS + 1, 0);
   for (int index = 0; index < count; index++) {
     const uint32_t name = events[index].data.u32;
@@ -2278,7 +2338,7 @@ static void attend_all(pf_sender *sender) {
 
 /* Takes in what was returned. */
 static void collect_all(pf_sender *sender) {
-  for (uint32_t index = 0; index < MOST_RECEIVERS; index++) {
+  for (uint32_t index = 0; index < sender->readers_end; index++) {
     struct reader *reader = sender->readers[index];
     if (!is_served(reader)) continue;
     if (!reader->is_broken && !collect_from(sender, reader)) reader->is_broken = reader->is_accused = true;
@@ -2290,9 +2350,9 @@ static void collect_all(pf_sender *sender) {
   settle_ring(sender);
 }
 
-/* A look at everything, and at the system calls that it takes once in a millisecond at most. */
+/* A look at everything, and at what takes system calls once in a tick of the kernel, which is some milliseconds long. */
 static void look_around(pf_sender *sender) {
-  if (now() != sender->attended) attend_all(sender);
+  if (now_about() != sender->attended) attend_all(sender);
   collect_all(sender);
 }
 
@@ -2305,16 +2365,17 @@ static bool reader_has_news(const struct reader *reader) {
 /* "Parking", of the sender: has every receiver ring that returns something. PF_OK if some has already. */
 static int park_sender(pf_sender *sender) {
   bool has_any = false;
-  for (uint32_t index = 0; index < MOST_RECEIVERS; index++)
+  for (uint32_t index = 0; index < sender->readers_end; index++)
     if (is_served(sender->readers[index])) atomic_store(&sender->readers[index]->part.words[AT_SENDER_PARKED], WAITS_FOR_RETURNS);
   atomic_thread_fence(memory_order_seq_cst);
-  for (uint32_t index = 0; index < MOST_RECEIVERS; index++)
+  for (uint32_t index = 0; index < sender->readers_end; index++)
     if (is_served(sender->readers[index]) && reader_has_news(sender->readers[index])) has_any = true;
   return has_any ? PF_OK : PF_AGAIN;
 }
 
-/* Sleeps until something may have changed. PF_OK: look again. */
-static int await_readers(pf_sender *sender, int64_t limit) {
+/* Polls, or sleeps until something may have changed. PF_OK: look again. */
+static int await_readers(pf_sender *sender, int64_t limit, struct polling *polling) {
+  if (polls_on(polling, limit)) return PF_OK;
   if (park_sender(sender) == PF_AGAIN) {
     if (is_over(limit)) return PF_AGAIN;
     struct pollfd asked = {.fd = sender->events, .events = POLLIN};
@@ -2327,7 +2388,7 @@ static int await_readers(pf_sender *sender, int64_t limit) {
 
 static uint32_t count_readers(const pf_sender *sender) {
   uint32_t count = 0;
-  for (uint32_t index = 0; index < MOST_RECEIVERS; index++) count += is_served(sender->readers[index]);
+  for (uint32_t index = 0; index < sender->readers_end; index++) count += is_served(sender->readers[index]);
   return count;
 }
 
@@ -2339,7 +2400,7 @@ static bool is_deserted(const pf_sender *sender) {
 /* Whether everybody who must not miss a message has room for one more, and there is somebody or something to keep it for. */
 static bool may_publish(const pf_sender *sender, bool has_own) {
   if (count_readers(sender) == 0 && sender->history == 0) return false;
-  for (uint32_t index = 0; index < MOST_RECEIVERS; index++) {
+  for (uint32_t index = 0; index < sender->readers_end; index++) {
     const struct reader *reader = sender->readers[index];
     if (!reads_ring(reader)) continue;
     if (reader->is_limited || sender->next - reader->cursor + reader->held >= reader->depth) return false;
@@ -2359,11 +2420,11 @@ static bool lacks(const pf_sender *sender, const struct reader *reader, uint32_t
  */
 static int pass_to_all(pf_sender *sender, uint32_t slot) {
   /* Nobody gets in vain what somebody else cannot get yet. */
-  for (uint32_t index = 0; index < MOST_RECEIVERS; index++) {
+  for (uint32_t index = 0; index < sender->readers_end; index++) {
     struct reader *reader = sender->readers[index];
     if (lacks(sender, reader, slot) && may_pass(&reader->passing, reader->part.words) == PF_AGAIN) return PF_AGAIN;
   }
-  for (uint32_t index = 0; index < MOST_RECEIVERS; index++) {
+  for (uint32_t index = 0; index < sender->readers_end; index++) {
     struct reader *reader = sender->readers[index];
     if (!lacks(sender, reader, slot)) continue;
     const int result = pass_ahead(&reader->link, reader->part.words, &reader->passing, &sender->pool, slot, sender->next);
@@ -2380,7 +2441,7 @@ static int pass_to_all(pf_sender *sender, uint32_t slot) {
 static bool relieve(pf_sender *sender) {
   if (forget_unheld(sender)) return true;
   bool is_relieved = false;
-  for (uint32_t index = 0; index < MOST_RECEIVERS; index++) {
+  for (uint32_t index = 0; index < sender->readers_end; index++) {
     struct reader *reader = sender->readers[index];
     if (is_served(reader) && reader->policy != PF_WAIT && !reader->is_broken && drop_one(sender, reader)) is_relieved = true;
   }
@@ -2418,6 +2479,7 @@ int pf_sender_open(pf_sender **found, const char *endpoint, const pf_sender_opti
   sender->door.mechanism = "shared-mmap";
   sender->door.listening = sender->door.events = -1;
   sender->history = options->history;
+  sender->poll_microseconds = options->poll_microseconds;
   sender->most_readers = options->most_receivers == 0 ? (uint32_t)MOST_RECEIVERS : options->most_receivers;
   const int result = open_sender(sender, endpoint, options);
   if (result == PF_OK) *found = sender;
@@ -2427,6 +2489,7 @@ int pf_sender_open(pf_sender **found, const char *endpoint, const pf_sender_opti
 
 int pf_sender_lend(pf_sender *sender, size_t length, pf_loan *loan, int timeout) {
   const int64_t limit = limit_of(timeout);
+  struct polling polling = {.microseconds = sender->poll_microseconds};
   *loan = (pf_loan){0};
   if (sender->is_finished) return PF_E_INVALID;
   if (length > UINT32_MAX) return PF_E_TOO_LONG;
@@ -2438,14 +2501,14 @@ int pf_sender_lend(pf_sender *sender, size_t length, pf_loan *loan, int timeout)
       result = try_lend(&sender->pool, length, loan);
       if (result != PF_AGAIN) return result;
     } while (relieve(sender));
-    result = await_readers(sender, limit);
+    result = await_readers(sender, limit, &polling);
     if (result != PF_OK) return result;
   }
 }
 
 /* Nobody is to get a loan as it was passed. */
 static void forget_passed_loan(pf_sender *sender, uint32_t slot) {
-  for (uint32_t index = 0; index < MOST_RECEIVERS; index++)
+  for (uint32_t index = 0; index < sender->readers_end; index++)
     if (sender->readers[index] != NULL) note_unlent(&sender->readers[index]->passing, slot);
 }
 
@@ -2466,9 +2529,10 @@ static void publish_to_all(pf_sender *sender, pf_loan *loan) {
   put_entry(entry, slot, name_of(&sender->pool, name), tag, 0);
   sender->next++;
   if (sender->history > 0) sender->kept++;
-  atomic_store(&sender->ring[AT_PUBLISHED], (uint32_t)sender->next);
+  /* wake() has the barrier. */
+  atomic_store_explicit(&sender->ring[AT_PUBLISHED], (uint32_t)sender->next, memory_order_release);
   bool is_read = false;
-  for (uint32_t index = 0; index < MOST_RECEIVERS; index++) {
+  for (uint32_t index = 0; index < sender->readers_end; index++) {
     struct reader *reader = sender->readers[index];
     if (!is_served(reader) || reader->is_broken) continue;
     if (reader->policy == PF_WAIT) {
@@ -2482,6 +2546,7 @@ static void publish_to_all(pf_sender *sender, pf_loan *loan) {
 
 int pf_sender_send(pf_sender *sender, pf_loan *loan, int timeout) {
   const int64_t limit = limit_of(timeout);
+  struct polling polling = {.microseconds = sender->poll_microseconds};
   if (sender->is_finished || !is_loan(&sender->pool, loan)) return PF_E_INVALID;
   struct own *own = sender->pool.slots[loan->slot_].own;
   bool is_new;
@@ -2498,26 +2563,27 @@ int pf_sender_send(pf_sender *sender, pf_loan *loan, int timeout) {
       if (result != PF_AGAIN) return result;
     }
     if (is_deserted(sender)) return PF_E_PEER_DIED;
-    result = await_readers(sender, limit);
+    result = await_readers(sender, limit, &polling);
     if (result != PF_OK) return result;
   }
 }
 
 int pf_sender_await_receivers(pf_sender *sender, uint32_t count, int timeout) {
   const int64_t limit = limit_of(timeout);
+  struct polling polling = {.microseconds = sender->poll_microseconds};
   for (;;) {
     attend_all(sender);
     collect_all(sender);
     if (count_readers(sender) >= count) return PF_OK;
     if (is_deserted(sender)) return PF_E_PEER_DIED;
-    const int result = await_readers(sender, limit);
+    const int result = await_readers(sender, limit, &polling);
     if (result != PF_OK) return result;
   }
 }
 
 /* Whether everybody has returned everything. */
 static bool is_idle(const pf_sender *sender) {
-  for (uint32_t index = 0; index < MOST_RECEIVERS; index++) {
+  for (uint32_t index = 0; index < sender->readers_end; index++) {
     const struct reader *reader = sender->readers[index];
     if (!is_served(reader)) continue;
     if (reader->held > 0 || (reader->policy == PF_WAIT && reader->cursor != sender->next)) return false;
@@ -2527,17 +2593,18 @@ static bool is_idle(const pf_sender *sender) {
 
 int pf_sender_flush(pf_sender *sender, int timeout) {
   const int64_t limit = limit_of(timeout);
+  struct polling polling = {.microseconds = sender->poll_microseconds};
   for (;;) {
     look_around(sender);
     if (is_idle(sender)) return PF_OK;
-    const int result = await_readers(sender, limit);
+    const int result = await_readers(sender, limit, &polling);
     if (result != PF_OK) return result;
   }
 }
 
 uint32_t pf_sender_receivers(const pf_sender *sender, pf_receiver_info *infos, uint32_t room) {
   uint32_t count = 0;
-  for (uint32_t index = 0; index < MOST_RECEIVERS; index++) {
+  for (uint32_t index = 0; index < sender->readers_end; index++) {
     const struct reader *reader = sender->readers[index];
     if (!is_served(reader)) continue;
     if (count++ >= room || infos == NULL) continue;
@@ -2561,7 +2628,7 @@ int pf_sender_arm(pf_sender *sender) {
 void pf_sender_finish(pf_sender *sender) {
   if (sender->is_finished) return;
   sender->is_finished = true;
-  for (uint32_t index = 0; index < MOST_RECEIVERS; index++) {
+  for (uint32_t index = 0; index < sender->readers_end; index++) {
     struct reader *reader = sender->readers[index];
     if (!is_served(reader)) continue;
     atomic_store(&reader->part.words[AT_FINISHED], 1);
@@ -2572,7 +2639,7 @@ void pf_sender_finish(pf_sender *sender) {
 /* Everything but the memory of loans. A second time does nothing. */
 static void leave_receivers(pf_sender *sender) {
   sender->is_finished = true;
-  for (uint32_t index = 0; index < MOST_RECEIVERS; index++) {
+  for (uint32_t index = 0; index < sender->readers_end; index++) {
     if (sender->readers[index] != NULL) close_reader(sender->readers[index]);
     sender->readers[index] = NULL;
   }
@@ -2699,6 +2766,7 @@ struct messages {
 
 struct pf_channel {
   struct link link;
+  int poll_microseconds;
   struct inbox inbox;
   struct outbox outbox;
   word *control;
@@ -2751,6 +2819,7 @@ int pf_channel_connect(pf_channel **found, const char *endpoint, const pf_channe
   pf_channel *channel = (pf_channel *)calloc(1, sizeof *channel);
   if (channel == NULL) return PF_E_SYSTEM;
   channel->link = NO_LINK;
+  channel->poll_microseconds = options->poll_microseconds;
   const int pool = create_pool(&channel->outbox.pool, bytes, SLOTS);
   struct handshake hands = {.mechanism = "shared-mmap-channel", .passed = pool, .descriptors = 4};
   const struct stop stop = {options->stop, options->stop_with};
@@ -2772,8 +2841,9 @@ int pf_channel_connect(pf_channel **found, const char *endpoint, const pf_channe
   return result;
 }
 
-/* Sleeps for room and for messages at once: one bell rings for both. PF_OK: look again. */
-static int await_change(pf_channel *channel, int64_t limit) {
+/* Polls, or sleeps for room and for messages at once: one bell rings for both. PF_OK: look again. */
+static int await_change(pf_channel *channel, int64_t limit, struct polling *polling) {
+  if (polls_on(polling, limit)) return PF_OK;
   atomic_store(&channel->outbox.part.words[AT_SENDER_PARKED], WAITS_FOR_RETURNS);
   atomic_thread_fence(memory_order_seq_cst);
   if (has_returns(&channel->outbox)) return PF_OK;
@@ -2792,6 +2862,7 @@ static int why_over(const pf_channel *channel) {
 
 int pf_channel_lend(pf_channel *channel, size_t length, pf_loan *loan, int timeout) {
   const int64_t limit = limit_of(timeout);
+  struct polling polling = {.microseconds = channel->poll_microseconds};
   *loan = (pf_loan){0};
   if (length > UINT32_MAX) return PF_E_TOO_LONG;
   for (;;) {
@@ -2800,7 +2871,7 @@ int pf_channel_lend(pf_channel *channel, size_t length, pf_loan *loan, int timeo
     if (result != PF_OK) return result;
     result = try_lend(&channel->outbox.pool, length, loan);
     if (result != PF_AGAIN) return result;
-    result = await_change(channel, limit);
+    result = await_change(channel, limit, &polling);
     if (result != PF_OK) return result;
   }
 }
@@ -2822,7 +2893,8 @@ static void publish(pf_channel *channel, pf_loan *loan, uint32_t exchange) {
   outbox->under_way++;
   note_published(&outbox->passing, index, number);
   put_entry(entry, slot, name_of(&outbox->pool, index), tag, exchange);
-  atomic_store(&outbox->part.words[AT_PUBLISHED], (uint32_t)outbox->published);
+  /* wake() has the barrier. */
+  atomic_store_explicit(&outbox->part.words[AT_PUBLISHED], (uint32_t)outbox->published, memory_order_release);
   wake(&channel->link, &outbox->part.words[outbox->part.parked], 1);
 }
 
@@ -2853,6 +2925,7 @@ static int pass_own(pf_channel *channel, uint32_t slot) {
 static int send_as(pf_channel *channel, pf_loan *loan, uint32_t exchange, int64_t limit) {
   struct outbox *outbox = &channel->outbox;
   if (!is_loan(&outbox->pool, loan)) return PF_E_INVALID;
+  struct polling polling = {.microseconds = channel->poll_microseconds};
   bool is_new;
   int result = check_sealed(&outbox->pool, loan, &is_new);
   if (is_new) note_unlent(&outbox->passing, loan->slot_);
@@ -2864,7 +2937,7 @@ static int send_as(pf_channel *channel, pf_loan *loan, uint32_t exchange, int64_
     result = is_full(outbox) ? PF_AGAIN : pass_own(channel, loan->slot_);
     if (result == PF_OK) publish(channel, loan, exchange);
     if (result != PF_AGAIN) return result;
-    result = await_change(channel, limit);
+    result = await_change(channel, limit, &polling);
     if (result != PF_OK) return result;
   }
 }
@@ -2911,17 +2984,19 @@ static int take_message(pf_channel *channel, pf_message *message) {
 }
 
 /* One round of waiting for messages: PF_OK to look again. */
-static int await_message(pf_channel *channel, int64_t limit) {
+static int await_message(pf_channel *channel, int64_t limit, struct polling *polling) {
   tell_unanswered(channel);
+  if (polls_on(polling, limit)) return PF_OK;
   int result = attend(&channel->inbox, &channel->link);
   if (result != PF_OK) return result;
   if (park(&channel->inbox, &channel->link) == PF_OK) return PF_OK;
   if (is_over(limit)) return PF_AGAIN;
-  return channel->unanswered_count > 0 ? await_change(channel, limit) : sleep_until(&channel->link, limit);
+  return channel->unanswered_count > 0 ? await_change(channel, limit, polling) : sleep_until(&channel->link, limit);
 }
 
 int pf_channel_receive(pf_channel *channel, pf_message *message, int timeout) {
   const int64_t limit = limit_of(timeout);
+  struct polling polling = {.microseconds = channel->poll_microseconds};
   if (channel->early.count > 0) {
     *message = channel->early.first[0];
     memmove(channel->early.first, channel->early.first + 1, --channel->early.count * sizeof *message);
@@ -2930,7 +3005,7 @@ int pf_channel_receive(pf_channel *channel, pf_message *message, int timeout) {
   for (;;) {
     int result = take_message(channel, message);
     if (result != PF_AGAIN) return result;
-    result = await_message(channel, limit);
+    result = await_message(channel, limit, &polling);
     if (result != PF_OK) return result;
   }
 }
@@ -3001,12 +3076,13 @@ int pf_channel_ask(pf_channel *channel, pf_loan *loan, uint32_t *number, int tim
 
 int pf_channel_answer(pf_channel *channel, uint32_t number, pf_message *answer, int timeout) {
   const int64_t limit = limit_of(timeout);
+  struct polling polling = {.microseconds = channel->poll_microseconds};
   int result;
   *answer = (pf_message){0};
   do {
     result = look_for_answer(channel, number, answer);
     if (result != PF_AGAIN) break;
-    result = await_message(channel, limit);
+    result = await_message(channel, limit, &polling);
   } while (result == PF_OK);
   if (result == PF_AGAIN) return result;
   /* An error ends it, too. */
@@ -3135,6 +3211,7 @@ void pf_channel_close(pf_channel *channel) {
 struct pf_listener {
   struct door door;
   size_t pool_bytes;
+  int poll_microseconds; /* Of its channels. */
 };
 
 int pf_listener_open(pf_listener **found, const char *endpoint, const pf_channel_options *options) {
@@ -3148,6 +3225,7 @@ int pf_listener_open(pf_listener **found, const char *endpoint, const pf_channel
   listener->door.wanted = 1;
   listener->door.listening = listener->door.events = -1;
   listener->pool_bytes = bytes;
+  if (options != NULL) listener->poll_microseconds = options->poll_microseconds;
   const int result = open_door(&listener->door, endpoint);
   if (result == PF_OK) *found = listener;
   else pf_listener_close(listener);
@@ -3191,6 +3269,7 @@ static pf_channel *make_channel(const pf_listener *listener, const struct caller
   if (channel != NULL) {
     channel->link = NO_LINK;
     channel->link.socket = caller->socket;
+    channel->poll_microseconds = listener->poll_microseconds;
     errno = 0;
     const int result = establish_channel(channel, &listener->door, caller, listener->pool_bytes);
     error = result == PF_E_MISBEHAVED ? 0 : (uint32_t)errno;

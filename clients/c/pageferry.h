@@ -17,7 +17,8 @@
  * call returns the message until it is released, and not afterwards. A loan is memory of this side: it may be written
  * until it is sent or released.
  *
- * WAITING. Calls take a time limit in milliseconds: 0 does not wait, a negative one waits for ever. A program with a
+ * WAITING. Calls take a time limit in milliseconds: 0 does not wait, a negative one waits for ever. A call that waits looks
+ * for some microseconds before it sleeps (`poll_microseconds`), because to be woken takes as long. A program with a
  * loop of its own waits in poll(2) for what pf_receiver_fd and its like name, after pf_receiver_arm and its like have
  * said that there is nothing to do first.
  *
@@ -121,6 +122,7 @@ typedef struct pf_receiver_options {
   int timeout;     /* How long to wait for the sender, in milliseconds; negative: for ever. */
   bool (*stop)(void *with); /* Asked while it waits, also when a signal came: true ends it with PF_AGAIN. May be NULL. */
   void *stop_with;
+  int poll_microseconds; /* How long each wait looks before it sleeps: 0 means 50, a negative one that it sleeps at once. */
 } pf_receiver_options;
 
 /*
@@ -175,6 +177,7 @@ typedef struct pf_sender_options {
   size_t pool_bytes;       /* How many bytes may be out, and the memory for them, allocated at once; 0 means 4 MiB. In pages. */
   uint32_t history;        /* How many messages to keep for receivers that come later, 0 to 1024. */
   uint32_t most_receivers; /* 1 to 64; 0 means 64. */
+  int poll_microseconds;   /* As in pf_receiver_options. */
 } pf_sender_options;
 
 /* One receiver of a sender. */
@@ -255,6 +258,7 @@ typedef struct pf_channel_options {
   int timeout;        /* How long to wait for the listener, in milliseconds; negative: for ever. */
   bool (*stop)(void *with); /* As in pf_receiver_options. */
   void *stop_with;
+  int poll_microseconds;    /* As in pf_receiver_options. */
 } pf_channel_options;
 
 /* Connects to the listener at a path, or at "fd:N". As pf_receiver_open; `options` may be NULL. */

@@ -31,9 +31,12 @@ static int ask_once(pf_channel *channel, size_t length) {
   return result;
 }
 
+/* It sleeps at once. */
+static const pf_channel_options asleep = {.timeout = -1, .poll_microseconds = -1};
+
 static int ask(const char *endpoint, int count, size_t length) {
   pf_channel *channel;
-  int result = pf_channel_connect(&channel, endpoint, NULL);
+  int result = pf_channel_connect(&channel, endpoint, &asleep);
   for (int warm_up = 0; result == PF_OK && warm_up < count / 5; warm_up++) result = ask_once(channel, length);
   const double begin = now();
   for (int asked = 0; result == PF_OK && asked < count; asked++) result = ask_once(channel, length);
@@ -48,7 +51,7 @@ static int serve(const char *endpoint) {
   pf_listener *listener;
   pf_channel *channel = NULL;
   pf_message question;
-  int result = pf_listener_open(&listener, endpoint, NULL);
+  int result = pf_listener_open(&listener, endpoint, &asleep);
   if (result == PF_OK) result = pf_listener_accept(listener, &channel, -1);
   while (result == PF_OK && (result = pf_channel_receive(channel, &question, -1)) == PF_OK) {
     pf_loan loan;

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { sharedMmap } from '../../../packages/shared-mmap/dist/index.js';
 import { temporaryFolder } from '../../../packages/testkit/dist/index.js';
@@ -70,6 +71,37 @@ describe.skipIf(!hasCompiler)(`peers in C${whySkipped}`, () => {
       if (command === 'receive') {
         expect(lines.at(-2)).toBe(`dropped ${expected.length - messages.length}`);
       }
+    });
+
+    /** How the kernel calls what a process does: `S` is asleep, `R` runs, or would if it had a processor. */
+    const stateOf = ({ pid }: ChildProcess): string | undefined =>
+      /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1];
+
+    test.each([
+      ['as long as it is worth it', '0'],
+      ['not at all', '-1'],
+      ['for half an hour', `${1800 * 1e6}`],
+    ])('a wait polls %s before it sleeps', async (_title, microseconds) => {
+      const endpoint = endpointOf();
+      await using sender = await sharedMmap.createSender({ endpoint });
+      const child = start('receive', endpoint, '0', '0', '0', microseconds);
+      const printed = linesOf(child);
+      await sender.waitForReceivers();
+      for (let round = 0; round < 3; round++) {
+        await sender.send(Buffer.from('look'));
+        await sender.flush();
+        if (Number(microseconds) > 0) {
+          // Also where somebody else has its processor.
+          for (let look = 0; look < 20; look++) {
+            expect(stateOf(child)).toBe('R');
+            await setTimeout(5);
+          }
+        } else {
+          await expect.poll(() => stateOf(child), { timeout: 15_000 }).toBe('S');
+        }
+      }
+      await sender.close();
+      expect((await printed).slice(-2)).toEqual(['dropped 0', 'end']);
     });
 
     test('messages with memory of their own, when the pool is broken up', async () => {

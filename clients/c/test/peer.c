@@ -1,6 +1,8 @@
 // The peer of the tests: what comes, and what becomes of it, in lines on standard output.
 //
-//   peer receive ENDPOINT POLICY DEPTH HOLD   prints each message; holds so many, and gives them back newest first
+//   peer receive ENDPOINT POLICY DEPTH HOLD [MICROSECONDS]
+//                                             prints each message; holds so many, and gives them back newest first; looks
+//                                             for so long before it sleeps
 //   peer poll ENDPOINT                        the same in a loop of poll(2)
 //   peer serve ENDPOINT                       answers the questions of a listener, and sends messages back
 //   peer ask ENDPOINT COUNT LENGTH            asks, and checks the answers
@@ -38,10 +40,12 @@ static int conclude(int result) {
   return result == PF_END ? 0 : 1;
 }
 
-static int receive(const char *endpoint, int policy, uint32_t depth, size_t hold) {
+static int receive(const char *endpoint, int policy, uint32_t depth, size_t hold, int polled) {
   pf_receiver *receiver;
   pf_message held[1024];
-  const pf_receiver_options options = {.policy = (enum pf_policy)policy, .depth = depth, .timeout = 20000};
+  const pf_receiver_options options = {
+    .policy = (enum pf_policy)policy, .depth = depth, .timeout = 20000, .poll_microseconds = polled
+  };
   int result = pf_receiver_open(&receiver, endpoint, &options);
   if (result != PF_OK) return conclude(result);
   size_t count = 0;
@@ -251,7 +255,8 @@ int main(int count, char **arguments) {
                     (uint32_t)atoi(arguments[6]), strcmp(arguments[7], "close") == 0);
   }
   if (count >= 6 && strcmp(arguments[1], "receive") == 0) {
-    return receive(arguments[2], atoi(arguments[3]), (uint32_t)atoi(arguments[4]), (size_t)atoi(arguments[5]));
+    const int polled = count >= 7 ? atoi(arguments[6]) : 0;
+    return receive(arguments[2], atoi(arguments[3]), (uint32_t)atoi(arguments[4]), (size_t)atoi(arguments[5]), polled);
   }
   if (count == 3 && strcmp(arguments[1], "poll") == 0) return poll_for(arguments[2]);
   if (count == 4 && strcmp(arguments[1], "listen") == 0) return listen_at(arguments[2], (unsigned)atoi(arguments[3]));
