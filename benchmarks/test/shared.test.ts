@@ -1,10 +1,17 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { runFile } from '@pageferry/measuring/programs';
+import { promisify } from 'node:util';
+import { buildProgram, runFile } from '@pageferry/measuring/programs';
 import { describe, expect, test, vi } from 'vitest';
 import { aimsFrom, type Finding, findingsFrom } from '../dist/shared/findings.js';
 import {
   ONE_BY_ONE,
   PARKED,
+  PROTOCOL,
+  PROTOCOL_ONE_BY_ONE,
   REQUEST,
   REQUEST_ONE_BY_ONE,
   SPINNING,
@@ -14,6 +21,7 @@ import type { Row } from '../dist/shared/rounds.js';
 
 vi.setConfig({ testTimeout: 60_000 });
 
+const run = promisify(execFile);
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const FIXTURE = new URL('./fixtures/without-channels.mjs', import.meta.url).href;
 
@@ -86,6 +94,51 @@ describe('round trips of a transport with channels', () => {
     expect(text).not.toContain('no channels');
   });
 });
+
+describe.skipIf((await buildProgram('protocol_limit')) === undefined)(
+  'C in the same protocol',
+  () => {
+    const subjects = [PROTOCOL, PROTOCOL_ONE_BY_ONE];
+
+    test('throws the same ball to and fro', async ({ signal }) => {
+      const { measured, findings } = JSON.parse(await roundTrips(signal, '--json')) as Printed;
+      for (const [index, subject] of subjects.entries()) {
+        const own = measured.find((each) => each.task === SPINNING && each.subject === subject);
+        expect(Number(own?.nanoseconds[0])).toBeGreaterThan(0);
+        expect(Number(own?.senderNanoseconds[0])).toBeGreaterThan(0);
+        const beside = [TRANSPORT, ONE_BY_ONE][index];
+        const what = `round trip, ${SPINNING}, ${beside}: to ${subject}`;
+        expect(findings.filter((finding) => finding.what === what)).toHaveLength(1);
+      }
+    });
+
+    test.each([
+      ['handoff', 4096, 100, 64],
+      ['fanout', 3, 64, 100, 1024],
+      ['pingpong', 100, 'ahead'],
+      ['pingpong', 100, 'asleep'],
+    ])('does %s, and leaves nothing behind', async (...words) => {
+      const program = String(await buildProgram('protocol_limit'));
+      const TMPDIR = mkdtempSync(join(tmpdir(), 'pageferry-'));
+      try {
+        const { stdout } = await run(program, words.map(String), {
+          env: { ...process.env, TMPDIR },
+        });
+        expect(stdout).toMatch(/^[1-9]\d* [1-9]\d*\n$/);
+        expect(readdirSync(TMPDIR)).toEqual([]);
+      } finally {
+        rmSync(TMPDIR, { recursive: true });
+      }
+    });
+
+    test('is nothing to compare a transport of another protocol with', async ({ signal }) => {
+      const transport = ['--transport', `${FIXTURE}#withoutChannels`];
+      const text = await roundTrips(signal, ...transport, '--json');
+      const { measured } = JSON.parse(text) as Printed;
+      expect(measured.filter(({ subject }) => subjects.includes(subject))).toEqual([]);
+    });
+  },
+);
 
 describe('round trips of a transport without channels', () => {
   const transport = ['--transport', `${FIXTURE}#withoutChannels`];

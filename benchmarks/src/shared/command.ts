@@ -51,12 +51,16 @@ export function sharedCommand(log: (line: string) => void): Command {
     });
 }
 
+/** The transports over whichever binding whose protocol the client in C speaks. */
+const CLIENT_SPEAKS = '@pageferry/shared-mmap';
+
 async function measure(options: Options, log: (line: string) => void): Promise<void> {
   const { transport, count, rounds, size: sizes = DEFAULT_SIZES, only = questions } = options;
   const inC = (await buildProgram('shm_limit')) !== undefined;
   const { maxChannels } = (await loadTransport(transport)).capabilities;
   const hasChannels = maxChannels > 0;
-  const all = measurementsFor({ transport, inC, hasChannels, sizes, count });
+  const protocolInC = inC && transport.startsWith(CLIENT_SPEAKS);
+  const all = measurementsFor({ transport, inC, protocolInC, hasChannels, sizes, count });
   const rows = await measureRows(
     all.filter(({ question }) => only.includes(question)),
     rounds,

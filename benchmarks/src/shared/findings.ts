@@ -6,6 +6,8 @@ import {
   LIMIT_POLLING,
   ONE_BY_ONE,
   PARKED,
+  PROTOCOL,
+  PROTOCOL_ONE_BY_ONE,
   type Question,
   RECEIVERS,
   REQUEST,
@@ -81,7 +83,7 @@ export function findingsFrom(rows: readonly Row[]): readonly Finding[] {
     .filter(({ question, subject }) => question === 'hand-off' && subject === WAYS.try)
     .map(({ task }) => task);
   for (const size of sizes) {
-    for (const limit of [LIMIT, LIMIT_POLLING]) {
+    for (const limit of [LIMIT, LIMIT_POLLING, PROTOCOL]) {
       const lists = [find('hand-off', size, WAYS.try), find('hand-off', size, limit)];
       add(`hand-off of ${size}: to ${limit}`, 'times', lists, divide);
     }
@@ -105,7 +107,8 @@ export function findingsFrom(rows: readonly Row[]): readonly Finding[] {
 
   for (const task of [SPINNING, PARKED] as const) {
     for (const subject of [TRANSPORT, ONE_BY_ONE]) {
-      for (const limit of [LIMIT, LIMIT_POLLING]) {
+      const sameProtocol = subject === TRANSPORT ? PROTOCOL : PROTOCOL_ONE_BY_ONE;
+      for (const limit of [LIMIT, LIMIT_POLLING, sameProtocol]) {
         const lists = [find('round trip', task, subject), find('round trip', task, limit)];
         add(`round trip, ${task}, ${subject}: to ${limit}`, 'times', lists, divide);
       }
@@ -123,7 +126,7 @@ export function findingsFrom(rows: readonly Row[]): readonly Finding[] {
     add(what, 'times', awaited, divide);
   }
 
-  for (const subject of [WAYS.try, LIMIT]) {
+  for (const subject of [WAYS.try, LIMIT, PROTOCOL]) {
     for (const [few, many] of STEPS) {
       const [below, above] = [few, many].map((count) =>
         findRow('fan-out', receiversName(count), subject),

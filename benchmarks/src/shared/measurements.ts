@@ -1,4 +1,4 @@
-import { runSharedLimit } from '@pageferry/measuring/limits';
+import { runProtocolLimit, runSharedLimit } from '@pageferry/measuring/limits';
 import { runChannel, runPingPong, runTransport, type Unplaced } from './trials.js';
 import type { Channel, Trial, Way, Workload } from './workload.js';
 
@@ -31,6 +31,8 @@ export interface Plan {
   readonly transport: string;
   /** Whether the C program is there to compare with. */
   readonly inC: boolean;
+  /** Whether the client in C is, which speaks the protocol of the transport. */
+  readonly protocolInC: boolean;
   /** Whether the transport has channels, and so requests. */
   readonly hasChannels: boolean;
   readonly sizes: readonly number[];
@@ -43,6 +45,10 @@ export const LIMIT = 'C';
 
 /** The same without a thought of sleep. */
 export const LIMIT_POLLING = 'C that never sleeps';
+
+/** The client in C, which speaks the protocol of the transport. */
+export const PROTOCOL = 'C, the same protocol';
+export const PROTOCOL_ONE_BY_ONE = 'C, the same protocol, one thing after the other';
 
 /** The ways of the transport, as subjects. */
 export const WAYS: Readonly<Record<Way, string>> = {
@@ -157,6 +163,16 @@ function limitOf(
   return [limit, { ...common, subject: LIMIT_POLLING, run }];
 }
 
+/** The measurement of the client in C, if it can be compared. */
+function protocolOf(
+  { protocolInC }: Plan,
+  common: Common,
+  words: readonly (string | number)[],
+  subject = PROTOCOL,
+): readonly Measurement[] {
+  return protocolInC ? [{ ...common, subject, run: () => runProtocolLimit(words) }] : [];
+}
+
 function handOffs(plan: Plan): readonly Measurement[] {
   const { count } = plan;
   return plan.sizes.flatMap((messageBytes) => {
@@ -165,6 +181,7 @@ function handOffs(plan: Plan): readonly Measurement[] {
     const ways = Object.keys(WAYS) as Way[];
     return [
       ...limitOf(plan, common, 'handoff', messageBytes, count, slots),
+      ...protocolOf(plan, common, ['handoff', messageBytes, count, slots]),
       ...ways.map((way) => transportOf(plan, common, { messageBytes, way, slots })),
     ];
   });
@@ -219,29 +236,34 @@ function roundTrips(plan: Plan): readonly Measurement[] {
     };
     const withoutRequests = [played('ping-pong', TRANSPORT, { ahead: !park })];
     const requests = [played('request-pong', REQUEST, { ahead: !park })];
+    const words = ['pingpong', count];
+    const inC = [
+      ...limitOf(plan, common, ...words, mode),
+      ...protocolOf(plan, common, [...words, park ? 'asleep' : 'ahead']),
+    ];
     if (!park) {
+      inC.push(...protocolOf(plan, common, [...words, 'one-by-one'], PROTOCOL_ONE_BY_ONE));
       withoutRequests.push(played('ping-pong', ONE_BY_ONE, {}));
       requests.push(
         played('request-pong', REQUEST_ONE_BY_ONE, {}),
         played('request-pong', AWAITED_REQUEST, { ahead: true, awaits: true }),
       );
     }
-    return [
-      ...limitOf(plan, common, 'pingpong', count, mode),
-      ...withoutRequests,
-      ...(hasChannels ? requests : []),
-    ];
+    return [...inC, ...withoutRequests, ...(hasChannels ? requests : [])];
   });
 }
 
 function fanOuts(plan: Plan): readonly Measurement[] {
   return RECEIVERS.flatMap((receivers) => {
-    const share = Math.max(receivers / FEW_RECEIVERS, 1);
-    const count = Math.ceil(plan.count / 4 / share);
+    const few = Math.ceil(plan.count / 4);
+    const count = Math.ceil(few / Math.max(receivers / FEW_RECEIVERS, 1));
+    // V8 compiles after so many messages of the sender, to however many receivers.
+    const warmUp = few * WARM_UPS;
     const common = { question: 'fan-out' as const, task: receiversName(receivers), count };
     return [
       ...limitOf(plan, common, 'fanout', receivers, SMALL, count, MANY_UNDER_WAY),
-      transportOf(plan, common, { receivers, slots: MANY_UNDER_WAY }),
+      ...protocolOf(plan, common, ['fanout', receivers, SMALL, count, MANY_UNDER_WAY]),
+      transportOf(plan, common, { receivers, warmUp, slots: MANY_UNDER_WAY }),
     ];
   });
 }

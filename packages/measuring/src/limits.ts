@@ -52,3 +52,13 @@ export async function runSharedLimit(
   const roundTrip = times.length > 0 ? { p50, p99, p999 } : undefined;
   return { nanoseconds, senderNanoseconds, roundTrip };
 }
+
+/** Runs `limit/protocol_limit.c` with the words of one of its modes. */
+export async function runProtocolLimit(
+  words: readonly (string | number)[],
+  signal?: AbortSignal,
+): Promise<Omit<SharedLimitTrial, 'roundTrip'>> {
+  const numbers = await runForNumbers('protocol_limit', words, signal);
+  const [nanoseconds = Number.NaN, senderNanoseconds = Number.NaN] = numbers;
+  return { nanoseconds, senderNanoseconds };
+}

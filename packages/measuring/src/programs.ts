@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, rename } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -14,7 +14,14 @@ export type ProgramName =
   | 'destination_limit'
   | 'memory_limit'
   | 'pipe_limit'
+  | 'protocol_limit'
   | 'shm_limit';
+
+/** What a program is compiled with: words for the compiler. */
+const CLIENT = fileURLToPath(new URL('../../../clients/c/', import.meta.url));
+const COMPILED_WITH: Partial<Record<ProgramName, readonly string[]>> = {
+  protocol_limit: ['-I', CLIENT, join(CLIENT, 'pageferry.c')],
+};
 
 /** Why a program is not there. */
 export const NO_COMPILER = 'there is no C compiler (cc, or CC)';
@@ -39,8 +46,9 @@ async function compile(name: ProgramName): Promise<string | undefined> {
   const program = fileURLToPath(new URL(`../build/${name}`, import.meta.url));
   const unfinished = `${program}.${process.pid}`;
   await mkdir(new URL('../build/', import.meta.url), { recursive: true });
+  const words = ['-std=gnu11', '-O2', '-o', unfinished, source, ...(COMPILED_WITH[name] ?? [])];
   try {
-    await run(process.env['CC'] ?? 'cc', ['-std=gnu11', '-O2', '-o', unfinished, source]);
+    await run(process.env['CC'] ?? 'cc', words);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
