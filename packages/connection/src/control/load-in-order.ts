@@ -1,8 +1,12 @@
+/** JavaScriptCore compiles `Atomics.load` to an instruction that also writes: what may not be written then ends the process. */
+const ATOMIC_LOADS_WRITE = process.versions['bun'] !== undefined;
+
 /**
- * Whether plain loads are neither made before one that comes earlier, nor before a locked instruction that does:
- * on x86-64 they are not (Intel SDM, volume 3, section 9.2.2), and V8 keeps the order of what it compiles.
+ * Whether plain loads are neither made before one that comes earlier, nor before a locked instruction that does, nor only
+ * once for many turns of a loop: on x86-64 the processor keeps their order (Intel SDM, volume 3, section 9.2.2), and V8
+ * that of what it compiles; it takes no element of a typed array to be as it was. JavaScriptCore may.
  */
-const LOADS_ARE_ORDERED: boolean = process.arch === 'x64';
+const LOADS_ARE_ORDERED: boolean = process.arch === 'x64' && !ATOMIC_LOADS_WRITE;
 
 /**
  * A word as it is after whatever this thread has loaded and stored atomically before. Where the processor
@@ -27,12 +31,9 @@ export function keepOrder(): void {
   Atomics.load(fence, 0);
 }
 
-/** JavaScriptCore compiles `Atomics.load` to an instruction that also writes: what may not be written then ends the process. */
-const LOADS_WRITE = process.versions['bun'] !== undefined;
-
-/** As `Atomics.load`, of memory that this process may not write to. */
+/** As {@link loadInOrder}, of memory that this process may not write to. */
 export function loadFromReadOnly(words: Int32Array, at: number): number {
-  if (!LOADS_WRITE) return Atomics.load(words, at);
+  if (!ATOMIC_LOADS_WRITE) return loadInOrder(words, at);
   const word = words[at] as number;
   keepOrder();
   return word;

@@ -1,3 +1,5 @@
+import { loadInOrder } from './load-in-order.js';
+
 /**
  * One entry of a queue, as 32-bit words whose meaning is the mechanism's. It is filled in place, so that no
  * message costs an allocation.
@@ -111,7 +113,7 @@ export class QueueConsumer extends QueueEnd implements DeliverySource {
   #stopped = false;
 
   available(): number {
-    this.#seen = this.#stopped ? this.count : Atomics.load(this.words, this.counter);
+    this.#seen = this.#stopped ? this.count : loadInOrder(this.words, this.counter);
     return (this.#seen - this.count) | 0;
   }
 

@@ -114,9 +114,11 @@ export class ReceiverConnection<Queue extends DeliverySource = QueueConsumer> ex
    * deliveries, and look once more: some may have come in between.
    */
   get finished(): boolean {
-    // A plain load first: whoever polls asks each time, and `Atomics.load` is a call. The look for
-    // deliveries before it is no plain one, so that it is neither kept nor moved to the front.
-    return this.words[SENDER.finished] === 1 && Atomics.load(this.words, SENDER.finished) === 1;
+    // In order first: whoever polls asks each time, and `Atomics.load` is a call.
+    return (
+      loadInOrder(this.words, SENDER.finished) === 1 &&
+      Atomics.load(this.words, SENDER.finished) === 1
+    );
   }
 
   /** True once the sender, which lives, has given this side up. */

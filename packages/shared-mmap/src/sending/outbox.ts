@@ -157,7 +157,8 @@ export class Outbox implements Contract<Slot>, Sharer, Lender<Slot> {
       if (this.#subscribers.collectIfNews()) this.#dropBroken();
       slot = this.#pool.take(byteLength, this.#exhausted);
     }
-    if (isDue) this.#untilLook = CACHED_BYTES;
+    // All are looked at: with many of them, what one has returned is mostly held by another.
+    if (isDue) this.#untilLook = CACHED_BYTES * Math.max(this.#subscribers.size, 1);
     while (slot === undefined && this.#relieve()) {
       slot = this.#pool.take(byteLength, this.#exhausted);
     }

@@ -1,4 +1,4 @@
-import { createEntry } from '@pageferry/connection';
+import { createEntry, loadInOrder } from '@pageferry/connection';
 import { KEPT, RECEIVER_WORDS, RETURN, SENDER_WORDS, SLOT_MASK } from '../layout.js';
 import type { Slot } from '../memory/slot.js';
 import { MAX_UNDER_WAY } from './memory-channel.js';
@@ -55,7 +55,7 @@ export class RingSubscriber extends Subscriber<undefined> {
 
   /** True if the receiver has given anything back that was not taken in. */
   get hasNews(): boolean {
-    const cursor = Atomics.load(this.words, RECEIVER_WORDS.cursor);
+    const cursor = loadInOrder(this.words, RECEIVER_WORDS.cursor);
     return cursor !== (this.#cursor | 0) || this.connection.returns.available() !== 0;
   }
 
@@ -143,7 +143,7 @@ export class RingSubscriber extends Subscriber<undefined> {
   override collect(): void {
     const { returns } = this.connection;
     // Before the entries: what the receiver keeps it has said before it went past it.
-    const cursor = Atomics.load(this.words, RECEIVER_WORDS.cursor);
+    const cursor = loadInOrder(this.words, RECEIVER_WORDS.cursor);
     const available = returns.available();
     if (available !== 0) this.#takeEntries(available);
     const progress = (cursor - this.#cursor) | 0;
