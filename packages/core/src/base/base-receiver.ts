@@ -23,6 +23,7 @@ import { isPageferryError, PageferryError, withBytesTransferred } from '../error
 import { clock } from '../waiting/clock.js';
 import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { eachSecond } from '../waiting/each-second.js';
+import { Followers, type Sought } from '../waiting/followers.js';
 import { type LoopBudget, nextTurn } from '../waiting/loop-budget.js';
 import { withEither } from '../waiting/on-abort.js';
 import { pause } from '../waiting/pause.js';
@@ -65,11 +66,6 @@ export interface BaseReceiverSettings {
   readonly keepAlive?: (on: boolean) => void;
 }
 
-/** What is waited for in what answers bring. */
-interface Sought {
-  readonly isSettled: boolean;
-}
-
 const NOTHING: WaitOptions = {};
 const SPLICE_OPTIONS = ['signal', 'timeout', 'tee'] as const;
 const END: IteratorReturnResult<undefined> = { value: undefined, done: true };
@@ -105,6 +101,9 @@ export abstract class BaseReceiver<M extends InboundMessage>
   readonly #ending = new AbortController();
   /** The channel that this is one half of. */
   #channel: DeliveryChannel | undefined;
+  /** Whether somebody looks for answers, and who waits meanwhile. */
+  #isSeeking = false;
+  readonly #followers = new Followers();
   /** Called when a message that the caller might not have may be had. */
   #onRoom: (() => void) | undefined;
   // What `next` has returned, and nobody has got yet, lies in these places, in the order in which it came:
@@ -443,13 +442,41 @@ export abstract class BaseReceiver<M extends InboundMessage>
    * @throws as `receive`.
    */
   async seekAnswers(sought: Sought, signal: AbortSignal | undefined): Promise<'end' | undefined> {
+    // One looks for all: if each did, every answer would have all of them look.
+    if (this.#isSeeking) return await this.#followers.join(sought, signal);
+    this.#isSeeking = true;
+    try {
+      return await this.#seekInTurn(sought, signal);
+    } finally {
+      this.#isSeeking = false;
+      if (this.#followers.count > 0) this.#seekForFollowers();
+    }
+  }
+
+  /** Goes on where whoever has looked for all of them is done. */
+  async #seekForFollowers(): Promise<void> {
+    this.#isSeeking = true;
+    try {
+      while (this.#followers.count > 0) {
+        // Those who have an answer go on, before this one looks for the others'.
+        const end = await this.#seekInTurn(this.#followers.some(), undefined);
+        if (end !== undefined) this.#followers.tellEnd();
+      }
+    } catch (error) {
+      this.#followers.fail(error);
+    } finally {
+      this.#isSeeking = false;
+    }
+  }
+
+  async #seekInTurn(sought: Sought, signal: AbortSignal | undefined): Promise<'end' | undefined> {
     const channel = this.#channel as DeliveryChannel;
     let end: 'end' | undefined;
     const seek = (): boolean => {
       if (sought.isSettled) return true;
       if (this.#failure !== undefined) throw this.#failure;
       end = this.#seekAnswers(channel, sought);
-      return end !== undefined || sought.isSettled;
+      return end !== undefined || sought.isSettled || sought.isBegun === true;
     };
     if (this.#budget.exhausted()) await nextTurn();
     await this.#waits.until(seek, signal);
@@ -458,6 +485,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
 
   /** Has all calls that wait look again. For `BaseChannel`, where a request is given up, and for this. */
   wakeWaiting(): void {
+    if (this.#followers.count > 0) this.#followers.tellSettled();
     if (this.#waits.parked > 0) this.#waits.wake();
   }
 

@@ -186,12 +186,13 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
   }
 
   async loan(byteLength: number, options: WaitOptions = NOTHING): Promise<Loan> {
-    if (this.#mayAnswerAtOnce(options)) {
-      for (let spin = this.#spins; spin >= 0; spin--) {
-        const loan = this.tryLoan(byteLength);
-        if (loan) return loan;
-        pause();
-      }
+    if (options !== NOTHING) checkMayWait(options);
+    // As in `sendLoan`: it is lent before the turn that is due.
+    const isDue = this.#budget.exhausted();
+    for (let spin = isDue ? 0 : this.#spins; spin >= 0; spin--) {
+      const loan = this.tryLoan(byteLength);
+      if (loan !== undefined) return isDue ? await this.#afterTurn(loan) : loan;
+      pause();
     }
     return await withDeadline(
       options,
@@ -237,7 +238,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
             // Whoever comes while this one copies must not overtake it.
             return await this.#copyAndSend(loan, pieces, signal);
           }
-          const offered = this.#offerAtOnce(loan);
+          const offered = this.#offerAtOnce(loan, this.#spins);
           return offered === 'left' ? 'sent' : await this.#sendInTurn(loan, offered, signal);
         } finally {
           isSent = !loan.held;
@@ -477,14 +478,18 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
 
   /** For `BaseLoan` only. */
   sendLoan(loan: BaseLoan<M>, options: WaitOptions = NOTHING): Promise<SendOutcome> {
-    let offered: Offered = 'full';
+    // Where the event loop is due for a turn, the outcome waits for it. If the message did, all that come until then
+    // would get into line behind it, and those after them.
+    const isDue = this.#budget.exhausted();
+    let offered: Offered;
     try {
       // The usual case without a detour: accepted at once, and gone at once.
-      if (this.#mayAnswerAtOnce(options)) offered = this.#offerAtOnce(loan);
+      if (options !== NOTHING) checkMayWait(options);
+      offered = this.#offerAtOnce(loan, isDue ? 0 : this.#spins);
     } catch (error) {
       return Promise.reject(error);
     }
-    if (offered === 'left') return SENT;
+    if (offered === 'left') return isDue ? nextTurn().then(() => SENT) : SENT;
     const outcome = offered;
     return withDeadline(
       options,
@@ -513,14 +518,11 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     this.onLoanReleased?.();
   }
 
-  /**
-   * True if a call may be answered on the spot: the event loop is not due for a turn.
-   *
-   * @throws `INVALID_ARGUMENT`, and `ABORTED` for a signal that has fired.
-   */
-  #mayAnswerAtOnce(options: WaitOptions): boolean {
-    if (options !== NOTHING) checkMayWait(options);
-    return !this.#budget.exhausted();
+  async #afterTurn(loan: Loan): Promise<Loan> {
+    await nextTurn();
+    if (this.closed) loan.release();
+    this.#checkOpen();
+    return loan;
   }
 
   #lend(byteLength: number): BaseLoan<M> | undefined {
@@ -635,13 +637,16 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     this.#measures?.sent.add(byteLength);
   }
 
-  /** Offers a message, unless others are before it. */
-  #offerAtOnce(loan: BaseLoan<M>): Offered {
+  /**
+   * Offers a message, unless others are before it.
+   *
+   * @param spins how often once more where there is no room.
+   */
+  #offerAtOnce(loan: BaseLoan<M>, spins: number): Offered {
     if (this.#sending.busy) return 'full';
     loan.checkOwned();
     let outcome = this.#offer(loan);
-    for (let spin = this.#spins; spin > 0 && outcome === 'full'; spin--)
-      outcome = this.#offer(loan);
+    for (let spin = spins; spin > 0 && outcome === 'full'; spin--) outcome = this.#offer(loan);
     return outcome === 'sent' && this.#outbox.hasLeft ? 'left' : outcome;
   }
 

@@ -188,8 +188,9 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
 
   /** The usual case without a detour: the question is accepted at once. `undefined` if it is still to be sent. */
   #askAtOnce(question: Payload): OpenRequest | undefined {
-    // The receiver's turn is asked for, which is to wait for the answer: the sender's would be one more for each request.
-    if (!(question instanceof BaseLoan) || this.#receiver.mustWait) return undefined;
+    // Also where the event loop is due for a turn: the wait for the answer takes it. If the question waited, all that are
+    // asked until then would get into line behind it, and those after them.
+    if (!(question instanceof BaseLoan)) return undefined;
     const asked = this.#offerQuestion(question);
     return typeof asked === 'string' ? undefined : asked;
   }
@@ -213,7 +214,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
     await null;
     try {
       // Mostly the answer comes while this looks.
-      this.#receiver.seekAtOnce(request);
+      if (!this.#receiver.mustWait) this.#receiver.seekAtOnce(request);
       return request.arrived ?? (await this.answerTo(request, undefined));
     } catch (error) {
       this.#requests.forget(request);

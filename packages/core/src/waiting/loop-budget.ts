@@ -50,9 +50,18 @@ export class LoopBudget {
   }
 }
 
+/** What all await who wait for the same turn. */
+let turn: Promise<void> | undefined;
+
 /** Lets the event loop turn once: timers and I/O that are due get their chance. */
 export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => clock.setImmediate(resolve));
+  turn ??= new Promise((resolve) => {
+    clock.setImmediate(() => {
+      turn = undefined;
+      resolve();
+    });
+  });
+  return turn;
 }
 
 /**

@@ -1,0 +1,120 @@
+import type { Channel, Loan } from '@pageferry/core';
+import { temporaryFolder } from '@pageferry/testkit';
+import { describe, expect, test } from 'vitest';
+import { sharedMmap } from '../dist/index.js';
+
+// The event loop is due for a turn at once where nobody may poll. What is sent meanwhile must not get into line to wait for
+// it: whoever came next would have to get into line, too, and it would never be empty again.
+const still = { spinMicroseconds: 0 };
+const MANY = 40;
+
+const endpoints = temporaryFolder();
+
+async function connected(): Promise<readonly [Channel, Channel]> {
+  const endpoint = endpoints.fresh();
+  const listener = await sharedMmap.listen({ endpoint, ...still });
+  const [here, there] = await Promise.all([
+    listener.accept(),
+    sharedMmap.connect({ endpoint, ...still }),
+  ]);
+  return [here, there];
+}
+
+function lendMany(from: { tryLoan(byteLength: number): Loan | undefined }): Loan[] {
+  return Array.from({ length: MANY }, () => from.tryLoan(8) as Loan);
+}
+
+describe('a turn of the event loop', () => {
+  test('has everything sent in it that is sent in it, and is over before anybody goes on', async () => {
+    const endpoint = endpoints.fresh();
+    await using sender = await sharedMmap.createSender({ endpoint, ...still });
+    await using receiver = await sharedMmap.createReceiver({ endpoint, ...still });
+    await sender.waitForReceivers();
+    const loans = lendMany(sender);
+    let turns = 0;
+    setImmediate(() => turns++);
+    const outcomes = loans.map((loan) => loan.send());
+    expect(sender.stats().messagesSent).toBe(MANY);
+    expect(await Promise.all(outcomes)).toEqual(loans.map(() => 'sent'));
+    expect(turns).toBe(1);
+    expect(await receiver.receiveMany(MANY)).toHaveLength(MANY);
+  });
+
+  test('has everything lent in it that there is room for, and is over before anybody goes on', async () => {
+    const endpoint = endpoints.fresh();
+    await using sender = await sharedMmap.createSender({ endpoint, ...still });
+    let turns = 0;
+    setImmediate(() => turns++);
+    const lending = Array.from({ length: MANY }, () => sender.loan(8));
+    expect(sender.stats().loansHeld).toBe(MANY);
+    for (const loan of await Promise.all(lending)) loan.release();
+    expect(turns).toBe(1);
+  });
+
+  test('that was due for a loan: it is not there if the sender was closed meanwhile', async () => {
+    const endpoint = endpoints.fresh();
+    const sender = await sharedMmap.createSender({ endpoint, ...still });
+    const lending = Array.from({ length: MANY }, () => sender.loan(8));
+    await sender.destroy();
+    const outcomes = await Promise.allSettled(lending);
+    expect(outcomes.at(-1)).toMatchObject({ status: 'rejected', reason: { code: 'CLOSED' } });
+    expect(sender.stats().loansHeld).toBe(0);
+  });
+
+  test('has every question asked in it that is asked in it, and each gets its own answer', async () => {
+    const [here, there] = await connected();
+    const questions = lendMany(here);
+    for (const [index, loan] of questions.entries()) loan.bytes[0] = index;
+    const answers = questions.map((loan) => here.request(loan));
+    expect(here.stats().messagesSent).toBe(MANY);
+    const serving = (async () => {
+      // Newest first: most of them wait while others are answered.
+      const asked = await there.receiveMany(MANY);
+      for (const question of asked.toReversed()) {
+        await question.respond(question.bytes.slice());
+        question.release();
+      }
+    })();
+    for (const [index, answer] of answers.entries()) {
+      using delivery = await answer;
+      expect(delivery.bytes[0]).toBe(index);
+    }
+    await serving;
+    await Promise.all([here.close(), there.close()]);
+  });
+
+  test('questions that wait together learn that the other side is gone, each of them', async () => {
+    const [here, there] = await connected();
+    const answers = lendMany(here).map((loan) => here.request(loan));
+    const outcomes = Promise.allSettled(answers);
+    using first = await there.receive();
+    await first?.respond(Buffer.from('one'));
+    await there.destroy();
+    const [answered, ...others] = await outcomes;
+    expect(answered?.status).toBe('fulfilled');
+    for (const outcome of others) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { name: 'PageferryError' } });
+    }
+    await here.destroy();
+  });
+
+  test('of questions that wait together one is given up, and the others are answered', async () => {
+    const [here, there] = await connected();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const answers = lendMany(here).map((loan, index) =>
+      here.request(loan, index === 0 || index === 7 ? { signal } : {}),
+    );
+    const outcomes = Promise.allSettled(answers);
+    const asked = await there.receiveMany(MANY);
+    controller.abort();
+    for (const question of asked) {
+      await question.respond(Buffer.from('yes'));
+      question.release();
+    }
+    const states = (await outcomes).map(({ status }) => status);
+    expect(states.filter((state) => state === 'rejected')).toHaveLength(2);
+    expect([states[0], states[7]]).toEqual(['rejected', 'rejected']);
+    await Promise.all([here.destroy(), there.destroy()]);
+  });
+});
