@@ -258,9 +258,10 @@ describe('send of bytes', () => {
   });
 
   test('is not sent when it was given up while it was copied', async () => {
-    const sender = new FakeSender(0);
+    const long = new Uint8Array(2 ** 20);
+    const sender = new FakeSender(0, long.length);
     const controller = new AbortController();
-    const sending = sender.send(BYTES, { signal: controller.signal });
+    const sending = sender.send(long, { signal: controller.signal });
     sender.change({});
     controller.abort('why');
     await expect(sending).rejects.toMatchObject({ code: 'ABORTED', cause: 'why' });

@@ -40,6 +40,21 @@ describe('a turn of the event loop', () => {
     expect(await receiver.receiveMany(MANY)).toHaveLength(MANY);
   });
 
+  test('has everything copied and sent in it that is short enough to be copied at once', async () => {
+    const endpoint = endpoints.fresh();
+    await using sender = await sharedMmap.createSender({ endpoint, ...still });
+    await using receiver = await sharedMmap.createReceiver({ endpoint, ...still });
+    await sender.waitForReceivers();
+    let turns = 0;
+    setImmediate(() => turns++);
+    const outcomes = Array.from({ length: MANY }, (_, index) => sender.send(Buffer.of(index)));
+    expect(sender.stats().messagesSent).toBe(MANY);
+    expect(await Promise.all(outcomes)).toEqual(outcomes.map(() => 'sent'));
+    expect(turns).toBe(1);
+    const deliveries = await receiver.receiveMany(MANY);
+    expect(deliveries.map(({ bytes }) => bytes[0])).toEqual(outcomes.map((_, index) => index));
+  });
+
   test('has everything lent in it that there is room for, and is over before anybody goes on', async () => {
     const endpoint = endpoints.fresh();
     await using sender = await sharedMmap.createSender({ endpoint, ...still });

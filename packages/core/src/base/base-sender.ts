@@ -228,18 +228,22 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
       let byteLength = 0;
       for (const { length } of pieces) byteLength += length;
       const sendCopy = async (signal: AbortSignal | undefined): Promise<SendOutcome> => {
-        const atOnce = this.#budget.exhausted() ? undefined : this.tryLoan(byteLength);
+        // As in `sendLoan`: it leaves before the turn that is due.
+        const isDue = this.#budget.exhausted();
+        const atOnce = this.tryLoan(byteLength);
         const loan = (atOnce ?? (await this.#borrowInTurn(byteLength, signal))) as BaseLoan<M>;
         lent = loan;
         try {
           loan.tag = tag;
           prepare?.(loan);
-          if (this.#sending.busy || this.#budget.exhausted() || !copyAtOnce(loan, pieces)) {
+          if (this.#sending.busy || !copyAtOnce(loan, pieces)) {
             // Whoever comes while this one copies must not overtake it.
             return await this.#copyAndSend(loan, pieces, signal);
           }
-          const offered = this.#offerAtOnce(loan, this.#spins);
-          return offered === 'left' ? 'sent' : await this.#sendInTurn(loan, offered, signal);
+          const offered = this.#offerAtOnce(loan, isDue ? 0 : this.#spins);
+          if (offered !== 'left') return await this.#sendInTurn(loan, offered, signal);
+          if (isDue) await nextTurn();
+          return 'sent';
         } finally {
           isSent = !loan.held;
           loan.release();

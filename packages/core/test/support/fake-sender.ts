@@ -92,12 +92,12 @@ export class FakeSender extends BaseSender<LoanMemory> {
   readonly #waits: WaitList;
   readonly outbox: FakeOutbox;
 
-  constructor(spinMicroseconds = 1e9) {
+  constructor(spinMicroseconds = 1e9, maxMessageBytes = capabilities.maxMessageBytes) {
     const waits = new WaitList();
     const outbox = new FakeOutbox();
     super({
       endpoint: '/fake',
-      capabilities,
+      capabilities: { ...capabilities, maxMessageBytes },
       budget: new LoopBudget(spinMicroseconds),
       waits,
       outbox,
