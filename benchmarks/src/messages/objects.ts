@@ -7,7 +7,7 @@ import type { ObjectWay, ObjectWorkload } from './workload.js';
 const LARGE = 40_000_000;
 const SMALL = 1024;
 /** As many small objects take about as long as one large one. */
-const SMALL_FOR_LARGE = 500;
+const SMALL_FOR_LARGE = 2500;
 const MANY_UNDER_WAY = 32;
 /** V8 compiles after so many calls, and not after so many bytes: large objects alone would run as long as it interprets. */
 const COMPILING = 5000;

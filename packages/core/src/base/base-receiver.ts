@@ -441,9 +441,12 @@ export abstract class BaseReceiver<M extends InboundMessage>
    * @returns `'end'` if no answer can come any more.
    * @throws as `receive`.
    */
-  async seekAnswers(sought: Sought, signal: AbortSignal | undefined): Promise<'end' | undefined> {
+  seekAnswers(sought: Sought, signal: AbortSignal | undefined): Promise<'end' | undefined> {
     // One looks for all: if each did, every answer would have all of them look.
-    if (this.#isSeeking) return await this.#followers.join(sought, signal);
+    return this.#isSeeking ? this.#followers.join(sought, signal) : this.#lead(sought, signal);
+  }
+
+  async #lead(sought: Sought, signal: AbortSignal | undefined): Promise<'end' | undefined> {
     this.#isSeeking = true;
     try {
       return await this.#seekInTurn(sought, signal);
