@@ -164,10 +164,14 @@ struct polling {
   int microseconds; /* For how long. */
   unsigned looks;
   int64_t until;    /* Nanoseconds of the clock. */
+  bool is_over;
 };
 
-/* What 0 stands for, and how many looks come before the clock is asked and the processor is offered to others. */
-enum { POLLED = 50, LOOKS = 64 };
+/*
+ * What 0 stands for, the longest, and after how many looks the clock is asked and the processor is offered to others. Who
+ * polls learns nothing of the socket meanwhile: neither that the other side has died, nor what it has passed.
+ */
+enum { POLLED = 50, MOST_POLLED = 10000, LOOKS = 32 };
 
 static void pause_processor(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -177,21 +181,26 @@ static void pause_processor(void) {
 #endif
 }
 
+/* For waits in which each look takes system calls. */
+#define NO_POLLING ((struct polling){.is_over = true})
+
 /* Whether a wait is to look again before it sleeps. */
 static bool polls_on(struct polling *polling, int64_t limit) {
-  if (limit == 0 || polling->microseconds < 0) return false;
-  if (++polling->looks % LOOKS != 0) {
+  if (limit == 0 || polling->microseconds < 0 || polling->is_over) return false;
+  if (polling->looks++ % LOOKS != 0) {
     pause_processor();
     return true;
   }
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);
   const int64_t nanoseconds = (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
-  const int microseconds = polling->microseconds == 0 ? (int)POLLED : polling->microseconds;
-  if (polling->until == 0) polling->until = nanoseconds + (int64_t)microseconds * 1000;
+  const int wanted = polling->microseconds == 0 ? (int)POLLED : polling->microseconds;
+  const int microseconds = wanted > MOST_POLLED ? (int)MOST_POLLED : wanted;
   /* The other side may be waiting for this very processor. */
-  sched_yield();
-  return nanoseconds < polling->until;
+  if (polling->until != 0) sched_yield();
+  else polling->until = nanoseconds + (int64_t)microseconds * 1000;
+  polling->is_over = nanoseconds >= polling->until || (limit > 0 && nanoseconds / 1000000 >= limit);
+  return !polling->is_over;
 }
 
 /* close(2) that leaves errno as it is, and -1 where it is none. */
@@ -755,7 +764,7 @@ static struct entry read_entry(const word *from, bool has_high_half) {
   const uint32_t high = has_high_half ? read_word(&from[IN_NUMBER_HIGH]) : 0;
   /* Last: it is written first when the place gets another message. */
   atomic_thread_fence(memory_order_acquire);
-  entry.number = (uint64_t)high << 32 | read_word(&from[IN_NUMBER]);
+  entry.number = (uint64_t)high << 32 | atomic_load_explicit(&from[IN_NUMBER], memory_order_acquire);
   return entry;
 }
 
@@ -2093,7 +2102,7 @@ static void write_word(word *to, uint32_t value) { atomic_store_explicit(to, val
 /* Nobody reads it before the counter, or the claim, that is stored afterwards. */
 static void put_entry(word *entry, const struct slot *slot, uint32_t name, uint32_t tag, uint32_t exchange) {
   /* The number first: whoever reads the rest after it was written over reads it last. */
-  write_word(&entry[IN_NUMBER], (uint32_t)slot->number);
+  atomic_store_explicit(&entry[IN_NUMBER], (uint32_t)slot->number, memory_order_release);
   atomic_thread_fence(memory_order_release);
   write_word(&entry[IN_NUMBER_HIGH], (uint32_t)(slot->number >> 32));
   write_word(&entry[IN_LENGTH], (uint32_t)slot->length);
@@ -2549,6 +2558,7 @@ int pf_sender_send(pf_sender *sender, pf_loan *loan, int timeout) {
   struct polling polling = {.microseconds = sender->poll_microseconds};
   if (sender->is_finished || !is_loan(&sender->pool, loan)) return PF_E_INVALID;
   struct own *own = sender->pool.slots[loan->slot_].own;
+  if (own != NULL) polling = NO_POLLING;
   bool is_new;
   int result = check_sealed(&sender->pool, loan, &is_new);
   if (is_new) forget_passed_loan(sender, loan->slot_);
@@ -2570,7 +2580,7 @@ int pf_sender_send(pf_sender *sender, pf_loan *loan, int timeout) {
 
 int pf_sender_await_receivers(pf_sender *sender, uint32_t count, int timeout) {
   const int64_t limit = limit_of(timeout);
-  struct polling polling = {.microseconds = sender->poll_microseconds};
+  struct polling polling = NO_POLLING;
   for (;;) {
     attend_all(sender);
     collect_all(sender);
@@ -2926,6 +2936,7 @@ static int send_as(pf_channel *channel, pf_loan *loan, uint32_t exchange, int64_
   struct outbox *outbox = &channel->outbox;
   if (!is_loan(&outbox->pool, loan)) return PF_E_INVALID;
   struct polling polling = {.microseconds = channel->poll_microseconds};
+  if (outbox->pool.slots[loan->slot_].own != NULL) polling = NO_POLLING;
   bool is_new;
   int result = check_sealed(&outbox->pool, loan, &is_new);
   if (is_new) note_unlent(&outbox->passing, loan->slot_);

@@ -17,8 +17,9 @@
  * call returns the message until it is released, and not afterwards. A loan is memory of this side: it may be written
  * until it is sent or released.
  *
- * WAITING. Calls take a time limit in milliseconds: 0 does not wait, a negative one waits for ever. A call that waits looks
- * for some microseconds before it sleeps (`poll_microseconds`), because to be woken takes as long. A program with a
+ * WAITING. Calls take a time limit in milliseconds: 0 does not wait, a negative one waits for ever. A call that waits
+ * for messages, answers or room looks for some microseconds before it sleeps (`poll_microseconds`), because to be woken
+ * takes as long. A program with a
  * loop of its own waits in poll(2) for what pf_receiver_fd and its like name, after pf_receiver_arm and its like have
  * said that there is nothing to do first.
  *
@@ -122,7 +123,11 @@ typedef struct pf_receiver_options {
   int timeout;     /* How long to wait for the sender, in milliseconds; negative: for ever. */
   bool (*stop)(void *with); /* Asked while it waits, also when a signal came: true ends it with PF_AGAIN. May be NULL. */
   void *stop_with;
-  int poll_microseconds; /* How long each wait looks before it sleeps: 0 means 50, a negative one that it sleeps at once. */
+  /*
+   * How long each wait looks before it sleeps, up to 10000: 0 means 50, a negative one that it sleeps at once. Meanwhile it
+   * does not learn that the other side has died. Who wants to look for longer asks pf_receiver_peek.
+   */
+  int poll_microseconds;
 } pf_receiver_options;
 
 /*

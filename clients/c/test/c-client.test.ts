@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { setTimeout } from 'node:timers/promises';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { sharedMmap } from '../../../packages/shared-mmap/dist/index.js';
 import { temporaryFolder } from '../../../packages/testkit/dist/index.js';
@@ -13,6 +12,7 @@ import {
   hasCompiler,
   hashOf,
   linesOf,
+  nextLines,
   run,
   SOURCE,
   start as startProgram,
@@ -80,8 +80,8 @@ describe.skipIf(!hasCompiler)(`peers in C${whySkipped}`, () => {
     test.each([
       ['as long as it is worth it', '0'],
       ['not at all', '-1'],
-      ['for half an hour', `${1800 * 1e6}`],
-    ])('a wait polls %s before it sleeps', async (_title, microseconds) => {
+      ['as long as it may', `${1800 * 1e6}`],
+    ])('a wait polls %s, then it sleeps, and learns of a death', async (_title, microseconds) => {
       const endpoint = endpointOf();
       await using sender = await sharedMmap.createSender({ endpoint });
       const child = start('receive', endpoint, '0', '0', '0', microseconds);
@@ -90,18 +90,29 @@ describe.skipIf(!hasCompiler)(`peers in C${whySkipped}`, () => {
       for (let round = 0; round < 3; round++) {
         await sender.send(Buffer.from('look'));
         await sender.flush();
-        if (Number(microseconds) > 0) {
-          // Also where somebody else has its processor.
-          for (let look = 0; look < 20; look++) {
-            expect(stateOf(child)).toBe('R');
-            await setTimeout(5);
-          }
-        } else {
-          await expect.poll(() => stateOf(child), { timeout: 15_000 }).toBe('S');
-        }
+        await expect.poll(() => stateOf(child), { timeout: 15_000 }).toBe('S');
       }
-      await sender.close();
-      expect((await printed).slice(-2)).toEqual(['dropped 0', 'end']);
+      await sender.destroy();
+      const lines = await printed;
+      expect(lines.slice(-2)).toEqual(['dropped 0', 'error: the other side ended without closing']);
+      expect(lines.filter((line) => /^\d/.test(line))).toHaveLength(3);
+    });
+
+    test('who cannot tell of an unanswered question for want of room sleeps until there is some', async () => {
+      const endpoint = endpointOf();
+      await using listener = await sharedMmap.listen({ endpoint });
+      const child = start('unanswered', endpoint);
+      const next = nextLines(child);
+      await using channel = await listener.accept();
+      const answer = channel.request(Buffer.from('anybody?'));
+      const refused = expect(answer).rejects.toMatchObject({ code: 'REQUEST_UNANSWERED' });
+      // Nothing comes back before it has said that it waits.
+      expect(await next()).toBe('waits');
+      await expect.poll(() => stateOf(child), { timeout: 15_000 }).toBe('S');
+      for (let held = channel.tryReceive(); held; held = channel.tryReceive()) held.release();
+      await refused;
+      await channel.close();
+      expect(await next()).toBe('end');
     });
 
     test('messages with memory of their own, when the pool is broken up', async () => {

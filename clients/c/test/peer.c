@@ -107,6 +107,24 @@ static int serve_channel(pf_channel *channel) {
   return conclude(result);
 }
 
+// Fills what there is room for, leaves a question unanswered that it cannot tell of any more, and waits.
+static int leave_unanswered(const char *endpoint) {
+  pf_channel *channel;
+  pf_message question, message;
+  pf_loan loan;
+  int result = pf_channel_connect(&channel, endpoint, NULL);
+  if (result == PF_OK) result = pf_channel_receive(channel, &question, -1);
+  if (result != PF_OK) return conclude(result);
+  while (pf_channel_lend(channel, 0, &loan, 0) == PF_OK && pf_channel_send(channel, &loan, 0) == PF_OK) continue;
+  pf_channel_unlend(channel, &loan);
+  pf_channel_release(channel, &question);
+  puts("waits");
+  fflush(stdout);
+  result = pf_channel_receive(channel, &message, -1);
+  pf_channel_close(channel);
+  return conclude(result);
+}
+
 static int serve(const char *endpoint) {
   pf_channel *channel;
   const int result = pf_channel_connect(&channel, endpoint, NULL);
@@ -264,6 +282,7 @@ int main(int count, char **arguments) {
     return drain(arguments[2], (size_t)atoi(arguments[3]), strcmp(arguments[4], "skip") == 0);
   }
   if (count == 3 && strcmp(arguments[1], "move") == 0) return move(arguments[2]);
+  if (count == 3 && strcmp(arguments[1], "unanswered") == 0) return leave_unanswered(arguments[2]);
   if (count == 3 && strcmp(arguments[1], "serve") == 0) return serve(arguments[2]);
   if (count == 5 && strcmp(arguments[1], "ask") == 0) {
     return ask(arguments[2], (unsigned)atoi(arguments[3]), (size_t)atoi(arguments[4]));
