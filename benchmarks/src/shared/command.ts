@@ -59,7 +59,8 @@ async function measure(options: Options, log: (line: string) => void): Promise<v
   const inC = (await buildProgram('shm_limit')) !== undefined;
   const { maxChannels } = (await loadTransport(transport)).capabilities;
   const hasChannels = maxChannels > 0;
-  const protocolInC = inC && transport.startsWith(CLIENT_SPEAKS);
+  const protocolInC =
+    transport.startsWith(CLIENT_SPEAKS) && (await buildProgram('protocol_limit')) !== undefined;
   const all = measurementsFor({ transport, inC, protocolInC, hasChannels, sizes, count });
   const rows = await measureRows(
     all.filter(({ question }) => only.includes(question)),

@@ -84,6 +84,33 @@ static inline pid_t start_child(void) {
   return child;
 }
 
+// Called before a child that fails ends its parent. May be NULL.
+static void (*on_failure)(void);
+
+// A child that fails ends the parent, wherever that is: it would wait for ever.
+static inline void on_child_end(int signal) {
+  (void)signal;
+  static const char text[] = "a child has failed\n";
+  for (int status; waitpid(-1, &status, WNOHANG) > 0;) {
+    if (status == 0) continue;
+    if (on_failure != NULL) on_failure();
+    if (write(STDERR_FILENO, text, sizeof text - 1) < 0) _exit(2);
+    _exit(1);
+  }
+}
+
+static inline void watch_children(void) {
+  struct sigaction action = {.sa_handler = on_child_end, .sa_flags = SA_RESTART};
+  sigaction(SIGCHLD, &action, NULL);
+}
+
+// True in the child, which has none of its own to watch.
+static inline int become_child(void) {
+  if (start_child() > 0) return 0;
+  signal(SIGCHLD, SIG_DFL);
+  return 1;
+}
+
 // 0 if every child that is left has ended well.
 static inline int wait_for_children(void) {
   int status, failed = 0;

@@ -33,10 +33,17 @@ static const char *endpoint(const char *name) {
   return path;
 }
 
+static void remove_folder(void) {
+  static const char *const names[] = {"sender", "first", "second"};
+  for (size_t index = 0; index < sizeof names / sizeof *names; ++index) unlink(endpoint(names[index]));
+  rmdir(folder);
+}
+
 static void check(int result, const char *what) {
   if (result == PF_OK) return;
   fprintf(stderr, "protocol_limit: %s: %s\n", what, pf_text(result));
-  exit(1);
+  remove_folder();
+  _exit(1);
 }
 
 static bool asleep; // Whether nobody looks before it sleeps.
@@ -94,7 +101,7 @@ static void hand_over(uint32_t receivers, size_t message, long count, uint32_t s
   const pf_sender_options options = {.pool_bytes = slots * ((message + unit - 1) / unit * unit)};
   pf_sender *sender = open_sender("sender", &options);
   for (uint32_t index = 0; index < receivers; ++index) {
-    if (start_child() != 0) continue;
+    if (!become_child()) continue;
     receive_all(open_receiver("sender"));
     _exit(0);
   }
@@ -149,6 +156,7 @@ static void play_one_by_one(pf_sender *to, pf_receiver *from, bool begins, long 
 
 // The memory of the next message is at hand when it is wanted, and nobody waits for a release.
 static void play_ahead(pf_sender *to, pf_receiver *from, bool begins, long rounds) {
+  if (rounds == 0) return;
   if (begins) throw_lent(to);
   pf_loan next = lend_ball(to);
   for (long left = begins ? rounds - 1 : rounds; left > 0; --left) {
@@ -162,7 +170,7 @@ static void play_ahead(pf_sender *to, pf_receiver *from, bool begins, long round
 }
 
 static void ping_pong(long count, bool ahead) {
-  const bool begins = start_child() != 0;
+  const bool begins = !become_child();
   pf_sender *to = open_sender(begins ? "first" : "second", NULL);
   // A sender lets nobody in while it waits to be let in itself: one after the other.
   if (begins) check(pf_sender_await_receivers(to, 1, FOR_EVER), "receiver");
@@ -204,18 +212,25 @@ int main(int argc, char **argv) {
   const bool round_trips = strcmp(mode, "pingpong") == 0;
   if (!fan_out && !round_trips && strcmp(mode, "handoff") != 0) return usage();
   if (argc != (fan_out ? 6 : round_trips ? 4 : 5)) return usage();
-  make_folder();
+  on_failure = remove_folder;
+  watch_children();
   if (round_trips) {
     const bool ahead = strcmp(argv[3], "ahead") == 0;
     asleep = strcmp(argv[3], "asleep") == 0;
     if (!ahead && !asleep && strcmp(argv[3], "one-by-one") != 0) return usage();
-    ping_pong(number(argv[2], INT_MAX), ahead);
+    const long count = number(argv[2], INT_MAX);
+    make_folder();
+    ping_pong(count, ahead);
   } else {
     char **rest = argv + (fan_out ? 3 : 2);
     const uint32_t receivers = fan_out ? (uint32_t)number(argv[2], MAX_RECEIVERS) : 1;
-    hand_over(receivers, (size_t)number(rest[0], INT_MAX), number(rest[1], LONG_MAX), (uint32_t)number(rest[2], MAX_SLOTS));
+    const size_t message = (size_t)number(rest[0], INT_MAX);
+    const long count = number(rest[1], LONG_MAX);
+    const uint32_t slots = (uint32_t)number(rest[2], MAX_SLOTS);
+    make_folder();
+    hand_over(receivers, message, count, slots);
   }
   const int failed = wait_for_children();
-  rmdir(folder);
+  remove_folder();
   return failed == 0 ? 0 : 1;
 }

@@ -113,29 +113,6 @@ static struct pool create_pool(size_t message, uint32_t slots) {
 
 // --- processes ---------------------------------------------------------------------------------
 
-// A child that fails ends the parent, wherever that is: it would wait for ever.
-static void on_child_end(int signal) {
-  (void)signal;
-  static const char text[] = "shm_limit: a child has failed\n";
-  for (int status; waitpid(-1, &status, WNOHANG) > 0;) {
-    if (status == 0) continue;
-    if (write(STDERR_FILENO, text, sizeof text - 1) < 0) _exit(2);
-    _exit(1);
-  }
-}
-
-static void watch_children(void) {
-  struct sigaction action = {.sa_handler = on_child_end, .sa_flags = SA_RESTART};
-  sigaction(SIGCHLD, &action, NULL);
-}
-
-// True in the child, which has none of its own to watch.
-static bool become_child(void) {
-  if (start_child() > 0) return false;
-  signal(SIGCHLD, SIG_DFL);
-  return true;
-}
-
 static void wait_until_ready(struct control *control, uint32_t receivers) {
   while (atomic_load(&control->ready) < receivers) sched_yield();
 }
