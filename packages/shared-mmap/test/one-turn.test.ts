@@ -113,6 +113,24 @@ describe('a turn of the event loop', () => {
     await here.destroy();
   });
 
+  test('an answer that comes before its question is told sent is none once the channel is closed', async () => {
+    const [here, there] = await connected();
+    const { signal } = new AbortController();
+    const asking = lendMany(here).map((loan) => here.request(loan, { signal }));
+    const outcomes = Promise.allSettled(asking);
+    for (let asked = there.tryReceive(); asked; asked = there.tryReceive()) {
+      expect(asked.tryRespond(there.tryLoan(8) as Loan)).toBe('sent');
+      asked.release();
+    }
+    // Takes the answers in.
+    expect(here.tryReceive()).toBeUndefined();
+    const closing = here.destroy();
+    for (const outcome of await outcomes) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'CLOSED' } });
+    }
+    await Promise.all([closing, there.destroy()]);
+  });
+
   test('of questions that wait together one is given up, and the others are answered', async () => {
     const [here, there] = await connected();
     const controller = new AbortController();

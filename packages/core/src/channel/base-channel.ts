@@ -441,7 +441,12 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
     } catch (error) {
       throw isPageferryError(error, 'CLOSED') ? this.#whyClosed(error) : error;
     }
-    if (request.arrived !== undefined) return request.arrived;
+    const { arrived } = request;
+    if (arrived !== undefined) {
+      // It may have come while the question was still to be told sent, and the channel be closed since.
+      if (arrived.released) throw this.#whyClosed(channelClosed());
+      return arrived;
+    }
     if (request.failure !== undefined) throw request.failure;
     this.#requests.forget(request);
     throw this.#whyUnanswered(end);
