@@ -89,6 +89,7 @@ const NOTHING: WaitOptions = {};
 const NO_BYTES = new Uint8Array(0);
 const SEND_OPTIONS = ['signal', 'timeout', 'tag'] as const;
 const SENT: Promise<SendOutcome> = Promise.resolve('sent');
+const NO_RECEIVER: Promise<SendOutcome> = Promise.resolve('no-receiver');
 
 /** What became of a message that was offered; `left` if it is gone already. */
 type Offered = AcceptOutcome | 'left';
@@ -241,9 +242,11 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
             return await this.#copyAndSend(loan, pieces, signal);
           }
           const offered = this.#offerAtOnce(loan, isDue ? 0 : this.#spins);
-          if (offered !== 'left') return await this.#sendInTurn(loan, offered, signal);
+          if (offered === 'full' || offered === 'sent') {
+            return await this.#sendInTurn(loan, offered, signal);
+          }
           if (isDue) await nextTurn();
-          return 'sent';
+          return offered === 'left' ? 'sent' : offered;
         } finally {
           isSent = !loan.held;
           loan.release();
@@ -493,7 +496,10 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     } catch (error) {
       return Promise.reject(error);
     }
-    if (offered === 'left') return isDue ? nextTurn().then(() => SENT) : SENT;
+    if (offered !== 'full' && offered !== 'sent') {
+      const outcome = offered === 'left' ? SENT : NO_RECEIVER;
+      return isDue ? nextTurn().then(() => outcome) : outcome;
+    }
     const outcome = offered;
     return withDeadline(
       options,
