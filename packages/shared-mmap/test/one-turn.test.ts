@@ -131,6 +131,18 @@ describe('a turn of the event loop', () => {
     await Promise.all([closing, there.destroy()]);
   });
 
+  test('an answer that was released is the same one each time that it is asked for', async () => {
+    const [here, there] = await connected();
+    const pending = here.tryRequest(here.tryLoan(8) as Loan);
+    using question = await there.receive();
+    await question?.respond(Buffer.from('yes'));
+    const answer = await pending?.answer();
+    answer?.release();
+    expect(await pending?.answer()).toBe(answer);
+    expect(pending?.tryAnswer()).toBe(answer);
+    await Promise.all([here.destroy(), there.destroy()]);
+  });
+
   test('of questions that wait together one is given up, and the others are answered', async () => {
     const [here, there] = await connected();
     const controller = new AbortController();

@@ -682,6 +682,8 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
   ): Promise<SendOutcome> {
     const way = first === 'sent' ? this.#outbox.wayOf?.(loan.memory) : undefined;
     if (way !== undefined) {
+      // It may have left by its own way, while others hold the rest up: then the wait takes no turn.
+      if (this.#budget.exhausted()) await nextTurn();
       await this.#waits.until(() => way.hasLeft, signal);
       return first;
     }

@@ -444,7 +444,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
     const { arrived } = request;
     if (arrived !== undefined) {
       // It may have come while the question was still to be told sent, and the channel be closed since.
-      if (arrived.released) throw this.#whyClosed(channelClosed());
+      if (this.#receiver.closed) throw this.#whyClosed(channelClosed());
       return arrived;
     }
     if (request.failure !== undefined) throw request.failure;
