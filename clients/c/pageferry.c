@@ -127,18 +127,17 @@ const char *pf_text(int result) {
   }
 }
 
-static int64_t now(void) {
+static int64_t nanoseconds_of(clockid_t clock) {
   struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+  clock_gettime(clock, &time);
+  return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
+/* In milliseconds. */
+static int64_t now(void) { return nanoseconds_of(CLOCK_MONOTONIC) / 1000000; }
+
 /* The same as far as the last tick of the kernel, which is cheaper to ask for. */
-static int64_t now_about(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
-  return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
-}
+static int64_t now_about(void) { return nanoseconds_of(CLOCK_MONOTONIC_COARSE) / 1000000; }
 
 /* When a wait is over, in milliseconds of the clock; -1 for never, and 0 for one that does not wait. */
 static int64_t limit_of(int timeout) { return timeout < 0 ? -1 : timeout == 0 ? 0 : now() + timeout; }
@@ -191,9 +190,7 @@ static bool polls_on(struct polling *polling, int64_t limit) {
     pause_processor();
     return true;
   }
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  const int64_t nanoseconds = (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+  const int64_t nanoseconds = nanoseconds_of(CLOCK_MONOTONIC);
   const int wanted = polling->microseconds == 0 ? (int)POLLED : polling->microseconds;
   const int microseconds = wanted > MOST_POLLED ? (int)MOST_POLLED : wanted;
   /* The other side may be waiting for this very processor. */

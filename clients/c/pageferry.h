@@ -19,9 +19,8 @@
  *
  * WAITING. Calls take a time limit in milliseconds: 0 does not wait, a negative one waits for ever. A call that waits
  * for messages, answers or room looks for some microseconds before it sleeps (`poll_microseconds`), because to be woken
- * takes as long. A program with a
- * loop of its own waits in poll(2) for what pf_receiver_fd and its like name, after pf_receiver_arm and its like have
- * said that there is nothing to do first.
+ * takes as long. A program with a loop of its own waits in poll(2) for what pf_receiver_fd and its like name, after
+ * pf_receiver_arm and its like have said that there is nothing to do first.
  *
  * THREADS. Each of them is used by one thread at a time. Different ones may be used at once.
  *

@@ -237,19 +237,19 @@ function roundTrips(plan: Plan): readonly Measurement[] {
     const withoutRequests = [played('ping-pong', TRANSPORT, { ahead: !park })];
     const requests = [played('request-pong', REQUEST, { ahead: !park })];
     const words = ['pingpong', count];
-    const inC = [
+    const limits = [
       ...limitOf(plan, common, ...words, mode),
       ...protocolOf(plan, common, [...words, park ? 'asleep' : 'ahead']),
     ];
     if (!park) {
-      inC.push(...protocolOf(plan, common, [...words, 'one-by-one'], PROTOCOL_ONE_BY_ONE));
+      limits.push(...protocolOf(plan, common, [...words, 'one-by-one'], PROTOCOL_ONE_BY_ONE));
       withoutRequests.push(played('ping-pong', ONE_BY_ONE, {}));
       requests.push(
         played('request-pong', REQUEST_ONE_BY_ONE, {}),
         played('request-pong', AWAITED_REQUEST, { ahead: true, awaits: true }),
       );
     }
-    return [...inC, ...withoutRequests, ...(hasChannels ? requests : [])];
+    return [...limits, ...withoutRequests, ...(hasChannels ? requests : [])];
   });
 }
 

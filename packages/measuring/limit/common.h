@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,24 @@ static inline long long now(void) { return nanoseconds(CLOCK_MONOTONIC); }
 static inline int ascending(const void *a, const void *b) {
   long long left = *(const long long *)a, right = *(const long long *)b;
   return (left > right) - (left < right);
+}
+
+// Between two looks at what another processor may change.
+static inline void pause_processor(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+// A positive number of the command line, or the end with what `usage` says.
+static inline long positive(const char *text, long most, int (*usage)(void)) {
+  char *end;
+  errno = 0;
+  long value = strtol(text, &end, 10);
+  if (errno != 0 || *end != '\0' || value < 1 || value > most) exit(usage());
+  return value;
 }
 
 // --- memory and pipes --------------------------------------------------------------------------
@@ -90,11 +109,12 @@ static void (*on_failure)(void);
 // A child that fails ends the parent, wherever that is: it would wait for ever.
 static inline void on_child_end(int signal) {
   (void)signal;
-  static const char text[] = "a child has failed\n";
+  static const char text[] = ": a child has failed\n";
+  const char *name = program_invocation_short_name;
   for (int status; waitpid(-1, &status, WNOHANG) > 0;) {
     if (status == 0) continue;
     if (on_failure != NULL) on_failure();
-    if (write(STDERR_FILENO, text, sizeof text - 1) < 0) _exit(2);
+    if (write(STDERR_FILENO, name, strlen(name)) < 0 || write(STDERR_FILENO, text, sizeof text - 1) < 0) _exit(2);
     _exit(1);
   }
 }
@@ -105,10 +125,10 @@ static inline void watch_children(void) {
 }
 
 // True in the child, which has none of its own to watch.
-static inline int become_child(void) {
-  if (start_child() > 0) return 0;
+static inline bool become_child(void) {
+  if (start_child() > 0) return false;
   signal(SIGCHLD, SIG_DFL);
-  return 1;
+  return true;
 }
 
 // 0 if every child that is left has ended well.

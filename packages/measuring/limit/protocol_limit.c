@@ -14,7 +14,6 @@
 
 #include <limits.h>
 #include <pageferry.h>
-#include <stdbool.h>
 #include <stdint.h>
 
 enum { MAX_RECEIVERS = 64, MAX_SLOTS = 1024, CONTENT = 1, BALL_BYTES = 8, FOR_EVER = -1 };
@@ -125,13 +124,7 @@ static pf_loan lend_ball(pf_sender *to) {
 
 static pf_message catch_ball(pf_receiver *from) {
   pf_message ball;
-  while (!asleep && !pf_receiver_peek(from)) {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-  }
+  while (!asleep && !pf_receiver_peek(from)) pause_processor();
   check(pf_receiver_receive(from, &ball, FOR_EVER), "receive");
   return ball;
 }
@@ -197,14 +190,7 @@ static int usage(void) {
   return 2;
 }
 
-// A positive number, or the end.
-static long number(const char *text, long most) {
-  char *end;
-  errno = 0;
-  long value = strtol(text, &end, 10);
-  if (errno != 0 || *end != '\0' || value < 1 || value > most) exit(usage());
-  return value;
-}
+static long number(const char *text, long most) { return positive(text, most, usage); }
 
 int main(int argc, char **argv) {
   const char *mode = argc > 1 ? argv[1] : "";

@@ -46,14 +46,6 @@ struct pool {
 
 // --- waiting -----------------------------------------------------------------------------------
 
-static inline void pause_processor(void) {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}
-
 // Called in vain for the `polls`th time. The other side may be waiting for this very processor.
 static inline void wait_a_little(unsigned *polls) {
   if (++*polls < POLLS_BEFORE_YIELD) pause_processor();
@@ -308,14 +300,7 @@ static int usage(void) {
   return 2;
 }
 
-// A positive number, or the end.
-static long number(const char *text, long most) {
-  char *end;
-  errno = 0;
-  long value = strtol(text, &end, 10);
-  if (errno != 0 || *end != '\0' || value < 1 || value > most) exit(usage());
-  return value;
-}
+static long number(const char *text, long most) { return positive(text, most, usage); }
 
 int main(int argc, char **argv) {
   const char *mode = argc > 1 ? argv[1] : "";

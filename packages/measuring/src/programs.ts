@@ -17,8 +17,8 @@ export type ProgramName =
   | 'protocol_limit'
   | 'shm_limit';
 
-/** What a program is compiled with: words for the compiler. */
 const CLIENT = fileURLToPath(new URL('../../../clients/c/', import.meta.url));
+/** What a program is compiled with besides: words for the compiler. */
 const COMPILED_WITH: Partial<Record<ProgramName, readonly string[]>> = {
   protocol_limit: ['-I', CLIENT, join(CLIENT, 'pageferry.c')],
 };

@@ -1,6 +1,6 @@
 import type { Channel, Loan } from '@pageferry/core';
 import { temporaryFolder } from '@pageferry/testkit';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { sharedMmap } from '../dist/index.js';
 
 // The event loop is due for a turn at once where nobody may poll. What is sent meanwhile must not get into line to wait for
@@ -13,6 +13,7 @@ const endpoints = temporaryFolder();
 async function connected(): Promise<readonly [Channel, Channel]> {
   const endpoint = endpoints.fresh();
   const listener = await sharedMmap.listen({ endpoint, ...still });
+  onTestFinished(() => listener.close());
   const [here, there] = await Promise.all([
     listener.accept(),
     sharedMmap.connect({ endpoint, ...still }),

@@ -229,8 +229,6 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
       let byteLength = 0;
       for (const { length } of pieces) byteLength += length;
       const sendCopy = async (signal: AbortSignal | undefined): Promise<SendOutcome> => {
-        // As in `sendLoan`: it leaves before the turn that is due.
-        const isDue = this.#budget.exhausted();
         const atOnce = this.tryLoan(byteLength);
         const loan = (atOnce ?? (await this.#borrowInTurn(byteLength, signal))) as BaseLoan<M>;
         lent = loan;
@@ -241,6 +239,8 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
             // Whoever comes while this one copies must not overtake it.
             return await this.#copyAndSend(loan, pieces, signal);
           }
+          // As in `sendLoan`: it leaves before the turn that is due.
+          const isDue = this.#budget.exhausted();
           const offered = this.#offerAtOnce(loan, isDue ? 0 : this.#spins);
           if (offered === 'full' || offered === 'sent') {
             return await this.#sendInTurn(loan, offered, signal);

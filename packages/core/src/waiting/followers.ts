@@ -11,6 +11,8 @@ interface Follower {
   readonly sought: Sought;
   readonly resolve: (end: 'end' | undefined) => void;
   readonly reject: (error: unknown) => void;
+  /** Has its signal take it out no more. */
+  readonly forget: () => void;
 }
 
 /** How many may be told before they go on, and whoever looks for them later. */
@@ -35,21 +37,11 @@ export class Followers {
   join(sought: Sought, signal: AbortSignal | undefined): Promise<'end' | undefined> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) throw signal.reason;
-      const follower = { sought, resolve, reject };
-      if (signal !== undefined) {
-        const forget = onAbort(signal, () => {
-          this.#all.delete(follower);
-          reject(signal.reason);
-        });
-        follower.resolve = (end) => {
-          forget();
-          resolve(end);
-        };
-        follower.reject = (error) => {
-          forget();
-          reject(error);
-        };
-      }
+      const forget = onAbort(signal, () => {
+        this.#all.delete(follower);
+        reject(signal?.reason);
+      });
+      const follower = { sought, resolve, reject, forget };
       this.#all.add(follower);
     });
   }
@@ -58,21 +50,24 @@ export class Followers {
   tellSettled(): void {
     for (const follower of this.#all) {
       if (!follower.sought.isSettled) continue;
-      this.#all.delete(follower);
       this.#told++;
-      follower.resolve(undefined);
+      this.#takeOut(follower).resolve(undefined);
     }
   }
 
   /** Nothing will be settled any more. */
   tellEnd(): void {
-    for (const { resolve } of this.#all) resolve('end');
-    this.#all.clear();
+    for (const follower of this.#all) this.#takeOut(follower).resolve('end');
   }
 
   fail(error: unknown): void {
-    for (const { reject } of this.#all) reject(error);
-    this.#all.clear();
+    for (const follower of this.#all) this.#takeOut(follower).reject(error);
+  }
+
+  #takeOut(follower: Follower): Follower {
+    this.#all.delete(follower);
+    follower.forget();
+    return follower;
   }
 
   /** What one waits for who looks for them all: a few of them, of those that are there. */
