@@ -7,6 +7,7 @@ import {
   type Loan,
   nextTurn,
   PageferryError,
+  WaitList,
 } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
 import { type FakeMessage, FakeReceiver } from './support/fake-receiver.js';
@@ -36,6 +37,18 @@ class ReceiverOfPieces extends FakeReceiver {
     const found = super.next();
     if (typeof found === 'object') this.#newest = found;
     return found;
+  }
+}
+
+/** Waits of which a test says whether one of them polls. */
+class WaitsThatPoll extends WaitList {
+  polls = false;
+  /** How many calls have begun to wait on their own. */
+  count = 0;
+
+  override until(ready: () => boolean, signal?: AbortSignal): Promise<void> {
+    this.count++;
+    return super.until(ready, signal);
   }
 }
 
@@ -97,6 +110,29 @@ describe('questions', () => {
     }
     const answers = await Promise.all(asked);
     expect(answers.map(({ byteLength }) => byteLength)).toEqual(numbers.map((_, index) => index));
+    expect(channel.stats().requestsOpen).toBe(0);
+  });
+
+  test('look for their answers themselves, unless one of them polls for all', async () => {
+    const waits = new WaitsThatPoll();
+    const quota = new ByteQuota(1e9);
+    const { sender, receiver, channel } = openChannel(new FakeReceiver(1e9, false, quota, waits));
+    const ask = async (polls: boolean) => {
+      waits.polls = polls;
+      const before = waits.count;
+      const asked = channel.request(channel.tryLoan(1) as Loan);
+      await turns();
+      return { asked, looks: waits.count - before };
+    };
+    // The first is parked, as long as nobody polls.
+    const open = [await ask(false), await ask(true), await ask(false), await ask(true)];
+    expect(open.map(({ looks }) => looks)).toEqual([1, 0, 1, 0]);
+    for (const index of [2, 3, 1, 0]) {
+      const number = exchangeNumber(sender.outbox.exchanges[index] as number);
+      receiver.arrive(index + 1, true, answer(number));
+      const { asked } = open[index] as (typeof open)[0];
+      expect((await asked).byteLength).toBe(index + 1);
+    }
     expect(channel.stats().requestsOpen).toBe(0);
   });
 

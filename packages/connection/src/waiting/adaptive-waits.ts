@@ -55,6 +55,10 @@ export class AdaptiveWaits implements Waits {
     return this.#sharesProcessor;
   }
 
+  get polls(): boolean {
+    return this.#isPolled;
+  }
+
   /** As {@link Waits.until}; polls first, unless another wait does so already. */
   async until(ready: () => boolean, signal?: AbortSignal): Promise<void> {
     // One at a time: several would take the processor from each other, and from the other side.

@@ -24,7 +24,7 @@ import { clock } from '../waiting/clock.js';
 import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { eachSecond } from '../waiting/each-second.js';
 import { Followers, type Sought } from '../waiting/followers.js';
-import { type LoopBudget, nextTurn } from '../waiting/loop-budget.js';
+import { afterMicrotasks, type LoopBudget, nextTurn } from '../waiting/loop-budget.js';
 import { withEither } from '../waiting/on-abort.js';
 import { pause } from '../waiting/pause.js';
 import { SerialQueue } from '../waiting/serial-queue.js';
@@ -101,9 +101,13 @@ export abstract class BaseReceiver<M extends InboundMessage>
   readonly #ending = new AbortController();
   /** The channel that this is one half of. */
   #channel: DeliveryChannel | undefined;
-  /** Whether somebody looks for answers, and who waits meanwhile. */
-  #isSeeking = false;
+  /** How many look for answers, and who waits meanwhile. */
+  #seekers = 0;
   readonly #followers = new Followers();
+  /** True from when somebody looks for those who wait until none of them is left. */
+  #seeksForFollowers = false;
+  /** True while whoever looks for them lets others go on before its next look. */
+  #isAboutToSeek = false;
   /** Called when a message that the caller might not have may be had. */
   #onRoom: (() => void) | undefined;
   // What `next` has returned, and nobody has got yet, lies in these places, in the order in which it came:
@@ -412,6 +416,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
 
   /** Looks a few times whether the answer to a question has come. For `BaseChannel` only. @throws as `receive`. */
   seekAtOnce(request: Sought): void {
+    if (this.#isLookedFor()) return;
     const channel = this.#channel as DeliveryChannel;
     const spins = this.#waits.sharesProcessor ? 0 : this.#spins;
     for (let spin = spins; spin >= 0 && !request.isSettled && !this.closed; spin--) {
@@ -443,32 +448,42 @@ export abstract class BaseReceiver<M extends InboundMessage>
    */
   seekAnswers(sought: Sought, signal: AbortSignal | undefined): Promise<'end' | undefined> {
     // One looks for all: if each did, every answer would have all of them look.
-    return this.#isSeeking ? this.#followers.join(sought, signal) : this.#lead(sought, signal);
+    return this.#isLookedFor() ? this.#followers.join(sought, signal) : this.#lead(sought, signal);
+  }
+
+  /** True if somebody looks for all answers. Who is parked does not. */
+  #isLookedFor(): boolean {
+    return this.#isAboutToSeek || (this.#seekers > 0 && this.#waits.polls !== false);
   }
 
   async #lead(sought: Sought, signal: AbortSignal | undefined): Promise<'end' | undefined> {
-    this.#isSeeking = true;
+    this.#seekers++;
     try {
       return await this.#seekInTurn(sought, signal);
     } finally {
-      this.#isSeeking = false;
-      if (this.#followers.count > 0) this.#seekForFollowers();
+      this.#seekers--;
+      if (this.#followers.count > 0 && !this.#seeksForFollowers) this.#seekForFollowers();
     }
   }
 
   /** Goes on where whoever has looked for all of them is done. */
   async #seekForFollowers(): Promise<void> {
-    this.#isSeeking = true;
+    this.#seeksForFollowers = true;
+    this.#seekers++;
     try {
       while (this.#followers.count > 0) {
         // Those who have an answer go on, before this one looks for the others'.
+        this.#isAboutToSeek = true;
+        await afterMicrotasks();
+        this.#isAboutToSeek = false;
         const end = await this.#seekInTurn(this.#followers.some(), undefined);
         if (end !== undefined) this.#followers.tellEnd();
       }
     } catch (error) {
       this.#followers.fail(error);
     } finally {
-      this.#isSeeking = false;
+      this.#seekers--;
+      this.#seeksForFollowers = false;
     }
   }
 

@@ -7,6 +7,8 @@ export interface Waits {
    * news while this one looks for them. Not there where waits do not poll.
    */
   readonly sharesProcessor?: boolean;
+  /** True while a call polls, and tells those that are parked. Not there where waits do not poll. */
+  readonly polls?: boolean;
   /**
    * Resolves when `ready` is true; it may have side effects and is not called again then.
    *

@@ -30,8 +30,12 @@ export class FakeReceiver extends BaseReceiver<FakeMessage> {
   moveFails: Error | undefined;
   #next = 0;
 
-  constructor(spinMicroseconds = 1e9, tee = false, quota = new ByteQuota(1e9)) {
-    const waits = new WaitList();
+  constructor(
+    spinMicroseconds = 1e9,
+    tee = false,
+    quota = new ByteQuota(1e9),
+    waits = new WaitList(),
+  ) {
     super({
       capabilities: { ...capabilities, tee },
       budget: new LoopBudget(spinMicroseconds),
