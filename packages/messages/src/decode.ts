@@ -12,7 +12,8 @@ import {
   PREFIX_BYTES,
   VIEW_BYTES,
 } from './format.js';
-import { NOT_PLAIN, readPlain } from './read-plain.js';
+import { knownText } from './known-texts.js';
+import { NOT_PLAIN, readPlain, type ViewSource } from './read-plain.js';
 import { elementSizeOf, makeView } from './view-types.js';
 
 /** A message that was read. */
@@ -54,18 +55,28 @@ interface Range {
 
 const NONE: readonly never[] = [];
 
-/** The first bytes, in memory that nobody else can change. */
-function copyOf(bytes: Uint8Array, length: number): Buffer {
-  const copy = Buffer.allocUnsafe(length);
-  // As `set`, without a view of the part.
-  Buffer.prototype.copy.call(bytes, copy, 0, 0, length);
-  return copy;
+/**
+ * Where the first bytes of a message are copied to: of most all but the memory of its views. It is used again for the next one,
+ * so nothing is left in it: reading a plain value runs no code of the program's.
+ */
+const scratch = Buffer.alloc(512);
+
+/** Copies the first bytes, as `set` does, without a view of the part. */
+function copyStart(bytes: Uint8Array, target: Buffer, from: number, to: number): void {
+  Buffer.prototype.copy.call(bytes, target, from, from, to);
 }
 
-class MessageReader {
+function wordAt(bytes: Uint8Array, at: number): number {
+  const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+  return (low | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24)) >>> 0;
+}
+
+class MessageReader implements ViewSource {
   readonly #bytes: Uint8Array;
   /** The prefix, the tables and the head, which nobody else can change. */
-  readonly #own: Buffer;
+  #own: Buffer;
+  /** Where the head ends in them. */
+  readonly #end: number;
   readonly #headLength: number;
   readonly #viewCount: number;
   readonly #ranges: readonly Range[];
@@ -75,17 +86,21 @@ class MessageReader {
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
     must(bytes.length >= PREFIX_BYTES, 'it is shorter than its prefix');
-    const prefix = copyOf(bytes, PREFIX_BYTES);
-    must(prefix.readUInt32LE(0) === MAGIC, 'it does not begin as one');
-    this.#headLength = prefix.readUInt32LE(8);
-    this.#viewCount = prefix.readUInt32LE(12);
-    const bufferCount = prefix.readUInt32LE(16);
-    const end =
+    const copied = Math.min(bytes.length, scratch.length);
+    copyStart(bytes, scratch, 0, copied);
+    must(wordAt(scratch, 0) === MAGIC, 'it does not begin as one');
+    this.#headLength = wordAt(scratch, 8);
+    this.#viewCount = wordAt(scratch, 12);
+    const bufferCount = wordAt(scratch, 16);
+    this.#end =
       PREFIX_BYTES + this.#viewCount * VIEW_BYTES + bufferCount * BUFFER_BYTES + this.#headLength;
-    must(end <= bytes.length, 'its head does not fit');
-    this.#own = copyOf(bytes, end);
-    // They may have been changed between the two looks.
-    prefix.copy(this.#own);
+    must(this.#end <= bytes.length, 'its head does not fit');
+    this.#own = scratch;
+    if (this.#end > copied) {
+      this.#own = Buffer.allocUnsafe(this.#end);
+      scratch.copy(this.#own, 0, 0, copied);
+      copyStart(bytes, this.#own, copied, this.#end);
+    }
     this.#ranges = bufferCount === 0 ? NONE : this.#readRanges(bufferCount);
     this.#buffers = this.#ranges.map(
       ({ offset, byteLength }) =>
@@ -94,22 +109,25 @@ class MessageReader {
   }
 
   read(): Decoded {
-    const kind = this.#own.readUInt32LE(4);
-    const flags = this.#own.readUInt32LE(24);
+    const kind = wordAt(this.#own, 4);
+    const flags = wordAt(this.#own, 24);
     must(kind <= KIND.noHandler, 'it is of no kind');
     must(flags <= FLAG_ERRORS, 'it has unknown flags');
-    const head = this.#own.subarray(this.#own.length - this.#headLength);
+    const name = this.#readName(wordAt(this.#own, 20));
+    const begin = this.#end - this.#headLength;
     const plain =
       flags === 0 && this.#buffers.length === 0
-        ? readPlain(head, (number) => this.#view(number))
+        ? readPlain(this.#own, begin, this.#end, this)
         : NOT_PLAIN;
-    const value = plain === NOT_PLAIN ? this.#readByV8(head, flags) : plain;
-    return { kind: kind as Kind, name: this.#readName(), value };
+    const value = plain === NOT_PLAIN ? this.#readByV8(flags) : plain;
+    return { kind: kind as Kind, name, value };
   }
 
-  #readByV8(head: Buffer, flags: number): unknown {
+  #readByV8(flags: number): unknown {
+    if (this.#own === scratch) this.#own = Buffer.from(scratch.subarray(0, this.#end));
+    const head = this.#own.subarray(this.#end - this.#headLength);
     checkHead(head, 1 + flags, this.#bytes.length);
-    const deserializer = new ValueDeserializer(head, (number) => this.#view(number));
+    const deserializer = new ValueDeserializer(head, this);
     for (const [id, buffer] of this.#buffers.entries()) {
       deserializer.transferArrayBuffer(id, buffer);
     }
@@ -119,11 +137,14 @@ class MessageReader {
     return value;
   }
 
-  #readName(): string {
-    const length = this.#own.readUInt32LE(20);
+  #readName(length: number): string {
     if (length === 0) return '';
-    must(length <= MAX_NAME_BYTES && length <= this.#bytes.length, 'its name is too long');
-    return Buffer.from(this.#bytes.subarray(this.#bytes.length - length)).toString();
+    const { length: end } = this.#bytes;
+    must(length <= MAX_NAME_BYTES && length <= end, 'its name is too long');
+    return (
+      knownText(this.#bytes, end - length, length) ??
+      Buffer.from(this.#bytes.subarray(end - length)).toString()
+    );
   }
 
   /** Copied they are: each claims memory of its own, and all of them no more than the message has. */
@@ -133,8 +154,8 @@ class MessageReader {
     return Array.from({ length: count }, (_, index) => {
       const at = start + index * BUFFER_BYTES;
       const range = {
-        offset: this.#own.readUInt32LE(at),
-        byteLength: this.#own.readUInt32LE(at + 4),
+        offset: wordAt(this.#own, at),
+        byteLength: wordAt(this.#own, at + 4),
       };
       sum += range.byteLength;
       must(range.offset + range.byteLength <= this.#bytes.length, 'a buffer does not fit');
@@ -143,7 +164,7 @@ class MessageReader {
     });
   }
 
-  #view(number: number): ArrayBufferView {
+  view(number: number): ArrayBufferView {
     must(number < this.#viewCount, 'there is no such view');
     const known = this.#views[number];
     if (known !== undefined) return known;
@@ -155,10 +176,10 @@ class MessageReader {
   #entry(number: number): ViewEntry {
     const at = PREFIX_BYTES + number * VIEW_BYTES;
     return {
-      type: this.#own.readUInt32LE(at),
-      offset: this.#own.readUInt32LE(at + 4),
-      byteLength: this.#own.readUInt32LE(at + 8),
-      buffer: this.#own.readUInt32LE(at + 12),
+      type: wordAt(this.#own, at),
+      offset: wordAt(this.#own, at + 4),
+      byteLength: wordAt(this.#own, at + 8),
+      buffer: wordAt(this.#own, at + 12),
     };
   }
 
@@ -180,16 +201,16 @@ class MessageReader {
 }
 
 class ValueDeserializer extends Deserializer {
-  readonly #view: (number: number) => ArrayBufferView;
+  readonly #views: ViewSource;
 
-  constructor(head: Buffer, view: (number: number) => ArrayBufferView) {
+  constructor(head: Buffer, views: ViewSource) {
     super(head);
-    this.#view = view;
+    this.#views = views;
   }
 
   /** Called by V8 for each view. */
   _readHostObject(): ArrayBufferView {
-    return this.#view(this.readUint32());
+    return this.#views.view(this.readUint32());
   }
 }
 

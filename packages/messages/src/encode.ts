@@ -14,12 +14,15 @@ import {
   REQUEST_NUMBER_AT,
   VIEW_BYTES,
 } from './format.js';
+import { encodedName } from './names.js';
 import type { Segments } from './segments.js';
 import { notCloneable, survey } from './survey.js';
 import { ViewEntries, type ViewEntry } from './view-entries.js';
 import { writePlain } from './write-plain.js';
 
-const NO_BYTES = new Uint8Array(0);
+/** Where what lies before the segments is put together, if it is short: it is copied at once then. */
+const front = Buffer.alloc(1024);
+const frontWords = wordsOf(front);
 
 /** How a value is encoded. */
 export interface EncodeOptions {
@@ -164,7 +167,7 @@ class Layout implements Encoded {
     this.#hasErrors = hasErrors;
     this.#kind = kind;
     this.#requestNumber = requestNumber;
-    this.#name = name === '' ? NO_BYTES : Buffer.from(name);
+    this.#name = encodedName(name);
     const tables = views.all.length * VIEW_BYTES + raw.length * BUFFER_BYTES;
     const headEnd = PREFIX_BYTES + tables + head.length;
     // An empty view has a place, too.
@@ -175,7 +178,16 @@ class Layout implements Encoded {
   }
 
   writeTo(bytes: Uint8Array): void {
-    const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const isShort = this.#firstSegment <= front.length;
+    const target = isShort ? front : bytes;
+    this.#writeFront(target, isShort ? frontWords : wordsOf(bytes));
+    if (isShort) front.copy(bytes, 0, 0, this.#firstSegment);
+    this.#segments.copyTo(bytes, this.#firstSegment);
+    if (this.#name.length > 0) bytes.set(this.#name, this.usedBytes);
+  }
+
+  /** What lies before the segments. */
+  #writeFront(target: Uint8Array, words: DataView): void {
     let at = PREFIX_BYTES;
     words.setUint32(0, MAGIC, true);
     words.setUint32(4, this.#kind, true);
@@ -199,10 +211,9 @@ class Layout implements Encoded {
       words.setUint32(at + 4, buffer.byteLength, true);
       at += BUFFER_BYTES;
     }
-    bytes.set(this.#head, at);
-    bytes.fill(0, at + this.#head.length, this.#firstSegment);
-    this.#segments.copyTo(bytes.subarray(this.#firstSegment, this.usedBytes));
-    if (this.#name.length > 0) bytes.set(this.#name, this.usedBytes);
+    target.set(this.#head, at);
+    // Fewer than a call of `fill` pays for.
+    for (at += this.#head.length; at < this.#firstSegment; at++) target[at] = 0;
   }
 
   #positionOf({ view, byteLength, placeholder }: ViewEntry): number {
@@ -212,6 +223,10 @@ class Layout implements Encoded {
       this.#firstSegment + this.#segments.positionOf(buffer, byteOffset, byteOffset + byteLength)
     );
   }
+}
+
+function wordsOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }
 
 /** What a composed message becomes. */
@@ -233,8 +248,8 @@ export function rename(
   usedBytes: number,
   { kind, name, requestNumber = 0 }: Identity,
 ): number {
-  const encoded = Buffer.from(name);
-  const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const encoded = encodedName(name);
+  const words = wordsOf(bytes);
   words.setUint32(4, kind, true);
   words.setUint32(20, encoded.length, true);
   words.setUint32(REQUEST_NUMBER_AT, requestNumber, true);

@@ -1,4 +1,5 @@
 import { MAX_DEPTH } from './format.js';
+import { knownText } from './known-texts.js';
 
 /** Heads up to this length are read here; V8 is faster with longer ones. */
 const MAX_HEAD_BYTES = 8 * 1024;
@@ -9,6 +10,12 @@ export const NOT_PLAIN = Symbol('not plain');
 /** Thrown within, for whatever is not read here. What is wrong with it others find out. */
 class NotPlain extends Error {}
 
+/** Who has the views of a message. */
+export interface ViewSource {
+  /** The view of a number. What it throws, {@link readPlain} throws. */
+  view(number: number): ArrayBufferView;
+}
+
 /**
  * Reads the head of a small message if it holds plain objects, arrays, texts, numbers and views alone, as most do. Making
  * one of V8's deserializers costs more than all the rest of a small message.
@@ -16,17 +23,16 @@ class NotPlain extends Error {}
  * It takes no more memory than the head has bytes, give or take what objects cost: each element and each property is
  * there before it is made.
  *
- * @param head memory that nobody else can change.
- * @param view gives the view of a number; what it throws, this throws.
+ * @param bytes memory that nobody else can change, with the head from `begin` to `end`.
  * @returns the value, or {@link NOT_PLAIN} for anything else: also for what is no value.
  */
-export function readPlain(head: Buffer, view: (number: number) => ArrayBufferView): unknown {
-  if (head.length > MAX_HEAD_BYTES || head[0] !== 0xff || (head[1] as number) < 13)
-    return NOT_PLAIN;
-  const reader = new PlainReader(head, view);
+export function readPlain(bytes: Buffer, begin: number, end: number, views: ViewSource): unknown {
+  const isKnown = bytes[begin] === 0xff && (bytes[begin + 1] as number) >= 13;
+  if (end - begin < 3 || end - begin > MAX_HEAD_BYTES || !isKnown) return NOT_PLAIN;
+  const reader = new PlainReader(bytes, begin + 2, end, views);
   try {
     const value = reader.value(0);
-    return reader.position === head.length ? value : NOT_PLAIN;
+    return reader.position === end ? value : NOT_PLAIN;
   } catch (error) {
     if (error instanceof NotPlain) return NOT_PLAIN;
     throw error;
@@ -34,14 +40,17 @@ export function readPlain(head: Buffer, view: (number: number) => ArrayBufferVie
 }
 
 class PlainReader {
-  position = 2;
-  readonly #head: Buffer;
-  readonly #view: (number: number) => ArrayBufferView;
+  position: number;
+  readonly #bytes: Buffer;
+  readonly #end: number;
+  readonly #views: ViewSource;
   readonly #objects: object[] = [];
 
-  constructor(head: Buffer, view: (number: number) => ArrayBufferView) {
-    this.#head = head;
-    this.#view = view;
+  constructor(bytes: Buffer, begin: number, end: number, views: ViewSource) {
+    this.#bytes = bytes;
+    this.position = begin;
+    this.#end = end;
+    this.#views = views;
   }
 
   value(depth: number): unknown {
@@ -95,14 +104,14 @@ class PlainReader {
 
   #key(): string {
     const tag = this.#tag();
-    if (tag === 0x22) return this.#text('latin1');
+    if (tag === 0x22) return this.#shortText() ?? this.#text('latin1');
     if (tag === 0x63) return this.#text('ucs2');
     throw new NotPlain();
   }
 
   #array(depth: number): unknown[] {
     const length = this.#varint();
-    if (depth > MAX_DEPTH || length > this.#head.length - this.position) throw new NotPlain();
+    if (depth > MAX_DEPTH || length > this.#end - this.position) throw new NotPlain();
     const array: unknown[] = [];
     this.#objects.push(array);
     for (let index = 0; index < length; index++) {
@@ -116,7 +125,7 @@ class PlainReader {
   }
 
   #hostObject(): object {
-    const view = this.#view(this.#varint());
+    const view = this.#views.view(this.#varint());
     this.#objects.push(view);
     return view;
   }
@@ -127,13 +136,24 @@ class PlainReader {
     return known;
   }
 
+  /** Where it is one that many messages have. */
+  #shortText(): string | undefined {
+    const begin = this.position + 1;
+    // Of one byte, if it is short.
+    const length = this.#bytes[this.position] as number;
+    if (begin + length > this.#end) throw new NotPlain();
+    const text = knownText(this.#bytes, begin, length);
+    if (text !== undefined) this.position = begin + length;
+    return text;
+  }
+
   #text(encoding: 'latin1' | 'ucs2'): string {
     const length = this.#varint();
     const begin = this.position;
-    if (length > this.#head.length - begin) throw new NotPlain();
+    if (length > this.#end - begin) throw new NotPlain();
     if (encoding === 'ucs2' && length % 2 === 1) throw new NotPlain();
     this.position += length;
-    return this.#head.toString(encoding, begin, this.position);
+    return this.#bytes.toString(encoding, begin, this.position);
   }
 
   #integer(): number {
@@ -142,17 +162,16 @@ class PlainReader {
   }
 
   #double(): number {
-    if (this.#head.length - this.position < 8) throw new NotPlain();
-    const value = this.#head.readDoubleLE(this.position);
+    if (this.#end - this.position < 8) throw new NotPlain();
+    const value = this.#bytes.readDoubleLE(this.position);
     this.position += 8;
     return value;
   }
 
   #peek(): number {
-    while (this.#head[this.position] === 0) this.position++;
-    const tag = this.#head[this.position];
-    if (tag === undefined) throw new NotPlain();
-    return tag;
+    while (this.#bytes[this.position] === 0 && this.position < this.#end) this.position++;
+    if (this.position >= this.#end) throw new NotPlain();
+    return this.#bytes[this.position] as number;
   }
 
   #tag(): number {
@@ -164,8 +183,8 @@ class PlainReader {
   #varint(): number {
     let result = 0;
     for (let shift = 0; shift < 35; shift += 7) {
-      const byte = this.#head[this.position++];
-      if (byte === undefined) break;
+      if (this.position >= this.#end) break;
+      const byte = this.#bytes[this.position++] as number;
       result += (byte & 0x7f) * 2 ** shift;
       if (byte >= 0x80) continue;
       if (result > 0xffffffff) break;

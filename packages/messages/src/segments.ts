@@ -8,23 +8,28 @@ export interface Segment {
   end: number;
   /** Where the byte at `start` lies, counted from the first segment. */
   position: number;
+  /** The view of bytes that it was, if it was one: to be copied without another view of the same. */
+  readonly bytes?: Uint8Array | undefined;
 }
 
 /** The memory of a value: what overlaps lies in it once. */
 export class Segments {
-  readonly #ofBuffer = new Map<ArrayBufferLike, Segment[]>();
+  readonly #parts: Segment[] = [];
   readonly #placeholders: Segment[] = [];
+  /** The parts of each buffer, where there are several; after {@link place}. */
+  #ofBuffer: Map<ArrayBufferLike | undefined, Segment[]> | undefined;
+  /** In the order in which they lie; after {@link place}. */
+  #placed: readonly Segment[] = [];
   /** How many bytes all of them take; after {@link place}. */
   byteLength = 0;
 
-  /** Takes a part of a buffer in. What it overlaps, it becomes one with. */
-  add(buffer: ArrayBufferLike, start: number, end: number): void {
-    const segments = this.#ofBuffer.get(buffer);
-    if (segments === undefined) {
-      this.#ofBuffer.set(buffer, [{ buffer, start, end, position: 0 }]);
-    } else {
-      segments.push({ buffer, start, end, position: 0 });
-    }
+  /**
+   * Takes a part of a buffer in. What it overlaps, it becomes one with.
+   *
+   * @param bytes a view of bytes that is that part.
+   */
+  add(buffer: ArrayBufferLike, start: number, end: number, bytes?: Uint8Array): void {
+    this.#parts.push({ buffer, start, end, position: 0, bytes });
   }
 
   /** Memory that the caller will fill. */
@@ -36,8 +41,9 @@ export class Segments {
 
   /** Gives each segment its place. Nothing is added afterwards. */
   place(): void {
-    for (const [buffer, parts] of this.#ofBuffer) this.#ofBuffer.set(buffer, merged(parts));
-    for (const segment of this.all()) {
+    const parts = this.#parts.length > 1 ? this.#merged() : this.#parts;
+    this.#placed = this.#placeholders.length > 0 ? [...parts, ...this.#placeholders] : parts;
+    for (const segment of this.#placed) {
       const byteLength = segment.end - segment.start;
       // A view of any type keeps its place within 8 bytes, and so its alignment.
       const lead = segment.start % SMALL_ALIGNMENT;
@@ -47,9 +53,21 @@ export class Segments {
     }
   }
 
+  #merged(): Segment[] {
+    const ofBuffer = new Map<ArrayBufferLike | undefined, Segment[]>();
+    for (const part of this.#parts) {
+      const others = ofBuffer.get(part.buffer);
+      if (others === undefined) ofBuffer.set(part.buffer, [part]);
+      else others.push(part);
+    }
+    for (const [buffer, parts] of ofBuffer) ofBuffer.set(buffer, merged(parts));
+    this.#ofBuffer = ofBuffer;
+    return [...ofBuffer.values()].flat();
+  }
+
   /** Where a byte of a buffer lies, counted from the first segment. */
   positionOf(buffer: ArrayBufferLike, offset: number, end: number): number {
-    const segments = this.#ofBuffer.get(buffer) ?? [];
+    const segments = this.#ofBuffer?.get(buffer) ?? this.#parts;
     // They are in order and apart: the last one that begins at or before it.
     let low = 0;
     let high = segments.length - 1;
@@ -59,28 +77,27 @@ export class Segments {
       else high = middle - 1;
     }
     const segment = segments[low];
-    if (segment === undefined || segment.start > offset || segment.end < end) {
+    if (segment?.buffer !== buffer || segment.start > offset || segment.end < end) {
       throw new RangeError('a buffer has changed its length while it was cloned');
     }
     return segment.position + offset - segment.start;
   }
 
-  /** Copies them into `target`, whose first byte is that of the first segment. What lies between becomes 0. */
-  copyTo(target: Uint8Array): void {
-    let written = 0;
-    for (const { buffer, start, end, position } of this.all()) {
-      target.fill(0, written, position);
-      if (buffer !== undefined) {
-        copyBytes(target, new Uint8Array(buffer, start, end - start), position);
-      }
-      written = position + end - start;
+  /** Copies them into `target`, where the first byte of the first segment lies at `first`. What lies between becomes 0. */
+  copyTo(target: Uint8Array, first: number): void {
+    let written = first;
+    for (const segment of this.#placed) {
+      const at = first + segment.position;
+      if (written < at) target.fill(0, written, at);
+      if (segment.buffer !== undefined) copyBytes(target, bytesOf(segment, segment.buffer), at);
+      written = at + segment.end - segment.start;
     }
   }
+}
 
-  *all(): Iterable<Segment> {
-    for (const segments of this.#ofBuffer.values()) yield* segments;
-    yield* this.#placeholders;
-  }
+function bytesOf({ bytes, start, end }: Segment, buffer: ArrayBufferLike): Uint8Array {
+  const isWhole = bytes?.byteOffset === start && bytes.length === end - start;
+  return isWhole ? bytes : new Uint8Array(buffer, start, end - start);
 }
 
 function merged(parts: Segment[]): Segment[] {

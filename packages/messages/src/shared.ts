@@ -37,5 +37,5 @@ export function shared<T extends ArrayBufferView>(type: SharedType<T>, length: n
 
 /** How many bytes a placeholder stands for; `undefined` for any other view. */
 export function bytesOfPlaceholder(view: ArrayBufferView): number | undefined {
-  return placeholders.get(view);
+  return view.byteLength === 0 ? placeholders.get(view) : undefined;
 }

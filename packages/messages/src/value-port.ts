@@ -25,6 +25,7 @@ import {
   mustBe,
   ReceivedMessage,
 } from './message.js';
+import { encodedName } from './names.js';
 import type {
   Port,
   PortEvents,
@@ -330,7 +331,7 @@ function isComposed(value: unknown): value is Composed<unknown> {
 
 function checkName(name: unknown): void {
   const isName = typeof name === 'string' && name !== '';
-  if (!isName || Buffer.byteLength(name) > MAX_NAME_BYTES) {
+  if (!isName || encodedName(name).length > MAX_NAME_BYTES) {
     throw invalidArgument('name', name, `a text of 1 to ${MAX_NAME_BYTES} bytes`);
   }
 }

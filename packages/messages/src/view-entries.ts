@@ -1,7 +1,7 @@
 import { invalidArgument } from '@pageferry/core';
 import { type Segment, Segments } from './segments.js';
 import { bytesOfPlaceholder } from './shared.js';
-import { viewTypeOf } from './view-types.js';
+import { isOfBytes, viewTypeOf } from './view-types.js';
 
 /** A view of a value. */
 export interface ViewEntry {
@@ -34,7 +34,8 @@ export class ViewEntries {
     const length = bytesOfPlaceholder(view);
     if (length === undefined) {
       const { buffer, byteOffset, byteLength } = view;
-      this.segments.add(buffer, byteOffset, byteOffset + byteLength);
+      const bytes = isOfBytes(type) ? (view as Uint8Array) : undefined;
+      this.segments.add(buffer, byteOffset, byteOffset + byteLength, bytes);
       return this.all.push({ type, view, byteLength, placeholder: undefined }) - 1;
     }
     if (!this.#takesPlaceholders) {

@@ -1,5 +1,3 @@
-import { types } from 'node:util';
-
 /** The constructor of a type of view, as far as it is used here. */
 export interface ViewConstructor {
   new (buffer: ArrayBufferLike, byteOffset: number, length: number): ArrayBufferView;
@@ -29,13 +27,24 @@ const NUMBERS = new Map(TYPES.map(([name], number) => [name, number]));
 const nameOfTypedArray = Object.getOwnPropertyDescriptor(
   Object.getPrototypeOf(Uint8Array.prototype),
   Symbol.toStringTag,
-)?.get as (this: ArrayBufferView) => string;
+)?.get as (this: ArrayBufferView) => string | undefined;
+
+/** Of this Node: one that does not have a type (`Float16Array`) cannot receive it. */
+const CONSTRUCTORS = TYPES.map(
+  ([name]) => (globalThis as unknown as Record<string, ViewConstructor | undefined>)[name],
+);
 
 /** The number of a view's type; `undefined` for one that this version does not know. */
 export function viewTypeOf(view: ArrayBufferView): number | undefined {
-  if (types.isDataView(view)) return NUMBERS.get('DataView');
-  if (Buffer.isBuffer(view)) return NUMBERS.get('Buffer');
-  return NUMBERS.get(nameOfTypedArray.call(view));
+  // A DataView has no such name.
+  const name = nameOfTypedArray.call(view) ?? 'DataView';
+  return NUMBERS.get(name === 'Uint8Array' && Buffer.isBuffer(view) ? 'Buffer' : name);
+}
+
+/** True for a type of which an element is a byte, from 0 to 255. */
+export function isOfBytes(type: number): boolean {
+  const name = TYPES[type]?.[0];
+  return name === 'Uint8Array' || name === 'Buffer';
 }
 
 /** How many bytes an element of a type has; `undefined` for a number that stands for no type. */
@@ -55,9 +64,8 @@ export function makeView(
   byteOffset: number,
   byteLength: number,
 ): ArrayBufferView {
-  const [name = '', size = 1] = TYPES[type] ?? [];
-  if (name === 'Buffer') return Buffer.from(buffer, byteOffset, byteLength);
-  const make = (globalThis as unknown as Record<string, ViewConstructor | undefined>)[name];
-  if (make === undefined) throw new TypeError(`this Node has no ${name}`);
-  return new make(buffer, byteOffset, byteLength / size);
+  if (TYPES[type]?.[0] === 'Buffer') return Buffer.from(buffer, byteOffset, byteLength);
+  const make = CONSTRUCTORS[type];
+  if (make === undefined) throw new TypeError(`this Node has no ${TYPES[type]?.[0]}`);
+  return new make(buffer, byteOffset, byteLength / (elementSizeOf(type) as number));
 }

@@ -50,7 +50,9 @@ class PlainWriter {
   }
 
   head(): Buffer {
-    return Buffer.from(scratch.subarray(0, this.#at));
+    const head = Buffer.allocUnsafe(this.#at);
+    scratch.copy(head, 0, 0, this.#at);
+    return head;
   }
 
   /** False if the value is none for this. */
