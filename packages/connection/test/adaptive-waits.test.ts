@@ -1,5 +1,5 @@
 import { AdaptiveWaits } from '@pageferry/connection';
-import { clock, LoopBudget } from '@pageferry/core';
+import { clock, LoopBudget, nextTurn } from '@pageferry/core';
 import type { LinuxCalls } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -115,6 +115,22 @@ describe('a wait', () => {
       fired = true;
     }, 1);
     await waits.until(() => fired);
+  });
+
+  test('lets it turn at once when somebody else waits for a turn, and looks when that one is done', async () => {
+    const { waits } = createWaits({ budget: 1_000_000, spin: 10_000_000 });
+    let steps = 0;
+    const other = async () => {
+      await nextTurn();
+      for (; steps < 10; steps++) await null;
+    };
+    const working = other();
+    const seen: number[] = [];
+    await waits.until(() => seen.push(steps) === 10_000 || steps > 0);
+    await working;
+    // It has polled a little before the turn, and not in the middle of the other's steps.
+    expect(seen.length).toBeLessThan(1000);
+    expect(seen.at(-1)).toBe(10);
   });
 
   test('lets the event loop turn while something moves in every look', async () => {

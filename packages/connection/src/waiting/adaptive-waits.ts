@@ -1,7 +1,8 @@
 import {
   clock,
+  isTurnAwaited,
   type LoopBudget,
-  nextTurn,
+  lastInNextTurn,
   SPINS_BEFORE_PARKING,
   WaitList,
   type Waits,
@@ -84,9 +85,9 @@ export class AdaptiveWaits implements Waits {
             this.#sharesProcessor = away > SHARED;
             contended = away > CONTENDED;
           }
-        } while (!budget.exhausted());
+        } while (!budget.exhausted() && !isTurnAwaited());
         if (contended || (clock.now() - idleSince) * 1000 >= spinMicroseconds) break;
-        await nextTurn();
+        await lastInNextTurn();
         if (this.#list.parked > 0) this.#list.wake();
       }
     } finally {

@@ -24,7 +24,7 @@ import { clock } from '../waiting/clock.js';
 import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { eachSecond } from '../waiting/each-second.js';
 import { Followers, type Sought } from '../waiting/followers.js';
-import { afterMicrotasks, type LoopBudget, nextTurn } from '../waiting/loop-budget.js';
+import { afterMicrotasks, type LoopBudget, lastInNextTurn } from '../waiting/loop-budget.js';
 import { withEither } from '../waiting/on-abort.js';
 import { pause } from '../waiting/pause.js';
 import { SerialQueue } from '../waiting/serial-queue.js';
@@ -496,7 +496,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
       end = this.#seekAnswers(channel, sought);
       return end !== undefined || sought.isSettled || sought.isBegun === true;
     };
-    if (this.#budget.exhausted()) await nextTurn();
+    if (this.#budget.exhausted()) await lastInNextTurn();
     await this.#waits.until(seek, signal);
     return end;
   }
@@ -773,7 +773,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
   ): Promise<T> {
     const inTurn = (signal: AbortSignal | undefined): Promise<T> =>
       this.#receiving.run(async () => {
-        if (this.#budget.exhausted()) await nextTurn();
+        if (this.#budget.exhausted()) await lastInNextTurn();
         this.#checkOpen();
         return await task(signal);
       }, signal);

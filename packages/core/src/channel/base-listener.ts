@@ -18,7 +18,7 @@ import { PageferryError } from '../errors.js';
 import { checkOptions } from '../options.js';
 import { clock } from '../waiting/clock.js';
 import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
-import { type LoopBudget, nextTurn } from '../waiting/loop-budget.js';
+import { type LoopBudget, lastInNextTurn } from '../waiting/loop-budget.js';
 import type { Waits } from '../waiting/waits.js';
 import { addUpStats, noStats, type Summand } from './add-up-stats.js';
 import { AnyOutbox, type Lender } from './any-outbox.js';
@@ -175,7 +175,7 @@ export abstract class BaseListener extends LoopHolder implements Listener {
       return found !== undefined || this.#isOver;
     };
     const wait = async (signal: AbortSignal | undefined): Promise<void> => {
-      if (this.#budget.exhausted()) await nextTurn();
+      if (this.#budget.exhausted()) await lastInNextTurn();
       await this.#waits.until(take, signal);
     };
     await withDeadline(

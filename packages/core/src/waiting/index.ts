@@ -3,7 +3,13 @@ export { retryWithBackoff } from './backoff.js';
 export { clock } from './clock.js';
 export { abortedError, checkWaitOptions, timeoutError, withDeadline } from './deadline.js';
 export { eachSecond } from './each-second.js';
-export { afterMicrotasks, LoopBudget, nextTurn } from './loop-budget.js';
+export {
+  afterMicrotasks,
+  isTurnAwaited,
+  LoopBudget,
+  lastInNextTurn,
+  nextTurn,
+} from './loop-budget.js';
 export { onAbort, withEither } from './on-abort.js';
 export { pauseFor } from './pause-for.js';
 export { SerialQueue } from './serial-queue.js';

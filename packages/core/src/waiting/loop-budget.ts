@@ -64,6 +64,17 @@ export function nextTurn(): Promise<void> {
   return turn;
 }
 
+/** True while somebody on this thread waits for the next turn: who polls until then keeps them waiting. */
+export function isTurnAwaited(): boolean {
+  return turn !== undefined;
+}
+
+/** As {@link nextTurn}, for who is about to poll: those who have waited for the same turn go on before. */
+export async function lastInNextTurn(): Promise<void> {
+  await nextTurn();
+  await afterMicrotasks();
+}
+
 /**
  * Lets run what is due already, without a turn of the event loop: what waits for promises that are settled. Who is
  * about to poll would keep from running what it has just handed over.
