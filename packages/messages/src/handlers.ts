@@ -75,7 +75,9 @@ export class Handlers {
     if (handler === undefined) answer = encode(name, { kind: KIND.noHandler });
     else {
       try {
-        const result = await handler(value, serving);
+        const returned = handler(value, serving);
+        // What is there already is sent before anything else is done.
+        const result = isPromiseLike(returned) ? await returned : returned;
         answer = result instanceof Composed ? result : encode(result, { kind: KIND.answer });
       } catch (error) {
         answer = encodeFailure(error);
@@ -86,27 +88,27 @@ export class Handlers {
     else if (answer instanceof Composed) answer.release();
   }
 
-  async #respond(
+  #respond(
     delivery: ChannelDelivery,
     answer: Encoded | Composed<unknown>,
     { message }: Serving,
-  ): Promise<void> {
+  ): Promise<unknown> {
     const loan =
       answer instanceof Composed
         ? answer.prepare(KIND.answer, '')
-        : (lendAtOnce(this.#channel, answer) ?? (await this.#lend(delivery, answer)));
-    try {
-      const responding = delivery.respond(loan);
-      // It has left, and has its own memory. Who has asked takes that of the request again for the next one, if it is back
-      // by the time that the answer comes: it is in the processor's cache still.
-      if (!loan.owned) {
-        message.release();
-        delivery.release();
-      }
-      await responding;
-    } finally {
-      loan.release();
-    }
+        : lendAtOnce(this.#channel, answer);
+    return loan === undefined
+      ? this.#respondLater(delivery, answer as Encoded, message)
+      : respondWith(delivery, loan, message);
+  }
+
+  /** Where there is no room for the answer yet. */
+  async #respondLater(
+    delivery: ChannelDelivery,
+    answer: Encoded,
+    message: ReceivedMessage<never>,
+  ): Promise<void> {
+    await respondWith(delivery, await this.#lend(delivery, answer), message);
   }
 
   /** An answer that no memory can hold is told as the error that it is. */
@@ -119,6 +121,24 @@ export class Handlers {
       throw error;
     }
   }
+}
+
+function respondWith(
+  delivery: ChannelDelivery,
+  loan: Loan,
+  message: ReceivedMessage<never>,
+): Promise<unknown> {
+  const responding = delivery.respond(loan);
+  if (loan.owned) return responding.finally(() => loan.release());
+  // It has left, and has its own memory. Who has asked takes that of the request again for the next one, if it is back
+  // by the time that the answer comes: it is in the processor's cache still.
+  message.release();
+  delivery.release();
+  return responding;
+}
+
+function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as Partial<PromiseLike<unknown>> | null | undefined)?.then === 'function';
 }
 
 /** A request that is being answered. */

@@ -37,6 +37,8 @@ import type {
 /** The numbers of requests begin anew after it. */
 const MAX_REQUEST_NUMBER = 2 ** 30;
 
+const NOTHING: WaitOptions = {};
+
 /** Values over a channel. */
 export class ValuePort implements Port {
   readonly channel: Channel;
@@ -139,12 +141,16 @@ export class ValuePort implements Port {
   async request<T = unknown>(
     name: string,
     value?: unknown,
-    options: WaitOptions = {},
+    options: WaitOptions = NOTHING,
   ): Promise<Message<T>> {
     return answerOf<T>(await this.#ask(name, value, options), false);
   }
 
-  async call<T = unknown>(name: string, value?: unknown, options: WaitOptions = {}): Promise<T> {
+  async call<T = unknown>(
+    name: string,
+    value?: unknown,
+    options: WaitOptions = NOTHING,
+  ): Promise<T> {
     return answerOf<T>(await this.#ask(name, value, options), true).value;
   }
 
@@ -198,12 +204,14 @@ export class ValuePort implements Port {
     const question = isComposed(value)
       ? value
       : encode(value, { kind: KIND.request, name, requestNumber });
+    if (!isLimited && !isComposed(question)) {
+      const loan = lendAtOnce(this.channel, question);
+      if (loan !== undefined) return this.#askWith(loan);
+    }
     const ask = async (signal?: AbortSignal): Promise<Delivery> => {
-      const atOnce =
-        isLimited || isComposed(question) ? undefined : lendAtOnce(this.channel, question);
       const loan = isComposed(question)
         ? question.prepare(KIND.request, name, requestNumber)
-        : (atOnce ?? (await lend(this.channel, question, signal)));
+        : await lend(this.channel, question, signal);
       try {
         return await this.channel.request(loan, signal && { signal });
       } catch (error) {
@@ -216,6 +224,13 @@ export class ValuePort implements Port {
     return isLimited
       ? withDeadline(options, ask, () => `the request '${name}' was not answered`)
       : ask();
+  }
+
+  /** The usual case without a detour. */
+  #askWith(loan: Loan): Promise<Delivery> {
+    const answer = this.channel.request(loan);
+    // Mostly it has left by now, and there is nothing to be released.
+    return loan.owned ? answer.finally(() => loan.release()) : answer;
   }
 
   #nextRequestNumber(): number {
@@ -322,7 +337,7 @@ function failureOf({ kind, value }: ReceivedMessage<unknown>): PageferryError {
 
 /** Whether a call may wait for ever. What else may be in the options is checked where they are used. */
 function isUnlimited(options: WaitOptions): boolean {
-  return Object.keys(options).length === 0;
+  return options === NOTHING || Object.keys(options).length === 0;
 }
 
 function isComposed(value: unknown): value is Composed<unknown> {
