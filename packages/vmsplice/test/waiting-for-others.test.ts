@@ -43,6 +43,39 @@ describe('while a channel waits for room in the pool of its listener', () => {
   });
 });
 
+describe('while one channel takes nothing of what is sent to it', () => {
+  expectNothingLeft();
+
+  test('sends to any of them let the event loop turn', async () => {
+    const endpoint = folder.fresh();
+    // The event loop is due for a turn at once.
+    const still = { spinMicroseconds: 0, pipeBytes: 65_536 };
+    await using listener = await transport.listen({ endpoint, ...still });
+    using _silent = await HostileCaller.connect(calls, endpoint);
+    const lagging = await listener.accept(LIMIT);
+    expect((await lagging.loan(MIB)).trySend()).toBe('sent');
+    // So many that the other one has less under way.
+    for (let more = 0; more < 50; more++) (await lagging.loan(1)).trySend();
+    await using other = await transport.connect({ endpoint, ...LIMIT });
+    await listener.waitForChannels(2, LIMIT);
+    const any = listener.anyChannel();
+    let turnCount = 0;
+    const count = (): void => {
+      turnCount++;
+      counting = setImmediate(count);
+    };
+    let counting = setImmediate(count);
+    // There is room for all of them in its pipe.
+    for (let message = 0; message < 10; message++) await any.send(Buffer.of(message), LIMIT);
+    clearImmediate(counting);
+    expect(turnCount).toBeGreaterThanOrEqual(10);
+    for (let message = 0; message < 10; message++) {
+      using delivery = await other.receive(LIMIT);
+      expect(delivery?.bytes[0]).toBe(message);
+    }
+  });
+});
+
 describe('while a call waits for any channel to have less under way', () => {
   expectNothingLeft();
 
