@@ -156,14 +156,22 @@ export function isPlainObject(value: object): boolean {
   if (types.isProxy(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) return false;
-  // Any object may have been given this prototype. Errors, dates, expressions and most boxed values say what they are.
+  // Any object may have been given this prototype.
   return (
-    Object.prototype.toString.call(value) === '[object Object]' &&
     kindOfUncloneable(value) === undefined &&
-    !types.isMap(value) &&
-    !types.isSet(value) &&
-    !types.isBoxedPrimitive(value) &&
+    !hasContents(value) &&
+    !types.isNativeError(value) &&
     !types.isAnyArrayBuffer(value)
+  );
+}
+
+function hasContents(value: object): boolean {
+  return (
+    types.isMap(value) ||
+    types.isSet(value) ||
+    types.isBoxedPrimitive(value) ||
+    types.isDate(value) ||
+    types.isRegExp(value)
   );
 }
 

@@ -72,6 +72,12 @@ describe('a plain value', () => {
     ['a Map', new Map()],
     ['a Map that looks like a plain object', Object.setPrototypeOf(new Map(), Object.prototype)],
     ['a Date that looks like one', Object.setPrototypeOf(new Date(), null)],
+    [
+      'a Date that says it is one',
+      Object.defineProperty(Object.setPrototypeOf(new Date(), null), Symbol.toStringTag, {
+        value: 'Object',
+      }),
+    ],
     ['an error', new Error('e')],
     ['an instance', new (class Own {})()],
     ['a Proxy of an object', new Proxy({}, {})],
