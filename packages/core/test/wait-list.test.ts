@@ -135,3 +135,19 @@ test('a condition that wakes the list while it is looked at is looked at anew af
   expect(taken).toBe(7);
   expect(stock).toEqual([8]);
 });
+
+test('as many are woken as there are, where each of them wakes the next one', async () => {
+  const list = new WaitList();
+  let available = 0;
+  const take = (): boolean => {
+    if (available === 0) return false;
+    available--;
+    list.wake();
+    return true;
+  };
+  const waiting = Array.from({ length: 20_000 }, () => list.until(take));
+  available = waiting.length;
+  list.wake();
+  await Promise.all(waiting);
+  expect([available, list.parked]).toEqual([0, 0]);
+});

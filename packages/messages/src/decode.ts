@@ -33,11 +33,15 @@ export interface Decoded {
  * @throws `PEER_MISBEHAVED` for everything that the encoder does not write.
  */
 export function decode(bytes: Uint8Array): Decoded {
+  const isWithin = isScratchInUse;
+  isScratchInUse = true;
   try {
-    return new MessageReader(bytes).read();
+    return new MessageReader(bytes, isWithin ? Buffer.alloc(scratch.length) : scratch).read();
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new PageferryError('PEER_MISBEHAVED', `a message is no value: ${why}`, { cause: error });
+  } finally {
+    isScratchInUse = isWithin;
   }
 }
 
@@ -55,11 +59,10 @@ interface Range {
 
 const NONE: readonly never[] = [];
 
-/**
- * Where the first bytes of a message are copied to: of most all but the memory of its views. It is used again for the next one,
- * so nothing is left in it: reading a plain value runs no code of the program's.
- */
+/** Where the first bytes of a message are copied to: of most all but the memory of its views. */
 const scratch = Buffer.alloc(512);
+/** A program that has changed what is built in may read another message while one is read. */
+let isScratchInUse = false;
 
 /** Copies the first bytes, as `set` does, without a view of the part. */
 function copyStart(bytes: Uint8Array, target: Buffer, from: number, to: number): void {
@@ -83,22 +86,23 @@ class MessageReader implements ViewSource {
   readonly #buffers: readonly ArrayBuffer[];
   readonly #views: (ArrayBufferView | undefined)[] = [];
 
-  constructor(bytes: Uint8Array) {
+  /** @param first where the first bytes are copied to. */
+  constructor(bytes: Uint8Array, first: Buffer) {
     this.#bytes = bytes;
     must(bytes.length >= PREFIX_BYTES, 'it is shorter than its prefix');
-    const copied = Math.min(bytes.length, scratch.length);
-    copyStart(bytes, scratch, 0, copied);
-    must(wordAt(scratch, 0) === MAGIC, 'it does not begin as one');
-    this.#headLength = wordAt(scratch, 8);
-    this.#viewCount = wordAt(scratch, 12);
-    const bufferCount = wordAt(scratch, 16);
+    const copied = Math.min(bytes.length, first.length);
+    copyStart(bytes, first, 0, copied);
+    must(wordAt(first, 0) === MAGIC, 'it does not begin as one');
+    this.#headLength = wordAt(first, 8);
+    this.#viewCount = wordAt(first, 12);
+    const bufferCount = wordAt(first, 16);
     this.#end =
       PREFIX_BYTES + this.#viewCount * VIEW_BYTES + bufferCount * BUFFER_BYTES + this.#headLength;
     must(this.#end <= bytes.length, 'its head does not fit');
-    this.#own = scratch;
+    this.#own = first;
     if (this.#end > copied) {
       this.#own = Buffer.allocUnsafe(this.#end);
-      scratch.copy(this.#own, 0, 0, copied);
+      first.copy(this.#own, 0, 0, copied);
       copyStart(bytes, this.#own, copied, this.#end);
     }
     this.#ranges = bufferCount === 0 ? NONE : this.#readRanges(bufferCount);

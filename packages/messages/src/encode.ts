@@ -23,6 +23,8 @@ import { writePlain } from './write-plain.js';
 /** Where what lies before the segments is put together, if it is short: it is copied at once then. */
 const front = Buffer.alloc(1024);
 const frontWords = wordsOf(front);
+/** A getter of a view may encode another value. */
+let isFrontInUse = false;
 
 /** How a value is encoded. */
 export interface EncodeOptions {
@@ -43,7 +45,7 @@ export interface Encoded {
   readonly byteLength: number;
   /** How long the message is without the room for a name. */
   readonly usedBytes: number;
-  /** Writes all of it; what is to be filled in place is left as it is. */
+  /** Writes all of it; what is to be filled in place is left as it is. @throws `NOT_CLONEABLE` if a buffer is not there any more. */
   writeTo(bytes: Uint8Array): void;
 }
 
@@ -178,10 +180,16 @@ class Layout implements Encoded {
   }
 
   writeTo(bytes: Uint8Array): void {
-    const isShort = this.#firstSegment <= front.length;
-    const target = isShort ? front : bytes;
-    this.#writeFront(target, isShort ? frontWords : wordsOf(bytes));
-    if (isShort) front.copy(bytes, 0, 0, this.#firstSegment);
+    if (this.#firstSegment > front.length || isFrontInUse) this.#writeFront(bytes, wordsOf(bytes));
+    else {
+      isFrontInUse = true;
+      try {
+        this.#writeFront(front, frontWords);
+      } finally {
+        isFrontInUse = false;
+      }
+      front.copy(bytes, 0, 0, this.#firstSegment);
+    }
     this.#segments.copyTo(bytes, this.#firstSegment);
     if (this.#name.length > 0) bytes.set(this.#name, this.usedBytes);
   }

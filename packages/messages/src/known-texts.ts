@@ -35,9 +35,11 @@ function remember(
   begin: number,
   length: number,
 ): string | undefined {
-  const text = String.fromCharCode(...bytes.subarray(begin, begin + length));
+  let text = '';
   for (let index = 0; index < length; index++) {
-    if (text.charCodeAt(index) > 0x7f) return undefined;
+    const byte = bytes[begin + index] as number;
+    if (byte > 0x7f) return undefined;
+    text += String.fromCharCode(byte);
   }
   // V8 keeps one string for all keys that are the same, and finds a property faster by that one.
   known[place] = Object.keys({ [text]: true })[0];

@@ -1,5 +1,6 @@
-import { copyBytes } from '@pageferry/core';
+import { copyBytes, type PageferryError } from '@pageferry/core';
 import { ALIGNED_FROM, ALIGNMENT, alignUp, SMALL_ALIGNMENT } from './format.js';
+import { notCloneable } from './survey.js';
 
 /** A part of an ArrayBuffer that a message holds, from `start` to `end`. */
 export interface Segment {
@@ -65,7 +66,7 @@ export class Segments {
     return [...ofBuffer.values()].flat();
   }
 
-  /** Where a byte of a buffer lies, counted from the first segment. */
+  /** Where a byte of a buffer lies, counted from the first segment. @throws `NOT_CLONEABLE` if it is not there any more. */
   positionOf(buffer: ArrayBufferLike, offset: number, end: number): number {
     const segments = this.#ofBuffer?.get(buffer) ?? this.#parts;
     // They are in order and apart: the last one that begins at or before it.
@@ -78,7 +79,7 @@ export class Segments {
     }
     const segment = segments[low];
     if (segment?.buffer !== buffer || segment.start > offset || segment.end < end) {
-      throw new RangeError('a buffer has changed its length while it was cloned');
+      throw notThere();
     }
     return segment.position + offset - segment.start;
   }
@@ -89,15 +90,29 @@ export class Segments {
     for (const segment of this.#placed) {
       const at = first + segment.position;
       if (written < at) target.fill(0, written, at);
-      if (segment.buffer !== undefined) copyBytes(target, bytesOf(segment, segment.buffer), at);
+      if (segment.buffer !== undefined) copyTo(target, segment, segment.buffer, at);
       written = at + segment.end - segment.start;
     }
   }
 }
 
-function bytesOf({ bytes, start, end }: Segment, buffer: ArrayBufferLike): Uint8Array {
-  const isWhole = bytes?.byteOffset === start && bytes.length === end - start;
-  return isWhole ? bytes : new Uint8Array(buffer, start, end - start);
+/** @throws `NOT_CLONEABLE` for what is not there any more. */
+function copyTo(
+  target: Uint8Array,
+  { bytes, start, end }: Segment,
+  buffer: ArrayBufferLike,
+  at: number,
+): void {
+  try {
+    const isWhole = bytes?.byteOffset === start && bytes.length === end - start;
+    copyBytes(target, isWhole ? bytes : new Uint8Array(buffer, start, end - start), at);
+  } catch (cause) {
+    throw notThere(cause);
+  }
+}
+
+function notThere(cause?: unknown): PageferryError {
+  return notCloneable('a buffer that was transferred, or is shorter than it was,', '', cause);
 }
 
 function merged(parts: Segment[]): Segment[] {

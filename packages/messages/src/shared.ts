@@ -29,7 +29,7 @@ export function shared<T extends ArrayBufferView>(type: SharedType<T>, length: n
   } catch {
     throw invalidArgument('type', type, 'a type of typed arrays or DataView');
   }
-  if (!ArrayBuffer.isView(view))
+  if (!ArrayBuffer.isView(view) || view.byteLength !== 0)
     throw invalidArgument('type', type, 'a type of typed arrays or DataView');
   placeholders.set(view, length * (type.BYTES_PER_ELEMENT ?? 1));
   return view;

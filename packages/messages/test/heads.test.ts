@@ -1,3 +1,5 @@
+import { shared } from '@pageferry/messages';
+import { withCode } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
 import { decode } from '../dist/decode.js';
 import { encode } from '../dist/encode.js';
@@ -33,4 +35,58 @@ describe.each<[string, (text: string) => unknown]>([
 test('a message has nothing in it of the memory that it was written to', () => {
   const bytes = encoded({ a: 1, pixels: new Uint8Array([1]), more: new Uint8Array([2]) });
   expect(bytes.includes(0xee)).toBe(false);
+});
+
+test('a view whose getter encodes another value is written as it is', () => {
+  class Nosy extends Uint8Array {
+    override get buffer(): ArrayBuffer {
+      encoded({ other: 'x'.repeat(50), more: new Uint8Array(30) });
+      return super.buffer as ArrayBuffer;
+    }
+  }
+  const value = { before: 1, pixels: new Nosy([1, 2, 3]), after: 'yes' };
+  expect(decode(encoded(value)).value).toEqual({ ...value, pixels: new Uint8Array([1, 2, 3]) });
+});
+
+test('a message is read as it is, though a setter of the program reads another one meanwhile', () => {
+  const [outer, inner] = [
+    encoded([1, 'two', { three: 3 }]),
+    encoded({ quite: 'another', value: [true] }),
+  ];
+  let isNested = false;
+  let value: unknown[];
+  const set = (): void => {
+    if (isNested) return;
+    isNested = true;
+    decode(inner);
+    isNested = false;
+  };
+  Object.defineProperty(Array.prototype, 0, { set, configurable: true });
+  try {
+    value = decode(outer).value as unknown[];
+  } finally {
+    delete (Array.prototype as unknown[])[0];
+  }
+  expect(value.slice(1)).toEqual(['two', { three: 3 }]);
+});
+
+test.each<[string, (bytes: Uint8Array<ArrayBuffer>) => void]>([
+  ['was transferred', ({ buffer }) => structuredClone(buffer, { transfer: [buffer] })],
+  ['is shorter', ({ buffer }) => (buffer as ArrayBuffer & { resize(to: number): void }).resize(4)],
+])('a buffer that %s before it is written cannot be cloned', (_, change) => {
+  const Resizable = ArrayBuffer as unknown as new (bytes: number, options: object) => ArrayBuffer;
+  const bytes = new Uint8Array(new Resizable(16, { maxByteLength: 64 }), 8, 8);
+  const message = encode({ bytes });
+  change(bytes);
+  const write = () => message.writeTo(new Uint8Array(message.byteLength));
+  expect(write).toThrow(withCode('NOT_CLONEABLE'));
+});
+
+test('a type of views that have a length of their own stands for none', () => {
+  class Four extends Uint8Array {
+    constructor() {
+      super(4);
+    }
+  }
+  expect(() => shared(Four, 100)).toThrow(withCode('INVALID_ARGUMENT'));
 });

@@ -17,6 +17,9 @@ export class WaitList implements Waits {
   readonly #waiters = new Set<Waiter>();
   readonly #arm: (() => void) | undefined;
   #failure: unknown;
+  #isWaking = false;
+  /** Whether it was woken while it woke its waiters. */
+  #isWokenAgain = false;
 
   /**
    * @param arm asks the other side to wake this one. Called each time before waiters park;
@@ -67,9 +70,22 @@ export class WaitList implements Waits {
   }
 
   wake(): void {
-    for (const waiter of this.#waiters) this.#check(waiter);
-    if (this.#waiters.size === 0 || !this.#arm || !this.#tryToArm(this.#arm)) return;
-    for (const waiter of this.#waiters) this.#check(waiter);
+    // What one waiter takes may be what wakes the next one, and so on: all of them in one another would be too deep.
+    if (this.#isWaking) {
+      this.#isWokenAgain = true;
+      return;
+    }
+    this.#isWaking = true;
+    try {
+      do {
+        this.#isWokenAgain = false;
+        for (const waiter of this.#waiters) this.#check(waiter);
+        if (this.#waiters.size === 0 || !this.#arm || !this.#tryToArm(this.#arm)) continue;
+        for (const waiter of this.#waiters) this.#check(waiter);
+      } while (this.#isWokenAgain);
+    } finally {
+      this.#isWaking = false;
+    }
   }
 
   fail(error: unknown): void {
