@@ -87,7 +87,8 @@ class Walk implements Survey {
   }
 
   #visitMap(value: ReadonlyMap<unknown, unknown>): void {
-    for (const [key, each] of value) {
+    // Not its own way to be looked through: it may have another prototype.
+    for (const [key, each] of Map.prototype.entries.call(value)) {
       const name = typeof key === 'string' ? JSON.stringify(key) : '…';
       this.#step('.keys()', key);
       this.#step(`.get(${name})`, each);
@@ -95,7 +96,7 @@ class Walk implements Survey {
   }
 
   #visitSet(value: ReadonlySet<unknown>): void {
-    for (const each of value) this.#step('.values()', each);
+    for (const each of Set.prototype.values.call(value)) this.#step('.values()', each);
   }
 
   #visitError(error: Error): void {

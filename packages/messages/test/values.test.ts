@@ -60,6 +60,15 @@ describe('a value', () => {
     return message?.value as T;
   }
 
+  test('is what it is, whatever prototype it was given', async () => {
+    const map = Object.setPrototypeOf(new Map([['a', { b: 1 }]]), Object.prototype);
+    const set = Object.setPrototypeOf(new Set([1, 'two']), null);
+    expect(await carried({ map, set })).toEqual({
+      map: new Map([['a', { b: 1 }]]),
+      set: new Set([1, 'two']),
+    });
+  });
+
   test('keeps views of every type, where they share memory once', async () => {
     const memory = new Uint8Array(1000).map((_, index) => index);
     const floats = new Float64Array(memory.buffer, 8, 10);
