@@ -324,6 +324,7 @@ const EXPECTATIONS: readonly Expectation[] = [
     ),
     perhaps: onBothSides(
       'requests',
+      'that are under way at once may be answered in reverse order',
       'of both sides with small pools cross each other',
       'are answered past a stream of messages, which all come in order',
       'that are asked while a message is moved on are answered, and it is moved on whole',
