@@ -11,6 +11,7 @@ import {
   MAX_NAME_BYTES,
   PREFIX_BYTES,
   VIEW_BYTES,
+  wordAt,
 } from './format.js';
 import { knownText } from './known-texts.js';
 import { NOT_PLAIN, readPlain, type ViewSource } from './read-plain.js';
@@ -69,15 +70,10 @@ function copyStart(bytes: Uint8Array, target: Buffer, from: number, to: number):
   Buffer.prototype.copy.call(bytes, target, from, from, to);
 }
 
-function wordAt(bytes: Uint8Array, at: number): number {
-  const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
-  return (low | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24)) >>> 0;
-}
-
 class MessageReader implements ViewSource {
   readonly #bytes: Uint8Array;
   /** The prefix, the tables and the head, which nobody else can change. */
-  #own: Buffer;
+  readonly #own: Buffer;
   /** Where the head ends in them. */
   readonly #end: number;
   readonly #headLength: number;
@@ -99,9 +95,8 @@ class MessageReader implements ViewSource {
     this.#end =
       PREFIX_BYTES + this.#viewCount * VIEW_BYTES + bufferCount * BUFFER_BYTES + this.#headLength;
     must(this.#end <= bytes.length, 'its head does not fit');
-    this.#own = first;
-    if (this.#end > copied) {
-      this.#own = Buffer.allocUnsafe(this.#end);
+    this.#own = this.#end > copied ? Buffer.allocUnsafe(this.#end) : first;
+    if (this.#own !== first) {
       first.copy(this.#own, 0, 0, copied);
       copyStart(bytes, this.#own, copied, this.#end);
     }
@@ -128,8 +123,7 @@ class MessageReader implements ViewSource {
   }
 
   #readByV8(flags: number): unknown {
-    if (this.#own === scratch) this.#own = Buffer.from(scratch.subarray(0, this.#end));
-    const head = this.#own.subarray(this.#end - this.#headLength);
+    const head = this.#own.subarray(this.#end - this.#headLength, this.#end);
     checkHead(head, 1 + flags, this.#bytes.length);
     const deserializer = new ValueDeserializer(head, this);
     for (const [id, buffer] of this.#buffers.entries()) {

@@ -68,10 +68,13 @@ export function hasViews(bytes: Uint8Array): boolean {
 }
 
 function wordOf(bytes: Uint8Array, at: number): number | undefined {
-  if (bytes.length < PREFIX_BYTES) return undefined;
-  let word = 0;
-  for (let index = 3; index >= 0; index--) word = word * 256 + (bytes[at + index] as number);
-  return word;
+  return bytes.length < PREFIX_BYTES ? undefined : wordAt(bytes, at);
+}
+
+/** The number at a place that the bytes have. */
+export function wordAt(bytes: Uint8Array, at: number): number {
+  const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+  return (low | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24)) >>> 0;
 }
 
 /** The message that a request was given up. It has a prefix, and nothing else. */

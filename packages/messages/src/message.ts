@@ -12,6 +12,7 @@ import {
 import { type Decoded, decode } from './decode.js';
 import { rename } from './encode.js';
 import { hasViews, KIND, type Kind } from './format.js';
+import { encodedName } from './names.js';
 
 /**
  * A value that was received.
@@ -241,7 +242,7 @@ export class Composed<T> implements ComposedMessage<T> {
    */
   prepare(kind: Kind, name: string, requestNumber = 0): Loan {
     const { bytes } = this.#loan;
-    const length = this.#usedBytes + Buffer.byteLength(name);
+    const length = this.#usedBytes + encodedName(name).length;
     if (length > bytes.length) {
       throw new PageferryError(
         'INVALID_ARGUMENT',

@@ -5,8 +5,6 @@ interface Waiter {
   readonly ready: () => boolean;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
-  /** Set while its condition is looked at: whether somebody has woken the list meanwhile. */
-  wokenWithin: boolean | undefined;
 }
 
 /**
@@ -17,9 +15,10 @@ export class WaitList implements Waits {
   readonly #waiters = new Set<Waiter>();
   readonly #arm: (() => void) | undefined;
   #failure: unknown;
-  #isWaking = false;
-  /** Whether it was woken while it woke its waiters. */
-  #isWokenAgain = false;
+  /** True while a condition is looked at. */
+  #isLooking = false;
+  /** Whether somebody has woken the list meanwhile. */
+  #wasWokenWithin = false;
 
   /**
    * @param arm asks the other side to wake this one. Called each time before waiters park;
@@ -55,11 +54,12 @@ export class WaitList implements Waits {
           settle();
           reject(error);
         },
-        wokenWithin: undefined,
       };
       const forget = onAbort(signal, () => waiter.reject(signal?.reason));
       this.#waiters.add(waiter);
-      if (this.#arm && this.#tryToArm(this.#arm)) this.#check(waiter);
+      if (!this.#arm || !this.#tryToArm(this.#arm)) return;
+      this.#check(waiter);
+      if (this.#wasWokenWithin) this.wake();
     });
   }
 
@@ -70,22 +70,18 @@ export class WaitList implements Waits {
   }
 
   wake(): void {
-    // What one waiter takes may be what wakes the next one, and so on: all of them in one another would be too deep.
-    if (this.#isWaking) {
-      this.#isWokenAgain = true;
+    // A look that gives memory back wakes whoever waits for it. Within itself it must not begin anew: it would take what
+    // comes next, and forget that when it goes on. And of many, each of which wakes the next one, it would be too deep.
+    if (this.#isLooking) {
+      this.#wasWokenWithin = true;
       return;
     }
-    this.#isWaking = true;
-    try {
-      do {
-        this.#isWokenAgain = false;
-        for (const waiter of this.#waiters) this.#check(waiter);
-        if (this.#waiters.size === 0 || !this.#arm || !this.#tryToArm(this.#arm)) continue;
-        for (const waiter of this.#waiters) this.#check(waiter);
-      } while (this.#isWokenAgain);
-    } finally {
-      this.#isWaking = false;
-    }
+    do {
+      this.#wasWokenWithin = false;
+      for (const waiter of this.#waiters) this.#check(waiter);
+      if (this.#waiters.size === 0 || !this.#arm || !this.#tryToArm(this.#arm)) continue;
+      for (const waiter of this.#waiters) this.#check(waiter);
+    } while (this.#wasWokenWithin);
   }
 
   fail(error: unknown): void {
@@ -105,21 +101,14 @@ export class WaitList implements Waits {
   }
 
   #check(waiter: Waiter): void {
-    if (waiter.wokenWithin !== undefined) {
-      // A look that gives memory back wakes whoever waits for it. Within itself it must not begin anew: it would take
-      // what comes next, and forget that when it goes on.
-      waiter.wokenWithin = true;
-      return;
-    }
+    const isWithin = this.#isLooking;
+    this.#isLooking = true;
     try {
-      do {
-        waiter.wokenWithin = false;
-        if (waiter.ready()) waiter.resolve();
-      } while (waiter.wokenWithin && this.#waiters.has(waiter));
+      if (waiter.ready()) waiter.resolve();
     } catch (error) {
       waiter.reject(error);
     } finally {
-      waiter.wokenWithin = undefined;
+      this.#isLooking = isWithin;
     }
   }
 }
