@@ -310,8 +310,46 @@ describe('a wait', () => {
     const woken = looks;
     await new Promise(setImmediate);
     expect(looks).toBeGreaterThan(woken);
-    expect(armed.times).toBeGreaterThan(before.arms);
+    // It was woken since the last turn, and says that it parks after one without that.
+    expect(armed.times).toBe(before.arms);
+    await new Promise(setImmediate);
+    expect(armed.times).toBe(before.arms + 1);
     waits.fail(new Error('over'));
     await expect(waiting).rejects.toThrow('over');
+  });
+
+  test('says once that it parks when nothing comes any more, and not while something comes in each turn', async () => {
+    const { waits, armed } = createWaits();
+    let looks = 0;
+    const waiting = waits.until(() => {
+      looks++;
+      return false;
+    });
+    expect(armed.times).toBe(1);
+    for (let turn = 0; turn < 50; turn++) {
+      const before = looks;
+      waits.wake();
+      expect(looks).toBeGreaterThan(before);
+      await new Promise(setImmediate);
+    }
+    expect(armed.times).toBe(1);
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+    expect(armed.times).toBe(2);
+    const before = looks;
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+    expect(looks).toBe(before);
+    waits.fail(new Error('over'));
+    await expect(waiting).rejects.toThrow('over');
+  });
+
+  test('sees what changes, without a word, before it has said that it parks', async () => {
+    const { waits, armed } = createWaits();
+    let changed = false;
+    const waiting = waits.until(() => changed);
+    waits.wake();
+    const before = armed.times;
+    changed = true;
+    await waiting;
+    expect(armed.times).toBe(before);
   });
 });

@@ -39,12 +39,17 @@ export class AdaptiveWaits implements Waits {
   #isPolled = false;
   /** Whether somebody else ran when this side has last offered the processor. */
   #sharesProcessor = false;
+  /** Whether anything has come since the event loop's last turn but one: then more will, mostly. */
+  #isBusy = false;
 
   constructor(settings: AdaptiveWaitsSettings) {
     this.#settings = settings;
     this.#list = new WaitList(() => {
       // Who looks again in the next turn anyway need not be woken, nor who is looked after by one that polls.
-      if (!this.#resuming && !this.#isPolled) settings.arm();
+      if (this.#resuming || this.#isPolled) return;
+      // To say that one parks, and to ring who has said so, costs more than a turn of the event loop.
+      if (this.#isBusy) this.resumeSoon();
+      else settings.arm();
     });
   }
 
@@ -104,6 +109,7 @@ export class AdaptiveWaits implements Waits {
   }
 
   wake(): void {
+    this.#isBusy = true;
     this.#list.wake();
   }
 
@@ -114,10 +120,16 @@ export class AdaptiveWaits implements Waits {
   resumeSoon(): void {
     if (this.#resuming) return;
     this.#resuming = true;
-    clock.setImmediate(() => {
-      this.#resuming = false;
-      this.#list.wake();
-    });
+    clock.setImmediate(() => this.#resume());
+  }
+
+  #resume(): void {
+    this.#resuming = false;
+    if (this.#isBusy) {
+      this.#isBusy = false;
+      this.resumeSoon();
+    }
+    this.#list.wake();
   }
 
   fail(error: unknown): void {
