@@ -5,6 +5,7 @@ import {
   type ChannelSideSettings,
   ConnectionFailures,
   LoopBudget,
+  nobodyElseCanCome,
   Presence,
   WaitList,
 } from '@pageferry/core';
@@ -71,6 +72,7 @@ export function makeChannel(parts: ChannelParts): NewChannel {
     capabilities,
     poolBytes,
     maxReceivers: 1,
+    checkMayCome: nobodyElseCanCome,
     budget: new LoopBudget(spinMicroseconds),
     waits: sending,
     failures,
