@@ -11,7 +11,9 @@ interface Options {
   readonly json?: true;
 }
 
-const aims: ReadonlyMap<string, number> = new Map(groups.flatMap((group) => [...group.aims]));
+const aims: ReadonlyMap<string, number | undefined> = new Map(
+  groups.flatMap((group) => [...group.aims]),
+);
 const questions = [...aims.keys()];
 
 /** `pnpm bench messages`: values, pools and streams beside Node's own ways, each in the same run. */

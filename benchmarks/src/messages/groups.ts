@@ -12,8 +12,8 @@ export interface Measured {
 
 /** Questions that are measured together. */
 export interface Group {
-  /** Each with how many times as fast as its yardstick a subject should be. */
-  readonly aims: ReadonlyMap<string, number>;
+  /** Each with how many times as fast as its yardstick a subject should be, where that was asked for. */
+  readonly aims: ReadonlyMap<string, number | undefined>;
   /**
    * Measures them.
    *

@@ -4,22 +4,25 @@ import { Piscina } from 'piscina';
 import type { Trial } from '../shared/workload.js';
 import type { Group } from './groups.js';
 import { type Comparison, interleave } from './interleave.js';
-import { next } from './pool-tasks.js';
+import { mark, next } from './pool-tasks.js';
 
 const BYTES = 8 * 2 ** 20;
 /** Two tasks and two answers have room. */
 const CHANNEL = { poolBytes: 4 * BYTES };
 const MODULE = new URL('pool-tasks.js', import.meta.url);
 /** Tasks that take about as long as 40 MB there and back by `child.send`. */
-const TASKS_FOR_A_TRIP = { large: 50, copied: 50, empty: 500 } as const;
+const TASKS_FOR_A_TRIP = { large: 50, copied: 50, short: 500 } as const;
 /**
  * V8 compiles after so many calls, and not after so many bytes, and what waits for long is not what waits for a moment: short
  * tasks would not do. Of those that are copied each takes so long that this does not show.
  */
-const WARM_UPS = { large: 8, copied: 1, empty: 1 } as const;
+const WARM_UPS = { large: 8, copied: 1, short: 1 } as const;
 
 /** One task, and the check of its answer. */
 type Attempt = (number: number) => Promise<void>;
+
+/** What the caller does with its task before it is sent. */
+type Write = (bytes: Uint8Array, number: number) => void;
 
 /** The pools that are compared: one worker each, so that what is measured is the way there and back. */
 interface Contenders {
@@ -30,15 +33,18 @@ interface Contenders {
 
 /**
  * Tasks for a pool of one worker, beside one of piscina's: empty ones, and ones with a buffer of 8 MiB and an answer as
- * long. The caller fills the one and the worker the other, each where it is sent from; piscina's go there and back in
- * transfer lists. It has two yardsticks with them: a worker that writes its answer over the task, and one whose answer is a
- * new buffer. Beside the first there is what all of them have to do, without any hand-over: nothing can be faster.
+ * long. The caller writes the one and the worker the other, each where it is sent from; piscina's go there and back in
+ * transfer lists. Mostly both write the ends alone, so that it is the way that takes the time. Where they fill all of it, there
+ * are two yardsticks: a worker that writes its answer over the task, and one whose answer is a new buffer. Beside the
+ * first there is what all of them have to do, without any hand-over: nothing can be faster.
  */
 export const poolGroup: Group = {
   aims: new Map([
     ['pool-8mb', 4],
-    ['pool-8mb-new', 4],
-    ['pool-empty', 0.8],
+    ['pool-8mb-to-empty', undefined],
+    ['pool-8mb-filled', undefined],
+    ['pool-8mb-filled-new', undefined],
+    ['pool-empty', 0.83],
   ]),
   async measure(rounds, volume) {
     transferOnce();
@@ -93,24 +99,34 @@ function comparisonsOf(
   trips: number,
 ): readonly Comparison[] {
   const large = (attempt: Attempt) => trialOf(attempt, 'large', trips);
-  const small = (attempt: Attempt) => trialOf(attempt, 'empty', trips);
-  const inProcesses = large(composedIn(processes));
-  const inThreads = large(composedIn(threads));
+  const short = (attempt: Attempt) => trialOf(attempt, 'short', trips);
+  const inProcesses = large(composedIn(processes, 'fillComposed', fill));
+  const inThreads = large(composedIn(threads, 'fillComposed', fill));
+  const markedInProcesses = short(composedIn(processes, 'markComposed', mark));
+  const markedInThreads = short(composedIn(threads, 'markComposed', mark));
+  const emptyInProcesses = short(emptyTo(processes));
+  const emptyInThreads = short(emptyTo(threads));
   return [
-    ...against('pool-8mb', large(movedThrough(piscina, 'fillMoved')), {
+    ...against('pool-8mb', short(movedThrough(piscina, 'markMoved', mark)), {
+      processes: markedInProcesses,
+      threads: markedInThreads,
+    }),
+    ...against('pool-8mb-to-empty', emptyInProcesses, { processes: markedInProcesses }),
+    ...against('pool-8mb-to-empty', emptyInThreads, { threads: markedInThreads }),
+    ...against('pool-8mb-filled', large(movedThrough(piscina, 'fillMoved', fill)), {
       processes: inProcesses,
       threads: inThreads,
       'processes, copied': trialOf(copiedTo(processes), 'copied', trips),
       'no pool, one buffer': large(filledHere(new Uint8Array(BYTES))),
       'no pool, two buffers': large(filledHere(new Uint8Array(BYTES), new Uint8Array(BYTES))),
     }),
-    ...against('pool-8mb-new', large(movedThrough(piscina, 'fillNew')), {
+    ...against('pool-8mb-filled-new', large(movedThrough(piscina, 'fillNew', fill)), {
       processes: inProcesses,
       threads: inThreads,
     }),
-    ...against('pool-empty', small(emptyTo(piscina)), {
-      processes: small(emptyTo(processes)),
-      threads: small(emptyTo(threads)),
+    ...against('pool-empty', short(emptyTo(piscina)), {
+      processes: emptyInProcesses,
+      threads: emptyInThreads,
     }),
   ];
 }
@@ -132,6 +148,10 @@ function filledHere(task: Uint8Array, answer = task): Attempt {
   };
 }
 
+function fill(bytes: Uint8Array, number: number): void {
+  bytes.fill(number);
+}
+
 function emptyTo(pool: Pool | Piscina): Attempt {
   const options = { name: 'nothing' };
   return async () => {
@@ -139,10 +159,10 @@ function emptyTo(pool: Pool | Piscina): Attempt {
   };
 }
 
-function composedIn(pool: Pool): Attempt {
+function composedIn(pool: Pool, name: 'fillComposed' | 'markComposed', write: Write): Attempt {
   return async (number) => {
-    const task = await pool.compose(shared(Uint8Array, BYTES), { name: 'fillComposed' });
-    task.value.fill(number);
+    const task = await pool.compose(shared(Uint8Array, BYTES), { name });
+    write(task.value, number);
     const answer = await pool.request<Uint8Array>(task);
     check(answer.value, number);
     answer.release();
@@ -157,10 +177,14 @@ function copiedTo(pool: Pool): Attempt {
 }
 
 /** The answer's buffer is that of the next task. */
-function movedThrough(pool: Piscina, name: 'fillMoved' | 'fillNew'): Attempt {
+function movedThrough(
+  pool: Piscina,
+  name: 'fillMoved' | 'fillNew' | 'markMoved',
+  write: Write,
+): Attempt {
   let buffer = new Uint8Array(BYTES);
   return async (number) => {
-    buffer.fill(number);
+    write(buffer, number);
     buffer = await pool.run(buffer, { name, transferList: [buffer.buffer] });
     check(buffer, number);
   };

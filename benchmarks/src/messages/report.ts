@@ -11,7 +11,7 @@ import type { Measured } from './groups.js';
 export function printMessages(
   machine: Machine,
   measured: readonly Measured[],
-  aims: ReadonlyMap<string, number>,
+  aims: ReadonlyMap<string, number | undefined>,
   json: boolean,
 ): void {
   const results = measured.map(({ question, subject, ratios }) => ({

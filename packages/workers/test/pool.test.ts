@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { openMessage, shared } from '@pageferry/messages';
 import { sharedMmap } from '@pageferry/shared-mmap';
@@ -224,6 +224,52 @@ describe.each([
     await expect.poll(() => pool.stats().workers[0]?.running).toBe(1);
     expect(await pool.run(2, { name: 'echo' })).toBe(2);
     task.release();
+  });
+
+  test('has a slot back whose task cannot be composed, and says to whom', async () => {
+    await using pool = open();
+    await pool.ready();
+    const asking = async function theCaller() {
+      await pool.compose({ job: () => 1 });
+    };
+    await expect(asking()).rejects.toMatchObject({
+      code: 'NOT_CLONEABLE',
+      message: expect.stringContaining('job'),
+      stack: expect.stringContaining('theCaller'),
+    });
+    expect(pool.stats().workers[0]?.running).toBe(0);
+    expect(await pool.run(2, { name: 'echo' })).toBe(2);
+  });
+
+  test('tells who waits for memory to compose in that the worker is gone', async () => {
+    const channel = { poolBytes: 1024 * 1024 };
+    await using pool = open({ transport: sharedMmap, channel, concurrentTasksPerWorker: 3 });
+    await pool.ready();
+    const large = shared(Uint8Array, 700_000);
+    const end = folder.fresh('end');
+    const exiting = pool.run({ end, code: 5 }, { name: 'exitWhen' });
+    using _task = await pool.compose(large, { name: 'sum' });
+    const composing = pool.compose(large);
+    composing.catch(() => undefined);
+    writeFileSync(end, '');
+    await expect(exiting).rejects.toEqual(withCode('PEER_DIED'));
+    await expect(composing).rejects.toMatchObject({ code: 'PEER_DIED', exitCode: 5 });
+  });
+
+  test('tells a task that it is not wanted any more, however late it asks', async () => {
+    await using pool = open({ concurrentTasksPerWorker: 2 });
+    const begun = folder.fresh('begun');
+    const end = folder.fresh('end');
+    const told = folder.fresh('told');
+    const controller = new AbortController();
+    const running = pool.run({ begun, end, told }, { name: 'lateLook', signal: controller.signal });
+    await appears(begun);
+    controller.abort();
+    await expect(running).rejects.toEqual(withCode('ABORTED'));
+    // It comes after the word that the task is not wanted.
+    expect(await pool.run(1, { name: 'echo' })).toBe(1);
+    writeFileSync(end, '');
+    await expect.poll(() => existsSync(told) && readFileSync(told, 'utf8')).toBe('true');
   });
 
   test('rejects a task whose worker exits, or runs it again', async () => {

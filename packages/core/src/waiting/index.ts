@@ -15,5 +15,6 @@ export { pauseFor } from './pause-for.js';
 export { SerialQueue } from './serial-queue.js';
 export { settledOrGivenUp } from './settled-or-given-up.js';
 export * from './spin-policy.js';
+export { toldToCaller } from './told-to-caller.js';
 export { WaitList } from './wait-list.js';
 export type { Waits } from './waits.js';

@@ -5,7 +5,7 @@ import type { ComposedMessage } from '@pageferry/messages';
 import { leaveParent, parentPort } from '../start/parent-port.js';
 import { ownMemory } from './memory.js';
 import { LOAD, type Loading, numberIn, RUN, type Run, type ToPool } from './protocol.js';
-import type { TaskContext } from './task-context.js';
+import { RunningTask, type TaskContext } from './task-context.js';
 
 type TaskFunction = (task: unknown, context: TaskContext) => unknown;
 
@@ -14,7 +14,7 @@ const port = await parentPort().catch((error: unknown) => {
   if (isPageferryError(error, 'PEER_DIED')) process.exit();
   throw error;
 });
-const running = new Map<number, AbortController>();
+const running = new Map<number, RunningTask>();
 let exports: Record<string, unknown> = {};
 let memoryLimit = 0;
 
@@ -25,14 +25,10 @@ port.handle(LOAD, async (loading: Loading) => {
 
 port.handle(RUN, async ({ id, name, task }: Run) => {
   const run = functionOf(name);
-  const controller = new AbortController();
-  running.set(id, controller);
+  const context = new RunningTask(name, compose);
+  running.set(id, context);
   try {
-    return await run(task, {
-      name,
-      signal: controller.signal,
-      compose: <T>(value: T): Promise<ComposedMessage<T>> => port.compose(value),
-    });
+    return await run(task, context);
   } finally {
     running.delete(id);
     if (memoryLimit > 0) await tellIfTooLarge();
@@ -46,6 +42,10 @@ port.on('close', async () => {
   await leaveParent();
   process.exit();
 });
+
+function compose<T>(value: T): Promise<ComposedMessage<T>> {
+  return port.compose(value);
+}
 
 function functionOf(name: string): TaskFunction {
   // A CommonJS module is what its default export is; a compiled one has a default export within that.

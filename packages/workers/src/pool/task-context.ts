@@ -21,3 +21,30 @@ export interface TaskContext {
    */
   readonly compose: <T>(value: T) => Promise<ComposedMessage<T>>;
 }
+
+/** A task that runs, as its function knows it. */
+export class RunningTask implements TaskContext {
+  readonly name: string;
+  readonly compose: TaskContext['compose'];
+  /** Made when somebody asks for it: most functions do not, and it costs as much as reading a small task. */
+  #controller: AbortController | undefined;
+  #isAborted = false;
+
+  constructor(name: string, compose: TaskContext['compose']) {
+    this.name = name;
+    this.compose = compose;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#isAborted) this.#controller.abort();
+    }
+    return this.#controller.signal;
+  }
+
+  abort(): void {
+    this.#isAborted = true;
+    this.#controller?.abort();
+  }
+}

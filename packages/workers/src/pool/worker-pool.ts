@@ -10,6 +10,7 @@ import {
   invalidArgument,
   PageferryError,
   thrownInWords,
+  toldToCaller,
   WaitList,
   type WaitOptions,
   withDeadline,
@@ -24,6 +25,7 @@ import { KeepAlive } from './keep-alive.js';
 import { checkPoolOptions, type PoolOptions, type PoolSettings } from './options.js';
 import type { ComposeOptions, Pool, PoolEvents, RunOptions } from './pool.js';
 import { PoolWorker } from './pool-worker.js';
+import type { Run } from './protocol.js';
 import { Counters, type PoolStats } from './statistics.js';
 import { Task, type TaskEvents } from './task.js';
 
@@ -86,6 +88,11 @@ export class WorkerPool implements Pool {
   async compose<T>(task: T, options: ComposeOptions = {}): Promise<ComposedTask<T>> {
     const { name = 'default', ...wait } = checkOptions(options, ['signal', 'timeout', 'name']);
     checkName(name);
+    if (wait.signal === undefined && wait.timeout === undefined) {
+      this.#admit();
+      const worker = this.#freeWorker();
+      if (worker !== undefined) return this.#composeAt(worker, { id: ++this.#lastId, name, task });
+    }
     return withDeadline(
       wait,
       (signal) => {
@@ -101,6 +108,24 @@ export class WorkerPool implements Pool {
       },
       () => 'no worker was free',
     );
+  }
+
+  /** The usual case without a detour: a worker has a free slot, and whoever waits for its memory does not give up. */
+  async #composeAt<T>(
+    worker: PoolWorker,
+    run: Run & { readonly task: T },
+  ): Promise<ComposedTask<T>> {
+    const onFree = (): void => this.#freed(worker, false);
+    this.#keepAlive.add();
+    worker.take(++this.#turn);
+    try {
+      return new SlottedTask(worker, run, await worker.compose(run, undefined), onFree);
+    } catch (error) {
+      onFree();
+      throw toldToCaller(error, undefined, this.#composeAt);
+    } finally {
+      this.#keepAlive.remove();
+    }
   }
 
   async ready(options: WaitOptions = {}): Promise<void> {

@@ -32,6 +32,22 @@ export async function untilAborted(
   writeFileSync(told, '');
 }
 
+/** Ends its worker when a file is there. */
+export async function exitWhen(/** @type {{ end: string, code: number }} */ { end, code }) {
+  while (!existsSync(end)) await new Promise((resolve) => setTimeout(resolve, 1));
+  process.exit(code);
+}
+
+/** Looks at its signal for the first time when a file is there; what it saw, another one says. */
+export async function lateLook(
+  /** @type {{ begun: string, end: string, told: string }} */ { begun, end, told },
+  /** @type {TaskContext} */ context,
+) {
+  writeFileSync(begun, '');
+  while (!existsSync(end)) await new Promise((resolve) => setTimeout(resolve, 1));
+  writeFileSync(told, `${context.signal.aborted}`);
+}
+
 /** Neither ends nor listens. */
 export function forEver(/** @type {{ begun: string }} */ { begun }) {
   writeFileSync(begun, '');
