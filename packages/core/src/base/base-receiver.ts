@@ -261,11 +261,16 @@ export abstract class BaseReceiver<M extends InboundMessage>
     return { byteLength, sequence, offset, tag };
   }
 
-  async receive(options: WaitOptions = NOTHING): Promise<Delivery | undefined> {
-    this.#checkOpen();
-    const found = this.#atOnce(options);
-    if (found !== undefined) return found === 'end' ? undefined : found;
-    return await this.#inTurn(
+  // No async function, as some below: each takes as much memory as the rest of a message.
+  receive(options: WaitOptions = NOTHING): Promise<Delivery | undefined> {
+    try {
+      this.#checkOpen();
+      const found = this.#atOnce(options);
+      if (found !== undefined) return Promise.resolve(found === 'end' ? undefined : found);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#inTurn(
       options,
       (signal) => this.#next(signal),
       () => this.whyNothing(),
@@ -771,11 +776,18 @@ export abstract class BaseReceiver<M extends InboundMessage>
     task: (signal?: AbortSignal) => Promise<T>,
     why: () => string,
   ): Promise<T> {
-    const inTurn = (signal: AbortSignal | undefined): Promise<T> =>
-      this.#receiving.run(async () => {
-        if (this.#budget.exhausted()) await lastInNextTurn();
+    const begin = (signal: AbortSignal | undefined): Promise<T> => {
+      try {
         this.#checkOpen();
-        return await task(signal);
+        return task(signal);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    };
+    const inTurn = (signal: AbortSignal | undefined): Promise<T> =>
+      this.#receiving.run(() => {
+        const isDue = this.#budget.exhausted();
+        return isDue ? lastInNextTurn().then(() => begin(signal)) : begin(signal);
       }, signal);
     return withDeadline(options, inTurn, why);
   }

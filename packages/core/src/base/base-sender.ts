@@ -186,16 +186,21 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     return this.#borrowing.busy ? undefined : this.#lend(byteLength);
   }
 
-  async loan(byteLength: number, options: WaitOptions = NOTHING): Promise<Loan> {
-    if (options !== NOTHING) checkMayWait(options);
-    // As in `sendLoan`: it is lent before the turn that is due.
-    const isDue = this.#budget.exhausted();
-    for (let spin = isDue ? 0 : this.#spins; spin >= 0; spin--) {
-      const loan = this.tryLoan(byteLength);
-      if (loan !== undefined) return isDue ? await this.#afterTurn(loan) : loan;
-      pause();
+  // No async function: it takes as much memory as the rest of a loan.
+  loan(byteLength: number, options: WaitOptions = NOTHING): Promise<Loan> {
+    try {
+      if (options !== NOTHING) checkMayWait(options);
+      // As in `sendLoan`: it is lent before the turn that is due.
+      const isDue = this.#budget.exhausted();
+      for (let spin = isDue ? 0 : this.#spins; spin >= 0; spin--) {
+        const loan = this.tryLoan(byteLength);
+        if (loan !== undefined) return isDue ? this.#afterTurn(loan) : Promise.resolve(loan);
+        pause();
+      }
+    } catch (error) {
+      return Promise.reject(error);
     }
-    return await withDeadline(
+    return withDeadline(
       options,
       (signal) => this.#borrowInTurn(byteLength, signal),
       () => this.#whyNoRoom(byteLength),

@@ -69,21 +69,33 @@ function checkLimits<T extends WaitOptions>(options: T): T {
  *   when the wait is given up, and only then.
  * @throws `INVALID_ARGUMENT` for unusable options, `ABORTED` at once for a signal that has fired.
  */
-export async function withDeadline<T>(
+export function withDeadline<T>(
   options: WaitOptions,
   run: (signal: AbortSignal | undefined) => Promise<T>,
   why: () => string,
 ): Promise<T> {
-  const { signal, timeout } = checkLimits(checkOptions(options));
-  if (signal?.aborted) throw whyAborted(signal);
-  if (signal === undefined && timeout === undefined) {
-    try {
-      return await run(undefined);
-    } catch (error) {
-      throw toldToCaller(error, undefined, withDeadline);
-    }
+  try {
+    const { signal, timeout } = checkLimits(checkOptions(options));
+    // Not as an async function: that takes more memory than all the rest of a call that waits.
+    return signal === undefined && timeout === undefined
+      ? run(undefined).catch(tellCaller)
+      : limited(run, signal, timeout, why);
+  } catch (error) {
+    return Promise.reject(error);
   }
+}
 
+function tellCaller(error: unknown): never {
+  throw toldToCaller(error, undefined, tellCaller);
+}
+
+async function limited<T>(
+  run: (signal: AbortSignal | undefined) => Promise<T>,
+  signal: AbortSignal | undefined,
+  timeout: number | undefined,
+  why: () => string,
+): Promise<T> {
+  if (signal?.aborted) throw whyAborted(signal);
   const caller = new Caller(withDeadline);
   const controller = new AbortController();
   own.add(controller.signal);

@@ -14,13 +14,11 @@ const QUICK = 0.01;
 export class LoopBudget {
   readonly #milliseconds: number;
   #turnStarted = 0;
-  #turnHasStarted = false;
+  /** The turn for which the clock runs. */
+  #turn = -1;
   /** When the clock was looked at, and how often it need not be from then on. */
   #lookedAt = 0;
   #looksToSkip = 0;
-  readonly #startTurn = (): void => {
-    this.#turnHasStarted = false;
-  };
 
   /** @param microseconds how long the event loop may be held. */
   constructor(microseconds: number) {
@@ -29,12 +27,12 @@ export class LoopBudget {
 
   /** True if the budget of this turn of the event loop is used up. Starts the clock if it is not running. */
   exhausted(): boolean {
-    if (!this.#turnHasStarted) {
-      this.#turnHasStarted = true;
+    if (this.#turn !== turnNumber) {
+      countTurn();
+      this.#turn = turnNumber;
       this.#turnStarted = clock.now();
       this.#lookedAt = this.#turnStarted;
       this.#looksToSkip = 0;
-      clock.setImmediate(this.#startTurn);
       return false;
     }
     if (this.#looksToSkip > 0) {
@@ -48,6 +46,22 @@ export class LoopBudget {
     this.#lookedAt = now;
     return false;
   }
+}
+
+/** Which turn of the event loop this is, of those that a budget has looked at; and whether its end is awaited. */
+let turnNumber = 0;
+let isTurnCounted = false;
+
+/** For all budgets: one callback in each turn. */
+function countTurn(): void {
+  if (isTurnCounted) return;
+  isTurnCounted = true;
+  clock.setImmediate(endTurn);
+}
+
+function endTurn(): void {
+  isTurnCounted = false;
+  turnNumber++;
 }
 
 /** What all await who wait for the same turn. */
@@ -69,10 +83,18 @@ export function isTurnAwaited(): boolean {
   return turn !== undefined;
 }
 
+/** What all await who go on last in the next turn. */
+let last: Promise<void> | undefined;
+
 /** As {@link nextTurn}, for who is about to poll: those who have waited for the same turn go on before. */
-export async function lastInNextTurn(): Promise<void> {
-  await nextTurn();
-  await afterMicrotasks();
+export function lastInNextTurn(): Promise<void> {
+  last ??= new Promise((resolve) => {
+    void nextTurn().then(() => {
+      last = undefined;
+      clock.nextTick(resolve);
+    });
+  });
+  return last;
 }
 
 /**

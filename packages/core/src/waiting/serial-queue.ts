@@ -27,12 +27,20 @@ export class SerialQueue {
   run<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const before = this.#tail;
     const turn = before === undefined ? task() : afterwards(before, task, signal);
-    const leave = (): Promise<void> | void => before;
-    const left: Promise<void> = turn.then(leave, leave).then(() => {
+    const leave = (): void => {
       if (this.#tail !== left) return;
       this.#tail = undefined;
       this.#onFree?.();
-    });
+    };
+    // A call that has left the line early leaves those before it inside.
+    const done: Promise<unknown> =
+      before === undefined
+        ? turn
+        : turn.then(
+            () => before,
+            () => before,
+          );
+    const left: Promise<void> = done.then(leave, leave);
     this.#tail = left;
     return turn;
   }
