@@ -177,22 +177,6 @@ export function describeInheritance({
       await sender.flush(LIMIT);
     });
 
-    test('that is gone needs no memory that is waited for (11.11)', async () => {
-      await using family = inherit('receive');
-      const { endpoint } = family;
-      const bytes = new Uint8Array(64 * 1024);
-      await using sender = await transport.createSender({ endpoint, poolBytes: bytes.length });
-      await sender.waitForReceivers(1, LIMIT);
-      const loan = await sender.loan(bytes.length);
-      const lending = sender.loan(bytes.length, LIMIT);
-      const sending = sender.send(bytes, LIMIT);
-      family.child.kill('SIGKILL');
-      await expect(lending).rejects.toThrow(expect.objectContaining({ code: 'PEER_DIED' }));
-      expect(await sending).toBe('no-receiver');
-      loan.release();
-      expect(await sender.send(bytes, LIMIT)).toBe('no-receiver');
-    });
-
     test('that goes without a word ends the wait for it (11.11)', async () => {
       const { ours, childs } = openSocketPair(calls);
       await using sender = await transport.createSender({ endpoint: `fd:${ours.release()}` });

@@ -24,7 +24,7 @@ import type { WaitOptions } from '../contract/transport.js';
 import { SenderMeasures } from '../diagnostics/measures.js';
 import { named, publish } from '../diagnostics/publish.js';
 import { tellOfStalls } from '../diagnostics/stalls.js';
-import { isPageferryError, PageferryError } from '../errors.js';
+import { PageferryError } from '../errors.js';
 import { clock } from '../waiting/clock.js';
 import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { eachSecond } from '../waiting/each-second.js';
@@ -235,9 +235,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
       for (const { length } of pieces) byteLength += length;
       const sendCopy = async (signal: AbortSignal | undefined): Promise<SendOutcome> => {
         const atOnce = this.tryLoan(byteLength);
-        const borrowed = atOnce ?? (await this.#borrowForSomebody(byteLength, signal));
-        if (borrowed === undefined) return 'no-receiver';
-        const loan = borrowed as BaseLoan<M>;
+        const loan = (atOnce ?? (await this.#borrowInTurn(byteLength, signal))) as BaseLoan<M>;
         lent = loan;
         try {
           loan.tag = tag;
@@ -558,19 +556,6 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     }, signal);
   }
 
-  /** As {@link #borrowInTurn}; `undefined` where nobody is left, and nobody can come, to whom it could be sent. */
-  async #borrowForSomebody(
-    byteLength: number,
-    signal: AbortSignal | undefined,
-  ): Promise<Loan | undefined> {
-    try {
-      return await this.#borrowInTurn(byteLength, signal);
-    } catch (error) {
-      if (isPageferryError(error, 'PEER_DIED')) return undefined;
-      throw error;
-    }
-  }
-
   async #borrow(byteLength: number, signal: AbortSignal | undefined): Promise<Loan> {
     let loan: Loan | undefined;
     // Who has lent nothing out cannot wait for itself.
@@ -580,8 +565,6 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
       await this.#untilThereIsRoom(() => {
         this.#checkOpen();
         loan = this.#lend(byteLength);
-        // What is out is this program's own, then: it would wait for itself, and for nothing.
-        if (loan === undefined) this.#checkSomebodyMayCome();
         return loan !== undefined;
       }, signal);
     } finally {
@@ -793,13 +776,9 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
 
   #countReceivers(): number {
     this.#outbox.settle();
-    this.#checkSomebodyMayCome();
-    return this.#outbox.count();
-  }
-
-  /** @throws `PEER_DIED` if nobody is connected, and nobody can come any more. */
-  #checkSomebodyMayCome(): void {
-    if (this.#checkMayCome !== undefined && this.#outbox.count() === 0) this.#checkMayCome();
+    const count = this.#outbox.count();
+    if (count === 0) this.#checkMayCome?.();
+    return count;
   }
 
   #listReceivers(): readonly ReceiverInfo[] {

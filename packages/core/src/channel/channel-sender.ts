@@ -1,6 +1,5 @@
 import { BaseSender, type BaseSenderSettings } from '../base/base-sender.js';
 import type { LoanMemory } from '../base/hooks.js';
-import { PageferryError } from '../errors.js';
 
 /** What a mechanism tells the sending half of a channel. */
 export interface ChannelSenderSettings<M extends LoanMemory> extends BaseSenderSettings<M> {
@@ -24,13 +23,4 @@ export class ChannelSender<M extends LoanMemory> extends BaseSender<M> {
   protected override async end(inOrder: boolean): Promise<void> {
     this.#end(inOrder);
   }
-}
-
-/**
- * What a channel between two says while nobody is connected: see {@link BaseSenderSettings.checkMayCome}.
- *
- * @throws `PEER_DIED`.
- */
-export function nobodyElseCanCome(): never {
-  throw new PageferryError('PEER_DIED', 'the other side of this channel is gone');
 }

@@ -2,7 +2,7 @@
 export type { Lender } from './any-outbox.js';
 export { BaseChannel, type BaseChannelSettings, isPeerError } from './base-channel.js';
 export { BaseListener, type BaseListenerSettings } from './base-listener.js';
-export { ChannelSender, type ChannelSenderSettings, nobodyElseCanCome } from './channel-sender.js';
+export { ChannelSender, type ChannelSenderSettings } from './channel-sender.js';
 export {
   EXCHANGE,
   exchangeKind,

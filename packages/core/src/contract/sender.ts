@@ -151,8 +151,7 @@ export interface Sender extends AsyncDisposable {
    *
    * @param byteLength from 0 to the transport's `maxMessageBytes`.
    * @throws `INVALID_ARGUMENT`, `MESSAGE_TOO_LARGE`, `CLOSED`, `ABORTED`, `TIMEOUT`,
-   *   `SYSTEM_CALL_FAILED` (`mmap`, when memory is short). `PEER_DIED` instead of a wait, where the only one that there can be
-   *   at the other end is gone: of a channel, or of an inherited endpoint (`fd:N`).
+   *   `SYSTEM_CALL_FAILED` (`mmap`, when memory is short).
    */
   loan(byteLength: number, options?: WaitOptions): Promise<Loan>;
   /** As {@link loan}, or `undefined` where `loan` would wait. */
@@ -162,7 +161,7 @@ export interface Sender extends AsyncDisposable {
    * one copy dearer than a loan. A time limit holds for all of it. After an abort or a time-out there is no telling whether the message was
    * accepted; use a loan, whose `owned` tells, where that matters.
    *
-   * @throws as `loan` and `Loan.send`, but for `PEER_DIED`: that is `'no-receiver'`.
+   * @throws as `loan` and `Loan.send`.
    */
   send(
     bytes: ArrayBufferView | readonly ArrayBufferView[],

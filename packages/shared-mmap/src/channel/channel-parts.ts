@@ -9,12 +9,7 @@ import {
   type ReceiverConnection,
   type SenderConnection,
 } from '@pageferry/connection';
-import {
-  ChannelSender,
-  nobodyElseCanCome,
-  type PeerCredentials,
-  type Presence,
-} from '@pageferry/core';
+import { ChannelSender, type PeerCredentials, type Presence } from '@pageferry/core';
 import type { LinuxCalls, OwnedFd } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
 import type { Slot } from '../memory/slot.js';
@@ -142,7 +137,6 @@ function makeSender({
     capabilities,
     poolBytes,
     maxReceivers: 1,
-    checkMayCome: nobodyElseCanCome,
     outbox,
     method: { method: 'shared-memory' },
     spins: spinMicroseconds > 0,

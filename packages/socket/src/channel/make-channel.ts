@@ -5,7 +5,6 @@ import {
   type ChannelSideSettings,
   ConnectionFailures,
   LoopBudget,
-  nobodyElseCanCome,
   Presence,
   WaitList,
 } from '@pageferry/core';
@@ -72,7 +71,6 @@ export function makeChannel(parts: ChannelParts): NewChannel {
     capabilities,
     poolBytes,
     maxReceivers: 1,
-    checkMayCome: nobodyElseCanCome,
     budget: new LoopBudget(spinMicroseconds),
     waits: sending,
     failures,

@@ -6,7 +6,7 @@ import {
   type OpenedChannel,
   type QueueConsumer,
 } from '@pageferry/connection';
-import { ChannelSender, nobodyElseCanCome, type PeerCredentials } from '@pageferry/core';
+import { ChannelSender, type PeerCredentials } from '@pageferry/core';
 import type { LinuxCalls, OwnedFd } from '@pageferry/linux';
 import { capabilities } from '../capabilities.js';
 import { PagePool, type Slot } from '../memory/page-pool.js';
@@ -90,7 +90,6 @@ function makeSender({
     capabilities,
     poolBytes,
     maxReceivers: 1,
-    checkMayCome: nobodyElseCanCome,
     outbox,
     method: sendMethodOf(outlet),
     histograms,

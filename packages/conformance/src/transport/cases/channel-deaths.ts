@@ -113,27 +113,6 @@ function describeKills(stage: ChannelStage, role: Role): void {
     await expectFailure(() => here.channel.receive(), 'PEER_DIED');
   });
 
-  test('while this program has all of its memory lent, whoever waits for more is told', async () => {
-    const { here, there } = await stage.pair(role, { here: { poolBytes: 64 * KIB } });
-    const { channel } = here;
-    const bytes = new Uint8Array(64 * KIB);
-    const loan = await channel.loan(bytes.length);
-    const lending = expectFailure(() => channel.loan(bytes.length), 'PEER_DIED');
-    const sending = channel.send(bytes);
-    const asking = expectFailure(() => channel.request(bytes), 'PEER_DIED');
-    await there.peer.end();
-    await lending;
-    expect(await sending).toBe('no-receiver');
-    await asking;
-    // Later, too; and what there is can be had.
-    await expectFailure(() => channel.loan(bytes.length), 'PEER_DIED');
-    expect(await channel.send(bytes)).toBe('no-receiver');
-    expect(loan.owned).toBe(true);
-    loan.release();
-    expect(await channel.send(bytes)).toBe('no-receiver');
-    expect(channel.stats()).toMatchObject({ loansHeld: 0, bytesOut: 0, requestsOpen: 0 });
-  });
-
   test('deliveries that are held stay intact, and questions among them can be let go', async () => {
     const { here, there } = await stage.pair(role);
     await there.send(300_000);
