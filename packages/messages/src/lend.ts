@@ -24,7 +24,8 @@ export function lendAtOnce(channel: Channel, encoded: Encoded): Loan | undefined
   return loan && filled(loan, encoded);
 }
 
-function filled(loan: Loan, encoded: Encoded): Loan {
+/** The same of a loan that there is. It is released if this throws. */
+export function filled(loan: Loan, encoded: Encoded): Loan {
   try {
     encoded.writeTo(loan.bytes);
     return loan;

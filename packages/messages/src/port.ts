@@ -70,7 +70,7 @@ export interface Port extends AsyncDisposable, AsyncIterable<Message> {
    * Lays a value out in a loan, where what {@link shared} stands for is to be filled. The other buffers of it are copied.
    * Until it is sent or released the memory counts as lent.
    *
-   * @throws as {@link send}.
+   * @throws as {@link send}, and `PEER_DIED` once the port has learned that the other side is gone.
    */
   compose<T>(value: T, options?: WaitOptions): Promise<ComposedMessage<T>>;
   /**

@@ -4,6 +4,7 @@ import {
   type ChannelDelivery,
   type Delivery,
   invalidArgument,
+  isPageferryError,
   type Loan,
   PageferryError,
   type SendOptions,
@@ -11,12 +12,13 @@ import {
   thrownInWords,
   type WaitOptions,
   withDeadline,
+  withEither,
 } from '@pageferry/core';
-import { encode } from './encode.js';
+import { type Encoded, encode } from './encode.js';
 import { givenUpMessage, KIND, kindOf, MAX_NAME_BYTES } from './format.js';
 import { Handlers } from './handlers.js';
 import { type End, Inbox } from './inbox.js';
-import { lend, lendAtOnce } from './lend.js';
+import { filled, lendAtOnce } from './lend.js';
 import {
   Composed,
   type ComposedMessage,
@@ -47,6 +49,9 @@ export class ValuePort implements Port {
   readonly #onMessage = new Map<PortEvents['message'], Lifetime>();
   readonly #onError = new Set<PortEvents['messageerror']>();
   readonly #onClose = new Set<PortEvents['close']>();
+  /** Fires when the other side is gone, with why. */
+  readonly #gone = new AbortController();
+  readonly #untilGone: WaitOptions = { signal: this.#gone.signal };
   #requestNumber = 0;
 
   constructor(channel: Channel) {
@@ -74,14 +79,17 @@ export class ValuePort implements Port {
     if (atOnce !== undefined) return sendIt(atOnce);
     return withDeadline(
       wait,
-      async (signal) => sendIt(await lend(this.channel, encoded, signal), signal),
+      async (signal) => {
+        const loan = await this.#lend(encoded, signal).catch((error) => this.#unlessGone(error));
+        return loan === undefined ? 'no-receiver' : sendIt(loan, signal);
+      },
       () => 'the message was not accepted',
     );
   }
 
   async compose<T>(value: T, options?: WaitOptions): Promise<ComposedMessage<T>> {
     const encoded = encode(value, { withRoomForName: true, takesPlaceholders: true });
-    const loan = await this.channel.loan(encoded.byteLength, options);
+    const loan = await this.#loan(encoded.byteLength, options);
     try {
       encoded.writeTo(loan.bytes);
       return new Composed<T>({ loan, usedBytes: encoded.usedBytes });
@@ -211,7 +219,7 @@ export class ValuePort implements Port {
     const ask = async (signal?: AbortSignal): Promise<Delivery> => {
       const loan = isComposed(question)
         ? question.prepare(KIND.request, name, requestNumber)
-        : await lend(this.channel, question, signal);
+        : await this.#lend(question, signal);
       try {
         return await this.channel.request(loan, signal && { signal });
       } catch (error) {
@@ -231,6 +239,35 @@ export class ValuePort implements Port {
     const answer = this.channel.request(loan);
     // Mostly it has left by now, and there is nothing to be released.
     return loan.owned ? answer.finally(() => loan.release()) : answer;
+  }
+
+  /**
+   * Lends memory. A wait for it ends with the other side: what is out may be this program's own, and nobody needs it.
+   *
+   * @throws as `Channel.loan`, and why the other side is gone.
+   */
+  async #loan(byteLength: number, options?: WaitOptions): Promise<Loan> {
+    const given = options?.signal;
+    const { signal: gone } = this.#gone;
+    try {
+      if (options === undefined) return await this.channel.loan(byteLength, this.#untilGone);
+      return await withEither(given, gone, (signal) =>
+        this.channel.loan(byteLength, { ...options, signal }),
+      );
+    } catch (error) {
+      const isOfThat = gone.aborted && !given?.aborted && isPageferryError(error, 'ABORTED');
+      throw isOfThat ? gone.reason : error;
+    }
+  }
+
+  /** A loan with an encoded value in it. @throws as {@link #loan}. */
+  async #lend(encoded: Encoded, signal: AbortSignal | undefined): Promise<Loan> {
+    return filled(await this.#loan(encoded.byteLength, signal && { signal }), encoded);
+  }
+
+  /** @throws any error but that the other side is gone. */
+  #unlessGone(error: unknown): undefined {
+    if (!this.#gone.signal.aborted || error !== this.#gone.signal.reason) throw error;
   }
 
   #nextRequestNumber(): number {
@@ -283,7 +320,10 @@ export class ValuePort implements Port {
   }
 
   #end({ error }: End): void {
-    if (error !== undefined) this.#handlers.end(error);
+    if (error !== undefined) {
+      this.#handlers.end(error);
+      this.#gone.abort(error);
+    }
     for (const listener of this.#onClose) callSafely(() => listener(error));
   }
 

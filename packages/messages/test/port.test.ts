@@ -45,6 +45,30 @@ describe.each(transports)('a port over $name', (transport) => {
     got?.release();
   });
 
+  test('does not wait for memory for somebody who is gone', async () => {
+    const poolBytes = 64 * 1024;
+    await using ports = await openPorts(transport, fresh(), { poolBytes });
+    const { here, there } = ports;
+    // Who reads learns that the other side is gone.
+    here.on('message', () => undefined);
+    const pixels = new Uint8Array(60_000);
+    const composed = await here.compose(shared(Uint8Array, pixels.length));
+    const gone = (call: Promise<unknown>) => expect(call).rejects.toEqual(withCode('PEER_DIED'));
+    const ends = [
+      gone(here.compose(pixels)),
+      gone(here.compose(pixels, { timeout: 60_000 })),
+      gone(here.request('name', pixels)),
+      expect(here.send(pixels)).resolves.toBe('no-receiver'),
+      expect(here.send(pixels, { timeout: 60_000 })).resolves.toBe('no-receiver'),
+    ];
+    await there.channel.destroy();
+    await Promise.all(ends);
+    expect(composed.owned).toBe(true);
+    composed.release();
+    expect(await here.send(pixels)).toBe('no-receiver');
+    expect(here.channel.stats()).toMatchObject({ loansHeld: 0, bytesOut: 0, requestsOpen: 0 });
+  });
+
   test('composes a value in a loan, to be filled there', async () => {
     await using ports = await openPorts(transport, fresh());
     const { here, there } = ports;

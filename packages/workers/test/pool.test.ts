@@ -269,7 +269,7 @@ describe.each([
     // It comes after the word that the task is not wanted.
     expect(await pool.run(1, { name: 'echo' })).toBe(1);
     writeFileSync(end, '');
-    await expect.poll(() => existsSync(told) && readFileSync(told, 'utf8')).toBe('true');
+    await expect.poll(() => existsSync(told) && readFileSync(told, 'utf8')).toBe('lateLook true');
   });
 
   test('rejects a task whose worker exits, or runs it again', async () => {

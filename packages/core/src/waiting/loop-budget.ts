@@ -64,15 +64,23 @@ function endTurn(): void {
   turnNumber++;
 }
 
-/** What all await who wait for the same turn. */
+/** What all await who wait for the same turn, and those of them who go on last. */
 let turn: Promise<void> | undefined;
+let last: Promise<void> | undefined;
+let goOnLast: (() => void) | undefined;
 
 /** Lets the event loop turn once: timers and I/O that are due get their chance. */
 export function nextTurn(): Promise<void> {
   turn ??= new Promise((resolve) => {
     clock.setImmediate(() => {
+      const goOn = goOnLast;
+      // Who asks from here on asks for the next one.
       turn = undefined;
+      last = undefined;
+      goOnLast = undefined;
       resolve();
+      // Behind what that has let go on, and all that follows from it without a turn.
+      if (goOn !== undefined) void Promise.resolve().then(() => clock.nextTick(goOn));
     });
   });
   return turn;
@@ -83,16 +91,11 @@ export function isTurnAwaited(): boolean {
   return turn !== undefined;
 }
 
-/** What all await who go on last in the next turn. */
-let last: Promise<void> | undefined;
-
 /** As {@link nextTurn}, for who is about to poll: those who have waited for the same turn go on before. */
 export function lastInNextTurn(): Promise<void> {
   last ??= new Promise((resolve) => {
-    void nextTurn().then(() => {
-      last = undefined;
-      clock.nextTick(resolve);
-    });
+    goOnLast = resolve;
+    void nextTurn();
   });
   return last;
 }

@@ -29,9 +29,13 @@ export interface Ports extends AsyncDisposable {
 }
 
 /** Opens a channel, and a port at each end. */
-export async function openPorts(transport: Transport, endpoint: string): Promise<Ports> {
+export async function openPorts(
+  transport: Transport,
+  endpoint: string,
+  options: { readonly poolBytes?: number } = {},
+): Promise<Ports> {
   const listener = await transport.listen({ endpoint });
-  const connecting = transport.connect({ endpoint, ...LIMIT });
+  const connecting = transport.connect({ endpoint, ...options, ...LIMIT });
   const there = createPort(await listener.accept(LIMIT));
   const here = createPort(await connecting);
   return {

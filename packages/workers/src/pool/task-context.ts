@@ -22,9 +22,18 @@ export interface TaskContext {
   readonly compose: <T>(value: T) => Promise<ComposedMessage<T>>;
 }
 
+/** A property of the context's own, as the others: who spreads it has it, too. */
+const SIGNAL: PropertyDescriptor & ThisType<RunningTask> = {
+  enumerable: true,
+  get() {
+    return this.madeSignal();
+  },
+};
+
 /** A task that runs, as its function knows it. */
 export class RunningTask implements TaskContext {
   readonly name: string;
+  declare readonly signal: AbortSignal;
   readonly compose: TaskContext['compose'];
   /** Made when somebody asks for it: most functions do not, and it costs as much as reading a small task. */
   #controller: AbortController | undefined;
@@ -33,18 +42,19 @@ export class RunningTask implements TaskContext {
   constructor(name: string, compose: TaskContext['compose']) {
     this.name = name;
     this.compose = compose;
-  }
-
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#isAborted) this.#controller.abort();
-    }
-    return this.#controller.signal;
+    Object.defineProperty(this, 'signal', SIGNAL);
   }
 
   abort(): void {
     this.#isAborted = true;
     this.#controller?.abort();
+  }
+
+  madeSignal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#isAborted) this.#controller.abort();
+    }
+    return this.#controller.signal;
   }
 }

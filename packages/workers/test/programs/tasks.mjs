@@ -45,7 +45,9 @@ export async function lateLook(
 ) {
   writeFileSync(begun, '');
   while (!existsSync(end)) await new Promise((resolve) => setTimeout(resolve, 1));
-  writeFileSync(told, `${context.signal.aborted}`);
+  // Who hands it on may spread it.
+  const { name, ...rest } = { ...context };
+  writeFileSync(told, `${name} ${rest.signal.aborted}`);
 }
 
 /** Neither ends nor listens. */
