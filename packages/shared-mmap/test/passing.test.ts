@@ -397,8 +397,13 @@ describe.each([false, true])(
       const sending = sender.send(new Uint8Array(LARGE));
       await until(() => state.attempts > 8);
       const others = timers().length;
-      sender.ref();
-      expect(timers().length).toBe(others + 1);
+      // The pause begins when the wait parks, which takes a turn or two.
+      await until(() => {
+        sender.ref();
+        const isPaused = timers().length === others + 1;
+        if (!isPaused) sender.unref();
+        return isPaused;
+      });
       sender.unref();
       expect(timers().length).toBe(others);
       state.failure = 0;
