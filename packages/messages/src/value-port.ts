@@ -10,6 +10,7 @@ import {
   type SendOptions,
   type SendOutcome,
   thrownInWords,
+  toldToCaller,
   type WaitOptions,
   withDeadline,
   withEither,
@@ -80,7 +81,7 @@ export class ValuePort implements Port {
     return withDeadline(
       wait,
       async (signal) => {
-        const loan = await this.#lend(encoded, signal).catch((error) => this.#unlessGone(error));
+        const loan = await this.#lend(encoded, signal);
         return loan === undefined ? 'no-receiver' : sendIt(loan, signal);
       },
       () => 'the message was not accepted',
@@ -90,6 +91,7 @@ export class ValuePort implements Port {
   async compose<T>(value: T, options?: WaitOptions): Promise<ComposedMessage<T>> {
     const encoded = encode(value, { withRoomForName: true, takesPlaceholders: true });
     const loan = await this.#loan(encoded.byteLength, options);
+    if (loan === undefined) throw this.#whyGone();
     try {
       encoded.writeTo(loan.bytes);
       return new Composed<T>({ loan, usedBytes: encoded.usedBytes });
@@ -220,6 +222,7 @@ export class ValuePort implements Port {
       const loan = isComposed(question)
         ? question.prepare(KIND.request, name, requestNumber)
         : await this.#lend(question, signal);
+      if (loan === undefined) throw this.#whyGone();
       try {
         return await this.channel.request(loan, signal && { signal });
       } catch (error) {
@@ -244,9 +247,10 @@ export class ValuePort implements Port {
   /**
    * Lends memory. A wait for it ends with the other side: what is out may be this program's own, and nobody needs it.
    *
-   * @throws as `Channel.loan`, and why the other side is gone.
+   * @returns `undefined` if the other side is gone.
+   * @throws as `Channel.loan`.
    */
-  async #loan(byteLength: number, options?: WaitOptions): Promise<Loan> {
+  async #loan(byteLength: number, options?: WaitOptions): Promise<Loan | undefined> {
     const given = options?.signal;
     const { signal: gone } = this.#gone;
     try {
@@ -255,19 +259,20 @@ export class ValuePort implements Port {
         this.channel.loan(byteLength, { ...options, signal }),
       );
     } catch (error) {
-      const isOfThat = gone.aborted && !given?.aborted && isPageferryError(error, 'ABORTED');
-      throw isOfThat ? gone.reason : error;
+      if (gone.aborted && !given?.aborted && isPageferryError(error, 'ABORTED')) return undefined;
+      throw error;
     }
   }
 
-  /** A loan with an encoded value in it. @throws as {@link #loan}. */
-  async #lend(encoded: Encoded, signal: AbortSignal | undefined): Promise<Loan> {
-    return filled(await this.#loan(encoded.byteLength, signal && { signal }), encoded);
+  /** A loan with an encoded value in it. @returns and throws as {@link #loan}. */
+  async #lend(encoded: Encoded, signal: AbortSignal | undefined): Promise<Loan | undefined> {
+    const loan = await this.#loan(encoded.byteLength, signal && { signal });
+    return loan && filled(loan, encoded);
   }
 
-  /** @throws any error but that the other side is gone. */
-  #unlessGone(error: unknown): undefined {
-    if (!this.#gone.signal.aborted || error !== this.#gone.signal.reason) throw error;
+  /** Why the other side is gone, for whoever calls. */
+  #whyGone(): unknown {
+    return toldToCaller(this.#gone.signal.reason, undefined, this.#whyGone);
   }
 
   #nextRequestNumber(): number {

@@ -53,7 +53,12 @@ describe.each(transports)('a port over $name', (transport) => {
     here.on('message', () => undefined);
     const pixels = new Uint8Array(60_000);
     const composed = await here.compose(shared(Uint8Array, pixels.length));
-    const gone = (call: Promise<unknown>) => expect(call).rejects.toEqual(withCode('PEER_DIED'));
+    const gone = (call: Promise<unknown>) =>
+      expect(
+        (async function theCaller() {
+          await call;
+        })(),
+      ).rejects.toMatchObject({ code: 'PEER_DIED', stack: expect.stringContaining('theCaller') });
     const ends = [
       gone(here.compose(pixels)),
       gone(here.compose(pixels, { timeout: 60_000 })),
