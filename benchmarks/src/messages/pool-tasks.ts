@@ -5,29 +5,31 @@ import { move } from 'piscina';
 
 export const nothing = (): undefined => undefined;
 
-/** Of the one pool the worker writes to the memory that is sent; of the other one to the buffer that it got, and gives it back. */
-export async function fillComposed(task: Uint8Array, { compose }: TaskContext): Promise<unknown> {
-  const answer = await compose(shared(Uint8Array, task.length));
-  answer.value.fill(next(task));
-  return answer;
-}
+/** What a side does with the bytes that it sends. */
+export type Write = (bytes: Uint8Array, number: number) => void;
 
-export function fillMoved(task: Uint8Array): unknown {
-  task.fill(next(task));
-  return move(task);
-}
+/** Of the one pool the worker writes to the memory that is sent. */
+const composed =
+  (write: Write) =>
+  async (task: Uint8Array, { compose }: TaskContext): Promise<unknown> => {
+    const answer = await compose(shared(Uint8Array, task.length));
+    write(answer.value, next(task));
+    return answer;
+  };
 
+/** Of the other one to the buffer that it got, and gives it back. */
+const moved =
+  (write: Write) =>
+  (task: Uint8Array): unknown => {
+    write(task, next(task));
+    return move(task);
+  };
+
+export const fillComposed = composed(fill);
+export const fillMoved = moved(fill);
 /** The same where next to nothing is computed. */
-export async function markComposed(task: Uint8Array, { compose }: TaskContext): Promise<unknown> {
-  const answer = await compose(shared(Uint8Array, task.length));
-  mark(answer.value, next(task));
-  return answer;
-}
-
-export function markMoved(task: Uint8Array): unknown {
-  mark(task, next(task));
-  return move(task);
-}
+export const markComposed = composed(mark);
+export const markMoved = moved(mark);
 
 /** The answer in a buffer of its own, and that in the transfer list. */
 export function fillNew(task: Uint8Array): unknown {
@@ -37,6 +39,11 @@ export function fillNew(task: Uint8Array): unknown {
 /** As a program has it that knows nothing of `compose`. */
 export function fillOwn(task: Uint8Array): Uint8Array {
   return new Uint8Array(task.length).fill(next(task));
+}
+
+/** Writes all bytes. */
+export function fill(bytes: Uint8Array, number: number): void {
+  bytes.fill(number);
 }
 
 /** Writes the first byte and the last one. */

@@ -4,7 +4,7 @@ import { Piscina } from 'piscina';
 import type { Trial } from '../shared/workload.js';
 import type { Group } from './groups.js';
 import { type Comparison, interleave } from './interleave.js';
-import { mark, next } from './pool-tasks.js';
+import { fill, mark, next, type Write } from './pool-tasks.js';
 
 const BYTES = 8 * 2 ** 20;
 /** Two tasks and two answers have room. */
@@ -20,9 +20,6 @@ const WARM_UPS = { large: 8, copied: 1, short: 1 } as const;
 
 /** One task, and the check of its answer. */
 type Attempt = (number: number) => Promise<void>;
-
-/** What the caller does with its task before it is sent. */
-type Write = (bytes: Uint8Array, number: number) => void;
 
 /** The pools that are compared: one worker each, so that what is measured is the way there and back. */
 interface Contenders {
@@ -146,10 +143,6 @@ function filledHere(task: Uint8Array, answer = task): Attempt {
     task.fill(number);
     check(answer.fill(next(task)), number);
   };
-}
-
-function fill(bytes: Uint8Array, number: number): void {
-  bytes.fill(number);
 }
 
 function emptyTo(pool: Pool | Piscina): Attempt {

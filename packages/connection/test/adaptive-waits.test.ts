@@ -60,6 +60,25 @@ function countTurns(): { readonly count: number; stop(): void } {
   };
 }
 
+/** A wait that does not end by itself. */
+function waitInVain(waits: AdaptiveWaits) {
+  let looks = 0;
+  const waiting = waits.until(() => {
+    looks++;
+    return false;
+  });
+  return {
+    /** How often it has looked. */
+    get looks() {
+      return looks;
+    },
+    async end(): Promise<void> {
+      waits.fail(new Error('over'));
+      await expect(waiting).rejects.toThrow('over');
+    },
+  };
+}
+
 describe('a wait', () => {
   test('ends at once, without parking, when its condition holds', async () => {
     const { waits, armed } = createWaits();
@@ -296,50 +315,40 @@ describe('a wait', () => {
 
   test('that resumes soon looks again in the next turn, and is not rung for meanwhile', async () => {
     const { waits, armed } = createWaits();
-    let looks = 0;
-    const waiting = waits.until(() => {
-      looks++;
-      return false;
-    });
+    const inVain = waitInVain(waits);
     while (waits.parked === 0) await new Promise(setImmediate);
-    const before = { looks, arms: armed.times };
+    const before = { looks: inVain.looks, arms: armed.times };
     waits.resumeSoon();
     waits.wake();
-    expect(looks).toBeGreaterThan(before.looks);
+    expect(inVain.looks).toBeGreaterThan(before.looks);
     expect(armed.times).toBe(before.arms);
-    const woken = looks;
+    const woken = inVain.looks;
     await new Promise(setImmediate);
-    expect(looks).toBeGreaterThan(woken);
+    expect(inVain.looks).toBeGreaterThan(woken);
     // It was woken since the last turn, and says that it parks after one without that.
     expect(armed.times).toBe(before.arms);
     await new Promise(setImmediate);
     expect(armed.times).toBe(before.arms + 1);
-    waits.fail(new Error('over'));
-    await expect(waiting).rejects.toThrow('over');
+    await inVain.end();
   });
 
   test('says once that it parks when nothing comes any more, and not while something comes in each turn', async () => {
     const { waits, armed } = createWaits();
-    let looks = 0;
-    const waiting = waits.until(() => {
-      looks++;
-      return false;
-    });
+    const inVain = waitInVain(waits);
     expect(armed.times).toBe(1);
     for (let turn = 0; turn < 50; turn++) {
-      const before = looks;
+      const before = inVain.looks;
       waits.wake();
-      expect(looks).toBeGreaterThan(before);
+      expect(inVain.looks).toBeGreaterThan(before);
       await new Promise(setImmediate);
     }
     expect(armed.times).toBe(1);
     for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
     expect(armed.times).toBe(2);
-    const before = looks;
+    const before = inVain.looks;
     for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
-    expect(looks).toBe(before);
-    waits.fail(new Error('over'));
-    await expect(waiting).rejects.toThrow('over');
+    expect(inVain.looks).toBe(before);
+    await inVain.end();
   });
 
   test('sees what changes, without a word, before it has said that it parks', async () => {

@@ -1,4 +1,10 @@
-import { type Channel, type ChannelDelivery, type Loan, PageferryError } from '@pageferry/core';
+import {
+  type Channel,
+  type ChannelDelivery,
+  LazyAbort,
+  type Loan,
+  PageferryError,
+} from '@pageferry/core';
 import { type Encoded, encode, encodeFailure } from './encode.js';
 import { KIND, requestNumberOf } from './format.js';
 import { lend, lendAtOnce } from './lend.js';
@@ -142,34 +148,23 @@ function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
 }
 
 /** A request that is being answered. */
-class Serving implements HandlerContext {
+class Serving extends LazyAbort implements HandlerContext {
   readonly message: ReceivedMessage<never>;
   readonly #over: AbortSignal;
   readonly #mayBeGivenUp: boolean;
-  /** Made when somebody asks for it: most handlers do not. */
-  #controller: AbortController | undefined;
-  #reason: unknown;
   isGivenUp = false;
 
   constructor(message: ReceivedMessage<never>, over: AbortSignal, mayBeGivenUp: boolean) {
+    super();
     this.message = message;
     this.#over = over;
     this.#mayBeGivenUp = mayBeGivenUp;
   }
 
-  get signal(): AbortSignal {
+  override get signal(): AbortSignal {
     if (!this.#mayBeGivenUp) return this.#over;
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#over.aborted) this.#controller.abort(this.#over.reason);
-      else if (this.#reason !== undefined) this.#controller.abort(this.#reason);
-    }
-    return this.#controller.signal;
-  }
-
-  abort(reason: unknown): void {
-    this.#reason ??= reason;
-    this.#controller?.abort(reason);
+    if (this.#over.aborted) this.abort(this.#over.reason);
+    return super.signal;
   }
 }
 

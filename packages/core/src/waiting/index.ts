@@ -3,6 +3,7 @@ export { retryWithBackoff } from './backoff.js';
 export { clock } from './clock.js';
 export { abortedError, checkWaitOptions, timeoutError, withDeadline } from './deadline.js';
 export { eachSecond } from './each-second.js';
+export { LazyAbort } from './lazy-abort.js';
 export {
   afterMicrotasks,
   isTurnAwaited,

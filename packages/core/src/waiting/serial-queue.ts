@@ -33,13 +33,8 @@ export class SerialQueue {
       this.#onFree?.();
     };
     // A call that has left the line early leaves those before it inside.
-    const done: Promise<unknown> =
-      before === undefined
-        ? turn
-        : turn.then(
-            () => before,
-            () => before,
-          );
+    const stay = (): Promise<void> | void => before;
+    const done: Promise<unknown> = before === undefined ? turn : turn.then(stay, stay);
     const left: Promise<void> = done.then(leave, leave);
     this.#tail = left;
     return turn;

@@ -1,3 +1,4 @@
+import { LazyAbort } from '@pageferry/core';
 import type { ComposedMessage } from '@pageferry/messages';
 
 /**
@@ -22,39 +23,21 @@ export interface TaskContext {
   readonly compose: <T>(value: T) => Promise<ComposedMessage<T>>;
 }
 
-/** A property of the context's own, as the others: who spreads it has it, too. */
-const SIGNAL: PropertyDescriptor & ThisType<RunningTask> = {
+/** The signal as a property of the context's own, as the others are: who spreads it has it, too. */
+const SIGNAL: PropertyDescriptor = {
+  ...Object.getOwnPropertyDescriptor(LazyAbort.prototype, 'signal'),
   enumerable: true,
-  get() {
-    return this.madeSignal();
-  },
 };
 
 /** A task that runs, as its function knows it. */
-export class RunningTask implements TaskContext {
+export class RunningTask extends LazyAbort implements TaskContext {
   readonly name: string;
-  declare readonly signal: AbortSignal;
   readonly compose: TaskContext['compose'];
-  /** Made when somebody asks for it: most functions do not, and it costs as much as reading a small task. */
-  #controller: AbortController | undefined;
-  #isAborted = false;
 
   constructor(name: string, compose: TaskContext['compose']) {
+    super();
     this.name = name;
     this.compose = compose;
     Object.defineProperty(this, 'signal', SIGNAL);
-  }
-
-  abort(): void {
-    this.#isAborted = true;
-    this.#controller?.abort();
-  }
-
-  madeSignal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#isAborted) this.#controller.abort();
-    }
-    return this.#controller.signal;
   }
 }
