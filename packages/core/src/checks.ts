@@ -1,5 +1,7 @@
 import { types } from 'node:util';
+import { sourceDetached } from './base/detached.js';
 import { PageferryError } from './errors.js';
+import { memoryOf } from './view-memory.js';
 
 function describe(value: unknown): string {
   if (typeof value === 'string') return `'${value.slice(0, 40)}'`;
@@ -96,7 +98,7 @@ export function messageTooLarge(byteLength: number, maximum: number): PageferryE
  * Passes bytes: a `Uint8Array` (`Buffer` included), another typed array or a `DataView`, or an array of such.
  *
  * @returns the same memory as bytes, piece by piece.
- * @throws `INVALID_ARGUMENT` for anything else.
+ * @throws `INVALID_ARGUMENT` for anything else, `BYTES_DETACHED` for memory that is not there any more.
  */
 export function checkBytes(argument: string, value: unknown): readonly Uint8Array[] {
   if (!Array.isArray(value)) return [asBytes(argument, value)];
@@ -104,12 +106,16 @@ export function checkBytes(argument: string, value: unknown): readonly Uint8Arra
 }
 
 function asBytes(argument: string, value: unknown): Uint8Array {
-  // By type, not by `instanceof`: a Uint8Array of another realm (node:vm, Jest, jsdom) is one too.
-  if (types.isUint8Array(value)) return value;
   if (!ArrayBuffer.isView(value)) {
     throw invalidArgument(argument, value, 'a typed array, a DataView, or an array of them');
   }
-  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  const memory = memoryOf(value);
+  if (memory === undefined) throw sourceDetached(argument);
+  const { buffer, byteOffset, byteLength } = memory;
+  // By type, not by `instanceof`: a Uint8Array of another realm (node:vm, Jest, jsdom) is one too.
+  const isOrdinary =
+    types.isUint8Array(value) && value.length === byteLength && value.byteOffset === byteOffset;
+  return isOrdinary ? value : new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /**

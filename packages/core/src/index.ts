@@ -21,7 +21,7 @@ export { ByteQuota, OccupancyQuota } from './base/byte-quota.js';
 export { CollectedHolds } from './base/collected-holds.js';
 export { ConnectionFailures } from './base/connection-failures.js';
 export { type CopyPastCache, copyBytes, copyInPieces, usePastCache } from './base/copy.js';
-export { bytesDetached, messageLost } from './base/detached.js';
+export { bytesDetached, messageLost, sourceDetached } from './base/detached.js';
 export { DropReports } from './base/drop-reports.js';
 export { fileCallFailed } from './base/file-call-failed.js';
 export type {
@@ -99,4 +99,5 @@ export { type Search, seekSender } from './rendezvous/seek-sender.js';
 export { isTrusted, isTrustedFile, overflowUid } from './rendezvous/trust.js';
 export { openShared } from './threads/open-shared.js';
 export { thrownInWords } from './thrown-in-words.js';
+export { lengthOfBuffer, memoryOf, type ViewMemory } from './view-memory.js';
 export * from './waiting/index.js';

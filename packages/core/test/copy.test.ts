@@ -3,6 +3,15 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 
 const LARGE = 16 * 2 ** 20;
 
+interface Resizable extends ArrayBuffer {
+  resize(byteLength: number): void;
+}
+
+function resizable(length: number): ArrayBuffer {
+  const options = { maxByteLength: 2 * length };
+  return new (ArrayBuffer as new (length: number, options: object) => ArrayBuffer)(length, options);
+}
+
 /** The lengths of what went past the cache. */
 let past: number[];
 
@@ -52,8 +61,24 @@ test('where a binding cannot, it is copied all the same', () => {
 test('pieces of what is large go past the cache, too', async () => {
   const source = patterned(LARGE);
   const target = Buffer.alloc(LARGE + 100);
-  await copyInPieces({ bytes: target }, [patterned(100), source], new LoopBudget(1000));
+  const loan = { bytes: target, byteLength: target.length };
+  await copyInPieces(loan, [patterned(100), source], new LoopBudget(1000));
   expect(past.reduce((sum, length) => sum + length, 0)).toBe(LARGE);
   expect(target.subarray(100).equals(source)).toBe(true);
   expect(target.subarray(0, 100).equals(patterned(100))).toBe(true);
+});
+
+test.each([
+  ['is transferred', (memory: ArrayBuffer) => structuredClone(memory, { transfer: [memory] })],
+  ['becomes shorter', (memory: ArrayBuffer) => (memory as Resizable).resize(5 * 2 ** 20)],
+  ['becomes longer', (memory: ArrayBuffer) => (memory as Resizable).resize(7 * 2 ** 20)],
+])('what %s while it is copied in pieces is not taken for all of it', async (_, change) => {
+  const length = 6 * 2 ** 20;
+  const memory = resizable(length);
+  const loan = { bytes: Buffer.alloc(length + 100), byteLength: length + 100 };
+  // With a budget of nothing each piece is copied in a turn of its own.
+  const budget = new LoopBudget(0);
+  const copying = copyInPieces(loan, [new Uint8Array(memory), patterned(100)], budget);
+  change(memory);
+  await expect(copying).rejects.toMatchObject({ code: 'BYTES_DETACHED' });
 });

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { invalidArgument } from '@pageferry/core';
+import { invalidArgument, memoryOf, sourceDetached } from '@pageferry/core';
 import { type LinuxCalls, MAX_DESCRIPTORS_PER_MESSAGE, OwnedFd } from '@pageferry/linux';
 
 /** A descriptor that stays whose it is: a number, or what has one (`OwnedFd`, `FileHandle`). */
@@ -19,7 +19,7 @@ export interface Parcel {
   readonly fds: readonly number[];
 }
 
-/** @throws `INVALID_ARGUMENT`. */
+/** @throws `INVALID_ARGUMENT`, `BYTES_DETACHED`. */
 export function toParcel(chunk: unknown, encoding: BufferEncoding): Parcel {
   const isPlain = typeof chunk === 'string' || types.isUint8Array(chunk);
   const { data, fds = [] } = (
@@ -39,7 +39,11 @@ export function toParcel(chunk: unknown, encoding: BufferEncoding): Parcel {
 function toBytes(data: unknown, encoding: BufferEncoding): Buffer {
   if (typeof data === 'string') return Buffer.from(data, encoding);
   // A Buffer of its own, also where the caller writes the same one twice: descriptors are kept by it.
-  if (types.isUint8Array(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  if (types.isUint8Array(data)) {
+    const memory = memoryOf(data);
+    if (memory === undefined) throw sourceDetached('data');
+    return Buffer.from(memory.buffer as ArrayBuffer, memory.byteOffset, memory.byteLength);
+  }
   throw invalidArgument('chunk', data, 'a string, bytes, or { data, fds }');
 }
 

@@ -268,7 +268,12 @@ describe.each(['napi', 'ffi'] as const)('a socket that carries descriptors, %s',
       expect(() => left.write(5 as unknown as string)).toThrow(
         withCode('INVALID_ARGUMENT') as Error,
       );
-      left.write('fine');
+      const gone = new Uint8Array(10);
+      structuredClone(gone, { transfer: [gone.buffer] });
+      for (const written of [gone, { data: gone }]) {
+        expect(() => left.write(written)).toThrow(withCode('BYTES_DETACHED') as Error);
+      }
+      left.write({ data: Object.setPrototypeOf(new Uint8Array(Buffer.from('fine')), null) });
       expect((await next(right)).data.toString()).toBe('fine');
     });
   });

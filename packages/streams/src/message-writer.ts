@@ -8,7 +8,7 @@ import {
 } from '@pageferry/core';
 import { closeIfOver, isChannel, type MessageSink, nobodyReceives } from './ends.js';
 import { CHUNK_BYTES, HELD_MICROSECONDS, type StreamSettings } from './options.js';
-import { gathered } from './pieces.js';
+import { gathered, lengthOf } from './pieces.js';
 
 /** What of the settings matters to what is written. */
 type WriterSettings = Pick<StreamSettings, 'objectMode' | 'autoClose' | 'chunkBytes' | 'receivers'>;
@@ -46,7 +46,7 @@ export class MessageWriter {
    */
   writeBytesAtOnce(pieces: readonly Uint8Array[]): Promise<void> | undefined {
     let byteLength = 0;
-    for (const { length } of pieces) byteLength += length;
+    for (const piece of pieces) byteLength += lengthOf(piece);
     const { chunkBytes, receivers } = this.#settings;
     const isReceived = this.#hasReceivers || receivers === 0 || isChannel(this.#sink);
     // A longer copy is to be made in pieces, with turns of the event loop between them.
@@ -74,7 +74,7 @@ export class MessageWriter {
   /**
    * Sends bytes, as few messages as they fit into.
    *
-   * @throws `PEER_DIED` if nobody receives them any more; as `send`.
+   * @throws `PEER_DIED` if nobody receives them any more, `BYTES_DETACHED`; as `send`.
    */
   async writeBytes(pieces: readonly Uint8Array[]): Promise<void> {
     for (const batch of gathered(pieces, this.#settings.chunkBytes)) {

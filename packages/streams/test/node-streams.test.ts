@@ -44,6 +44,23 @@ describe.each(TRANSPORTS)('streams over $name', (transport) => {
     expect(ends.receiver.closed).toBe(true);
   });
 
+  test.each([
+    ['while it waits for room', 0],
+    ['before its turn', 1],
+  ])('fail rather than leave out a chunk that was transferred %s', async (_, number) => {
+    await using ends = await place.oneWay(transport, { poolBytes: MIB });
+    const chunks = [3, 1].map((mebibytes) => Buffer.from(new ArrayBuffer(mebibytes * MIB)));
+    const writable = toWritable(ends.sender);
+    const failed = once(writable, 'error');
+    for (const chunk of chunks) writable.write(chunk);
+    await turns();
+    const { buffer: memory } = chunks[number] as Buffer<ArrayBuffer>;
+    structuredClone(memory, { transfer: [memory] });
+    await expect(buffer(toReadable(ends.receiver))).rejects.toEqual(withCode('PEER_DIED'));
+    const [error] = await failed;
+    expect(error).toEqual(withCode('BYTES_DETACHED'));
+  });
+
   test('keep the boundaries of messages in object mode, empty ones included', async () => {
     await using ends = await place.oneWay(transport);
     const writable = toWritable(ends.sender, { objectMode: true });

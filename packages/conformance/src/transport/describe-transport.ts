@@ -43,6 +43,7 @@ import { describeSaidBeforeDeath } from './cases/said-before-death.js';
 import { describeSenderLifecycle } from './cases/sender-lifecycle.js';
 import { describeShortages } from './cases/shortages.js';
 import { describeSizes } from './cases/sizes.js';
+import { describeSourceMemory } from './cases/source-memory.js';
 import { describeSplice } from './cases/splice.js';
 import { describeSpliceFailures } from './cases/splice-failures.js';
 import { describeStats } from './cases/stats.js';
@@ -63,6 +64,7 @@ const TOPICS = {
   receiverLifecycle: describeReceiverLifecycle,
   stats: describeStats,
   arguments: describeArguments,
+  sourceMemory: describeSourceMemory,
   endpoint: describeEndpoint,
   names: describeNames,
   users: describeUsers,

@@ -1,5 +1,6 @@
 import type { LoopBudget } from '../waiting/loop-budget.js';
 import { nextTurn } from '../waiting/loop-budget.js';
+import { sourceDetached } from './detached.js';
 
 /** How much is copied at a stretch: about 30 microseconds' worth. */
 const PIECE = 256 * 1024;
@@ -43,36 +44,54 @@ export function copyBytes(
   target.set(source, offset);
 }
 
-/** Copies `sources` into `target.bytes` one after the other, if that takes little time. False if it would not. */
-export function copyAtOnce(
-  target: { readonly bytes: Uint8Array; readonly byteLength: number },
-  sources: readonly Uint8Array[],
-): boolean {
-  if (target.byteLength > PIECE) return false;
+/** Where to copy to. */
+interface CopyTarget {
+  readonly bytes: Uint8Array;
+  readonly byteLength: number;
+}
+
+/**
+ * Copies `sources` into `target.bytes` one after the other, if that takes little time. False if it would not.
+ *
+ * @throws `BYTES_DETACHED` unless they fill it: they were measured before it was lent, and may have changed meanwhile.
+ */
+export function copyAtOnce(target: CopyTarget, sources: readonly Uint8Array[]): boolean {
+  const { byteLength } = target;
+  if (byteLength > PIECE) return false;
   let start = 0;
   for (const source of sources) {
-    target.bytes.set(source, start);
-    start += source.length;
+    const { length } = source;
+    if (start + length > byteLength) throw sourceDetached('bytes');
+    // One that was transferred cannot be copied.
+    if (length > 0) target.bytes.set(source, start);
+    start += length;
   }
+  if (start !== byteLength) throw sourceDetached('bytes');
   return true;
 }
 
 /**
  * Copies `sources` into `target.bytes` one after the other, giving other events a turn whenever the budget is
  * used up. Reads `target.bytes` afresh for each piece, so that memory that was taken away meanwhile is noticed.
+ *
+ * @throws `BYTES_DETACHED` unless they fill it, as {@link copyAtOnce}.
  */
 export async function copyInPieces(
-  target: { readonly bytes: Uint8Array },
+  target: CopyTarget,
   sources: readonly Uint8Array[],
   budget: LoopBudget,
 ): Promise<void> {
+  const { byteLength } = target;
   let start = 0;
   for (const source of sources) {
     for (let offset = 0; offset < source.length; offset += PIECE) {
       if (start + offset > 0 && budget.exhausted()) await nextTurn();
-      const piece = source.subarray(offset, offset + PIECE);
+      const length = Math.min(source.length - offset, PIECE);
+      if (length <= 0 || start + offset + length > byteLength) throw sourceDetached('bytes');
+      const piece = source.subarray(offset, offset + length);
       copyBytes(target.bytes, piece, start + offset, source.length);
     }
     start += source.length;
   }
+  if (start !== byteLength) throw sourceDetached('bytes');
 }

@@ -27,3 +27,16 @@ export function messageLost(): PageferryError {
       'earlier delivery, and the memory was in use again. Pass a copy, delivery.copy()',
   );
 }
+
+/**
+ * The error for bytes to send that are not there any more, or not as many as they were.
+ *
+ * @param argument the name of what they were given as.
+ */
+export function sourceDetached(argument: string): PageferryError {
+  return new PageferryError(
+    'BYTES_DETACHED',
+    `the memory of ${argument} was transferred (ArrayBuffer.transfer, structuredClone and postMessage with a transfer list), or ` +
+      `has another length than it had (ArrayBuffer.resize). Nothing was sent: leave it as it is until the call has ended, or pass a copy`,
+  );
+}

@@ -23,7 +23,8 @@ export interface InPlaceSender extends Sender {
    * until this sender is closed or destroyed.
    *
    * @param bytes the caller's, and read until this resolves.
-   * @throws `INVALID_ARGUMENT`, `MESSAGE_TOO_LARGE`, `CLOSED`, `ABORTED`, `TIMEOUT`, `SYSTEM_CALL_FAILED`.
+   * @throws `INVALID_ARGUMENT`, `MESSAGE_TOO_LARGE`, `CLOSED`, `ABORTED`, `TIMEOUT`, `SYSTEM_CALL_FAILED`,
+   *   `BYTES_DETACHED` if the bytes are not there any more.
    * @example
    * using delivery = await receiver.receive();
    * if (delivery !== undefined) await sender.sendInPlace(delivery.bytes, { tag: delivery.tag });

@@ -87,7 +87,8 @@ export interface PipeWriter extends AsyncDisposable {
    * a loan, whose `owned` tells, where that matters.
    *
    * @param bytes any view of memory (a `Buffer`, a `Float64Array`, a `DataView`), or an array of them.
-   * @throws as `loan` and its `send`.
+   * @throws as `loan` and its `send`; `BYTES_DETACHED` also if the bytes are not there any more, or their memory becomes
+   *   another length while the call waits. Nothing was written then.
    */
   write(
     bytes: ArrayBufferView | readonly ArrayBufferView[],

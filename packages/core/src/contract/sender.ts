@@ -161,7 +161,8 @@ export interface Sender extends AsyncDisposable {
    * one copy dearer than a loan. A time limit holds for all of it. After an abort or a time-out there is no telling whether the message was
    * accepted; use a loan, whose `owned` tells, where that matters.
    *
-   * @throws as `loan` and `Loan.send`.
+   * @throws as `loan` and `Loan.send`; `BYTES_DETACHED` also if the bytes are not there any more, or their memory becomes
+   *   another length while the call waits. Nothing was sent then.
    */
   send(
     bytes: ArrayBufferView | readonly ArrayBufferView[],

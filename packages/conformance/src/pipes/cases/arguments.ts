@@ -154,5 +154,21 @@ export function describeArguments(subject: PipeProgramsRegistration): void {
       await stdin.close(LIMIT);
       expect(await textOf(stdout)).toBe('and on');
     });
+
+    test('bytes to write that are not there any more, or change while it waits, are told, and nothing of them is written', async () => {
+      const { stdin, stdout } = await ground.spawn('cat', [], { poolBytes: 2 ** 20 });
+      const gone = new Uint8Array(100);
+      takeOver(gone);
+      await expectFailure(() => stdin.write(gone, LIMIT), 'BYTES_DETACHED');
+      const all = await stdin.loan(2 ** 20, LIMIT);
+      const later = new Uint8Array(100);
+      const writing = stdin.write(later, LIMIT);
+      takeOver(later);
+      all.release();
+      await expectFailure(() => writing, 'BYTES_DETACHED');
+      await stdin.write([new Uint8Array(0), Buffer.from('all the same')], LIMIT);
+      await stdin.close(LIMIT);
+      expect(await textOf(stdout)).toBe('all the same');
+    });
   });
 }

@@ -54,6 +54,19 @@ function describeCalls(stage: ChannelStage, role: Role): void {
     await expectWorks(channel, here.send(10), there.receive(1));
   });
 
+  test('bytes that are not there any more are BYTES_DETACHED, and it works on', async () => {
+    const { here, there } = await stage.pair(role);
+    const { channel } = here;
+    const bytes = new Uint8Array(10);
+    const view = new DataView(bytes.buffer, 4);
+    structuredClone(bytes, { transfer: [bytes.buffer] });
+    for (const gone of [bytes, view]) {
+      await expectFailure(() => channel.send(gone), 'BYTES_DETACHED');
+      await expectFailure(() => channel.request(gone), 'BYTES_DETACHED');
+    }
+    await expectWorks(channel, here.send(10), there.receive(1));
+  });
+
   test('unusable signals and time limits are refused, and it works on', async () => {
     const { here, there } = await stage.pair(role);
     const { channel } = here;
