@@ -1,5 +1,5 @@
 import { Serializer } from 'node:v8';
-import { isPageferryError, PageferryError } from '@pageferry/core';
+import { isPageferryError, lengthOfBuffer, PageferryError } from '@pageferry/core';
 import { checkHead } from './check-head.js';
 import {
   ALIGNMENT,
@@ -23,8 +23,6 @@ import { writePlain } from './write-plain.js';
 /** Where what lies before the segments is put together, if it is short: it is copied at once then. */
 const front = Buffer.alloc(1024);
 const frontWords = wordsOf(front);
-/** A getter of a view may encode another value. */
-let isFrontInUse = false;
 
 /** How a value is encoded. */
 export interface EncodeOptions {
@@ -123,7 +121,7 @@ class ValueSerializer extends Serializer {
   /** Lays out a buffer that is itself part of the value. */
   takeBuffer(id: number, buffer: ArrayBuffer): void {
     this.transferArrayBuffer(id, buffer);
-    this.#views.segments.add(buffer, 0, buffer.byteLength);
+    this.#views.segments.add(buffer, 0, lengthOfBuffer(buffer));
   }
 
   /** Called by V8 for each view, once. */
@@ -180,14 +178,9 @@ class Layout implements Encoded {
   }
 
   writeTo(bytes: Uint8Array): void {
-    if (this.#firstSegment > front.length || isFrontInUse) this.#writeFront(bytes, wordsOf(bytes));
+    if (this.#firstSegment > front.length) this.#writeFront(bytes, wordsOf(bytes));
     else {
-      isFrontInUse = true;
-      try {
-        this.#writeFront(front, frontWords);
-      } finally {
-        isFrontInUse = false;
-      }
+      this.#writeFront(front, frontWords);
       front.copy(bytes, 0, 0, this.#firstSegment);
     }
     this.#segments.copyTo(bytes, this.#firstSegment);
@@ -206,7 +199,7 @@ class Layout implements Encoded {
     words.setUint32(24, this.#hasErrors ? FLAG_ERRORS : 0, true);
     words.setUint32(REQUEST_NUMBER_AT, this.#requestNumber, true);
     for (const each of this.#views) {
-      const number = this.#raw.indexOf(each.view.buffer as ArrayBuffer) + 1;
+      const number = this.#raw.indexOf(each.buffer as ArrayBuffer) + 1;
       words.setUint32(at, each.type, true);
       words.setUint32(at + 4, this.#positionOf(each), true);
       words.setUint32(at + 8, each.byteLength, true);
@@ -214,9 +207,10 @@ class Layout implements Encoded {
       at += VIEW_BYTES;
     }
     for (const buffer of this.#raw) {
-      const position = this.#segments.positionOf(buffer, 0, buffer.byteLength);
+      const byteLength = lengthOfBuffer(buffer);
+      const position = this.#segments.positionOf(buffer, 0, byteLength);
       words.setUint32(at, this.#firstSegment + position, true);
-      words.setUint32(at + 4, buffer.byteLength, true);
+      words.setUint32(at + 4, byteLength, true);
       at += BUFFER_BYTES;
     }
     target.set(this.#head, at);
@@ -224,9 +218,8 @@ class Layout implements Encoded {
     for (at += this.#head.length; at < this.#firstSegment; at++) target[at] = 0;
   }
 
-  #positionOf({ view, byteLength, placeholder }: ViewEntry): number {
+  #positionOf({ buffer, byteOffset, byteLength, placeholder }: ViewEntry): number {
     if (placeholder !== undefined) return this.#firstSegment + placeholder.position;
-    const { buffer, byteOffset } = view;
     return (
       this.#firstSegment + this.#segments.positionOf(buffer, byteOffset, byteOffset + byteLength)
     );

@@ -1,6 +1,6 @@
 import { copyBytes, type PageferryError } from '@pageferry/core';
 import { ALIGNED_FROM, ALIGNMENT, alignUp, SMALL_ALIGNMENT } from './format.js';
-import { notCloneable } from './survey.js';
+import { NOT_THERE, notCloneable } from './survey.js';
 
 /** A part of an ArrayBuffer that a message holds, from `start` to `end`. */
 export interface Segment {
@@ -112,7 +112,7 @@ function copyTo(
 }
 
 function notThere(cause?: unknown): PageferryError {
-  return notCloneable('a buffer that was transferred, or is shorter than it was,', '', cause);
+  return notCloneable(NOT_THERE, '', cause);
 }
 
 function merged(parts: Segment[]): Segment[] {

@@ -39,7 +39,7 @@ export function shared<T extends ArrayBufferView>(type: SharedType<T>, length: n
   return view;
 }
 
-/** How many bytes a placeholder stands for; `undefined` for any other view. */
+/** How many bytes an empty view stands for; `undefined` if it is no placeholder. */
 export function bytesOfPlaceholder(view: ArrayBufferView): number | undefined {
-  return view.byteLength === 0 ? (view as Placeholder)[BYTES] : undefined;
+  return (view as Placeholder)[BYTES];
 }

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { isPageferryError, PageferryError } from '@pageferry/core';
+import { isPageferryError, memoryOf, PageferryError } from '@pageferry/core';
 import { MAX_DEPTH } from './format.js';
 
 /** What V8 leaves out of an error, and how it is put back: visible properties, and those that are not enumerable. */
@@ -35,6 +35,9 @@ export function survey(value: unknown): Survey {
   return walk;
 }
 
+/** What {@link notCloneable} says of a buffer that is gone. */
+export const NOT_THERE = 'a buffer that was transferred, or is shorter than it was,';
+
 /** The error for something that cannot be cloned. */
 export function notCloneable(what: string, path: string, cause?: unknown): PageferryError {
   const where = path === '' ? 'the value itself' : path;
@@ -57,13 +60,17 @@ class Walk implements Survey {
     }
     const refused = kindOfUncloneable(value);
     if (refused !== undefined) throw notCloneable(refused, this.#where());
-    if (ArrayBuffer.isView(value)) return;
-    if (types.isArrayBuffer(value)) this.#addBuffer(value);
+    if (ArrayBuffer.isView(value)) this.#visitView(value);
+    else if (types.isArrayBuffer(value)) this.#addBuffer(value);
     else if (types.isNativeError(value)) this.#visitError(value);
     else if (types.isMap(value)) this.#visitMap(value);
     else if (types.isSet(value)) this.#visitSet(value);
     else if (!types.isBoxedPrimitive(value) && !types.isDate(value) && !types.isRegExp(value))
       this.#visitProperties(value);
+  }
+
+  #visitView(view: ArrayBufferView): void {
+    if (memoryOf(view) === undefined) throw notCloneable(NOT_THERE, this.#where());
   }
 
   #addBuffer(buffer: ArrayBuffer): void {

@@ -48,6 +48,53 @@ test('a view whose getter encodes another value is written as it is', () => {
   expect(decode(encoded(value)).value).toEqual({ ...value, pixels: new Uint8Array([1, 2, 3]) });
 });
 
+function bytesOf(value: unknown): Uint8Array {
+  if (!ArrayBuffer.isView(value)) return new Uint8Array(value as ArrayBuffer);
+  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice();
+}
+
+const bare = <T extends object>(value: T): T => Object.setPrototypeOf(value, null);
+
+test.each<[string, object, object]>([
+  ['a Uint8Array without a prototype', bare(new Uint8Array([1, 2])), new Uint8Array([1, 2])],
+  ['a Float64Array without a prototype', bare(new Float64Array([1])), new Float64Array([1])],
+  [
+    'a DataView without a prototype',
+    bare(new DataView(new Uint8Array([1, 2, 3, 4]).buffer, 1, 2)),
+    new DataView(new Uint8Array([2, 3]).buffer),
+  ],
+  [
+    'an ArrayBuffer without a prototype',
+    bare(new Uint8Array([1, 2]).buffer),
+    new Uint8Array([1, 2]).buffer,
+  ],
+  [
+    'a Uint8Array with a length of its own',
+    Object.defineProperty(new Uint8Array([1, 2]), 'byteLength', { value: 1 }),
+    new Uint8Array([1, 2]),
+  ],
+])('%s is what it is', (_, bytes, expected) => {
+  const { value: plain } = decode(encoded([bytes])) as { value: unknown[] };
+  const { value: ofV8 } = decode(encoded(new Set([bytes]))) as { value: Set<unknown> };
+  for (const received of [...plain, ...ofV8]) {
+    const { byteLength } = received as ArrayBuffer;
+    expect(byteLength).toBe((expected as ArrayBuffer).byteLength);
+    expect(bytesOf(received)).toEqual(bytesOf(expected));
+    expect(Object.getPrototypeOf(received)).toBe(Object.getPrototypeOf(expected));
+  }
+});
+
+test('a buffer that is not there any more cannot be cloned, and is said where', () => {
+  const { buffer } = new Uint8Array(16);
+  const views = [new Uint8Array(buffer, 8), new Float64Array(buffer), new DataView(buffer, 4)];
+  structuredClone(buffer, { transfer: [buffer] });
+  for (const bytes of [buffer, ...views]) {
+    const refused = expect.objectContaining({ code: 'NOT_CLONEABLE', path: 'list[1].bytes' });
+    expect(() => encode({ list: [0, { bytes }] })).toThrow(refused);
+    expect(() => encode({ list: [new Map(), { bytes }] })).toThrow(refused);
+  }
+});
+
 test('a message is read as it is, though a setter of the program reads another one meanwhile', () => {
   const [outer, inner] = [
     encoded([1, 'two', { three: 3 }]),
