@@ -52,6 +52,17 @@ function describeAnswers(stage: ChannelStage, role: Role): void {
     await answers;
   });
 
+  test('that have come before anybody receives, and are held, are answered', async () => {
+    const { here, there } = await stage.pair(role);
+    const count = 100;
+    const asked = here.ask(count, 500);
+    // As many as there is room for are there by then, and the others wait.
+    await turns();
+    const answered = there.answer(count, 'respond');
+    expectAnswered(await asked, count);
+    await answered;
+  });
+
   test('of both sides cross each other', async () => {
     const { here, there } = await stage.pair(role);
     const count = 300;
