@@ -16,5 +16,7 @@ describe.skipIf(!hasNatsServer)('against a nats-server', () => {
     endpoints: 'nats:conformance.',
     // The client puts what it publishes into a buffer for the socket, and what arrives into one for each message.
     ownBuffers: false,
+    // Each message passes through a third process, and waits for all three: among other busy programs that is half a minute at most.
+    testTimeout: 120_000,
   });
 });
