@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream';
-import { clock, invalidArgument, type PeerCredentials } from '@pageferry/core';
+import { clock, invalidArgument, PageferryError, type PeerCredentials } from '@pageferry/core';
 import {
   checkResult,
   type DescriptorWatcher,
@@ -60,6 +60,8 @@ export class FdSocket extends Duplex {
   /** Descriptors that were written, by the chunk that they go with. */
   readonly #attached = new Map<Buffer, readonly OwnedFd[]>();
   #waiting: Waiting | undefined;
+  /** Why nothing is sent any more. */
+  #failure: PageferryError | null = null;
   #pause: NodeJS.Timeout | undefined;
   #reading = false;
   #watched = 0;
@@ -105,7 +107,7 @@ export class FdSocket extends Duplex {
    * The duplicates are closed once they are sent, or the socket is destroyed.
    *
    * @throws `INVALID_ARGUMENT`; `BYTES_DETACHED` for bytes that are not there any more; `SYSTEM_CALL_FAILED` (`EBADF`, `EMFILE`) if a descriptor cannot be duplicated. Nothing
-   *   was written then, and the socket goes on.
+   *   was written then, and the socket goes on. Bytes that are gone before they have left destroy it with `BYTES_DETACHED`.
    */
   override write(chunk: string | Uint8Array | OutgoingMessage, callback?: Done): boolean;
   override write(
@@ -188,6 +190,12 @@ export class FdSocket extends Duplex {
   override _write(bytes: Buffer, _encoding: BufferEncoding, done: Done): void {
     const fds = this.#attached.get(bytes) ?? [];
     this.#attached.delete(bytes);
+    // Node goes on with what is buffered when a write fails at once, and destroys the stream afterwards.
+    if (this.#failure !== null) {
+      closeAll(fds);
+      done(this.#failure);
+      return;
+    }
     this.#waiting = { outgoing: new Outgoing(this.#calls, bytes, fds), done };
     this.#send();
   }
@@ -261,7 +269,8 @@ export class FdSocket extends Duplex {
     } else {
       this.#waiting = undefined;
       waiting.outgoing.close();
-      waiting.done(result === 'sent' ? null : systemCallError('sendmsg', result));
+      this.#failure = failureOf(result);
+      waiting.done(this.#failure);
     }
   }
 
@@ -275,4 +284,15 @@ export class FdSocket extends Duplex {
     const result = this.#watcher.update(events);
     if (result < 0) this.destroy(systemCallError('epoll_ctl', result));
   }
+}
+
+/** What became of a write; `null` if all of it was sent. */
+function failureOf(result: 'sent' | 'gone' | number): PageferryError | null {
+  if (result === 'sent') return null;
+  if (result !== 'gone') return systemCallError('sendmsg', result);
+  return new PageferryError(
+    'BYTES_DETACHED',
+    'the memory of what was written was transferred, or became shorter, before all of it had left. Leave it as it is until the ' +
+      'callback of write, or pass a copy',
+  );
 }

@@ -1,3 +1,4 @@
+import { memoryOf } from '@pageferry/core';
 import {
   EAGAIN,
   EMFILE,
@@ -21,6 +22,8 @@ const PIECE = 1 << 20;
 export class Outgoing {
   readonly #calls: LinuxCalls;
   readonly #bytes: Buffer;
+  /** `undefined` if the bytes were gone before it was their turn. */
+  readonly #byteLength: number | undefined;
   #fds: readonly OwnedFd[];
   #offset = 0;
 
@@ -28,17 +31,20 @@ export class Outgoing {
   constructor(calls: LinuxCalls, bytes: Buffer, fds: readonly OwnedFd[]) {
     this.#calls = calls;
     this.#bytes = bytes;
+    this.#byteLength = memoryOf(bytes)?.byteLength;
     this.#fds = fds;
   }
 
   /**
    * Sends as much as there is room for. Descriptors go with the first byte.
    *
-   * @returns `'sent'` once all is; `'room'` to go on when there is room, `'time'` to go on later; or `-errno`.
+   * @returns `'sent'` once all is; `'room'` to go on when there is room, `'time'` to go on later; `'gone'` if the bytes are not
+   *   there any more; or `-errno`.
    */
-  send(socket: number, isStream: boolean): 'sent' | 'room' | 'time' | number {
-    while (this.#offset < this.#bytes.length) {
-      const left = this.#bytes.length - this.#offset;
+  send(socket: number, isStream: boolean): 'sent' | 'room' | 'time' | 'gone' | number {
+    if (this.#byteLength !== this.#bytes.length) return 'gone';
+    while (this.#offset < this.#byteLength) {
+      const left = this.#byteLength - this.#offset;
       const numbers = Int32Array.from(this.#fds, (each) => each.fd);
       const sent = this.#calls.sendmsg(
         socket,

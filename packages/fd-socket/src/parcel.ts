@@ -33,7 +33,7 @@ export function toParcel(chunk: unknown, encoding: BufferEncoding): Parcel {
   if (fds.length > 0 && bytes.length === 0) {
     throw invalidArgument('data', data, 'at least one byte, which the descriptors travel with');
   }
-  return { bytes, fds: fds.map(toNumber) };
+  return { bytes, fds: Array.from(fds, toNumber) };
 }
 
 function toBytes(data: unknown, encoding: BufferEncoding): Buffer {

@@ -257,7 +257,7 @@ describe.each(['napi', 'ffi'] as const)('a socket that carries descriptors, %s',
       expect(() => left.write({ data: 'x', fds: [1_000_000] })).toThrow(
         expect.objectContaining({ errnoName: 'EBADF' }) as Error,
       );
-      for (const fds of [[-1], [0.5], ['1'], [{}], 5, [null]]) {
+      for (const fds of [[-1], [0.5], ['1'], [{}], 5, [null], new Array(1)]) {
         expect(() => left.write({ data: 'x', fds: fds as number[] })).toThrow(
           withCode('INVALID_ARGUMENT') as Error,
         );
@@ -277,6 +277,31 @@ describe.each(['napi', 'ffi'] as const)('a socket that carries descriptors, %s',
       expect((await next(right)).data.toString()).toBe('fine');
     });
   });
+
+  test.each([
+    ['before its turn', 1000],
+    ['while it leaves', 4 << 20],
+  ])(
+    'memory that is transferred %s ends the socket, and nothing goes on without it',
+    async (_, byteLength) => {
+      const [left, right] = await openBoth({ binding });
+      const { readEnd, writeEnd } = openPipe();
+      const bytes = new Uint8Array(byteLength);
+      const written: unknown[] = [];
+      if (byteLength === 1000) left.write(Buffer.alloc(4 << 20));
+      left.write({ data: bytes, fds: [writeEnd] }, (error) => written.push(error));
+      writeEnd.close();
+      structuredClone(bytes, { transfer: [bytes.buffer] });
+      left.end('what follows');
+      const failed = once(left, 'error');
+      let arrived = '';
+      for await (const message of right) arrived = message.data.toString('latin1').slice(-12);
+      expect((await failed)[0]).toEqual(withCode('BYTES_DETACHED'));
+      expect(written).toEqual([withCode('BYTES_DETACHED')]);
+      expect(arrived).not.toBe('what follows');
+      expect(await writersGone(readEnd)).toBe(true);
+    },
+  );
 
   test('a message longer than there is room for is an error, and its descriptors are closed', async () => {
     const [left, right] = await openBoth({ binding, type: 'seqpacket', maxReadBytes: 4 });
