@@ -122,6 +122,26 @@ describe('pageferry record', () => {
     expect(sent).toEqual({ messagesSent: 3, bytesSent: 6, unheard: 0 });
   });
 
+  test('keeps the tag of the first message, before which its topic has no name', async () => {
+    const endpoint = folder.fresh();
+    const out = folder.fresh();
+    const sender = await sharedMmap.createSender({ endpoint });
+    const recordingAll = run(['record', endpoint, '--out', out]);
+    await sender.waitForReceivers();
+    await sender.send(Buffer.from('one'), { tag: 5 });
+    await sender.send(Buffer.from('two'), { tag: 6 });
+    await sender.close();
+    expect((await recordingAll).status).toBe(0);
+    const again = folder.fresh();
+    const replaying = run(['replay', out, again]);
+    await using receiver = await sharedMmap.createReceiver({ endpoint: again });
+    expect(await texts(receiver)).toEqual([
+      ['one', 5],
+      ['two', 6],
+    ]);
+    expect((await replaying).status).toBe(0);
+  });
+
   test('ends in order on Ctrl-C and after so many messages, and does not write over a file', async () => {
     const endpoint = folder.fresh();
     await using sender = await sharedMmap.createSender({ endpoint });

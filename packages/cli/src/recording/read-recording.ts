@@ -57,27 +57,47 @@ async function* recordsOf(
   }
 }
 
+/** The tag of a message, by the message's number. */
+interface Tag {
+  readonly sequence: number;
+  readonly tag: number;
+}
+
 async function* messagesOf(
   records: AsyncGenerator<McapTypes.TypedMcapRecord>,
 ): AsyncGenerator<Replayed> {
   const topics = new Map<number, string>();
   /** By the topic of their messages: the last one that was read. */
-  const tags = new Map<string, { readonly sequence: number; readonly tag: number }>();
+  const tags = new Map<string, Tag>();
+  /** What may be the tag of a topic that has not been named yet. */
+  let early: (Replayed & Tag & { readonly owner: string }) | undefined;
   for await (const record of records) {
-    if (record.type === 'Channel') topics.set(record.id, record.topic);
+    if (record.type === 'Channel') {
+      topics.set(record.id, record.topic);
+      if (early?.owner === record.topic) {
+        tags.set(early.owner, early);
+        early = undefined;
+      }
+    }
     if (record.type !== 'Message') continue;
+    // The message of a tag follows it at once.
+    if (early !== undefined) yield { ...early, tag: 0 };
+    early = undefined;
     const topic = topics.get(record.channelId) ?? '';
     const { sequence, logTime: time, data: bytes } = record;
     const owner = topic.endsWith(TAGS) ? topic.slice(0, -TAGS.length) : undefined;
     const tag = owner === undefined ? undefined : tagIn(bytes);
-    if (owner !== undefined && tag !== undefined && [...topics.values()].includes(owner)) {
-      tags.set(owner, { sequence, tag });
+    if (owner !== undefined && tag !== undefined) {
+      const isNamed = [...topics.values()].includes(owner);
+      if (isNamed) tags.set(owner, { sequence, tag });
+      else early = { owner, topic, sequence, tag, time, bytes: bytes.slice() };
       continue;
     }
     const known = tags.get(topic);
     yield { topic, tag: known?.sequence === sequence ? known.tag : 0, time, bytes };
     tags.delete(topic);
   }
+  if (early !== undefined) yield { ...early, tag: 0 };
 }
 
 /** The tag that a message of a topic of tags has; `undefined` if it has none. */
