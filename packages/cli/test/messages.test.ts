@@ -67,6 +67,33 @@ describe('pageferry send', () => {
     expect((await lines).status).toBe(0);
   });
 
+  test('sends the bytes of lines as they are', async () => {
+    const endpoint = folder.fresh();
+    const input = Buffer.from('caf\xe9\na\xe2\x80\xa8b\nx\ry\r\n', 'latin1');
+    const sending = run(['send', endpoint, '--lines'], { input });
+    await using receiver = await sharedMmap.createReceiver({ endpoint });
+    const lines: string[] = [];
+    for await (using delivery of receiver)
+      lines.push(Buffer.from(delivery.bytes).toString('latin1'));
+    expect(lines).toEqual(['caf\xe9', 'a\xe2\x80\xa8b', 'x\ry']);
+    expect((await sending).status).toBe(0);
+  });
+
+  test.each([[[]], [['--lines']]])(
+    'ends with a signal while its input goes on, with %j',
+    async (options) => {
+      const endpoint = folder.fresh();
+      const sending = new Running(['send', endpoint, ...options], {
+        input: 'one\nand',
+        keepsInput: true,
+      });
+      await using receiver = await sharedMmap.createReceiver({ endpoint });
+      if (options.length > 0) (await receiver.receive())?.release();
+      sending.kill('SIGTERM');
+      expect(await sending.ended()).toEqual({ status: 143, stderr: '' });
+    },
+  );
+
   test('goes by the transport that it is told to', async () => {
     const endpoint = folder.fresh();
     const sending = run(['send', endpoint, '--transport', 'socket', '--json'], { input: 'hello' });

@@ -1,11 +1,11 @@
 import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { Sender } from '@pageferry/core';
 import { openBestSender } from '@pageferry/doctor';
 import { type ParsedArguments, UsageError } from '../command/parse.js';
 import { type Run, STATUS } from '../command/spec.js';
+import { linesOf } from '../text/lines.js';
 import { limitsOf } from './limits.js';
 
 /** What is sent as one message. */
@@ -30,7 +30,7 @@ export const run: Run = async (parsed, { signal, write, say }) => {
     }
     await sender.waitForReceivers(receivers, limits);
     for (let round = 0; round < repeat; round++) {
-      for await (const message of messages(parsed, files)) {
+      for await (const message of messages(parsed, files, signal)) {
         if (signal.aborted) throw signal.reason;
         await sendOne(sender, message, tag, signal);
       }
@@ -62,6 +62,7 @@ async function sendOne(
 async function* messages(
   parsed: ParsedArguments,
   files: readonly string[],
+  signal: AbortSignal,
 ): AsyncGenerator<Message> {
   const text = parsed.text('text');
   if (text !== undefined) {
@@ -71,18 +72,9 @@ async function* messages(
   const inputs: (() => Readable)[] =
     files.length === 0 ? [() => process.stdin] : files.map((file) => () => createReadStream(file));
   for (const open of inputs) {
-    const input = open();
-    if (!parsed.has('lines')) yield await buffer(input);
-    else {
-      // A file that cannot be read ends its lines without a word.
-      let failure: Error | undefined;
-      input.once('error', (error) => {
-        failure = error;
-      });
-      for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-        yield Buffer.from(line);
-      }
-      if (failure !== undefined) throw failure;
-    }
+    // Whoever types, or a program that goes on writing, may never come to an end.
+    const input = addAbortSignal(signal, open());
+    if (parsed.has('lines')) yield* linesOf(input);
+    else yield await buffer(input);
   }
 }

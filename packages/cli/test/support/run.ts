@@ -19,6 +19,8 @@ export interface Ended {
 export interface Circumstances {
   /** What it reads; nothing by default. */
   readonly input?: string | Uint8Array;
+  /** Whether more may follow what it reads, for as long as it runs. Only of {@link Running}. */
+  readonly keepsInput?: boolean;
   /** Where the folder of names is. */
   readonly runtimeFolder?: string;
 }
@@ -30,7 +32,10 @@ export class Running {
   readonly #status: Promise<number | null>;
   readonly #stderr: Promise<string>;
 
-  constructor(args: readonly string[], { input = '', runtimeFolder }: Circumstances = {}) {
+  constructor(
+    args: readonly string[],
+    { input = '', keepsInput = false, runtimeFolder }: Circumstances = {},
+  ) {
     const { NO_COLOR, FORCE_COLOR, ...inherited } = process.env;
     const env = { ...inherited, ...(runtimeFolder && { XDG_RUNTIME_DIR: runtimeFolder }) };
     this.#child = spawn(process.execPath, [COMMAND, ...args], { stdio: 'pipe', env });
@@ -39,7 +44,8 @@ export class Running {
     const lines: Interface = createInterface({ input: this.#child.stdout as Readable });
     this.#lines = lines[Symbol.asyncIterator]();
     this.#child.stdin?.on('error', () => undefined);
-    this.#child.stdin?.end(input);
+    this.#child.stdin?.write(input);
+    if (!keepsInput) this.#child.stdin?.end();
   }
 
   get pid(): number {
