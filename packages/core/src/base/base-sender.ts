@@ -25,6 +25,7 @@ import { SenderMeasures } from '../diagnostics/measures.js';
 import { named, publish } from '../diagnostics/publish.js';
 import { tellOfStalls } from '../diagnostics/stalls.js';
 import { PageferryError } from '../errors.js';
+import { checkOptions } from '../options.js';
 import { clock } from '../waiting/clock.js';
 import { checkMayWait, checkWaitOptions, withDeadline } from '../waiting/deadline.js';
 import { eachSecond } from '../waiting/each-second.js';
@@ -268,9 +269,10 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
 
   async sendDescriptors(
     descriptors: readonly AttachedDescriptor[],
-    { bytes = NO_BYTES, ...options }: SendDescriptorsOptions = NOTHING,
+    given: SendDescriptorsOptions = NOTHING,
   ): Promise<SendOutcome> {
     this.#checkOpen();
+    const { bytes = NO_BYTES, ...options } = checkOptions(given);
     let duplicates = this.#duplicate('descriptors', descriptors, 0);
     try {
       return await this.sendWith(bytes, options, ({ memory }) => {
@@ -621,6 +623,10 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
         ? ''
         : `${counted(this.#loansHeld, 'loan')} of this program, neither sent nor released`;
     const holders = [whoIsBehind(this.#listReceivers()), loans].filter((who) => who !== '');
+    const isRoom = byteLength <= (this.#poolBytes ?? 0) - this.#outbox.bytesOut;
+    // What a pool has not lent yet may have to be made first, which takes turns of the event loop.
+    if (isRoom)
+      return `memory for ${inBytes(byteLength)} was not ready yet (${this.#poolInWords()} are out)`;
     const out = `no room for ${inBytes(byteLength)}: ${this.#poolInWords()} are out`;
     return holders.length === 0 ? out : `${out} (${holders.join('; ')})`;
   }

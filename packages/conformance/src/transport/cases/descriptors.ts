@@ -313,6 +313,8 @@ function describeMistakes(stage: Stage): void {
       await expectFailure(() => sender.sendDescriptors([file, wrong as never]), 'INVALID_ARGUMENT');
     }
     await expectFailure(() => sender.sendDescriptors(file as never), 'INVALID_ARGUMENT');
+    await expectFailure(() => sender.sendDescriptors(new Array(1)), 'INVALID_ARGUMENT');
+    await expectFailure(() => sender.sendDescriptors([file], null as never), 'INVALID_ARGUMENT');
     const tooMany = Array(maxDescriptors + 1).fill(file);
     await expectFailure(() => sender.sendDescriptors(tooMany), 'INVALID_ARGUMENT');
     const closed = await expectFailure(() => loan.attach(2 ** 30), 'SYSTEM_CALL_FAILED');
