@@ -1,4 +1,3 @@
-import { types } from 'node:util';
 import { sourceDetached } from './base/detached.js';
 import { PageferryError } from './errors.js';
 import { memoryOf } from './view-memory.js';
@@ -7,7 +6,12 @@ function describe(value: unknown): string {
   if (typeof value === 'string') return `'${value.slice(0, 40)}'`;
   if (typeof value === 'number' || typeof value === 'bigint') return `${value}`;
   if (value === null || typeof value !== 'object') return String(value);
-  return value.constructor?.name ?? 'an object';
+  try {
+    const name: unknown = value.constructor?.name;
+    return typeof name === 'string' ? name : 'an object';
+  } catch {
+    return 'an object';
+  }
 }
 
 /**
@@ -97,12 +101,13 @@ export function messageTooLarge(byteLength: number, maximum: number): PageferryE
 /**
  * Passes bytes: a `Uint8Array` (`Buffer` included), another typed array or a `DataView`, or an array of such.
  *
- * @returns the same memory as bytes, piece by piece.
+ * @returns the same memory as bytes, piece by piece, in views that nobody else has.
  * @throws `INVALID_ARGUMENT` for anything else, `BYTES_DETACHED` for memory that is not there any more.
  */
 export function checkBytes(argument: string, value: unknown): readonly Uint8Array[] {
-  if (!Array.isArray(value)) return [asBytes(argument, value)];
-  return value.map((piece) => asBytes(argument, piece));
+  if (ArrayBuffer.isView(value) || !Array.isArray(value)) return [asBytes(argument, value)];
+  // Other than `map` it does not leave holes out.
+  return Array.from(value, (piece) => asBytes(argument, piece));
 }
 
 function asBytes(argument: string, value: unknown): Uint8Array {
@@ -112,10 +117,8 @@ function asBytes(argument: string, value: unknown): Uint8Array {
   const memory = memoryOf(value);
   if (memory === undefined) throw sourceDetached(argument);
   const { buffer, byteOffset, byteLength } = memory;
-  // By type, not by `instanceof`: a Uint8Array of another realm (node:vm, Jest, jsdom) is one too.
-  const isOrdinary =
-    types.isUint8Array(value) && value.length === byteLength && value.byteOffset === byteOffset;
-  return isOrdinary ? value : new Uint8Array(buffer, byteOffset, byteLength);
+  // A view of its own, also of a Uint8Array: parts of one of another class (`subarray`) are made by that class, as it likes.
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /**

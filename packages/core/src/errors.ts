@@ -15,7 +15,7 @@ export type ErrorCode =
   | 'LOAN_NOT_OWNED'
   /** The delivery was already released: its bytes may hold another message by now. */
   | 'DELIVERY_RELEASED'
-  /** Another API has taken the bytes' memory over (`ArrayBuffer.transfer`, a byte stream, …), or it has another length now. */
+  /** Another API has taken the bytes' memory over (`ArrayBuffer.transfer`, a byte stream, …), or it is shorter now. */
   | 'BYTES_DETACHED'
   /** An AbortSignal ended the call; `cause` is the signal's reason and `name` is 'AbortError'. */
   | 'ABORTED'

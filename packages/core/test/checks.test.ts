@@ -52,13 +52,20 @@ test('checkMessageLength tells nonsense from too much', () => {
 
 test('checkBytes passes views of memory, and arrays of them, as bytes of the same memory', () => {
   const buffer = Buffer.alloc(3);
-  expect(checkBytes('b', buffer)).toEqual([buffer]);
+  const [same] = checkBytes('b', buffer);
+  expect([same?.buffer, same?.byteOffset, same?.length]).toEqual([
+    buffer.buffer,
+    buffer.byteOffset,
+    3,
+  ]);
   const words = new Uint16Array([1, 2, 3]).subarray(1);
   const [bytes, view] = checkBytes('b', [words, new DataView(words.buffer, 1, 2)]);
   expect([bytes?.buffer, bytes?.byteOffset, bytes?.length]).toEqual([words.buffer, 2, 4]);
   expect([view?.buffer, view?.byteOffset, view?.length]).toEqual([words.buffer, 1, 2]);
   expect(checkBytes('b', [])).toEqual([]);
-  for (const bad of ['abc', 3, [1], [buffer, 'a'], new ArrayBuffer(3), {}, null, undefined]) {
+  const nameless = { constructor: { name: Symbol('none') } };
+  const wrong = ['abc', 3, [1], [buffer, 'a'], new Array(1), new ArrayBuffer(3), {}, nameless];
+  for (const bad of [...wrong, null, undefined]) {
     expect(thrownBy(() => checkBytes('b', bad))).toEqual(['INVALID_ARGUMENT', 'b']);
   }
 });

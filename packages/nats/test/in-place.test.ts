@@ -105,7 +105,9 @@ describe.skipIf(!hasNatsServer)('what is sent in place', () => {
     const sender = await ground.sender(ground.endpoint());
     const bytes = message(0, 10);
     const refused = { code: 'INVALID_ARGUMENT' };
-    await expect(sender.sendInPlace('text' as never)).rejects.toMatchObject(refused);
+    for (const wrong of ['text', [bytes, bytes], []]) {
+      await expect(sender.sendInPlace(wrong as never)).rejects.toMatchObject(refused);
+    }
     await expect(sender.sendInPlace(bytes, { sequence: -1 })).rejects.toMatchObject(refused);
     await expect(sender.sendInPlace(bytes, { tag: -1 })).rejects.toMatchObject(refused);
     await expect(sender.sendInPlace(bytes, { number: 1 } as never)).rejects.toMatchObject(refused);

@@ -1,4 +1,4 @@
-import { memoryOf, sourceDetached } from '@pageferry/core';
+import { checkBytes, memoryOf, sourceDetached } from '@pageferry/core';
 
 /**
  * How many bytes a piece of a stream has.
@@ -21,10 +21,12 @@ export function* gathered(
   pieces: readonly Uint8Array[],
   most: number,
 ): Generator<readonly Uint8Array[], undefined, undefined> {
-  const lengths = pieces.map(lengthOf);
+  // Views of its own: those of another class make parts as they like.
+  const own = checkBytes('chunk', pieces);
+  const lengths = own.map(({ length }) => length);
   let batch: Uint8Array[] = [];
   let room = most;
-  for (const [number, piece] of pieces.entries()) {
+  for (const [number, piece] of own.entries()) {
     const length = lengths[number] as number;
     for (let from = 0; from < length; ) {
       // While a batch waits for room, the program may do something else with the rest.

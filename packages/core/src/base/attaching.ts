@@ -42,7 +42,8 @@ export function checkAttached(
     const many = before + descriptors.length;
     throw invalidArgument(argument, many, `at most ${most} descriptors with one message`);
   }
-  return descriptors.map((each) => checkDescriptor(argument, each, ADVICE));
+  // Other than `map` it does not leave holes out.
+  return Array.from(descriptors, (each) => checkDescriptor(argument, each, ADVICE));
 }
 
 /** Duplicates of all of them, or an error and none. @throws `SYSTEM_CALL_FAILED`. */

@@ -29,7 +29,7 @@ export function messageLost(): PageferryError {
 }
 
 /**
- * The error for bytes to send that are not there any more, or not as many as they were.
+ * The error for bytes to send that are not there any more, or not all of them.
  *
  * @param argument the name of what they were given as.
  */
@@ -37,6 +37,6 @@ export function sourceDetached(argument: string): PageferryError {
   return new PageferryError(
     'BYTES_DETACHED',
     `the memory of ${argument} was transferred (ArrayBuffer.transfer, structuredClone and postMessage with a transfer list), or ` +
-      `has another length than it had (ArrayBuffer.resize). Nothing was sent: leave it as it is until the call has ended, or pass a copy`,
+      `is shorter than it was (ArrayBuffer.resize). Nothing was sent: leave it as it is until the call has ended, or pass a copy`,
   );
 }

@@ -88,7 +88,7 @@ export interface PipeWriter extends AsyncDisposable {
    *
    * @param bytes any view of memory (a `Buffer`, a `Float64Array`, a `DataView`), or an array of them.
    * @throws as `loan` and its `send`; `BYTES_DETACHED` also if the bytes are not there any more, or their memory becomes
-   *   another length while the call waits. Nothing was written then.
+   *   shorter while the call waits. Nothing was written then.
    */
   write(
     bytes: ArrayBufferView | readonly ArrayBufferView[],

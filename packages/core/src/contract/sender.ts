@@ -162,7 +162,7 @@ export interface Sender extends AsyncDisposable {
    * accepted; use a loan, whose `owned` tells, where that matters.
    *
    * @throws as `loan` and `Loan.send`; `BYTES_DETACHED` also if the bytes are not there any more, or their memory becomes
-   *   another length while the call waits. Nothing was sent then.
+   *   shorter while the call waits. Nothing was sent then.
    */
   send(
     bytes: ArrayBufferView | readonly ArrayBufferView[],

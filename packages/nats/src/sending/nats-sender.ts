@@ -7,6 +7,7 @@ import {
   checkOptions,
   clock,
   type InPlaceSender,
+  invalidArgument,
   LoopBudget,
   PageferryError,
   Presence,
@@ -153,6 +154,7 @@ export class NatsSender extends BaseSender<NatsMemory> implements InPlaceSender 
       waitForReceivers: waits = false,
       ...rest
     } = checkOptions(options, IN_PLACE_OPTIONS);
+    if (!ArrayBuffer.isView(bytes)) throw invalidArgument('bytes', bytes, 'one view of memory');
     const [{ buffer, byteOffset, byteLength } = NO_BYTES] = checkBytes('bytes', bytes);
     checkOptionalInteger('sequence', sequence, 0, 0);
     const view = Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength);

@@ -43,7 +43,8 @@ export function checkSpawnOptions(
   if (typeof command !== 'string' || command === '') {
     throw invalidArgument('command', command, 'the name of a program, or a path');
   }
-  if (!Array.isArray(args) || !args.every((word) => typeof word === 'string')) {
+  // `every` leaves holes out.
+  if (!Array.isArray(args) || !Array.from(args).every((word) => typeof word === 'string')) {
     throw invalidArgument('args', args, 'an array of strings');
   }
   const given = checkOptions(options, KNOWN);

@@ -82,7 +82,7 @@ function couldNotStart(cause: unknown, { command, spawn: { cwd } }: SpawnSetting
   if (cause instanceof PageferryError) return cause;
   if (lackedPermission(cause) !== undefined) return nodeCallFailed(cause);
   const { errno, code = '', message } = cause as NodeJS.ErrnoException;
-  if (code.startsWith('ERR_')) {
+  if (code.startsWith('ERR_') || cause instanceof TypeError) {
     return new PageferryError('INVALID_ARGUMENT', message, { cause, argument: 'options' });
   }
   if (errno === undefined) return cause;

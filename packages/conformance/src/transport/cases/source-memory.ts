@@ -21,6 +21,13 @@ const resizable = (byteLength: number): ArrayBuffer & Partial<Resizable> =>
     maxByteLength: 2 * byteLength,
   });
 
+/** As a key of a fixed length: what `subarray` returns is another one. */
+class Key extends Uint8Array {
+  constructor() {
+    super(32);
+  }
+}
+
 /** Views that say nothing of their memory, or something wrong. */
 const ODD_VIEWS: Readonly<Record<string, (buffer: ArrayBuffer) => ArrayBufferView>> = {
   'a Uint8Array without a prototype': (buffer) =>
@@ -29,17 +36,18 @@ const ODD_VIEWS: Readonly<Record<string, (buffer: ArrayBuffer) => ArrayBufferVie
     Object.setPrototypeOf(new DataView(buffer, 8, LENGTH), null),
   'a Float64Array without a prototype': (buffer) =>
     Object.setPrototypeOf(new Float64Array(buffer, 8, LENGTH / 8), null),
+  'a class that makes its parts itself': (buffer) =>
+    Object.setPrototypeOf(new Uint8Array(buffer, 8, LENGTH), Key.prototype),
   'a Uint8Array with a length of its own': (buffer) =>
     Object.defineProperty(new Uint8Array(buffer, 8, LENGTH), 'length', { value: 3 }),
   'a DataView with a length of its own': (buffer) =>
     Object.defineProperty(new DataView(buffer, 8, LENGTH), 'byteLength', { value: 3 }),
 };
 
-/** Ways in which what a view shows goes, or becomes another length. Each gets memory of {@link LENGTH} bytes. */
+/** Ways in which what a view shows goes, or a part of it. Each gets memory of {@link LENGTH} bytes. */
 const CHANGES: Readonly<Record<string, (buffer: ArrayBuffer) => unknown>> = {
   'is transferred': (buffer) => structuredClone(buffer, { transfer: [buffer] }),
   'becomes shorter': (buffer) => (buffer as Partial<Resizable>).resize?.(LENGTH / 2),
-  'becomes longer': (buffer) => (buffer as Partial<Resizable>).resize?.(LENGTH + 8),
 };
 
 /** Bytes are sent as they are, or not at all: what a program sends may not be what it thinks. */
@@ -59,6 +67,18 @@ export function describeSourceMemory(subject: Subject): void {
       const view = ODD_VIEWS[name]?.(buffer) as ArrayBufferView;
       expect(await sender.send(view)).toBe('sent');
       expectReceived(await receiver.receive(1), { messages: 1, bytes: LENGTH });
+    });
+
+    test('of a class that makes its parts itself is all of its bytes, copied in pieces or in its turn, too', async () => {
+      const { sender, receiver } = await stage.outgoing();
+      const received = receiver.receive(2);
+      const sent = [MIB, 100].map((length, sequence) => {
+        const bytes = Object.setPrototypeOf(new Uint8Array(length), Key.prototype) as Uint8Array;
+        fillPattern(bytes, sequence);
+        return sender.send(bytes);
+      });
+      expect(await Promise.all(sent)).toEqual(['sent', 'sent']);
+      expectReceived(await received, { messages: 2, bytes: MIB + 100 });
     });
 
     test('is BYTES_DETACHED where it is not there any more, and nothing is sent', async () => {

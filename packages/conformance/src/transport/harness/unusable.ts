@@ -26,6 +26,8 @@ export const NO_BYTES: readonly unknown[] = [
   {},
   new ArrayBuffer(5),
   [new Uint8Array(5), 'bytes'],
+  // A hole.
+  new Array(1),
 ];
 
 /** What are no options of a call that waits. */
