@@ -49,6 +49,8 @@ export interface StreamWorkload {
   readonly count: number;
   /** Chunks before them. */
   readonly warmUp: number;
+  /** Whether the consumer reads each byte, and not only those at the ends of a chunk. */
+  readonly readsAll: boolean;
 }
 
 /** What a stream consists of, over and over. */
