@@ -45,7 +45,7 @@ export function lengthOfBuffer(buffer: ArrayBuffer): number {
 /** Whether the memory of a typed array that is empty was there at all. */
 function isThere(view: ArrayBufferView): boolean {
   try {
-    // Makes an object that is thrown away: a length of 0 alone says nothing, and this has no use for the elements.
+    // A length of 0 alone says nothing. Each method of typed arrays throws then; this one reads nothing yet.
     keysOf.call(view);
     return true;
   } catch {

@@ -106,8 +106,9 @@ export class FdSocket extends Duplex {
    * As `Writable.write`, for descriptors as well. They are duplicated at once: the caller's are the caller's to close.
    * The duplicates are closed once they are sent, or the socket is destroyed.
    *
-   * @throws `INVALID_ARGUMENT`; `BYTES_DETACHED` for bytes that are not there any more; `SYSTEM_CALL_FAILED` (`EBADF`, `EMFILE`) if a descriptor cannot be duplicated. Nothing
-   *   was written then, and the socket goes on. Bytes that are gone before they have left destroy it with `BYTES_DETACHED`.
+   * @throws `INVALID_ARGUMENT`; `BYTES_DETACHED` for bytes that are not there any more; `SYSTEM_CALL_FAILED` (`EBADF`,
+   *   `EMFILE`) if a descriptor cannot be duplicated. Nothing was written then, and the socket goes on. Bytes
+   *   that are gone before they have left destroy it with `BYTES_DETACHED`.
    */
   override write(chunk: string | Uint8Array | OutgoingMessage, callback?: Done): boolean;
   override write(

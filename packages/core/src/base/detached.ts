@@ -37,6 +37,6 @@ export function sourceDetached(argument: string): PageferryError {
   return new PageferryError(
     'BYTES_DETACHED',
     `the memory of ${argument} was transferred (ArrayBuffer.transfer, structuredClone and postMessage with a transfer list), or ` +
-      `is shorter than it was (ArrayBuffer.resize). Nothing was sent: leave it as it is until the call has ended, or pass a copy`,
+      `is shorter than it was (ArrayBuffer.resize). This message was not sent: leave it as it is until the call has ended, or pass a copy`,
   );
 }
