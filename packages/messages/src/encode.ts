@@ -1,5 +1,5 @@
 import { Serializer } from 'node:v8';
-import { isPageferryError, lengthOfBuffer, PageferryError } from '@pageferry/core';
+import { lengthOfBuffer, PageferryError } from '@pageferry/core';
 import { checkHead } from './check-head.js';
 import {
   ALIGNMENT,
@@ -113,6 +113,9 @@ class ValueSerializer extends Serializer {
     this.#views = views;
     const own = this as unknown as Record<string, unknown>;
     own['_getDataCloneError'] = (message: string) => new DataCloneFailure(message);
+    own['_getSharedArrayBufferId'] = () => {
+      throw new DataCloneFailure('a SharedArrayBuffer');
+    };
     // V8 has its own way with views, in which each has a buffer of its own.
     const treat = own['_setTreatArrayBufferViewsAsHostObjects'] as (on: boolean) => void;
     treat.call(this, true);
@@ -258,17 +261,28 @@ export function rename(
   return usedBytes + encoded.length;
 }
 
-/** An error as a message. Of one that cannot be cloned the name, the message, the code and the stack travel. */
+/**
+ * An error as a message. Of one that cannot be cloned, or whose getters throw, the name, the message, the code and the stack
+ * travel, as far as they are texts.
+ */
 export function encodeFailure(error: unknown): Encoded {
   try {
     return encode(error, { kind: KIND.failure });
-  } catch (failure) {
-    if (!isPageferryError(failure, 'NOT_CLONEABLE')) throw failure;
-    const { name, message, code, stack } = Object(error) as Record<string, unknown>;
-    const plain = new Error(typeof message === 'string' ? message : 'an error without a message');
-    if (typeof stack === 'string') plain.stack = stack;
-    if (typeof name === 'string') plain.name = name;
-    if (typeof code === 'string') Object.assign(plain, { code });
+  } catch {
+    const plain = new Error(textOf(error, 'message') ?? 'an error without a message');
+    for (const key of ['stack', 'name', 'code']) {
+      const text = textOf(error, key);
+      if (text !== undefined) Object.assign(plain, { [key]: text });
+    }
     return encode(plain, { kind: KIND.failure });
+  }
+}
+
+function textOf(error: unknown, key: string): string | undefined {
+  try {
+    const text = (Object(error) as Readonly<Record<string, unknown>>)[key];
+    return typeof text === 'string' ? text : undefined;
+  } catch {
+    return undefined;
   }
 }

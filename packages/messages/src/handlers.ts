@@ -65,8 +65,9 @@ export class Handlers {
       if (number !== 0) this.#underWay.set(number, serving);
       await this.#answer(delivery, serving);
     } catch (error) {
-      // The channel has ended: its own calls say so. What cannot be read is answered with why.
-      if (serving === undefined) await delivery.reject(error).catch(() => undefined);
+      // What cannot be read, or be answered with, is answered with why. Where that was answered before, or the channel has ended,
+      // it fails, too.
+      await delivery.reject(error).catch(() => undefined);
     } finally {
       if (number !== 0 && this.#underWay.get(number) === serving) this.#underWay.delete(number);
       serving?.message.release();
@@ -114,18 +115,7 @@ export class Handlers {
     answer: Encoded,
     message: ReceivedMessage<never>,
   ): Promise<void> {
-    await respondWith(delivery, await this.#lend(delivery, answer), message);
-  }
-
-  /** An answer that no memory can hold is told as the error that it is. */
-  async #lend(delivery: ChannelDelivery, answer: Encoded): Promise<Loan> {
-    const { signal } = this.#over;
-    try {
-      return await lend(this.#channel, answer, signal);
-    } catch (error) {
-      if (!signal.aborted) await delivery.reject(error);
-      throw error;
-    }
+    await respondWith(delivery, await lend(this.#channel, answer, this.#over.signal), message);
   }
 }
 

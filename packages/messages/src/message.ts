@@ -1,4 +1,5 @@
 import {
+  checkOptions,
   type Delivery,
   dispose,
   type Loan,
@@ -127,6 +128,46 @@ export class ReceivedMessage<T> implements Message<T> {
   }
 }
 
+/** A message that several listeners get: each can release it for itself alone. Its memory goes back when all have been called. */
+export class LentMessage<T> implements Message<T> {
+  readonly #message: Message<T>;
+  #isReleased = false;
+
+  constructor(message: Message<T>) {
+    this.#message = message;
+  }
+
+  get value(): T {
+    if (this.#isReleased) throw released();
+    return this.#message.value;
+  }
+
+  get byteLength(): number {
+    return this.#message.byteLength;
+  }
+
+  get tag(): number {
+    return this.#message.tag;
+  }
+
+  get released(): boolean {
+    return this.#isReleased || this.#message.released;
+  }
+
+  forThreads(threads?: number): SharedDelivery {
+    if (this.#isReleased) throw released();
+    return this.#message.forThreads(threads);
+  }
+
+  release(): void {
+    this.#isReleased = true;
+  }
+
+  [dispose](): void {
+    this.release();
+  }
+}
+
 function released(): PageferryError {
   return new PageferryError('DELIVERY_RELEASED', 'this message was released');
 }
@@ -229,7 +270,8 @@ export class Composed<T> implements ComposedMessage<T> {
     return this.#loan.owned;
   }
 
-  async send({ tag, ...options }: SendOptions = {}): Promise<SendOutcome> {
+  async send(given?: SendOptions): Promise<SendOutcome> {
+    const { tag, ...options } = checkOptions(given);
     const loan = this.prepare(KIND.message, '');
     loan.tag = tag ?? 0;
     return loan.send(options);

@@ -48,9 +48,16 @@ export function toMessagePort(port: Port): MessagePortLike {
 /** Who listens to a `MessagePort` may write to what it gets. */
 const COPIED = { lifetime: 'copy' } as const;
 
+/** What the port was given for each listener. */
+type Wrapped = Map<EventListenerLike, (value: unknown) => void>;
+
 class PortAdapter implements MessagePortLike {
   readonly #port: Port;
-  readonly #wrapped = new Map<EventListenerLike, (value: unknown) => void>();
+  readonly #wrapped: Readonly<Record<keyof PortEvents, Wrapped>> = {
+    message: new Map(),
+    messageerror: new Map(),
+    close: new Map(),
+  };
   #onmessage: MessagePortLike['onmessage'] = null;
   #tellOnmessage: ((data: unknown) => void) | undefined;
   /** What was posted last; the channel keeps the order. */
@@ -77,21 +84,23 @@ class PortAdapter implements MessagePortLike {
     return this;
   }
 
-  addEventListener(type: string, listener: EventListenerLike): void {
-    if (!isEvent(type) || this.#wrapped.has(listener)) return;
+  addEventListener(type: string, listener: EventListenerLike, options?: unknown): void {
+    if (!isEvent(type) || this.#wrapped[type].has(listener)) return;
+    const isForOnce = (options as { once?: unknown } | null | undefined)?.once === true;
     const wrapped = (data: unknown): void => {
+      if (isForOnce) this.removeEventListener(type, listener);
       const event = { type, data } as never;
       if (typeof listener === 'function') listener(event);
       else listener.handleEvent(event);
     };
-    this.#wrapped.set(listener, wrapped);
+    this.#wrapped[type].set(listener, wrapped);
     this.#port.on(type, wrapped, COPIED);
   }
 
   removeEventListener(type: string, listener: EventListenerLike): void {
-    const wrapped = this.#wrapped.get(listener);
+    const wrapped = isEvent(type) ? this.#wrapped[type].get(listener) : undefined;
     if (!isEvent(type) || wrapped === undefined) return;
-    this.#wrapped.delete(listener);
+    this.#wrapped[type].delete(listener);
     this.#port.off(type, wrapped);
   }
 

@@ -2,6 +2,7 @@ import {
   asyncDispose,
   type Channel,
   type ChannelDelivery,
+  checkOptions,
   type Delivery,
   invalidArgument,
   isPageferryError,
@@ -23,6 +24,7 @@ import { filled, lendAtOnce } from './lend.js';
 import {
   Composed,
   type ComposedMessage,
+  LentMessage,
   type Lifetime,
   type Message,
   mustBe,
@@ -41,6 +43,9 @@ import type {
 const MAX_REQUEST_NUMBER = 2 ** 30;
 
 const NOTHING: WaitOptions = {};
+
+/** What a port tells of, in words. */
+const EVENTS = "'message', 'messageerror' or 'close'";
 
 /** Values over a channel. */
 export class ValuePort implements Port {
@@ -66,7 +71,8 @@ export class ValuePort implements Port {
     });
   }
 
-  async send(value: unknown, { tag = 0, ...wait }: SendOptions = {}): Promise<SendOutcome> {
+  async send(value: unknown, options?: SendOptions): Promise<SendOutcome> {
+    const { tag = 0, ...wait } = checkOptions(options);
     const encoded = encode(value);
     const sendIt = async (loan: Loan, signal?: AbortSignal): Promise<SendOutcome> => {
       try {
@@ -101,8 +107,8 @@ export class ValuePort implements Port {
     }
   }
 
-  async receive<T = unknown>(options: ReceiveOptions = {}): Promise<Message<T> | undefined> {
-    const { copy = false, ...wait } = options;
+  async receive<T = unknown>(options?: ReceiveOptions): Promise<Message<T> | undefined> {
+    const { copy = false, ...wait } = checkOptions(options);
     const delivery = await withDeadline(
       wait,
       (signal) => this.#inbox.take(signal),
@@ -126,8 +132,10 @@ export class ValuePort implements Port {
   on<E extends keyof PortEvents>(
     event: E,
     listener: PortEvents[E],
-    { lifetime = 'gc' }: PortMessageOptions = {},
+    options?: PortMessageOptions,
   ): this {
+    const { lifetime = 'gc' } = checkOptions(options);
+    if (typeof listener !== 'function') throw invalidArgument('listener', listener, 'a function');
     if (lifetime !== 'gc' && lifetime !== 'explicit' && lifetime !== 'copy') {
       throw invalidArgument('lifetime', lifetime, "'gc', 'explicit' or 'copy'");
     }
@@ -136,14 +144,17 @@ export class ValuePort implements Port {
       for (let kept = this.#inbox.takeKept(); kept; kept = this.#inbox.takeKept()) this.#tell(kept);
     } else if (event === 'messageerror') this.#onError.add(listener as PortEvents['messageerror']);
     else if (event === 'close') this.#onClose.add(listener as PortEvents['close']);
-    else throw invalidArgument('event', event, "'message', 'messageerror' or 'close'");
+    else throw invalidArgument('event', event, EVENTS);
     this.#adjust();
     return this;
   }
 
-  off<E extends keyof PortEvents>(_event: E, listener: PortEvents[E]): this {
+  off<E extends keyof PortEvents>(event: E, listener: PortEvents[E]): this {
     const known = listener as never;
-    this.#onMessage.delete(known) || this.#onError.delete(known) || this.#onClose.delete(known);
+    if (event === 'message') this.#onMessage.delete(known);
+    else if (event === 'messageerror') this.#onError.delete(known);
+    else if (event === 'close') this.#onClose.delete(known);
+    else throw invalidArgument('event', event, EVENTS);
     this.#adjust();
     return this;
   }
@@ -305,8 +316,14 @@ export class ValuePort implements Port {
   }
 
   async #callListeners(messages: ReadonlyMap<Lifetime, Message>): Promise<void> {
-    const calls = [...this.#onMessage].map(async ([listener, lifetime]) => {
+    const listeners = [...this.#onMessage];
+    // Before the first of them is called: it may release its message, and take others back.
+    const lent = listeners.map(([, lifetime]) => {
       const message = messages.get(lifetime);
+      return message && (listeners.length > 1 ? new LentMessage(message) : message);
+    });
+    const calls = listeners.map(async ([listener], number) => {
+      const message = lent[number];
       if (message !== undefined) await listener(message.value, message);
     });
     for (const outcome of await Promise.allSettled(calls)) {
@@ -382,7 +399,7 @@ function failureOf({ kind, value }: ReceivedMessage<unknown>): PageferryError {
 
 /** Whether a call may wait for ever. What else may be in the options is checked where they are used. */
 function isUnlimited(options: WaitOptions): boolean {
-  return options === NOTHING || Object.keys(options).length === 0;
+  return options === NOTHING || Object.keys(checkOptions(options)).length === 0;
 }
 
 function isComposed(value: unknown): value is Composed<unknown> {

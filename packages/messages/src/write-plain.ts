@@ -90,6 +90,8 @@ class PlainWriter {
     if (depth > MAX_DEPTH || this.#seen.length === MAX_OBJECTS) return false;
     this.#seen.push(value);
     if (ArrayBuffer.isView(value)) return this.#view(value);
+    // Of one that was revoked not even that can be asked whether it is an array.
+    if (types.isProxy(value)) return false;
     if (Array.isArray(value)) return this.#array(value, depth);
     return isPlainObject(value) && this.#properties(value, depth);
   }
@@ -105,7 +107,7 @@ class PlainWriter {
   #array(value: readonly unknown[], depth: number): boolean {
     const { length } = value;
     // Holes, and what an array has besides its elements, are for V8.
-    if (length > MAX_ELEMENTS || types.isProxy(value)) return false;
+    if (length > MAX_ELEMENTS) return false;
     if (Object.keys(value).length !== length) return false;
     this.#byte(0x41);
     this.#varint(length);
