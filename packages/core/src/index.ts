@@ -35,6 +35,7 @@ export type {
   ThreadMemory,
 } from './base/hooks.js';
 export { LoopHolder } from './base/loop-holder.js';
+export { memoryGone } from './base/memory-gone.js';
 export { Presence } from './base/presence.js';
 export { senderDied } from './base/sender-died.js';
 export {

@@ -160,6 +160,24 @@ describe('a process', () => {
     await child.port.close();
   });
 
+  test.each(transports)(
+    'that was killed before anybody asked for anything is told by each call, over $name',
+    async (transport) => {
+      const child = await fork(program('echo'), { transport });
+      child.kill('SIGKILL');
+      await ended(child);
+      const died = { code: 'PEER_DIED', signalCode: 'SIGKILL' };
+      // The channel's listener ends meanwhile, and its memory with it.
+      for (let turn = 0; turn < 50; turn++) {
+        await expect(child.port.call('x', turn)).rejects.toMatchObject(died);
+        await new Promise(setImmediate);
+      }
+      const outcome: unknown = await child.port.send(1).catch((error: unknown) => error);
+      if (outcome !== 'no-receiver') expect(outcome).toMatchObject(died);
+      await child.port.close();
+    },
+  );
+
   test('has arguments, flags, and Node’s own messages beside the port', async () => {
     const child = await fork(program('brief'), ['one', 'two'], { execArgv: ['--no-warnings'] });
     expect(await child.port.receive({ copy: true })).toMatchObject({

@@ -1,4 +1,4 @@
-import { ByteQuota, dispose, PageferryError } from '@pageferry/core';
+import { ByteQuota, dispose, memoryGone, PageferryError } from '@pageferry/core';
 import {
   checkResult,
   EINVAL,
@@ -57,6 +57,7 @@ export class PayloadPool implements Disposable {
   /** Where messages with memory of their own are written. */
   readonly #windows: Windows;
   readonly #pending = new PendingMemory();
+  #isClosed = false;
 
   /** @throws `SYSTEM_CALL_FAILED`. */
   constructor(settings: PayloadPoolSettings) {
@@ -130,9 +131,10 @@ export class PayloadPool implements Disposable {
    * A slot for `byteLength` bytes; `'growing'` if its memory is being allocated, and `exhausted` says
    * that it took long enough for now; `undefined` if it would exceed the limit.
    *
-   * @throws `SYSTEM_CALL_FAILED` (`ENOSPC`, `ENOMEM`, `EMFILE`).
+   * @throws `SYSTEM_CALL_FAILED` (`ENOSPC`, `ENOMEM`, `EMFILE`); `PEER_DIED` once it is closed.
    */
   take(byteLength: number, exhausted: () => boolean): Slot | 'growing' | undefined {
+    if (this.#isClosed) throw memoryGone();
     const size = slotSize(byteLength);
     if (!this.#quota.hasRoomFor(size)) return undefined;
     const found =
@@ -181,6 +183,7 @@ export class PayloadPool implements Disposable {
 
   /** Lets all memory go. Views stay: of what is lent out with its bytes, of the rest with zeros. */
   close(): void {
+    this.#isClosed = true;
     const kept: number[] = [];
     for (const slot of this.#lent()) {
       if (slot.own !== undefined) slot.own.abandon();

@@ -1,4 +1,4 @@
-import { ByteQuota, dispose, PageferryError } from '@pageferry/core';
+import { ByteQuota, dispose, memoryGone } from '@pageferry/core';
 import {
   type LinuxCalls,
   MADV_DONTNEED,
@@ -229,7 +229,7 @@ export class PagePool implements Disposable {
   }
 
   #map(slotSize: number): PooledSlot {
-    if (this.#closed) throw new PageferryError('CLOSED', 'this memory is gone');
+    if (this.#closed) throw memoryGone();
     const byteLength = Math.max(slotSize, REGION_BYTES);
     this.#trim(byteLength);
     // One huge page more than needed, so that an aligned part of the right size lies within.

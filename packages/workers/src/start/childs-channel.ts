@@ -51,7 +51,7 @@ export class ChildsChannel implements Channel {
   }
 
   tryLoan(byteLength: number): Loan | undefined {
-    return this.#channel.tryLoan(byteLength);
+    return this.#explainedNow(() => this.#channel.tryLoan(byteLength));
   }
 
   send(
