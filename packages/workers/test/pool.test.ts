@@ -23,6 +23,25 @@ async function appears(file: string): Promise<void> {
   await expect.poll(() => existsSync(file), { timeout: 15_000, interval: 5 }).toBe(true);
 }
 
+test.each([
+  ['ends the pool', 'CLOSED', (pool: Pool): void => void pool.destroy()],
+  ['aborts it', 'ABORTED', (_: Pool, ending: AbortController): void => ending.abort()],
+] as const)('a task whose value %s while it is taken over is rejected', async (_, code, end) => {
+  const pool = createPool(TASKS, { size: 1 });
+  const ending = new AbortController();
+  const buffer = new ArrayBuffer(8);
+  const value = {
+    get x(): number {
+      end(pool, ending);
+      return 1;
+    },
+    buffer,
+  };
+  const running = pool.run(value, { transfer: [buffer], signal: ending.signal });
+  await expect(running).rejects.toEqual(withCode(code));
+  await pool.destroy();
+});
+
 describe.each([
   ['processes', false],
   ['threads', true],

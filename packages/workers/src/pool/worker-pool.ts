@@ -202,12 +202,18 @@ export class WorkerPool implements Pool {
     // What may throw comes before anything is taken: nothing would give it back.
     if (composed === undefined) this.#admit();
     else this.#claim(composed, transfer);
-    const isTakenOver = composed === undefined && transfer !== undefined;
+    let given = value;
+    if (composed === undefined && transfer !== undefined) {
+      given = takeOver(value, transfer);
+      // A getter of the value may have ended the pool, or aborted the task.
+      if (signal?.aborted) throw abortedError(signal.reason);
+      this.#checkOpen();
+    }
     const task = new Task(
       {
         id: composed?.id ?? ++this.#lastId,
         name: composed?.name ?? name ?? 'default',
-        value: isTakenOver ? takeOver(value, transfer) : value,
+        value: given,
         composed,
         inPlace,
         retries: retries ?? this.#settings.retries,
