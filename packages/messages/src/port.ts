@@ -83,13 +83,18 @@ export interface Port extends AsyncDisposable, AsyncIterable<Message> {
   /**
    * Has `listener` called for what comes. Messages are not waited for: a listener that is asynchronous may have several
    * at once. What it throws or rejects with is an uncaught exception.
+   *
+   * The end (`'close'`) comes behind the messages: it is told to a port that takes them, which has a handler, a listener for
+   * `'message'`, or a call that waits in `receive`.
+   *
+   * @throws `INVALID_ARGUMENT`.
    */
   on<E extends keyof PortEvents>(
     event: E,
     listener: PortEvents[E],
     options?: PortMessageOptions,
   ): this;
-  /** Takes back what {@link on} said. */
+  /** Takes back what {@link on} said. @throws `INVALID_ARGUMENT` for an event that does not exist. */
   off<E extends keyof PortEvents>(event: E, listener: PortEvents[E]): this;
   /**
    * Asks, and resolves to the answer, to be released.

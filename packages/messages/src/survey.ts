@@ -36,7 +36,7 @@ export function survey(value: unknown): Survey {
 }
 
 /** What {@link notCloneable} says of a buffer that is gone. */
-export const NOT_THERE = 'a buffer that was transferred, or is shorter than it was,';
+export const NOT_THERE = 'a buffer that was transferred, or has another length than it had,';
 
 /** The error for something that cannot be cloned. */
 export function notCloneable(what: string, path: string, cause?: unknown): PageferryError {
