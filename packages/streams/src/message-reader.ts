@@ -28,6 +28,11 @@ export class MessageReader {
     this.#settings = settings;
   }
 
+  /** True if its chunks are the deliveries themselves. */
+  get givesDeliveries(): boolean {
+    return !this.#settings.copy;
+  }
+
   /** True once the orderly end of the other side was found. */
   get ended(): boolean {
     return this.#ended;

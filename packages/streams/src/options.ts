@@ -1,5 +1,11 @@
 import type { DuplexOptions, ReadableOptions, WritableOptions } from 'node:stream';
-import { checkFlag, checkOptionalInteger, checkOptions, invalidArgument } from '@pageferry/core';
+import {
+  checkFlag,
+  checkOptionalInteger,
+  checkOptions,
+  invalidArgument,
+  isAbortSignal,
+} from '@pageferry/core';
 
 /** How large the pieces are in which bytes are read and written, unless a caller wants others. In bytes. */
 export const CHUNK_BYTES: number = 256 * 1024;
@@ -132,6 +138,10 @@ export function checkStreamOptions<T extends AnyOptions>(
   const checked = checkOptions(options, known as (keyof T & string)[]);
   const objectMode = checkFlag('objectMode', checked.objectMode, false);
   const copy = checkFlag('copy', checked.copy, true);
+  const { signal } = checked as { readonly signal?: unknown };
+  if (signal !== undefined && !isAbortSignal(signal)) {
+    throw invalidArgument('signal', signal, 'an AbortSignal');
+  }
   if (!copy && !objectMode) throw invalidArgument('copy', false, 'true without objectMode');
   const settings = {
     objectMode,

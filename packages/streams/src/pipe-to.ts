@@ -74,6 +74,12 @@ function mayHandOn(writable: Writable): boolean {
   return isReadable || writable.writableObjectMode === true;
 }
 
+/** As Node says it of `write`. */
+function endedByOther(): Error {
+  const error = new Error('write after end: somebody else has ended the Writable');
+  return Object.assign(error, { code: 'ERR_STREAM_WRITE_AFTER_END' });
+}
+
 async function endSource(source: MessageSource, hasEnded: boolean): Promise<void> {
   if (!isChannel(source)) await source.close();
   else if (hasEnded) await closeIfOver(source);
@@ -87,6 +93,8 @@ class DeliveryPipe {
   readonly #copy: boolean;
   /** What the Writable still reads. */
   readonly #written = new Set<Delivery>();
+  /** How many copies it has not called back for. */
+  #copiesWritten = 0;
   /** Fires when the Writable takes nothing any more, or the caller gives up. */
   readonly #stop = new AbortController();
   #wake: () => void = () => undefined;
@@ -102,7 +110,8 @@ class DeliveryPipe {
     const writable = this.#writable;
     const over = finished(writable, { readable: false, cleanup: true });
     over.then(
-      () => this.#stop.abort(),
+      // It matters only where somebody else has ended it.
+      () => this.#stop.abort(endedByOther()),
       (error: unknown) => this.#stop.abort(error),
     );
     const releaseAll = (): void => {
@@ -117,13 +126,15 @@ class DeliveryPipe {
       if (end) {
         writable.end();
         await over;
-      } else await this.#until(() => this.#written.size === 0);
+      } else await this.#until(() => this.#written.size + this.#copiesWritten === 0);
       return this.#byteLength;
     } catch (error) {
       const failure = this.#stop.signal.aborted ? this.#stop.signal.reason : error;
       // As `pipeline` does: who reads what was written must not take it for everything.
       if (!writable.destroyed) writable.destroy(failure as Error);
       await over.catch(() => undefined);
+      // One that was made without its 'close' event has closed all the same.
+      if (writable.closed) releaseAll();
       throw failure;
     } finally {
       forget();
@@ -153,11 +164,24 @@ class DeliveryPipe {
     if (this.#copy) {
       const own = delivery.copy();
       delivery.release();
-      this.#writable.write(own);
+      this.#copiesWritten++;
+      this.#writable.write(own, (error) => {
+        this.#noteFailure(error);
+        this.#copiesWritten--;
+        this.#wake();
+      });
       return;
     }
     this.#written.add(delivery);
-    this.#writable.write(delivery.bytes, () => this.#release(delivery));
+    this.#writable.write(delivery.bytes, (error) => {
+      this.#noteFailure(error);
+      this.#release(delivery);
+    });
+  }
+
+  /** The callback of a write comes before its error is told otherwise. */
+  #noteFailure(error: Error | null | undefined): void {
+    if (error) this.#stop.abort(error);
   }
 
   #release(delivery: Delivery): void {
@@ -172,5 +196,6 @@ class DeliveryPipe {
         this.#wake = resolve;
       });
     }
+    this.#stop.signal.throwIfAborted();
   }
 }

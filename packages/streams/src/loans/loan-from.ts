@@ -76,6 +76,9 @@ async function fillLoan(
   let isFull = false;
   try {
     const count = await filler.fill(loan, signal);
+    if (!loan.owned) {
+      throw new PageferryError('CLOSED', 'this sender was closed while its loan was being filled');
+    }
     isFull = count === byteLength;
     if (isFull) return loan;
     if (count === 0) return undefined;

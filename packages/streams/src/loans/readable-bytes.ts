@@ -52,6 +52,9 @@ export class ReadableBytes implements ByteFiller {
         if (chunk !== null) {
           bytes.set(chunk, count);
           count += chunk.length;
+        } else if (stream.errored) {
+          // It has failed while it was asked.
+          throw stream.errored;
         } else if (stream.readableEnded || stream.destroyed) return this.#atEnd(count);
         else await this.#untilReadable(signal);
       }

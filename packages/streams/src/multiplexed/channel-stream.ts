@@ -40,6 +40,8 @@ export class ChannelStream extends Duplex {
   /** What this side may still send. */
   #credit = INITIAL_WINDOW;
   #onCredit: Callback | undefined;
+  /** Why no credit can come any more. */
+  #lastCredit: Error | undefined;
   /** No frame of this stream is sent, or taken, any more. */
   #theirEnd = false;
   #ourEnd = false;
@@ -167,6 +169,12 @@ export class ChannelStream extends Duplex {
     return this.#credit <= 0xffffffff;
   }
 
+  /** No more credit can come: once what there is has been used, writing fails with `why`. */
+  takeLastCredit(why: Error): void {
+    this.#lastCredit = why;
+    this.#onCredit?.();
+  }
+
   /** Tells the other side how much more it may send, where that is worth a message. */
   grant(): void {
     if (this.#theirEnd || this.destroyed || this.#toGrant < this.#owner.windowBytes / 2) return;
@@ -252,6 +260,7 @@ export class ChannelStream extends Duplex {
   async #untilCredit(): Promise<void> {
     while (this.#credit <= 0) {
       if (this.destroyed) throw new PageferryError('CLOSED', `the stream '${this.name}' is closed`);
+      if (this.#lastCredit !== undefined) throw this.#lastCredit;
       await new Promise<void>((resolve) => {
         this.#onCredit = () => resolve();
       });

@@ -240,7 +240,8 @@ export class ChannelStreams
         }
       }
     } catch (failed) {
-      if (!this.#isClosing) error = failed as Error;
+      // Of its own end nothing is to be told. The other side may die before that comes.
+      if (!signal.aborted) error = failed as Error;
     }
     await this.#end(error);
   }
@@ -256,7 +257,8 @@ export class ChannelStreams
     for (const stream of [...this.#streams.values()]) {
       // After an orderly end the other side may still receive.
       const goesOn = error === undefined ? !stream.isAwaitingData : stream.isComplete;
-      if (!goesOn) stream.takeFailure(why);
+      if (goesOn) stream.takeLastCredit(why);
+      else stream.takeFailure(why);
     }
     this.#wakeAll();
     if (this.#settings.autoClose && !this.#isClosing) {

@@ -43,7 +43,7 @@ export class MessageDuplex extends Duplex {
   }
 
   override _destroy(error: Error | null, callback: DestroyCallback): void {
-    releaseUnread(this);
+    if (this.#reader.givesDeliveries) releaseUnread(this);
     this.#half.stop();
     // Each half knows whether it has ended in order; one that has not ends the channel for both.
     const ending = Promise.all([this.#reader.end(), this.#writer.end()]);

@@ -25,7 +25,7 @@ export class MessageReadable extends Readable {
   }
 
   override _destroy(error: Error | null, callback: DestroyCallback): void {
-    releaseUnread(this);
+    if (this.#reader.givesDeliveries) releaseUnread(this);
     settle(this.#reader.end(), error, callback);
   }
 }
@@ -64,7 +64,8 @@ function bufferOf(parts: readonly Uint8Array[]): Buffer {
 
 /** Releases the deliveries that a stream had read ahead, and that nobody will take out of it. */
 export function releaseUnread(stream: Readable): void {
-  if (!stream.readableObjectMode) return;
+  // Who is told of data would be told of each that is taken out, and find it released.
+  stream.removeAllListeners('data');
   for (let chunk: unknown = stream.read(); chunk !== null; chunk = stream.read()) {
     if (isDelivery(chunk)) chunk.release();
   }

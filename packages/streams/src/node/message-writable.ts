@@ -15,6 +15,7 @@ export class WritingHalf {
   readonly #objectMode: boolean;
   /** Loans that wait in the stream's buffer: the stream's, to be released if they are never sent. */
   readonly #loans = new Set<Loan>();
+  #isStopped = false;
 
   /** @param stream gets a `_writev` unless it is of objects. */
   constructor(stream: Writable, writer: MessageWriter, objectMode: boolean) {
@@ -26,7 +27,9 @@ export class WritingHalf {
 
   /** Remembers a chunk that is given to the stream. */
   keep(chunk: unknown): void {
-    if (this.#objectMode && isLoan(chunk)) this.#loans.add(chunk);
+    if (!this.#objectMode || !isLoan(chunk)) return;
+    if (this.#isStopped) chunk.release();
+    else this.#loans.add(chunk);
   }
 
   /** Sends what was written: in byte mode gathered, in object mode one message for each chunk. */
@@ -59,8 +62,9 @@ export class WritingHalf {
     );
   }
 
-  /** Gives back what was never sent. */
+  /** Gives back what was never sent, and what is given to the stream from then on. */
   stop(): void {
+    this.#isStopped = true;
     this.#writer.stop();
     for (const loan of this.#loans) loan.release();
     this.#loans.clear();

@@ -1,4 +1,4 @@
-import type { Duplex, Readable, Writable } from 'node:stream';
+import { addAbortSignal, type Duplex, type Readable, type Writable } from 'node:stream';
 import { type Channel, invalidArgument } from '@pageferry/core';
 import { isChannel, isSink, isSource, type MessageSink, type MessageSource } from '../ends.js';
 import { MessageReader } from '../message-reader.js';
@@ -35,10 +35,12 @@ export function toReadable(source: MessageSource, options?: ToReadableOptions): 
   if (!isSource(source)) throw invalidArgument('source', source, 'a receiver or a channel');
   const { options: checked, settings } = checkStreamOptions(options, KNOWN.READ);
   const { highWaterMark, encoding, signal } = checked;
-  return new MessageReadable(new MessageReader(source, settings), {
+  checkEncoding(settings, encoding);
+  const stream = new MessageReadable(new MessageReader(source, settings), {
     objectMode: settings.objectMode,
-    ...given({ highWaterMark: highWaterMark ?? ahead(settings), encoding, signal }),
+    ...given({ highWaterMark: highWaterMark ?? ahead(settings), encoding }),
   });
+  return until(signal, stream);
 }
 
 /**
@@ -57,11 +59,12 @@ export function toWritable(sink: MessageSink, options?: ToWritableOptions): Writ
   if (!isSink(sink)) throw invalidArgument('sink', sink, 'a sender or a channel');
   const { options: checked, settings } = checkStreamOptions(options, KNOWN.WRITE);
   const { highWaterMark, defaultEncoding, signal } = checked;
-  return new MessageWritable(new MessageWriter(sink, settings), {
+  const stream = new MessageWritable(new MessageWriter(sink, settings), {
     objectMode: settings.objectMode,
     highWaterMark: highWaterMark ?? ahead(settings) ?? settings.chunkBytes,
-    ...given({ defaultEncoding, signal }),
+    ...given({ defaultEncoding }),
   });
+  return until(signal, stream);
 }
 
 /**
@@ -80,12 +83,27 @@ export function toDuplex(channel: Channel, options?: ToDuplexOptions): Duplex {
   const { objectMode, chunkBytes } = settings;
   const { allowHalfOpen, readableHighWaterMark, writableHighWaterMark } = checked;
   const { encoding, defaultEncoding, signal } = checked;
-  return new MessageDuplex(channel, settings, {
+  checkEncoding(settings, encoding);
+  const stream = new MessageDuplex(channel, settings, {
     objectMode,
     writableHighWaterMark: writableHighWaterMark ?? ahead(settings) ?? chunkBytes,
     ...given({ readableHighWaterMark: readableHighWaterMark ?? ahead(settings), allowHalfOpen }),
-    ...given({ encoding, defaultEncoding, signal }),
+    ...given({ encoding, defaultEncoding }),
   });
+  return until(signal, stream);
+}
+
+/** Has a signal destroy the stream. Node's own option may destroy it in its constructor, before it knows what it stands on. */
+function until<S extends Readable | Writable>(signal: AbortSignal | undefined, stream: S): S {
+  if (signal !== undefined) addAbortSignal(signal, stream);
+  return stream;
+}
+
+/** @throws `INVALID_ARGUMENT`: a delivery is no text. */
+function checkEncoding({ copy }: StreamSettings, encoding: string | undefined): void {
+  if (!copy && encoding !== undefined) {
+    throw invalidArgument('encoding', encoding, 'left out with copy: false');
+  }
 }
 
 /** How many messages wait in a stream; how many bytes is Node's to say, or the caller's. */

@@ -90,6 +90,11 @@ export function toWritableStream(
       throw error;
     }
   };
+  // What is wrong with a chunk ends the stream as everything else does.
+  const write = async (chunk: Payload | string): Promise<void> => {
+    if (settings.objectMode) await writer.writeMessage(chunk);
+    else await writer.writeBytes(bytesOf(chunk));
+  };
   return new WritableStream<Payload | string>(
     {
       start(controller) {
@@ -97,8 +102,7 @@ export function toWritableStream(
         const { signal } = controller as unknown as { readonly signal: AbortSignal };
         signal.addEventListener('abort', () => writer.stop(), { once: true });
       },
-      write: (chunk) =>
-        orEnd(settings.objectMode ? writer.writeMessage(chunk) : writer.writeBytes(bytesOf(chunk))),
+      write: (chunk) => orEnd(write(chunk)),
       close: async () => {
         await orEnd(writer.finish());
         await writer.end();
