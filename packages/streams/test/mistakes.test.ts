@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import type { Delivery } from '@pageferry/core';
+import type { Delivery, Sender } from '@pageferry/core';
 import {
   createStreams,
   loanFrom,
@@ -139,6 +139,32 @@ describe.each(TRANSPORTS)('streams over $name, used wrongly', (transport) => {
     await ends.sender.destroy();
     source.write(Buffer.alloc(10));
     await expect(filling).rejects.toEqual(withCode('CLOSED'));
+  });
+
+  test('loanFrom heeds an abort that comes as its loan does', async () => {
+    await using ends = await place.oneWay(transport);
+    const ending = new AbortController();
+    const { signal } = ending;
+    const loan: Sender['loan'] = async (...request) => {
+      const lent = await ends.sender.loan(...request);
+      ending.abort();
+      return lent;
+    };
+    const filling = loanFrom({ loan } as Sender, new PassThrough(), 10, { signal });
+    await expect(filling).rejects.toEqual(withCode('ABORTED'));
+    expect(ends.sender.stats().loansHeld).toBe(0);
+  });
+
+  test('loanFrom ends with its sender, and leaves what it has read in the source', async () => {
+    await using ends = await place.oneWay(transport);
+    const source = new PassThrough();
+    const filling = loanFrom(ends.sender, source, 10);
+    const failed = expect(filling).rejects.toEqual(withCode('CLOSED'));
+    source.write(Buffer.from('half'));
+    await until(() => ends.sender.stats().loansHeld === 1 && source.readableLength === 0);
+    await ends.sender.destroy();
+    await failed;
+    expect(String(source.read())).toBe('half');
   });
 
   test('a loan that is given to a stream which is over goes back', async () => {

@@ -13,6 +13,7 @@ import { isSink, type MessageSink } from '../ends.js';
 import { DescriptorBytes } from './descriptor-bytes.js';
 import { ReadableBytes } from './readable-bytes.js';
 import { inTurn } from './turns.js';
+import { whileLent } from './while-lent.js';
 
 /** Where {@link loanFrom} reads: a Readable of bytes, a descriptor number, or an object that holds one (a `FileHandle`). */
 export type ByteSource = Readable | number | { readonly fd: number };
@@ -37,9 +38,9 @@ export interface ByteFiller {
  * @param byteLength from 1 to the transport's `maxMessageBytes`.
  * @returns the loan, filled: yours to send or release. `undefined` at the end of the source.
  * @throws `UNEXPECTED_END` with `bytesTransferred` if the source ends in the middle; `ABORTED`, `TIMEOUT`: what was read
- *   by then is read again by the next call, except out of a bare descriptor number, with which nothing can be kept; what
- *   a Readable fails with; `SYSTEM_CALL_FAILED` (`read`); `INVALID_ARGUMENT`; and as `loan`. The loan is released, once
- *   no thread reads into it any more.
+ *   by then is read again by the next call, except out of a bare descriptor number, with which nothing can be kept;
+ *   `CLOSED`, within a second if the sink is closed meanwhile; what a Readable fails with; `SYSTEM_CALL_FAILED` (`read`);
+ *   `INVALID_ARGUMENT`; and as `loan`. The loan is released, once no thread reads into it any more.
  * @example
  * for (let frame; (frame = await loanFrom(sender, ffmpeg.stdout, 1920 * 1080 * 3)); ) await frame.send();
  */
@@ -75,10 +76,7 @@ async function fillLoan(
   const { byteLength } = loan;
   let isFull = false;
   try {
-    const count = await filler.fill(loan, signal);
-    if (!loan.owned) {
-      throw new PageferryError('CLOSED', 'this sender was closed while its loan was being filled');
-    }
+    const count = await whileLent(loan, signal, (ending) => filler.fill(loan, ending));
     isFull = count === byteLength;
     if (isFull) return loan;
     if (count === 0) return undefined;
