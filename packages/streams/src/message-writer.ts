@@ -15,8 +15,8 @@ type WriterSettings = Pick<StreamSettings, 'objectMode' | 'autoClose' | 'chunkBy
 
 /** True for a loan, which is a message already. */
 export function isLoan(value: unknown): value is Loan {
-  const { trySend, release } = (value ?? {}) as Partial<Loan>;
-  return typeof trySend === 'function' && typeof release === 'function';
+  const { send, trySend, release } = (value ?? {}) as Partial<Loan>;
+  return [send, trySend, release].every((method) => typeof method === 'function');
 }
 
 /** Makes messages of chunks: what all writable streams of this package stand on. One call at a time. */

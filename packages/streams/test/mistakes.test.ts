@@ -55,7 +55,7 @@ describe.each(TRANSPORTS)('streams over $name, used wrongly', (transport) => {
     await using ends = await place.oneWay(transport);
     const writable = toWritable(ends.sender, { objectMode: true });
     const failed = once(writable, 'error');
-    writable.write({ trySend: () => 'sent' });
+    writable.write({ trySend: () => 'sent', release: () => undefined });
     expect((await failed)[0]).toEqual(withCode('INVALID_ARGUMENT'));
   });
 
