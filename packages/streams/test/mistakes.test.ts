@@ -177,6 +177,42 @@ describe.each(TRANSPORTS)('streams over $name, used wrongly', (transport) => {
     expect(ends.sender.stats().loansHeld).toBe(0);
   });
 
+  test('a loan that is given to end() goes back with the others', async () => {
+    await using ends = await place.oneWay(transport);
+    await using both = await place.twoWay(transport);
+    const options = { objectMode: true, autoClose: false } as const;
+    const streams = [
+      { sink: ends.sender, stream: toWritable(ends.sender, { ...options, receivers: 2 }) },
+      { sink: both.here, stream: toDuplex(both.here, options) },
+    ];
+    for (const { sink, stream } of streams) {
+      stream.on('error', () => undefined).cork();
+      stream.write(await sink.loan(10));
+      stream.end(await sink.loan(10));
+      stream.destroy();
+      stream.end(await sink.loan(10));
+      await until(() => sink.stats().loansHeld === 0);
+    }
+  });
+
+  test('loans that wait in a WritableStream go back, and one that is over takes none', async () => {
+    await using ends = await place.oneWay(transport);
+    const options = { objectMode: true, autoClose: false, receivers: 2, highWaterMark: 4 } as const;
+    const writer = toWritableStream(ends.sender, options).getWriter();
+    const reason = new Error('enough');
+    const failed = [expect(writer.closed).rejects.toBe(reason)];
+    for (let count = 0; count < 3; count++) {
+      const writing = writer.write(await ends.sender.loan(10));
+      failed.push(expect(writing).rejects.toBeDefined());
+    }
+    await writer.abort(reason);
+    expect(ends.sender.stats().loansHeld).toBe(0);
+    await Promise.all(failed);
+    using late = await ends.sender.loan(10);
+    await expect(writer.write(late)).rejects.toBe(reason);
+    expect(late.owned).toBe(true);
+  });
+
   test('streams that are being closed end when the other side dies', async () => {
     await using ends = await place.twoWay(transport);
     const [here, there] = [createStreams(ends.here), createStreams(ends.there)];

@@ -34,6 +34,12 @@ export class MessageDuplex extends Duplex {
     return super.write(chunk, ...(rest as []));
   }
 
+  /** Node hands the last chunk to no {@link write}. */
+  override end(...last: unknown[]): this {
+    this.#half.keep(last[0]);
+    return super.end(...(last as []));
+  }
+
   override _write(chunk: unknown, encoding: BufferEncoding, callback: WriteCallback): void {
     this.#half.write([{ chunk, encoding }], callback);
   }

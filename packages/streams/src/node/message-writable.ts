@@ -1,6 +1,7 @@
 import { Writable, type WritableOptions } from 'node:stream';
-import type { Loan, Payload } from '@pageferry/core';
-import { isLoan, type MessageWriter } from '../message-writer.js';
+import type { Payload } from '@pageferry/core';
+import { KeptLoans } from '../kept-loans.js';
+import type { MessageWriter } from '../message-writer.js';
 import { type DestroyCallback, settle } from './message-readable.js';
 
 /** What Node hands to `_writev`. */
@@ -13,9 +14,7 @@ export type WriteCallback = (error?: Error | null) => void;
 export class WritingHalf {
   readonly #writer: MessageWriter;
   readonly #objectMode: boolean;
-  /** Loans that wait in the stream's buffer: the stream's, to be released if they are never sent. */
-  readonly #loans = new Set<Loan>();
-  #isStopped = false;
+  readonly #loans = new KeptLoans();
 
   /** @param stream gets a `_writev` unless it is of objects. */
   constructor(stream: Writable, writer: MessageWriter, objectMode: boolean) {
@@ -27,9 +26,7 @@ export class WritingHalf {
 
   /** Remembers a chunk that is given to the stream. */
   keep(chunk: unknown): void {
-    if (!this.#objectMode || !isLoan(chunk)) return;
-    if (this.#isStopped) chunk.release();
-    else this.#loans.add(chunk);
+    if (this.#objectMode) this.#loans.keep(chunk);
   }
 
   /** Sends what was written: in byte mode gathered, in object mode one message for each chunk. */
@@ -64,15 +61,13 @@ export class WritingHalf {
 
   /** Gives back what was never sent, and what is given to the stream from then on. */
   stop(): void {
-    this.#isStopped = true;
     this.#writer.stop();
-    for (const loan of this.#loans) loan.release();
-    this.#loans.clear();
+    this.#loans.stop();
   }
 
   async #writeMessages(written: Written): Promise<void> {
     for (const { chunk, encoding } of written) {
-      this.#loans.delete(chunk as Loan);
+      this.#loans.forget(chunk);
       await this.#writer.writeMessage(chunk as Payload | string, encoding);
     }
   }
@@ -92,6 +87,12 @@ export class MessageWritable extends Writable {
   override write(chunk: unknown, ...rest: unknown[]): boolean {
     this.#half.keep(chunk);
     return super.write(chunk, ...(rest as []));
+  }
+
+  /** Node hands the last chunk to no {@link write}. */
+  override end(...last: unknown[]): this {
+    this.#half.keep(last[0]);
+    return super.end(...(last as []));
   }
 
   override _write(chunk: unknown, encoding: BufferEncoding, callback: WriteCallback): void {

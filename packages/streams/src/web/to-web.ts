@@ -13,6 +13,7 @@ import {
   type Payload,
 } from '@pageferry/core';
 import { isChannel, isSink, isSource, type MessageSink, type MessageSource } from '../ends.js';
+import { KeptLoans } from '../kept-loans.js';
 import { MessageReader } from '../message-reader.js';
 import { MessageWriter } from '../message-writer.js';
 import {
@@ -70,7 +71,7 @@ export function toReadableStream(
 
 /**
  * A `WritableStream` whose chunks a sender, or a channel, sends, as those of `toWritable`. `close()` is the end,
- * `abort()` tells the other side that there is none.
+ * `abort()` tells the other side that there is none. Once it is over, a loan whose `write` rejects is still the caller's.
  *
  * @throws `INVALID_ARGUMENT`. The stream fails as `toWritable` does.
  */
@@ -82,16 +83,26 @@ export function toWritableStream(
   const { options: checked, settings } = checkStreamOptions(options, KNOWN.WEB_WRITE);
   const writer = new MessageWriter(sink, settings);
   const { highWaterMark = 1 } = checked;
+  const loans = new KeptLoans();
+  const stop = (): void => {
+    writer.stop();
+    loans.stop();
+  };
+  const end = (): Promise<void> => {
+    stop();
+    return writer.end();
+  };
   const orEnd = async (running: Promise<void>): Promise<void> => {
     try {
       await running;
     } catch (error) {
-      await writer.end();
+      await end();
       throw error;
     }
   };
   // What is wrong with a chunk ends the stream as everything else does.
   const write = async (chunk: Payload | string): Promise<void> => {
+    loans.forget(chunk);
     if (settings.objectMode) await writer.writeMessage(chunk);
     else await writer.writeBytes(bytesOf(chunk));
   };
@@ -100,16 +111,23 @@ export function toWritableStream(
       start(controller) {
         // A write that waits would have `abort` wait for it.
         const { signal } = controller as unknown as { readonly signal: AbortSignal };
-        signal.addEventListener('abort', () => writer.stop(), { once: true });
+        signal.addEventListener('abort', stop, { once: true });
       },
       write: (chunk) => orEnd(write(chunk)),
       close: async () => {
         await orEnd(writer.finish());
-        await writer.end();
+        await end();
       },
-      abort: () => writer.end(),
+      abort: end,
     },
-    new CountQueuingStrategy({ highWaterMark }),
+    {
+      highWaterMark,
+      // Nothing else is told of a chunk before that waits.
+      size(chunk) {
+        if (settings.objectMode) loans.keep(chunk);
+        return 1;
+      },
+    },
   );
 }
 
