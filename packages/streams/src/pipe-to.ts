@@ -1,6 +1,5 @@
 import { Socket } from 'node:net';
-import type { Writable } from 'node:stream';
-import { finished } from 'node:stream/promises';
+import { finished, type Writable } from 'node:stream';
 import {
   abortedError,
   checkFlag,
@@ -80,6 +79,19 @@ function endedByOther(): Error {
   return Object.assign(error, { code: 'ERR_STREAM_WRITE_AFTER_END' });
 }
 
+/** Settles with the Writable, unless it is forgotten before: one that goes on may be written to any number of times. */
+function overOf(writable: Writable): { over: Promise<void>; forgetOver: () => void } {
+  let forgetOver = (): void => undefined;
+  const over = new Promise<void>((resolve, reject) => {
+    forgetOver = finished(writable, { readable: false }, (error) => {
+      forgetOver();
+      if (error) reject(error);
+      else resolve();
+    });
+  });
+  return { over, forgetOver: () => forgetOver() };
+}
+
 async function endSource(source: MessageSource, hasEnded: boolean): Promise<void> {
   if (!isChannel(source)) await source.close();
   else if (hasEnded) await closeIfOver(source);
@@ -108,7 +120,7 @@ class DeliveryPipe {
 
   async run(end: boolean, signal: AbortSignal | undefined): Promise<number> {
     const writable = this.#writable;
-    const over = finished(writable, { readable: false, cleanup: true });
+    const { over, forgetOver } = overOf(writable);
     over.then(
       // It matters only where somebody else has ended it.
       () => this.#stop.abort(endedByOther()),
@@ -138,7 +150,7 @@ class DeliveryPipe {
       throw failure;
     } finally {
       forget();
-      over.catch(() => undefined);
+      forgetOver();
       writable.off('drain', wake);
       if (this.#written.size === 0) writable.off('close', releaseAll);
     }

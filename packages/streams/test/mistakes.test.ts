@@ -95,6 +95,18 @@ describe.each(TRANSPORTS)('streams over $name, used wrongly', (transport) => {
     await expect(piping).rejects.toThrow('disk full');
   });
 
+  test('pipeTo leaves no listener at a Writable that goes on', async () => {
+    await using ends = await place.oneWay(transport);
+    const writable = new PassThrough().resume();
+    const listeners = (): number[] =>
+      writable.eventNames().map((event) => writable.listenerCount(event));
+    const before = listeners();
+    await ends.sender.send(Buffer.alloc(10));
+    await ends.sender.close();
+    await pipeTo(ends.receiver, writable, { end: false });
+    expect(listeners()).toEqual(before);
+  });
+
   test('pipeTo into what somebody else has ended says so', async () => {
     await using ends = await place.oneWay(transport);
     const ended = new PassThrough().resume();
