@@ -121,9 +121,11 @@ class DeliveryPipe {
   async run(end: boolean, signal: AbortSignal | undefined): Promise<number> {
     const writable = this.#writable;
     const { over, forgetOver } = overOf(writable);
+    let isEnding = false;
     over.then(
-      // It matters only where somebody else has ended it.
-      () => this.#stop.abort(endedByOther()),
+      () => {
+        if (!isEnding) this.#stop.abort(endedByOther());
+      },
       (error: unknown) => this.#stop.abort(error),
     );
     const releaseAll = (): void => {
@@ -136,8 +138,9 @@ class DeliveryPipe {
     try {
       await this.#writeAll();
       if (end) {
+        isEnding = true;
         writable.end();
-        await over;
+        await this.#unlessAborted(over, signal);
       } else await this.#until(() => this.#written.size + this.#copiesWritten === 0);
       return this.#byteLength;
     } catch (error) {
@@ -199,6 +202,20 @@ class DeliveryPipe {
   #release(delivery: Delivery): void {
     if (this.#written.delete(delivery)) delivery.release();
     if (this.#written.size === 0) this.#wake();
+  }
+
+  /** What still waits in the Writable may never be written. */
+  async #unlessAborted(over: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted) throw abortedError(signal.reason);
+    let forget = (): void => undefined;
+    const aborted = new Promise<never>((_, reject) => {
+      forget = onAbort(signal, () => reject(abortedError(signal?.reason)));
+    });
+    try {
+      await Promise.race([over, aborted]);
+    } finally {
+      forget();
+    }
   }
 
   async #until(isSo: () => boolean): Promise<void> {

@@ -131,6 +131,21 @@ describe.each(TRANSPORTS)('streams over $name, used wrongly', (transport) => {
     expect(ends.receiver.stats().deliveriesHeld).toBe(0);
   });
 
+  test('pipeTo can be aborted while the Writable ends', async () => {
+    await using ends = await place.oneWay(transport);
+    const given: unknown[] = [];
+    const stuck = new Writable({ write: (chunk) => void given.push(chunk) });
+    const ending = new AbortController();
+    const piping = pipeTo(ends.receiver, stuck, { autoClose: false, signal: ending.signal });
+    await ends.sender.send(Buffer.alloc(10));
+    await ends.sender.close();
+    await until(() => given.length === 1 && stuck.writableEnded);
+    ending.abort();
+    await expect(piping).rejects.toEqual(withCode('ABORTED'));
+    expect(stuck.destroyed).toBe(true);
+    expect(ends.receiver.stats().deliveriesHeld).toBe(0);
+  });
+
   test('loanFrom fails with what its source fails with', async () => {
     await using ends = await place.oneWay(transport);
     const source = new Readable({
