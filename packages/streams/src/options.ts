@@ -82,7 +82,7 @@ export interface ToDuplexOptions
 
 /** Options of the Web Streams: `highWaterMark` is that of their queuing strategy. */
 export interface ToReadableStreamOptions extends FromMessagesOptions {
-  /** How much is read ahead, in bytes, or in messages in object mode. Default: 0. */
+  /** How much is read ahead, in bytes, or in messages in object mode. Default: 0; always so with `copy: false`. */
   readonly highWaterMark?: number | undefined;
 }
 

@@ -8,6 +8,7 @@ import {
   pipeTo,
   toDuplex,
   toReadable,
+  toReadableStream,
   toWritable,
   toWritableStream,
 } from '@pageferry/streams';
@@ -49,6 +50,21 @@ describe.each(TRANSPORTS)('streams over $name, used wrongly', (transport) => {
     await expect(writer.write(5 as never)).rejects.toEqual(withCode('INVALID_ARGUMENT'));
     await closed;
     await expect(ends.receiver.receive()).rejects.toEqual(withCode('PEER_DIED'));
+  });
+
+  test('a ReadableStream of deliveries that is cancelled has left them where they were', async () => {
+    await using ends = await place.oneWay(transport);
+    const options = { objectMode: true, copy: false, highWaterMark: 4 } as const;
+    const stream = toReadableStream(ends.receiver, options);
+    for (let count = 0; count < 3; count++) await ends.sender.send(Buffer.alloc(10));
+    const reader = stream.getReader();
+    const first = (await reader.read()).value as Delivery;
+    await turns();
+    await reader.cancel();
+    expect(ends.receiver.stats().deliveriesHeld).toBe(1);
+    first.release();
+    using next = await ends.receiver.receive();
+    expect(next?.sequence).toBe(1);
   });
 
   test('an object that only looks like a loan is refused', async () => {

@@ -48,7 +48,8 @@ export function toReadableStream(
   if (!isSource(source)) throw invalidArgument('source', source, 'a receiver or a channel');
   const { options: checked, settings } = checkStreamOptions(options, KNOWN.WEB_READ);
   const reader = new MessageReader(source, settings);
-  const { highWaterMark = 0 } = checked;
+  // One that is cancelled throws away what waits in it, and tells nobody: a delivery would never be released.
+  const highWaterMark = settings.copy ? (checked.highWaterMark ?? 0) : 0;
   if (settings.objectMode) {
     return new ReadableStream<ReadChunk>(
       {
