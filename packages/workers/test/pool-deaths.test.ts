@@ -327,6 +327,31 @@ describe.each([
       expect(pool.stats()).toMatchObject({ aborted: 1, deaths: 0, retried: 0 });
     });
 
+    test('does not end the worker of a task that still waits for memory', async () => {
+      const timers = new ManualTimers();
+      const channel = { poolBytes: 2 ** 20 };
+      await using pool = open({ timers, abortGrace: 70, concurrentTasksPerWorker: 2, channel });
+      const who = await pool.run(0, { name: 'whoAmI' });
+      const end = folder.fresh('end');
+      const [first, second] = [1, 2].map(() => ({
+        begun: folder.fresh('begun'),
+        end,
+        bytes: new Uint8Array(700_000),
+      }));
+      const running = pool.run(first, { name: 'until' });
+      await appears(first?.begun as string);
+      const told = new AbortController();
+      const waiting = pool.run(second, { name: 'until', signal: told.signal });
+      told.abort();
+      await expect(waiting).rejects.toEqual(withCode('ABORTED'));
+      expect(timers.pending).toEqual([]);
+      timers.advance(1000);
+      writeFileSync(end, '');
+      await running;
+      expect(await pool.run(0, { name: 'whoAmI' })).toBe(who);
+      expect(pool.stats()).toMatchObject({ aborted: 1, deaths: 0 });
+    });
+
     test('that fires when its task has just ended does not end the worker', async () => {
       const timers = new ManualTimers();
       const worker = new PoolWorker(checkPoolOptions(TASKS, { size: 1, threads, timers }));

@@ -223,13 +223,27 @@ export class PoolWorker {
   /** Tells a task that it is not wanted any more. If it goes on, the worker is ended. One that has just ended cannot. */
   abort(id: number): void {
     if (!this.#running.has(id)) return;
+    // If it does not arrive, nothing runs there any more.
+    const told = this.#port.send({ abort: id } satisfies ToWorker).catch(() => undefined);
+    if (this.#hasBegun(id)) this.#endSoon(id);
+    // It waits for memory. That it is not wanted comes right behind it.
+    else void told.then(() => this.#endSoon(id));
+  }
+
+  /** Whether a task has been sent: all that have not wait for memory, in their order. */
+  #hasBegun(id: number): boolean {
+    const { requestsOpen } = this.#port.channel.stats();
+    return [...this.#running.keys()].indexOf(id) < requestsOpen;
+  }
+
+  /** Ends the worker, unless the task ends before. */
+  #endSoon(id: number): void {
+    if (!this.#running.has(id) || this.#state === 'gone') return;
     const { timers, abortGrace } = this.#settings;
     this.#running.set(
       id,
       timers.setTimeout(() => this.kill(), abortGrace),
     );
-    // If it does not arrive, nothing runs there any more.
-    this.#port.send({ abort: id } satisfies ToWorker).catch(() => undefined);
   }
 
   /** Ends it at once. Of a thread that loads modules Node leaves files open then. */
