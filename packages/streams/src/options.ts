@@ -2,9 +2,9 @@ import type { DuplexOptions, ReadableOptions, WritableOptions } from 'node:strea
 import {
   checkFlag,
   checkOptionalInteger,
-  checkOptions,
+  checkWaitOptions,
   invalidArgument,
-  isAbortSignal,
+  type WaitOptions,
 } from '@pageferry/core';
 
 /** How large the pieces are in which bytes are read and written, unless a caller wants others. In bytes. */
@@ -124,7 +124,7 @@ const WEB_PAIR = [...COMMON, 'copy'] as const;
 /** The names of the options of each kind of stream. */
 export const KNOWN = { READ, WRITE, DUPLEX, WEB_READ, WEB_WRITE, WEB_PAIR };
 
-type AnyOptions = FromMessagesOptions & ToMessagesOptions;
+type AnyOptions = FromMessagesOptions & ToMessagesOptions & Pick<WaitOptions, 'signal'>;
 
 /**
  * Passes the options of a stream.
@@ -135,13 +135,9 @@ export function checkStreamOptions<T extends AnyOptions>(
   options: T | undefined,
   known: readonly string[],
 ): { readonly options: T; readonly settings: StreamSettings } {
-  const checked = checkOptions(options, known as (keyof T & string)[]);
+  const checked = checkWaitOptions(options, known as (keyof T & string)[]);
   const objectMode = checkFlag('objectMode', checked.objectMode, false);
   const copy = checkFlag('copy', checked.copy, true);
-  const { signal } = checked as { readonly signal?: unknown };
-  if (signal !== undefined && !isAbortSignal(signal)) {
-    throw invalidArgument('signal', signal, 'an AbortSignal');
-  }
   if (!copy && !objectMode) throw invalidArgument('copy', false, 'true without objectMode');
   const settings = {
     objectMode,

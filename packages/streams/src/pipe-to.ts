@@ -103,10 +103,8 @@ class DeliveryPipe {
   readonly #source: MessageSource;
   readonly #writable: Writable;
   readonly #copy: boolean;
-  /** What the Writable still reads. */
+  /** What the Writable has not called back for. Of a copy the delivery was released before. */
   readonly #written = new Set<Delivery>();
-  /** How many copies it has not called back for. */
-  #copiesWritten = 0;
   /** Fires when the Writable takes nothing any more, or the caller gives up. */
   readonly #stop = new AbortController();
   #wake: () => void = () => undefined;
@@ -122,9 +120,12 @@ class DeliveryPipe {
     const writable = this.#writable;
     const { over, forgetOver } = overOf(writable);
     let isEnding = false;
+    let isOver = false;
     over.then(
       () => {
-        if (!isEnding) this.#stop.abort(endedByOther());
+        isOver = true;
+        if (isEnding) this.#wake();
+        else this.#stop.abort(endedByOther());
       },
       (error: unknown) => this.#stop.abort(error),
     );
@@ -140,8 +141,9 @@ class DeliveryPipe {
       if (end) {
         isEnding = true;
         writable.end();
-        await this.#unlessAborted(over, signal);
-      } else await this.#until(() => this.#written.size + this.#copiesWritten === 0);
+        // What still waits in the Writable may never be written: an abort ends this wait, too.
+        await this.#until(() => isOver);
+      } else await this.#until(() => this.#written.size === 0);
       return this.#byteLength;
     } catch (error) {
       const failure = this.#stop.signal.aborted ? this.#stop.signal.reason : error;
@@ -176,19 +178,10 @@ class DeliveryPipe {
 
   #write(delivery: Delivery): void {
     this.#byteLength += delivery.byteLength;
-    if (this.#copy) {
-      const own = delivery.copy();
-      delivery.release();
-      this.#copiesWritten++;
-      this.#writable.write(own, (error) => {
-        this.#noteFailure(error);
-        this.#copiesWritten--;
-        this.#wake();
-      });
-      return;
-    }
+    const bytes = this.#copy ? delivery.copy() : delivery.bytes;
+    if (this.#copy) delivery.release();
     this.#written.add(delivery);
-    this.#writable.write(delivery.bytes, (error) => {
+    this.#writable.write(bytes, (error) => {
       this.#noteFailure(error);
       this.#release(delivery);
     });
@@ -202,20 +195,6 @@ class DeliveryPipe {
   #release(delivery: Delivery): void {
     if (this.#written.delete(delivery)) delivery.release();
     if (this.#written.size === 0) this.#wake();
-  }
-
-  /** What still waits in the Writable may never be written. */
-  async #unlessAborted(over: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-    if (signal?.aborted) throw abortedError(signal.reason);
-    let forget = (): void => undefined;
-    const aborted = new Promise<never>((_, reject) => {
-      forget = onAbort(signal, () => reject(abortedError(signal?.reason)));
-    });
-    try {
-      await Promise.race([over, aborted]);
-    } finally {
-      forget();
-    }
   }
 
   async #until(isSo: () => boolean): Promise<void> {
