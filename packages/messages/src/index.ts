@@ -5,6 +5,7 @@
  *
  * @packageDocumentation
  */
+export { ForwardedMessage } from './forwarded-message.js';
 export { type ComposedMessage, type Message, openMessage } from './message.js';
 export {
   createPort,

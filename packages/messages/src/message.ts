@@ -128,47 +128,8 @@ export class ReceivedMessage<T> implements Message<T> {
   }
 }
 
-/** A message that several listeners get: each can release it for itself alone. Its memory goes back when all have been called. */
-export class LentMessage<T> implements Message<T> {
-  readonly #message: Message<T>;
-  #isReleased = false;
-
-  constructor(message: Message<T>) {
-    this.#message = message;
-  }
-
-  get value(): T {
-    if (this.#isReleased) throw released();
-    return this.#message.value;
-  }
-
-  get byteLength(): number {
-    return this.#message.byteLength;
-  }
-
-  get tag(): number {
-    return this.#message.tag;
-  }
-
-  get released(): boolean {
-    return this.#isReleased || this.#message.released;
-  }
-
-  forThreads(threads?: number): SharedDelivery {
-    if (this.#isReleased) throw released();
-    return this.#message.forThreads(threads);
-  }
-
-  release(): void {
-    this.#isReleased = true;
-  }
-
-  [dispose](): void {
-    this.release();
-  }
-}
-
-function released(): PageferryError {
+/** The error of a message that its caller has released. */
+export function released(): PageferryError {
   return new PageferryError('DELIVERY_RELEASED', 'this message was released');
 }
 

@@ -21,10 +21,10 @@ import { givenUpMessage, KIND, kindOf, MAX_NAME_BYTES } from './format.js';
 import { Handlers } from './handlers.js';
 import { type End, Inbox } from './inbox.js';
 import { filled, lendAtOnce } from './lend.js';
+import { LentMessage } from './lent-message.js';
 import {
   Composed,
   type ComposedMessage,
-  LentMessage,
   type Lifetime,
   type Message,
   mustBe,
