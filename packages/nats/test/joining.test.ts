@@ -28,6 +28,27 @@ describe.skipIf(!hasNatsServer)('a receiver whose sender closes while it joins',
     }
   });
 
+  test('is told of the end of one that dies once it knows of it', async () => {
+    const endpoint = ground.endpoint();
+    const [there, here] = await Promise.all([
+      Way.until(ground.server.port, 'nothing is held up'),
+      Way.until(ground.server.port, '$JS.API.CONSUMER.CREATE.'),
+    ]);
+    try {
+      const sender = await ground.sender(endpoint, {}, ground.transport({ servers: there.url }));
+      const joining = ground.receiver(endpoint, {}, ground.transport({ servers: here.url }));
+      await sender.waitForReceivers();
+      // To the servers it is dead: it does not come back.
+      await there.close();
+      here.release();
+      const receiver = await joining;
+      await expect(receiver.receive()).rejects.toMatchObject({ code: 'PEER_DIED' });
+      await receiver.close();
+    } finally {
+      await here.close();
+    }
+  });
+
   test('leaves no consumer behind where the connection is lost while it joins', async () => {
     const endpoint = ground.endpoint();
     const sender = await ground.sender(endpoint);

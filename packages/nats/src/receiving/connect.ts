@@ -108,9 +108,10 @@ async function tryConnect(
   return undefined;
 }
 
-/** Whether what a consumer is for will be sent, or was. */
+/** Whether the sender of a consumer that was just added knows of it, or will. */
 async function isServed(api: JetStreamManager, stream: string, consumer: string): Promise<boolean> {
-  if ((await presenceOf(api, stream)) === 'present') return true;
+  // One out of the servers' reach may have known of it before: it comes back, or this receiver is told that it has died.
+  if ((await presenceOf(api, stream)) !== 'gone') return true;
   // The sender has closed meanwhile: before it knew of this one, or behind messages for it, of which the last one says so.
   const { delivered, num_pending: pending } = await api.consumers.info(stream, consumer);
   return delivered.consumer_seq > 0 || pending > 0;
