@@ -228,7 +228,10 @@ describe.each([
   test('has no room to compose in while all slots are taken', async () => {
     await using pool = open();
     const task = await pool.compose(1, { name: 'echo' });
-    await expect(pool.compose(2, { timeout: 1 })).rejects.toEqual(withCode('TIMEOUT'));
+    await expect(pool.compose(2, { timeout: 1 })).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      message: expect.stringContaining('no worker was free'),
+    });
     const signal = AbortSignal.abort();
     await expect(pool.compose(2, { signal })).rejects.toEqual(withCode('ABORTED'));
     expect(await pool.run(task)).toBe(1);
@@ -239,7 +242,10 @@ describe.each([
     await using pool = open({ transport: sharedMmap, channel, concurrentTasksPerWorker: 2 });
     const large = shared(Uint8Array, 700_000);
     const task = await pool.compose(large, { name: 'sum' });
-    await expect(pool.compose(large, { timeout: 1 })).rejects.toEqual(withCode('TIMEOUT'));
+    await expect(pool.compose(large, { timeout: 1 })).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      message: expect.stringContaining('a worker had no memory for it'),
+    });
     await expect.poll(() => pool.stats().workers[0]?.running).toBe(1);
     expect(await pool.run(2, { name: 'echo' })).toBe(2);
     task.release();
@@ -274,6 +280,28 @@ describe.each([
     await expect(exiting).rejects.toEqual(withCode('PEER_DIED'));
     await expect(composing).rejects.toMatchObject({ code: 'PEER_DIED', exitCode: 5 });
   });
+
+  test.each(['close', 'destroy'] as const)(
+    'tells who waits to compose that the pool was ended: %s',
+    async (end) => {
+      const channel = { poolBytes: 1024 * 1024 };
+      const pool = open({ transport: sharedMmap, channel, concurrentTasksPerWorker: 3 });
+      await pool.ready();
+      const large = shared(Uint8Array, 700_000);
+      using _task = await pool.compose(large);
+      const waiting = [
+        // These two have a slot, and no memory; the third has no slot.
+        pool.compose(large),
+        pool.compose(large, { timeout: 60_000 }),
+        pool.compose(large),
+      ];
+      const outcomes = Promise.allSettled(waiting);
+      await pool[end]();
+      for (const outcome of await outcomes) {
+        expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'CLOSED' } });
+      }
+    },
+  );
 
   test('tells a task that it is not wanted any more, however late it asks', async () => {
     await using pool = open({ concurrentTasksPerWorker: 2 });

@@ -12,6 +12,7 @@ export class Composition<T> implements Job {
   readonly #signal: AbortSignal | undefined;
   readonly #forgetSignal: () => void;
   #isOver = false;
+  #hasWorker = false;
   #resolve: (value: SlottedTask<T>) => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
 
@@ -31,7 +32,13 @@ export class Composition<T> implements Job {
     this.#forgetSignal = onAbort(signal, () => this.reject(signal?.reason));
   }
 
+  /** Whether it has a slot, and may have to wait for memory. */
+  get hasWorker(): boolean {
+    return this.#hasWorker;
+  }
+
   begin(worker: PoolWorker): void {
+    this.#hasWorker = true;
     // It may have to wait for memory, and must not keep the slot when nobody waits for it any more.
     worker.compose(this.#run, this.#signal).then(
       (message) => {

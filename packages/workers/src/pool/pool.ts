@@ -95,7 +95,7 @@ export interface Pool extends AsyncDisposable {
    * @throws `ABORTED`, `TIMEOUT`; `INVALID_ARGUMENT`: the pool is open still then.
    */
   close(options?: WaitOptions): Promise<void>;
-  /** Rejects all tasks with `CLOSED`, and ends the workers at once. */
+  /** Rejects all tasks, and all that is to be composed, with `CLOSED`, and ends the workers at once. */
   destroy(): Promise<void>;
   /** A snapshot of its counters. */
   stats(): PoolStats;

@@ -8,6 +8,7 @@ import {
   checkOptions,
   checkWaitOptions,
   invalidArgument,
+  isPageferryError,
   PageferryError,
   thrownInWords,
   toldToCaller,
@@ -93,20 +94,25 @@ export class WorkerPool implements Pool {
       const worker = this.#freeWorker();
       if (worker !== undefined) return this.#composeAt(worker, { id: ++this.#lastId, name, task });
     }
+    let composition: Composition<T> | undefined;
     return withDeadline(
       wait,
-      (signal) => {
+      async (signal) => {
         this.#admit();
         const run = { id: ++this.#lastId, name, task };
-        const composition = new Composition(run, signal, (worker) => this.#freed(worker, false));
+        composition = new Composition(run, signal, (worker) => this.#freed(worker, false));
         this.#keepAlive.add();
         this.#enqueue(composition);
-        return composition.composed.finally(() => {
+        try {
+          return await composition.composed;
+        } catch (error) {
+          throw this.#orClosed(error);
+        } finally {
           this.#keepAlive.remove();
           this.#leaveQueue(composition);
-        });
+        }
       },
-      () => 'no worker was free',
+      () => (composition?.hasWorker ? 'a worker had no memory for it' : 'no worker was free'),
     );
   }
 
@@ -122,7 +128,7 @@ export class WorkerPool implements Pool {
       return new SlottedTask(worker, run, await worker.compose(run, undefined), onFree);
     } catch (error) {
       onFree();
-      throw toldToCaller(error, undefined, this.#composeAt);
+      throw toldToCaller(this.#orClosed(error), undefined, this.#composeAt);
     } finally {
       this.#keepAlive.remove();
     }
@@ -255,7 +261,13 @@ export class WorkerPool implements Pool {
   }
 
   #checkOpen(): void {
-    if (this.#state !== 'open') throw new PageferryError('CLOSED', 'the pool is closed');
+    if (this.#state !== 'open') throw closedError();
+  }
+
+  /** Why something was not composed: the death of a worker that the pool has ended is none. */
+  #orClosed(error: unknown): unknown {
+    const isOfEnd = this.#state === 'closed' && isPageferryError(error, 'PEER_DIED');
+    return isOfEnd ? closedError() : error;
   }
 
   #enqueue(job: Job): void {
@@ -444,7 +456,7 @@ export class WorkerPool implements Pool {
   async #end(end: (worker: PoolWorker) => Promise<void>): Promise<void> {
     this.#state = 'closed';
     this.#forgetPause();
-    const error = new PageferryError('CLOSED', 'the pool was closed');
+    const error = closedError();
     for (const job of this.#queue.drain()) job.reject(error);
     for (const task of [...this.#open]) task.reject(error);
     this.#waiting.wake();
@@ -485,4 +497,8 @@ function checkName(name: unknown): void {
 function checkEvent(event: unknown): void {
   if (event === 'drain' || event === 'workerCreate' || event === 'workerDestroy') return;
   throw invalidArgument('event', event, "'drain', 'workerCreate' or 'workerDestroy'");
+}
+
+function closedError(): PageferryError {
+  return new PageferryError('CLOSED', 'the pool is closed');
 }
