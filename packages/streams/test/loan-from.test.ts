@@ -146,6 +146,19 @@ describe('a loan that fills itself', () => {
     await until(() => ends.here.stats().loansHeld === 0);
   });
 
+  test('does not take text for bytes when a stream is told to give text', async () => {
+    await using ends = await place.twoWay(sharedMmap);
+    const stream = new PassThrough();
+    stream.write('ab');
+    const reading = loanFrom(ends.here, stream, 5);
+    await until(() => stream.readableLength === 0);
+    stream.setEncoding('utf8');
+    stream.end('cdefg');
+    await expect(reading).rejects.toThrow(withCode('INVALID_ARGUMENT'));
+    expect((await stream.toArray()).join('')).toBe('abcdefg');
+    await until(() => ends.here.stats().loansHeld === 0);
+  });
+
   test('that is given up leaves a stream as it was', async () => {
     await using ends = await place.twoWay(sharedMmap);
     const stream = new PassThrough();

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { invalidArgument, type Loan, onAbort } from '@pageferry/core';
+import { invalidArgument, type Loan, onAbort, type PageferryError } from '@pageferry/core';
 import type { ByteFiller } from './loan-from.js';
 
 /** Streams that are read from only by this package at present. */
@@ -29,13 +29,7 @@ export class ReadableBytes implements ByteFiller {
 
   /** @throws `INVALID_ARGUMENT` for a stream whose chunks are no bytes. */
   constructor(stream: Readable) {
-    if (stream.readableObjectMode || stream.readableEncoding !== null) {
-      throw invalidArgument(
-        'source',
-        stream,
-        'a Readable of bytes, without objects or an encoding',
-      );
-    }
+    if (stream.readableObjectMode || stream.readableEncoding !== null) throw noBytes(stream);
     this.#stream = stream;
     holdBack(stream);
   }
@@ -70,7 +64,11 @@ export class ReadableBytes implements ByteFiller {
 
   #next(most: number): Uint8Array | null {
     const { readableLength } = this.#stream;
-    if (readableLength > 0) return this.#stream.read(Math.min(most, readableLength));
+    if (readableLength > 0) {
+      // It may have been told to give text since the call began.
+      if (this.#stream.readableEncoding !== null) throw noBytes(this.#stream);
+      return this.#stream.read(Math.min(most, readableLength));
+    }
     // Has the stream fetch something, or notice its end.
     this.#stream.read(0);
     return null;
@@ -102,4 +100,8 @@ export class ReadableBytes implements ByteFiller {
       stream.on('error', failed);
     });
   }
+}
+
+function noBytes(stream: Readable): PageferryError {
+  return invalidArgument('source', stream, 'a Readable of bytes, without objects or an encoding');
 }
