@@ -201,15 +201,30 @@ describe('LoopBudget', () => {
     now.mockRestore();
   });
 
-  test('of nothing allows one step in a turn', async () => {
+  test('of nothing lets nobody poll, and short work be done at a stretch', async () => {
+    const now = vi.spyOn(clock, 'now');
+    now.mockReturnValue(1000);
     const budget = new LoopBudget(0);
-    expect([budget.exhausted(), budget.exhausted(), budget.exhausted()]).toEqual([
-      false,
-      true,
-      true,
-    ]);
+    expect(budget.mayPoll()).toBe(false);
+    expect(budget.exhausted()).toBe(false);
+    now.mockReturnValue(1000.019);
+    expect(budget.exhausted()).toBe(false);
+    now.mockReturnValue(1000.021);
+    expect(budget.exhausted()).toBe(true);
     await nextTurn();
     expect(budget.exhausted()).toBe(false);
+    expect(budget.mayPoll()).toBe(false);
+    now.mockRestore();
+  });
+
+  test('of something lets polling go on until it is used up', () => {
+    const now = vi.spyOn(clock, 'now');
+    now.mockReturnValue(1000);
+    const budget = new LoopBudget(50);
+    expect(budget.mayPoll()).toBe(true);
+    now.mockReturnValue(1000.06);
+    expect(budget.mayPoll()).toBe(false);
+    now.mockRestore();
   });
 });
 

@@ -3,8 +3,8 @@ import { temporaryFolder } from '@pageferry/testkit';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { sharedMmap } from '../dist/index.js';
 
-// The event loop is due for a turn at once where nobody may poll. What is sent meanwhile must not get into line to wait for
-// it: whoever came next would have to get into line, too, and it would never be empty again.
+// What is sent while the event loop is due for a turn must not get into line to wait for it: whoever came next would have to get
+// into line, too, and it would never be empty again.
 const still = { spinMicroseconds: 0 };
 const MANY = 40;
 
@@ -21,6 +21,14 @@ async function connected(): Promise<readonly [Channel, Channel]> {
   return [here, there];
 }
 
+/** Has the event loop be due for a turn, as one side sees it: that has held it for as long as it may. */
+async function useUpTurn(side: Pick<Channel, 'loan'>): Promise<void> {
+  await new Promise(setImmediate);
+  (await side.loan(8)).release();
+  const end = performance.now() + 1;
+  while (performance.now() < end);
+}
+
 function lendMany(from: { tryLoan(byteLength: number): Loan | undefined }): Loan[] {
   return Array.from({ length: MANY }, () => from.tryLoan(8) as Loan);
 }
@@ -32,6 +40,7 @@ describe('a turn of the event loop', () => {
     await using receiver = await sharedMmap.createReceiver({ endpoint, ...still });
     await sender.waitForReceivers();
     const loans = lendMany(sender);
+    await useUpTurn(sender);
     let turns = 0;
     setImmediate(() => turns++);
     const outcomes = loans.map((loan) => loan.send());
@@ -46,6 +55,7 @@ describe('a turn of the event loop', () => {
     await using sender = await sharedMmap.createSender({ endpoint, ...still });
     await using receiver = await sharedMmap.createReceiver({ endpoint, ...still });
     await sender.waitForReceivers();
+    await useUpTurn(sender);
     let turns = 0;
     setImmediate(() => turns++);
     const outcomes = Array.from({ length: MANY }, (_, index) => sender.send(Buffer.of(index)));
@@ -59,6 +69,7 @@ describe('a turn of the event loop', () => {
   test('has everything lent in it that there is room for, and is over before anybody goes on', async () => {
     const endpoint = endpoints.fresh();
     await using sender = await sharedMmap.createSender({ endpoint, ...still });
+    await useUpTurn(sender);
     let turns = 0;
     setImmediate(() => turns++);
     const lending = Array.from({ length: MANY }, () => sender.loan(8));
@@ -70,6 +81,7 @@ describe('a turn of the event loop', () => {
   test('that was due for a loan: it is not there if the sender was closed meanwhile', async () => {
     const endpoint = endpoints.fresh();
     const sender = await sharedMmap.createSender({ endpoint, ...still });
+    await useUpTurn(sender);
     const lending = Array.from({ length: MANY }, () => sender.loan(8));
     await sender.destroy();
     const outcomes = await Promise.allSettled(lending);
@@ -81,6 +93,7 @@ describe('a turn of the event loop', () => {
     const [here, there] = await connected();
     const questions = lendMany(here);
     for (const [index, loan] of questions.entries()) loan.bytes[0] = index;
+    await useUpTurn(here);
     const answers = questions.map((loan) => here.request(loan));
     expect(here.stats().messagesSent).toBe(MANY);
     const serving = (async () => {
@@ -101,6 +114,7 @@ describe('a turn of the event loop', () => {
 
   test('questions that wait together learn that the other side is gone, each of them', async () => {
     const [here, there] = await connected();
+    await useUpTurn(here);
     const answers = lendMany(here).map((loan) => here.request(loan));
     const outcomes = Promise.allSettled(answers);
     using first = await there.receive();
@@ -117,6 +131,7 @@ describe('a turn of the event loop', () => {
   test('an answer that comes before its question is told sent is none once the channel is closed', async () => {
     const [here, there] = await connected();
     const { signal } = new AbortController();
+    await useUpTurn(here);
     const asking = lendMany(here).map((loan) => here.request(loan, { signal }));
     const outcomes = Promise.allSettled(asking);
     for (let asked = there.tryReceive(); asked; asked = there.tryReceive()) {
@@ -148,6 +163,7 @@ describe('a turn of the event loop', () => {
     const [here, there] = await connected();
     const controller = new AbortController();
     const { signal } = controller;
+    await useUpTurn(here);
     const answers = lendMany(here).map((loan, index) =>
       here.request(loan, index === 0 || index === 7 ? { signal } : {}),
     );

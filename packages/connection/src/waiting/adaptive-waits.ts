@@ -90,7 +90,7 @@ export class AdaptiveWaits implements Waits {
             this.#sharesProcessor = away > SHARED;
             contended = away > CONTENDED;
           }
-        } while (!budget.exhausted() && !isTurnAwaited());
+        } while (budget.mayPoll() && !isTurnAwaited());
         if (contended || (clock.now() - idleSince) * 1000 >= spinMicroseconds) break;
         await lastInNextTurn();
         if (this.#list.parked > 0) this.#list.wake();

@@ -74,8 +74,8 @@ export interface SenderOptions {
   readonly maxReceivers?: number | undefined;
   /**
    * For how many microseconds a wait may poll before it parks on the event loop. It is also the
-   * longest time for which the transport holds the event loop without giving other events a turn.
-   * 0 turns polling off, but for a few looks that take less time than to park. Default: 100.
+   * longest time for which the transport holds the event loop without giving other events a turn, though no less
+   * than 20. 0 turns polling off, but for a few looks that take less time than to park. Default: 100.
    */
   readonly spinMicroseconds?: number | undefined;
   /**

@@ -5,6 +5,12 @@ const SKIPPED_LOOKS = 7;
 const QUICK = 0.01;
 
 /**
+ * For how many microseconds work may hold the event loop at least. A turn takes a microsecond, and calls that wait for one
+ * take as much again: after each message that would be most of what a short one costs.
+ */
+const LEAST_MICROSECONDS = 20;
+
+/**
  * Watches how long a transport has held the event loop.
  *
  * Awaiting a promise that is already resolved never lets the event loop turn, so a loop over
@@ -13,6 +19,7 @@ const QUICK = 0.01;
  */
 export class LoopBudget {
   readonly #milliseconds: number;
+  readonly #polls: boolean;
   #turnStarted = 0;
   /** The turn for which the clock runs. */
   #turn = -1;
@@ -20,9 +27,15 @@ export class LoopBudget {
   #lookedAt = 0;
   #looksToSkip = 0;
 
-  /** @param microseconds how long the event loop may be held. */
-  constructor(microseconds: number) {
-    this.#milliseconds = microseconds / 1000;
+  /** @param spinMicroseconds how long the event loop may be held, but no less than 20. With 0 nothing may poll. */
+  constructor(spinMicroseconds: number) {
+    this.#milliseconds = Math.max(spinMicroseconds, LEAST_MICROSECONDS) / 1000;
+    this.#polls = spinMicroseconds > 0;
+  }
+
+  /** True if whoever sees nothing move may look on. */
+  mayPoll(): boolean {
+    return this.#polls && !this.exhausted();
   }
 
   /** True if the budget of this turn of the event loop is used up. Starts the clock if it is not running. */

@@ -187,7 +187,7 @@ export class VmspliceReceiver extends BaseReceiver<InboundMessage> {
         const available = message.available();
         if (available > 0) return available;
       }
-    } while (!this.#budget.exhausted() && !yieldProcessor(this.#calls));
+    } while (this.#budget.mayPoll() && !yieldProcessor(this.#calls));
     return 0;
   }
 }
