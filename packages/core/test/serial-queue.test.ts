@@ -49,6 +49,20 @@ test('a task that fails does not stop the next', async () => {
   expect(await next).toBe('yes');
 });
 
+test('a task that throws before it has begun rejects its call, and does not stop the next', async () => {
+  const queue = new SerialQueue();
+  const thrown = (): Promise<string> => {
+    throw new Error('not even begun');
+  };
+  const first = queue.run(thrown);
+  const second = queue.run(thrown);
+  const third = queue.run(async () => 'third');
+  await expect(first).rejects.toThrow('not even begun');
+  await expect(second).rejects.toThrow('not even begun');
+  expect(await third).toBe('third');
+  expect(queue.busy).toBe(false);
+});
+
 test('a signal takes a call out of the line; those behind it keep their places', async () => {
   const queue = new SerialQueue();
   const { task, open } = gate();

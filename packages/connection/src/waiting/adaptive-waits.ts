@@ -12,6 +12,11 @@ import { CONTENDED, type LinuxCalls, offerProcessor } from '@pageferry/linux';
 /** A yield that takes longer, in milliseconds, had somebody else run: two switches and something in between. */
 const SHARED = 0.003;
 
+/** What a wait that polls has found. */
+type Found = 'ready' | 'turn is due' | 'nothing';
+
+const READY = Promise.resolve();
+
 /** What {@link AdaptiveWaits} needs to know. */
 export interface AdaptiveWaitsSettings {
   /** The owner's budget: how long the event loop may be held at a stretch. */
@@ -37,6 +42,8 @@ export class AdaptiveWaits implements Waits {
   #resuming = false;
   /** True while one wait polls. The others are parked, and asked as often as the event loop turns. */
   #isPolled = false;
+  /** Since when that one has seen nothing move. */
+  #idleSince = 0;
   /** Whether somebody else ran when this side has last offered the processor. */
   #sharesProcessor = false;
   /** Whether anything has come since the event loop's last turn but one: then more will, mostly. */
@@ -66,41 +73,69 @@ export class AdaptiveWaits implements Waits {
   }
 
   /** As {@link Waits.until}; polls first, unless another wait does so already. */
-  async until(ready: () => boolean, signal?: AbortSignal): Promise<void> {
+  // No async function: that takes as much memory as a short message, and mostly there is nothing to wait for.
+  until(ready: () => boolean, signal?: AbortSignal): Promise<void> {
     // One at a time: several would take the processor from each other, and from the other side.
-    if (this.#isPolled) return await this.#list.until(ready, signal);
-    const { calls, budget, spinMicroseconds, spins = SPINS_BEFORE_PARKING } = this.#settings;
-    let idleSince = clock.now();
+    if (this.#isPolled) return this.#list.until(ready, signal);
     this.#isPolled = true;
+    this.#idleSince = clock.now();
+    let found: Found;
     try {
-      for (let contended = false; ; ) {
-        this.#list.throwIfOver(signal);
-        do {
-          const before = this.#progress;
-          // Who shares the processor with the other side keeps it from answering by each look.
-          const looks = this.#sharesProcessor ? 1 : spins;
-          for (let look = 0; look < looks && this.#progress === before; look++) if (ready()) return;
-          if (this.#progress !== before) {
-            idleSince = clock.now();
-            contended = false;
-          } else if (contended) {
-            break;
-          } else {
-            const away = offerProcessor(calls);
-            this.#sharesProcessor = away > SHARED;
-            contended = away > CONTENDED;
-          }
-        } while (budget.mayPoll() && !isTurnAwaited());
-        if (contended || (clock.now() - idleSince) * 1000 >= spinMicroseconds) break;
+      found = this.#poll(ready, signal);
+    } catch (error) {
+      this.#endPolling();
+      return Promise.reject(error);
+    }
+    if (found === 'turn is due') return this.#pollOn(ready, signal);
+    this.#endPolling();
+    return found === 'ready' ? READY : this.#list.until(ready, signal);
+  }
+
+  async #pollOn(ready: () => boolean, signal: AbortSignal | undefined): Promise<void> {
+    let found: Found;
+    try {
+      do {
         await lastInNextTurn();
         if (this.#list.parked > 0) this.#list.wake();
-      }
+        found = this.#poll(ready, signal);
+      } while (found === 'turn is due');
     } finally {
-      this.#isPolled = false;
-      // Nobody looks after the others any more, however this one has ended.
-      if (this.#list.parked > 0) this.resumeSoon();
+      this.#endPolling();
     }
-    await this.#list.until(ready, signal);
+    if (found === 'nothing') await this.#list.until(ready, signal);
+  }
+
+  /** Polls until the condition holds, the event loop is due for a turn, or it is time to park. */
+  #poll(ready: () => boolean, signal: AbortSignal | undefined): Found {
+    const { calls, budget, spinMicroseconds, spins = SPINS_BEFORE_PARKING } = this.#settings;
+    this.#list.throwIfOver(signal);
+    let contended = false;
+    do {
+      const before = this.#progress;
+      // Who shares the processor with the other side keeps it from answering by each look.
+      const looks = this.#sharesProcessor ? 1 : spins;
+      for (let look = 0; look < looks && this.#progress === before; look++) {
+        if (ready()) return 'ready';
+      }
+      if (this.#progress !== before) {
+        this.#idleSince = clock.now();
+        contended = false;
+      } else if (contended) {
+        return 'nothing';
+      } else {
+        const away = offerProcessor(calls);
+        this.#sharesProcessor = away > SHARED;
+        contended = away > CONTENDED;
+      }
+    } while (budget.mayPoll() && !isTurnAwaited());
+    const isOver = contended || (clock.now() - this.#idleSince) * 1000 >= spinMicroseconds;
+    return isOver ? 'nothing' : 'turn is due';
+  }
+
+  #endPolling(): void {
+    this.#isPolled = false;
+    // Nobody looks after the others any more, however this one has ended.
+    if (this.#list.parked > 0) this.resumeSoon();
   }
 
   /** Notes that something moved: a wait in progress polls on instead of parking. */

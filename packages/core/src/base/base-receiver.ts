@@ -131,6 +131,8 @@ export abstract class BaseReceiver<M extends InboundMessage>
   readonly #early: M[] = [];
   /** The newest message of a channel, if it was taken for the sake of an answer and is not here whole, or has no room. */
   #arriving: M | undefined;
+  /** What {@link #next} has found, until it is delivered. */
+  #found: M | 'end' | undefined;
   /** True while {@link move} is at work on the current message, and until what became of it is noted. */
   #isMoving = false;
   #moving: Promise<unknown> | undefined;
@@ -270,11 +272,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#inTurn(
-      options,
-      (signal) => this.#next(signal),
-      () => this.whyNothing(),
-    );
+    return this.#inTurn(options, this.#next, this.#whyNothing);
   }
 
   async receiveMany(max: number, options: WaitOptions = NOTHING): Promise<readonly Delivery[]> {
@@ -286,7 +284,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
       const first = await this.#next(signal);
       return first === undefined ? [] : this.#withMore(first, max);
     };
-    return await this.#inTurn(options, takeMany, () => this.whyNothing());
+    return await this.#inTurn(options, takeMany, this.#whyNothing);
   }
 
   releaseMany(deliveries: readonly Delivery[]): void {
@@ -776,40 +774,58 @@ export abstract class BaseReceiver<M extends InboundMessage>
     task: (signal?: AbortSignal) => Promise<T>,
     why: () => string,
   ): Promise<T> {
-    const begin = (signal: AbortSignal | undefined): Promise<T> => {
-      try {
-        this.#checkOpen();
-        return task(signal);
-      } catch (error) {
-        return Promise.reject(error);
-      }
-    };
-    const inTurn = (signal: AbortSignal | undefined): Promise<T> =>
-      this.#receiving.run(() => {
-        const isDue = this.#budget.exhausted();
-        return isDue ? lastInNextTurn().then(() => begin(signal)) : begin(signal);
-      }, signal);
-    return withDeadline(options, inTurn, why);
+    return withDeadline(
+      options,
+      (signal) => this.#receiving.run(() => this.#afterTurn(task, signal), signal),
+      why,
+    );
   }
 
-  async #next(signal: AbortSignal | undefined): Promise<Delivery | undefined> {
-    let message: M | 'end' | undefined;
+  /** Begins what may have to wait: in the next turn of the event loop, where that is due. */
+  #afterTurn<T>(
+    task: (signal?: AbortSignal) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    if (this.#budget.exhausted()) {
+      return lastInNextTurn().then(() => {
+        this.#checkOpen();
+        return task(signal);
+      });
+    }
+    this.#checkOpen();
+    return task(signal);
+  }
+
+  /** Waits for the next message. Only in turn: nothing else looks for one meanwhile. */
+  readonly #next = (signal: AbortSignal | undefined): Promise<Delivery | undefined> => {
     // Who holds nothing cannot wait for itself.
     const forget = this.#quota.count === 0 ? undefined : eachSecond(() => this.#warnOfDeliveries());
-    // Who waits for a message that nobody has sent is idle.
-    const whyStalled = () => (this.#waitsFor() === 'message' ? undefined : this.whyNothing());
-    const noStall = tellOfStalls('receive', this.#endpoint, whyStalled);
-    try {
-      await this.#waits.until(() => {
-        message = this.#look();
-        return message !== undefined;
-      }, signal);
-    } finally {
+    const noStall = tellOfStalls('receive', this.#endpoint, this.#whyStalled);
+    const found = this.#waits.until(this.#lookForNext, signal).then(this.#deliverFound);
+    if (forget === undefined && noStall === undefined) return found;
+    return found.finally(() => {
       forget?.();
       noStall?.();
-    }
+    });
+  };
+
+  // One of each for all calls: each that makes functions of its own costs more memory than a short message.
+  readonly #lookForNext = (): boolean => {
+    this.#found = this.#look();
+    return this.#found !== undefined;
+  };
+
+  readonly #deliverFound = (): Delivery | undefined => {
+    const message = this.#found;
+    this.#found = undefined;
     return message === 'end' ? undefined : this.#deliver(message as M);
-  }
+  };
+
+  readonly #whyNothing = (): string => this.whyNothing();
+
+  // Who waits for a message that nobody has sent is idle.
+  readonly #whyStalled = (): string | undefined =>
+    this.#waitsFor() === 'message' ? undefined : this.whyNothing();
 
   /** Why there is no delivery now, in words. */
   protected whyNothing(): string {

@@ -5,7 +5,9 @@ import { onAbort } from './on-abort.js';
  * nobody is before them.
  */
 export class SerialQueue {
-  #tail: Promise<void> | undefined;
+  #isBusy = false;
+  /** Has each of those in line go in, in the order in which they came. */
+  readonly #line = new Set<() => void>();
   readonly #onFree: (() => void) | undefined;
 
   /** @param onFree called whenever the last call has left. Must not throw. */
@@ -15,7 +17,7 @@ export class SerialQueue {
 
   /** True while a call is inside or waits to go in. */
   get busy(): boolean {
-    return this.#tail !== undefined;
+    return this.#isBusy;
   }
 
   /**
@@ -25,37 +27,42 @@ export class SerialQueue {
    * @throws what `task` throws, or `signal.reason`.
    */
   run<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    const before = this.#tail;
-    const turn = before === undefined ? task() : afterwards(before, task, signal);
-    const leave = (): void => {
-      if (this.#tail !== left) return;
-      this.#tail = undefined;
-      this.#onFree?.();
-    };
-    // A call that has left the line early leaves those before it inside.
-    const stay = (): Promise<void> | void => before;
-    const done: Promise<unknown> = before === undefined ? turn : turn.then(stay, stay);
-    const left: Promise<void> = done.then(leave, leave);
-    this.#tail = left;
-    return turn;
+    if (!this.#isBusy) return this.#enter(task);
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) throw signal.reason;
+      const enter = (): void => {
+        forget();
+        this.#enter(task).then(resolve, reject);
+      };
+      const forget = onAbort(signal, () => {
+        this.#line.delete(enter);
+        reject(signal?.reason);
+      });
+      this.#line.add(enter);
+    });
   }
-}
 
-function afterwards<T>(
-  before: Promise<void>,
-  task: () => Promise<T>,
-  signal: AbortSignal | undefined,
-): Promise<T> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) throw signal.reason;
-    let left = false;
-    const forget = onAbort(signal, () => {
-      left = true;
-      reject(signal?.reason);
-    });
-    void before.then(() => {
-      forget();
-      if (!left) task().then(resolve, reject);
-    });
-  });
+  #enter<T>(task: () => Promise<T>): Promise<T> {
+    let inside: Promise<T>;
+    try {
+      inside = task();
+    } catch (error) {
+      inside = Promise.reject(error);
+    }
+    this.#isBusy = true;
+    inside.then(this.#leave, this.#leave);
+    return inside;
+  }
+
+  // One for all calls: each that makes functions of its own costs more memory than a short message.
+  readonly #leave = (): void => {
+    const [enter] = this.#line;
+    if (enter !== undefined) {
+      this.#line.delete(enter);
+      enter();
+      return;
+    }
+    this.#isBusy = false;
+    this.#onFree?.();
+  };
 }
