@@ -133,7 +133,7 @@ export class BaseDelivery<M extends InboundMessage> implements ChannelDelivery {
 
   respond(answer: Payload, options?: SendOptions): Promise<SendOutcome> {
     const number = this.#number();
-    if (options === undefined && number !== 0 && this.#holds > 0) {
+    if (options === undefined && number !== 0 && !this.released) {
       // The usual case without a detour. What throws here was not sent.
       try {
         const outcome = this.channel.answerAtOnce(number, answer);

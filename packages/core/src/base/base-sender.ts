@@ -37,7 +37,7 @@ import type { Waits } from '../waiting/waits.js';
 import { checkAttached, duplicateAll } from './attaching.js';
 import { BaseLoan } from './base-loan.js';
 import { ConnectionFailures } from './connection-failures.js';
-import { copyAtOnce, copyInPieces } from './copy.js';
+import { COPIED_AT_ONCE, copyAtOnce, copyInPieces, lengthOf } from './copy.js';
 import { DropReports } from './drop-reports.js';
 import type { AcceptOutcome, LoanMemory, Outbox, SendMethod } from './hooks.js';
 import { LoopHolder } from './loop-holder.js';
@@ -212,19 +212,39 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     bytes: ArrayBufferView | readonly ArrayBufferView[],
     options?: SendOptions,
   ): Promise<SendOutcome> {
+    try {
+      const outcome = options === undefined ? this.#sendAtOnce(bytes) : undefined;
+      if (outcome !== undefined) return outcome;
+    } catch (error) {
+      return Promise.reject(error);
+    }
     return this.sendWith(bytes, options);
   }
 
   /**
    * As {@link send}. For `BaseChannel` only.
    *
-   * @param prepare gets the loan, before it is sent.
+   * @param exchange what the message asks or answers.
+   * @param onLoan gets the loan, before it is sent.
    * @throws what `isUnsent` knows if nothing was sent.
    */
-  async sendWith(
+  sendWith(
     bytes: ArrayBufferView | readonly ArrayBufferView[],
     options: SendOptions = NOTHING,
-    prepare?: (loan: BaseLoan<M>) => void,
+    exchange = 0,
+    onLoan?: (loan: BaseLoan<M>) => void,
+  ): Promise<SendOutcome> {
+    const prepare = (loan: BaseLoan<M>): void => {
+      loan.exchange = exchange;
+      onLoan?.(loan);
+    };
+    return this.#sendCopy(bytes, options, prepare);
+  }
+
+  async #sendCopy(
+    bytes: ArrayBufferView | readonly ArrayBufferView[],
+    options: SendOptions,
+    prepare: (loan: BaseLoan<M>) => void,
   ): Promise<SendOutcome> {
     let lent: BaseLoan<M> | undefined;
     let isSent = false;
@@ -232,15 +252,14 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
       const pieces = checkBytes('bytes', bytes);
       const { tag = 0 } = checkWaitOptions(options, SEND_OPTIONS);
       checkTag(tag);
-      let byteLength = 0;
-      for (const { length } of pieces) byteLength += length;
+      const byteLength = lengthOf(pieces);
       const sendCopy = async (signal: AbortSignal | undefined): Promise<SendOutcome> => {
         const atOnce = this.tryLoan(byteLength);
         const loan = (atOnce ?? (await this.#borrowInTurn(byteLength, signal))) as BaseLoan<M>;
         lent = loan;
         try {
           loan.tag = tag;
-          prepare?.(loan);
+          prepare(loan);
           if (this.#sending.busy || !copyAtOnce(loan, pieces)) {
             // Whoever comes while this one copies must not overtake it.
             return await this.#copyAndSend(loan, pieces, signal);
@@ -267,6 +286,50 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     }
   }
 
+  /** The usual case without a detour: there are memory and room. `undefined` if there are not, and nothing was sent. */
+  #sendAtOnce(
+    bytes: ArrayBufferView | readonly ArrayBufferView[],
+  ): Promise<SendOutcome> | undefined {
+    const loan = this.#lendCopy(bytes);
+    if (loan === undefined) return undefined;
+    try {
+      // As in `sendLoan`: it leaves before the turn that is due.
+      const isDue = this.#budget.exhausted();
+      const offered = this.#offerAtOnce(loan, isDue ? 0 : this.#spins);
+      if (offered === 'full') return undefined;
+      return this.#told(loan, offered, isDue, NOTHING);
+    } finally {
+      loan.release();
+    }
+  }
+
+  /** As {@link trySendLoan}, with a copy of `bytes`. For `BaseChannel` only. @throws as {@link send}. */
+  trySendCopy(bytes: ArrayBufferView | readonly ArrayBufferView[], exchange: number): SendOutcome {
+    const loan = this.#lendCopy(bytes);
+    if (loan === undefined) return 'full';
+    try {
+      return this.trySendLoan(loan, exchange);
+    } finally {
+      loan.release();
+    }
+  }
+
+  /** A copy of `bytes` that could be sent now; `undefined` if it would have to wait, or take longer. */
+  #lendCopy(bytes: ArrayBufferView | readonly ArrayBufferView[]): BaseLoan<M> | undefined {
+    const pieces = checkBytes('bytes', bytes);
+    const byteLength = lengthOf(pieces);
+    if (byteLength > COPIED_AT_ONCE || this.#sending.busy) return undefined;
+    const loan = this.tryLoan(byteLength) as BaseLoan<M> | undefined;
+    if (loan === undefined) return undefined;
+    try {
+      copyAtOnce(loan, pieces);
+      return loan;
+    } catch (error) {
+      loan.release();
+      throw error;
+    }
+  }
+
   async sendDescriptors(
     descriptors: readonly AttachedDescriptor[],
     given: SendDescriptorsOptions = NOTHING,
@@ -275,7 +338,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     const { bytes = NO_BYTES, ...options } = checkOptions(given);
     let duplicates = this.#duplicate('descriptors', descriptors, 0);
     try {
-      return await this.sendWith(bytes, options, ({ memory }) => {
+      return await this.#sendCopy(bytes, options, ({ memory }) => {
         this.#outbox.attach?.(memory, duplicates);
         duplicates = [];
       });
@@ -503,14 +566,23 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     } catch (error) {
       return Promise.reject(error);
     }
-    if (offered !== 'full' && offered !== 'sent') {
+    return this.#told(loan, offered, isDue, options);
+  }
+
+  /** What became of a message, once that is certain. */
+  #told(
+    loan: BaseLoan<M>,
+    offered: Offered,
+    isDue: boolean,
+    options: WaitOptions,
+  ): Promise<SendOutcome> {
+    if (offered === 'left' || offered === 'no-receiver') {
       const outcome = offered === 'left' ? SENT : NO_RECEIVER;
       return isDue ? nextTurn().then(() => outcome) : outcome;
     }
-    const outcome = offered;
     return withDeadline(
       options,
-      (signal) => this.#sendInTurn(loan, outcome, signal),
+      (signal) => this.#sendInTurn(loan, offered, signal),
       () => this.#whyNotSent(loan),
     );
   }

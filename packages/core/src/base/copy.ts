@@ -2,8 +2,8 @@ import type { LoopBudget } from '../waiting/loop-budget.js';
 import { nextTurn } from '../waiting/loop-budget.js';
 import { sourceDetached } from './detached.js';
 
-/** How much is copied at a stretch: about 30 microseconds' worth. */
-const PIECE = 256 * 1024;
+/** How much is copied at a stretch, in bytes: about 30 microseconds' worth. */
+export const COPIED_AT_ONCE: number = 256 * 1024;
 
 /** From this length on, in bytes, source and target together are more than nearly any processor's cache holds. */
 const LARGE = 16 * 2 ** 20;
@@ -44,6 +44,13 @@ export function copyBytes(
   target.set(source, offset);
 }
 
+/** How many bytes several views have together. */
+export function lengthOf(pieces: readonly Uint8Array[]): number {
+  let byteLength = 0;
+  for (const { length } of pieces) byteLength += length;
+  return byteLength;
+}
+
 /** Where to copy to. */
 interface CopyTarget {
   readonly bytes: Uint8Array;
@@ -57,7 +64,7 @@ interface CopyTarget {
  */
 export function copyAtOnce(target: CopyTarget, sources: readonly Uint8Array[]): boolean {
   const { byteLength } = target;
-  if (byteLength > PIECE) return false;
+  if (byteLength > COPIED_AT_ONCE) return false;
   let start = 0;
   for (const source of sources) {
     const { length } = source;
@@ -84,9 +91,9 @@ export async function copyInPieces(
   const { byteLength } = target;
   let start = 0;
   for (const source of sources) {
-    for (let offset = 0; offset < source.length; offset += PIECE) {
+    for (let offset = 0; offset < source.length; offset += COPIED_AT_ONCE) {
       if (start + offset > 0 && budget.exhausted()) await nextTurn();
-      const length = Math.min(source.length - offset, PIECE);
+      const length = Math.min(source.length - offset, COPIED_AT_ONCE);
       if (length <= 0 || start + offset + length > byteLength) throw sourceDetached('bytes');
       const piece = source.subarray(offset, offset + length);
       copyBytes(target.bytes, piece, start + offset, source.length);

@@ -5,7 +5,7 @@ import type { BaseSender } from '../base/base-sender.js';
 import type { DeliveryChannel } from '../base/delivery-channel.js';
 import type { AcceptOutcome, InboundMessage, LoanMemory } from '../base/hooks.js';
 import { LoopHolder } from '../base/loop-holder.js';
-import { checkTag } from '../checks.js';
+import { checkTag, invalidArgument } from '../checks.js';
 import type {
   ChannelDelivery,
   ChannelStats,
@@ -161,7 +161,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
 
   tryRequest(question: Loan): PendingRequest | undefined {
     this.#checkOpen();
-    const asked = this.#offerQuestion(question);
+    const asked = this.#offerQuestion(checkIsLoan('question', question));
     if (asked === 'no-receiver') throw notAsked();
     return typeof asked === 'string' ? undefined : asked;
   }
@@ -190,18 +190,20 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
   #askAtOnce(question: Payload): OpenRequest | undefined {
     // Also where the event loop is due for a turn: the wait for the answer takes it. If the question waited, all that are
     // asked until then would get into line behind it, and those after them.
-    if (!(question instanceof BaseLoan)) return undefined;
     const asked = this.#offerQuestion(question);
     return typeof asked === 'string' ? undefined : asked;
   }
 
-  /** Sends a question if it can be accepted at once; otherwise there is none. @throws as `Loan.trySend`. */
-  #offerQuestion(question: Loan): OpenRequest | 'full' | 'no-receiver' {
-    const own = this.#sender.checkOwnLoan(question, 'question');
+  /** Sends a question if it can be accepted at once; otherwise there is none. @throws as `Loan.trySend`, and `send`. */
+  #offerQuestion(question: Payload): OpenRequest | 'full' | 'no-receiver' {
     const request = this.#requests.begin();
     let outcome: SendOutcome = 'full';
     try {
-      outcome = this.#sender.trySendLoan(own, exchangeWord(EXCHANGE.request, request.number));
+      outcome = this.#tryToSend(
+        question,
+        'question',
+        exchangeWord(EXCHANGE.request, request.number),
+      );
     } finally {
       if (outcome !== 'sent') this.#requests.forget(request);
     }
@@ -323,15 +325,22 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
 
   answerAtOnce(number: number, answer: Payload): Promise<SendOutcome> | undefined {
     // Whether the event loop is due for a turn was asked when the question was received.
-    if (!(answer instanceof BaseLoan) || this.tryAnswerWith(number, answer) !== 'sent') {
-      return undefined;
-    }
+    const word = exchangeWord(EXCHANGE.answer, number);
+    if (this.#tryToSend(answer, 'answer', word) !== 'sent') return undefined;
     return this.#sender.hasLeft ? SENT : this.#sender.whenLeft();
   }
 
   tryAnswerWith(number: number, answer: Loan): SendOutcome {
-    const own = this.#sender.checkOwnLoan(answer, 'answer');
-    return this.#sender.trySendLoan(own, exchangeWord(EXCHANGE.answer, number));
+    const word = exchangeWord(EXCHANGE.answer, number);
+    return this.#tryToSend(checkIsLoan('answer', answer), 'answer', word);
+  }
+
+  /** @param argument what the message was passed as. */
+  #tryToSend(payload: Payload, argument: string, word: number): SendOutcome {
+    if (!(payload instanceof BaseLoan)) {
+      return this.#sender.trySendCopy(payload as ArrayBufferView, word);
+    }
+    return this.#sender.trySendLoan(this.#sender.checkOwnLoan(payload, argument), word);
   }
 
   async sendAnswer(number: number, answer: Payload, options?: SendOptions): Promise<SendOutcome> {
@@ -480,10 +489,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
       onLoan?.(payload);
       return this.#sendLoan(payload, word, options);
     }
-    return this.#sender.sendWith(payload as ArrayBufferView, options, (loan) => {
-      onLoan?.(loan);
-      loan.exchange = word;
-    });
+    return this.#sender.sendWith(payload as ArrayBufferView, options, word, onLoan);
   }
 
   /** Sends no bytes. Nobody waits for that, and who is gone need not be told. */
@@ -590,6 +596,12 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
 
 function channelClosed(): PageferryError {
   return new PageferryError('CLOSED', 'this channel is closed');
+}
+
+/** @throws `INVALID_ARGUMENT` for what is no loan. */
+function checkIsLoan(argument: string, value: Loan): Loan {
+  if (value instanceof BaseLoan) return value;
+  throw invalidArgument(argument, value, 'a loan of this side of the channel');
 }
 
 /** What a loan that asks or answers was passed as. */
