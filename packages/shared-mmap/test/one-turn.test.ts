@@ -10,13 +10,13 @@ const MANY = 40;
 
 const endpoints = temporaryFolder();
 
-async function connected(): Promise<readonly [Channel, Channel]> {
+async function connected(waiting = still): Promise<readonly [Channel, Channel]> {
   const endpoint = endpoints.fresh();
-  const listener = await sharedMmap.listen({ endpoint, ...still });
+  const listener = await sharedMmap.listen({ endpoint, ...waiting });
   onTestFinished(() => listener.close());
   const [here, there] = await Promise.all([
     listener.accept(),
-    sharedMmap.connect({ endpoint, ...still }),
+    sharedMmap.connect({ endpoint, ...waiting }),
   ]);
   return [here, there];
 }
@@ -110,6 +110,22 @@ describe('a turn of the event loop', () => {
     }
     await serving;
     await Promise.all([here.close(), there.close()]);
+  });
+
+  test('is not needed for a question that is answered on the same thread', async () => {
+    // Who asks would look for the answer all that time, and keep the other side from it.
+    const [here, there] = await connected({ spinMicroseconds: 1_000_000 });
+    let turns = 0;
+    setImmediate(() => turns++);
+    for (const asked of [Buffer.from('?'), here.tryLoan(1) as Loan]) {
+      const answer = here.request(asked);
+      using question = await there.receive();
+      await question?.respond(Buffer.from('!'));
+      using got = await answer;
+      expect(`${got.copy()}`).toBe('!');
+    }
+    expect(turns).toBe(0);
+    await Promise.all([here.destroy(), there.destroy()]);
   });
 
   test('questions that wait together learn that the other side is gone, each of them', async () => {

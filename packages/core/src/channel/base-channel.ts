@@ -31,7 +31,7 @@ import type { PeerCredentials, WaitOptions } from '../contract/transport.js';
 import { isPageferryError, PageferryError } from '../errors.js';
 import { clock } from '../waiting/clock.js';
 import { checkWaitOptions, withDeadline } from '../waiting/deadline.js';
-import { nextTurn } from '../waiting/loop-budget.js';
+import { afterMicrotasks, nextTurn } from '../waiting/loop-budget.js';
 import { toldToCaller } from '../waiting/told-to-caller.js';
 import { EXCHANGE, exchangeWord, isAnswer } from './exchange.js';
 import { type OpenRequest, OpenRequests, type RequestChannel } from './open-requests.js';
@@ -69,6 +69,8 @@ const NO_BYTES = new Uint8Array(0);
 /** Both halves of a connection, and the questions that are open on it. It knows nothing of mechanisms. */
 export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestChannel {
   readonly peer: PeerCredentials | undefined;
+  /** Whether the other side is in this process, too. */
+  readonly #isPeerHere: boolean;
   readonly #sender: BaseSender<LoanMemory>;
   readonly #receiver: BaseReceiver<InboundMessage>;
   readonly #onAbandon: ((number: number) => boolean) | undefined;
@@ -86,6 +88,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
     super('pageferry:Channel', keepAlive);
     this.#requests = new OpenRequests(this, sender.hasHistograms);
     this.peer = peer;
+    this.#isPeerHere = peer?.pid === process.pid;
     this.#sender = sender;
     this.#receiver = receiver;
     this.#onAbandon = settings.onAbandon;
@@ -212,8 +215,9 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
 
   /** The answer to what was asked just now. */
   async #answerSoon(request: OpenRequest): Promise<Delivery> {
-    // Who asks several things in one turn has asked all of them by then.
-    await null;
+    // Who asks several things in one turn has asked all of them by then. And where the other side may be on this thread, it
+    // has had its turn to answer: it could not while this side looks.
+    await (this.#isPeerHere ? afterMicrotasks() : null);
     try {
       // Mostly the answer comes while this looks.
       if (!this.#receiver.mustWait) this.#receiver.seekAtOnce(request);
