@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
+import { clock } from '@pageferry/core';
 import { expectNothingLeft, temporaryFolder } from '@pageferry/testkit';
 import { createPool, type Pool, type PoolOptions } from '@pageferry/workers';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { program, transports } from './support.js';
 
 const folder = temporaryFolder();
@@ -92,6 +93,25 @@ describe.each([
     const death = nextDeath(pool);
     await expect(pool.run(1)).rejects.toMatchObject(hasHungUp);
     expect(await death).toMatchObject(hasHungUp);
+  });
+
+  test('has what the pool ended it by not told for its own end, however late that is asked', async () => {
+    const { setTimeout } = clock;
+    let waits = 0;
+    // The first one who waits for the exit code ends the worker before the others have given up.
+    const spy = vi.spyOn(clock, 'setTimeout').mockImplementation((call, milliseconds) => {
+      const isForExit = milliseconds === 1000;
+      return setTimeout(call, isForExit && waits++ === 0 ? 1 : milliseconds);
+    });
+    try {
+      await using pool = createPool(program('hangs-up-at-load'), { size: 1, threads });
+      const death = nextDeath(pool);
+      await expect(pool.run(1)).rejects.toMatchObject(hasHungUp);
+      expect(await death).toMatchObject(hasHungUp);
+      expect(waits).toBeGreaterThan(0);
+    } finally {
+      spy.mockRestore();
+    }
   });
 
   test('is no harm to a pool that is closed meanwhile', async () => {

@@ -320,7 +320,7 @@ export class PoolWorker {
     } catch (error) {
       if (isLate) throw timeoutError(readyTimeout, `a worker has not loaded ${module}`);
       if (isPageferryError(error, 'REQUEST_UNANSWERED')) throw await this.#whyHungUp();
-      if (!isPageferryError(error, 'REQUEST_FAILED')) throw error;
+      if (!isPageferryError(error, 'REQUEST_FAILED')) throw this.#whyDied(error);
       const { cause } = error;
       const why = `a worker could not load ${module}: ${thrownInWords(cause)}`;
       throw new PageferryError('REQUEST_FAILED', why, { cause });
@@ -352,7 +352,7 @@ export class PoolWorker {
   /** The task's own error, how the worker has ended, or why it was never asked. */
   async #told(error: unknown): Promise<unknown> {
     if (isPageferryError(error, 'REQUEST_FAILED')) return new WorkerAnswered(error.cause ?? error);
-    if (isPageferryError(error, 'PEER_DIED')) return new WorkerDied(error);
+    if (isPageferryError(error, 'PEER_DIED')) return new WorkerDied(this.#whyDied(error));
     if (!isPageferryError(error, 'REQUEST_UNANSWERED')) return error;
     return new WorkerDied(await this.#whyHungUp());
   }
@@ -360,7 +360,14 @@ export class PoolWorker {
   /** It has hung up in order, in the middle of something. */
   async #whyHungUp(): Promise<unknown> {
     const { life } = this.#started as StartedWorker;
-    return life.explain(new PageferryError('PEER_DIED', `${life.who} has hung up`));
+    const error = new PageferryError('PEER_DIED', `${life.who} has hung up`);
+    return this.#whyDied(await life.explain(error));
+  }
+
+  /** Of one that the pool has ended because it had hung up, that it had: the pool's signal explains nothing. */
+  #whyDied(error: unknown): unknown {
+    if (this.#hungUp === undefined || !isPageferryError(error, 'PEER_DIED')) return error;
+    return this.#death ?? error;
   }
 
   #forget(id: number): void {
