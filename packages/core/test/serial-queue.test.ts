@@ -63,6 +63,52 @@ test('a task that throws before it has begun rejects its call, and does not stop
   expect(queue.busy).toBe(false);
 });
 
+test('a task that comes back while it begins gets into line behind itself', async () => {
+  const told: boolean[] = [];
+  const queue = new SerialQueue(() => told.push(queue.busy));
+  const entered: string[] = [];
+  const enter = (name: string) => async (): Promise<void> => {
+    entered.push(name);
+    await turns(2);
+    entered.push(`${name} left`);
+  };
+  const all: Promise<void>[] = [];
+  const outer = queue.run(() => {
+    all.push(queue.run(enter('nested')));
+    return enter('outer')();
+  });
+  all.push(outer, queue.run(enter('next')));
+  await Promise.all(all);
+  await turns(1);
+  expect(entered).toEqual(['outer', 'outer left', 'nested', 'nested left', 'next', 'next left']);
+  expect(told).toEqual([false]);
+});
+
+test('a long line keeps its order, whoever leaves it', async () => {
+  const queue = new SerialQueue();
+  const { task, open } = gate();
+  const entered: number[] = [];
+  const first = queue.run(task);
+  const controllers = Array.from({ length: 300 }, () => new AbortController());
+  const all = controllers.map(({ signal }, number) =>
+    queue.run(async () => {
+      entered.push(number);
+      // Some leave while the line moves on.
+      if (number % 10 === 0) controllers[number + 5]?.abort();
+    }, signal),
+  );
+  for (let number = 1; number < 300; number += 3) controllers[number]?.abort();
+  const outcomes = Promise.allSettled([first, ...all]);
+  open('go');
+  await outcomes;
+  const expected = controllers.flatMap(({ signal }, number) => (signal.aborted ? [] : [number]));
+  expect(entered).toEqual(expected);
+  expect(expected.length).toBeGreaterThan(100);
+  await turns(1);
+  expect(queue.busy).toBe(false);
+  expect(await queue.run(async () => 'again')).toBe('again');
+});
+
 test('a signal takes a call out of the line; those behind it keep their places', async () => {
   const queue = new SerialQueue();
   const { task, open } = gate();

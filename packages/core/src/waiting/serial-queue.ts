@@ -8,6 +8,8 @@ export class SerialQueue {
   #isBusy = false;
   /** Has each of those in line go in, in the order in which they came. */
   readonly #line = new Set<() => void>();
+  /** Goes along the line. One for all of it: each new one would go over all that have left since the line was short. */
+  #next: IterableIterator<() => void> | undefined;
   readonly #onFree: (() => void) | undefined;
 
   /** @param onFree called whenever the last call has left. Must not throw. */
@@ -43,25 +45,28 @@ export class SerialQueue {
   }
 
   #enter<T>(task: () => Promise<T>): Promise<T> {
+    // Before it begins: what it calls may come back here.
+    this.#isBusy = true;
     let inside: Promise<T>;
     try {
       inside = task();
     } catch (error) {
       inside = Promise.reject(error);
     }
-    this.#isBusy = true;
     inside.then(this.#leave, this.#leave);
     return inside;
   }
 
   // One for all calls: each that makes functions of its own costs more memory than a short message.
   readonly #leave = (): void => {
-    const [enter] = this.#line;
+    this.#next ??= this.#line.values();
+    const { value: enter } = this.#next.next();
     if (enter !== undefined) {
       this.#line.delete(enter);
       enter();
       return;
     }
+    this.#next = undefined;
     this.#isBusy = false;
     this.#onFree?.();
   };
