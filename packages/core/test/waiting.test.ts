@@ -217,6 +217,17 @@ describe('LoopBudget', () => {
     now.mockRestore();
   });
 
+  test('of little lets polling go on no longer, though work may', () => {
+    const now = vi.spyOn(clock, 'now');
+    now.mockReturnValue(1000);
+    const budget = new LoopBudget(5);
+    expect(budget.mayPoll()).toBe(true);
+    now.mockReturnValue(1000.011);
+    expect(budget.mayPoll()).toBe(false);
+    expect(budget.exhausted()).toBe(false);
+    now.mockRestore();
+  });
+
   test('of something lets polling go on until it is used up', () => {
     const now = vi.spyOn(clock, 'now');
     now.mockReturnValue(1000);

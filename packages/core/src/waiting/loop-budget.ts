@@ -18,8 +18,8 @@ const LEAST_MICROSECONDS = 20;
  * it answers at once, and takes a turn of the loop when it is.
  */
 export class LoopBudget {
-  readonly #milliseconds: number;
-  readonly #polls: boolean;
+  readonly #workMilliseconds: number;
+  readonly #pollMilliseconds: number;
   #turnStarted = 0;
   /** The turn for which the clock runs. */
   #turn = -1;
@@ -29,17 +29,21 @@ export class LoopBudget {
 
   /** @param spinMicroseconds how long the event loop may be held, but no less than 20. With 0 nothing may poll. */
   constructor(spinMicroseconds: number) {
-    this.#milliseconds = Math.max(spinMicroseconds, LEAST_MICROSECONDS) / 1000;
-    this.#polls = spinMicroseconds > 0;
+    this.#workMilliseconds = Math.max(spinMicroseconds, LEAST_MICROSECONDS) / 1000;
+    this.#pollMilliseconds = spinMicroseconds / 1000;
   }
 
   /** True if whoever sees nothing move may look on. */
   mayPoll(): boolean {
-    return this.#polls && !this.exhausted();
+    return this.#pollMilliseconds > 0 && !this.#wasHeldFor(this.#pollMilliseconds);
   }
 
   /** True if the budget of this turn of the event loop is used up. Starts the clock if it is not running. */
   exhausted(): boolean {
+    return this.#wasHeldFor(this.#workMilliseconds);
+  }
+
+  #wasHeldFor(milliseconds: number): boolean {
     if (this.#turn !== turnNumber) {
       countTurn();
       this.#turn = turnNumber;
@@ -53,7 +57,7 @@ export class LoopBudget {
       return false;
     }
     const now = clock.now();
-    if (now - this.#turnStarted >= this.#milliseconds) return true;
+    if (now - this.#turnStarted >= milliseconds) return true;
     // A look takes a tenth of the time of a small message. One message that takes long ends the haste.
     if (now - this.#lookedAt < QUICK) this.#looksToSkip = SKIPPED_LOOKS;
     this.#lookedAt = now;
