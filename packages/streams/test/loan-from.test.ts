@@ -159,6 +159,23 @@ describe('a loan that fills itself', () => {
     await until(() => ends.here.stats().loansHeld === 0);
   });
 
+  test.each(['hex', 'latin1', 'utf8'] as const)(
+    'gives bytes back as %s to a stream of that',
+    async (encoding) => {
+      await using ends = await place.twoWay(sharedMmap);
+      const stream = new PassThrough();
+      const bytes = Buffer.from('é!', encoding === 'utf8' ? 'utf8' : 'latin1');
+      stream.write(bytes);
+      const reading = loanFrom(ends.here, stream, 50);
+      await until(() => stream.readableLength === 0);
+      stream.setEncoding(encoding);
+      stream.end('efgh');
+      await expect(reading).rejects.toThrow(withCode('INVALID_ARGUMENT'));
+      const all = Buffer.concat([bytes, Buffer.from('efgh')]);
+      expect((await stream.toArray()).join('')).toBe(all.toString(encoding));
+    },
+  );
+
   test('that is given up leaves a stream as it was', async () => {
     await using ends = await place.twoWay(sharedMmap);
     const stream = new PassThrough();

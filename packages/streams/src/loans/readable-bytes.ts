@@ -56,7 +56,7 @@ export class ReadableBytes implements ByteFiller {
     } catch (error) {
       // What was taken goes back, so that the next call finds it.
       if (count > 0 && !stream.destroyed && !stream.readableEnded) {
-        stream.unshift(Buffer.from(bytes.subarray(0, count)));
+        giveBack(stream, Buffer.from(bytes.subarray(0, count)));
       }
       throw error;
     }
@@ -104,4 +104,11 @@ export class ReadableBytes implements ByteFiller {
 
 function noBytes(stream: Readable): PageferryError {
   return invalidArgument('source', stream, 'a Readable of bytes, without objects or an encoding');
+}
+
+function giveBack(stream: Readable, bytes: Buffer): void {
+  const { readableEncoding: encoding } = stream;
+  // Node takes bytes that are given back to a stream of text for text already.
+  if (encoding === null) stream.unshift(bytes);
+  else stream.unshift(bytes.toString(encoding), encoding);
 }
