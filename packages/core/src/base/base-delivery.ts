@@ -10,6 +10,7 @@ import type { SharedDelivery } from '../contract/threads.js';
 import type { WaitOptions } from '../contract/transport.js';
 import { dispose } from '../dispose.js';
 import { PageferryError } from '../errors.js';
+import { toldToCaller } from '../waiting/told-to-caller.js';
 import type { DeliveryChannel } from './delivery-channel.js';
 import { bytesDetached } from './detached.js';
 import type { Batch } from './drop-reports.js';
@@ -132,24 +133,22 @@ export class BaseDelivery<M extends InboundMessage> implements ChannelDelivery {
   }
 
   respond(answer: Payload, options?: SendOptions): Promise<SendOutcome> {
-    const number = this.#number();
-    if (options === undefined && number !== 0 && !this.released) {
+    let number = 0;
+    try {
+      number = this.#beginAnswer();
       // The usual case without a detour. What throws here was not sent.
-      try {
-        const outcome = this.channel.answerAtOnce(number, answer);
-        if (outcome !== undefined) {
-          this.#isAnswered = true;
-          return outcome;
-        }
-      } catch (error) {
-        return Promise.reject(error);
-      }
+      const outcome = options === undefined ? this.channel.answerAtOnce(number, answer) : undefined;
+      if (outcome !== undefined) return outcome;
+    } catch (error) {
+      if (number !== 0) this.#notAnswered(number);
+      return Promise.reject(toldToCaller(error, undefined, this.respond));
     }
-    return this.#answer((open) => this.channel.sendAnswer(open, answer, options));
+    return this.#answer(number, this.channel.sendAnswer(number, answer, options));
   }
 
-  reject(error: unknown, options?: WaitOptions): Promise<SendOutcome> {
-    return this.#answer((open) => this.channel.sendFailure(open, error, options));
+  async reject(error: unknown, options?: WaitOptions): Promise<SendOutcome> {
+    const number = this.#beginAnswer();
+    return this.#answer(number, this.channel.sendFailure(number, error, options));
   }
 
   tryRespond(answer: Loan): SendOutcome {
@@ -176,20 +175,26 @@ export class BaseDelivery<M extends InboundMessage> implements ChannelDelivery {
     this.release();
   }
 
-  async #answer(send: (number: number) => Promise<SendOutcome>): Promise<SendOutcome> {
+  /** Nobody else answers from now on: a second answer must not go out while the first one waits, or is laid out. */
+  #beginAnswer(): number {
     const number = this.#openNumber();
-    // Nobody else answers from now on: a second answer must not go out while the first one waits for room.
     this.#isAnswered = true;
+    return number;
+  }
+
+  async #answer(number: number, sending: Promise<SendOutcome>): Promise<SendOutcome> {
     try {
-      return await send(number);
+      return await sending;
     } catch (error) {
       // Only what is known not to have gone out may be answered again.
-      if (isUnsent(error)) {
-        if (this.#holds > 0) this.#isAnswered = false;
-        else this.channel.leaveUnanswered(number);
-      }
+      if (isUnsent(error)) this.#notAnswered(number);
       throw error;
     }
+  }
+
+  #notAnswered(number: number): void {
+    if (this.#holds > 0) this.#isAnswered = false;
+    else this.channel.leaveUnanswered(number);
   }
 
   /** The number of the question that it asks, which is still to be answered. */

@@ -131,7 +131,7 @@ export abstract class BaseReceiver<M extends InboundMessage>
   readonly #early: M[] = [];
   /** The newest message of a channel, if it was taken for the sake of an answer and is not here whole, or has no room. */
   #arriving: M | undefined;
-  /** What {@link #next} has found, until it is delivered. */
+  /** What {@link #next} has found, until it is delivered. One for all calls: `#receiving` lets them in one by one. */
   #found: M | 'end' | undefined;
   /** True while {@link move} is at work on the current message, and until what became of it is noted. */
   #isMoving = false;

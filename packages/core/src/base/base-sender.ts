@@ -33,6 +33,7 @@ import { type LoopBudget, nextTurn } from '../waiting/loop-budget.js';
 import { pause } from '../waiting/pause.js';
 import { SerialQueue } from '../waiting/serial-queue.js';
 import { SPINS_AT_ONCE } from '../waiting/spin-policy.js';
+import { toldToCaller } from '../waiting/told-to-caller.js';
 import type { Waits } from '../waiting/waits.js';
 import { checkAttached, duplicateAll } from './attaching.js';
 import { BaseLoan } from './base-loan.js';
@@ -216,7 +217,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
       const outcome = options === undefined ? this.#sendAtOnce(bytes) : undefined;
       if (outcome !== undefined) return outcome;
     } catch (error) {
-      return Promise.reject(error);
+      return Promise.reject(toldToCaller(error, undefined, this.send));
     }
     return this.sendWith(bytes, options);
   }
@@ -224,7 +225,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
   /**
    * As {@link send}. For `BaseChannel` only.
    *
-   * @param exchange what the message asks or answers.
+   * @param exchange what the message asks or answers; 0 if nothing.
    * @param onLoan gets the loan, before it is sent.
    * @throws what `isUnsent` knows if nothing was sent.
    */
@@ -303,7 +304,12 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     }
   }
 
-  /** As {@link trySendLoan}, with a copy of `bytes`. For `BaseChannel` only. @throws as {@link send}. */
+  /**
+   * As {@link trySendLoan}, with a copy of `bytes`. For `BaseChannel` only.
+   *
+   * @returns `'full'` also where the copy would take long.
+   * @throws as {@link send}.
+   */
   trySendCopy(bytes: ArrayBufferView | readonly ArrayBufferView[], exchange: number): SendOutcome {
     const loan = this.#lendCopy(bytes);
     if (loan === undefined) return 'full';
@@ -543,8 +549,14 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     return this.#measures !== undefined;
   }
 
-  /** Waits until everything that was accepted has left. For `BaseChannel` only. */
-  async whenLeft(): Promise<SendOutcome> {
+  /** What becomes of a message that was accepted: in the next turn of the event loop, where that is due. For `BaseChannel` only. */
+  toldOfSent(): Promise<SendOutcome> {
+    if (!this.#outbox.hasLeft) return this.#whenLeft();
+    return this.#budget.exhausted() ? nextTurn().then(() => SENT) : SENT;
+  }
+
+  /** Waits until everything that was accepted has left. */
+  async #whenLeft(): Promise<SendOutcome> {
     await withDeadline(
       NOTHING,
       () => this.#waits.until(() => this.#hasLeft()),

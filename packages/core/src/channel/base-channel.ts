@@ -59,7 +59,6 @@ export interface BaseChannelSettings {
 
 const NOTHING = {};
 const SEND_OPTIONS = ['signal', 'timeout', 'tag'] as const;
-const SENT: Promise<SendOutcome> = Promise.resolve('sent');
 
 /** How many answers without bytes may wait to be taken: more than an honest peer has questions under way. */
 const MAX_NOTICES = 16 * 1024;
@@ -158,7 +157,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
         ? this.#requestInTurn(question, options)
         : this.#answerSoon(request);
     } catch (error) {
-      return Promise.reject(error);
+      return Promise.reject(toldToCaller(error, undefined, this.request));
     }
   }
 
@@ -221,9 +220,12 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
     try {
       // Mostly the answer comes while this looks.
       if (!this.#receiver.mustWait) this.#receiver.seekAtOnce(request);
-      return request.arrived ?? (await this.answerTo(request, undefined));
+      const { arrived } = request;
+      if (arrived !== undefined && !this.#receiver.closed) return arrived;
+      return await this.answerTo(request, undefined);
     } catch (error) {
-      this.#requests.forget(request);
+      if (isPeerError(error)) this.#requests.forget(request);
+      else this.#abandon(request);
       throw toldToCaller(error, undefined, this.#answerSoon);
     }
   }
@@ -328,10 +330,9 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
   }
 
   answerAtOnce(number: number, answer: Payload): Promise<SendOutcome> | undefined {
-    // Whether the event loop is due for a turn was asked when the question was received.
     const word = exchangeWord(EXCHANGE.answer, number);
     if (this.#tryToSend(answer, 'answer', word) !== 'sent') return undefined;
-    return this.#sender.hasLeft ? SENT : this.#sender.whenLeft();
+    return this.#sender.toldOfSent();
   }
 
   tryAnswerWith(number: number, answer: Loan): SendOutcome {
@@ -342,7 +343,7 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
   /** @param argument what the message was passed as. */
   #tryToSend(payload: Payload, argument: string, word: number): SendOutcome {
     if (!(payload instanceof BaseLoan)) {
-      return this.#sender.trySendCopy(payload as ArrayBufferView, word);
+      return this.#sender.trySendCopy(payload as Exclude<Payload, Loan>, word);
     }
     return this.#sender.trySendLoan(this.#sender.checkOwnLoan(payload, argument), word);
   }
