@@ -154,6 +154,29 @@ describe('waiting in a sender', () => {
     expect(sender.tryLoan(1)?.byteLength).toBe(1);
   });
 
+  test.each([1, 2, 3, 4, 5, 6, 7, 8, 12])(
+    'nobody overtakes a send that has waited for memory, %i microtasks after that is there',
+    async (microtasks) => {
+      const sender = new FakeSender();
+      sender.set({ room: 0 });
+      const sent: Promise<unknown>[] = [sender.send(new Uint8Array(1))];
+      await turns(2);
+      const { allocate } = sender.outbox;
+      sender.outbox.allocate = function (byteLength) {
+        sender.outbox.allocate = allocate;
+        let later = Promise.resolve();
+        for (let count = 0; count < microtasks; count++) later = later.then(() => undefined);
+        sent.push(later.then(() => sender.send(new Uint8Array(2))));
+        return allocate.call(this, byteLength);
+      };
+      sender.change({ room: 10 });
+      await turns(3);
+      expect(await Promise.all(sent)).toEqual(['sent', 'sent']);
+      expect(sender.accepted).toEqual([1, 2]);
+      await sender.close();
+    },
+  );
+
   test('send waits to be accepted, then until the message has left', async () => {
     const sender = new FakeSender();
     const loan = await sender.loan(5);

@@ -10,6 +10,7 @@ import {
   PageferryError,
   type SendOptions,
   type SendOutcome,
+  SerialQueue,
   thrownInWords,
   toldToCaller,
   type WaitOptions,
@@ -58,6 +59,8 @@ export class ValuePort implements Port {
   /** Fires when the other side is gone, with why. */
   readonly #gone = new AbortController();
   readonly #untilGone: WaitOptions = { signal: this.#gone.signal };
+  /** Those who wait for memory. Each is on its way before the next one is lent anything: so they keep their order. */
+  readonly #lending = new SerialQueue();
   #requestNumber = 0;
 
   constructor(channel: Channel) {
@@ -82,13 +85,13 @@ export class ValuePort implements Port {
         loan.release();
       }
     };
-    const atOnce = isUnlimited(wait) ? lendAtOnce(this.channel, encoded) : undefined;
+    const atOnce = isUnlimited(wait) ? this.#lendAtOnce(encoded) : undefined;
     if (atOnce !== undefined) return sendIt(atOnce);
     return withDeadline(
       wait,
       async (signal) => {
-        const loan = await this.#lend(encoded, signal);
-        return loan === undefined ? 'no-receiver' : sendIt(loan, signal);
+        const outcome = await this.#withLoan(encoded, signal, (loan) => sendIt(loan, signal));
+        return outcome ?? 'no-receiver';
       },
       () => 'the message was not accepted',
     );
@@ -226,14 +229,10 @@ export class ValuePort implements Port {
       ? value
       : encode(value, { kind: KIND.request, name, requestNumber });
     if (!isLimited && !isComposed(question)) {
-      const loan = lendAtOnce(this.channel, question);
+      const loan = this.#lendAtOnce(question);
       if (loan !== undefined) return this.#askWith(loan);
     }
-    const ask = async (signal?: AbortSignal): Promise<Delivery> => {
-      const loan = isComposed(question)
-        ? question.prepare(KIND.request, name, requestNumber)
-        : await this.#lend(question, signal);
-      if (loan === undefined) throw this.#whyGone();
+    const askWith = async (loan: Loan, signal?: AbortSignal): Promise<Delivery> => {
       try {
         return await this.channel.request(loan, signal && { signal });
       } catch (error) {
@@ -242,6 +241,14 @@ export class ValuePort implements Port {
       } finally {
         if (!isComposed(question)) loan.release();
       }
+    };
+    const ask = async (signal?: AbortSignal): Promise<Delivery> => {
+      if (isComposed(question)) {
+        return await askWith(question.prepare(KIND.request, name, requestNumber), signal);
+      }
+      const answer = await this.#withLoan(question, signal, (loan) => askWith(loan, signal));
+      if (answer === undefined) throw this.#whyGone();
+      return answer;
     };
     return isLimited
       ? withDeadline(options, ask, () => `the request '${name}' was not answered`)
@@ -275,10 +282,28 @@ export class ValuePort implements Port {
     }
   }
 
-  /** A loan with an encoded value in it. @returns and throws as {@link #loan}. */
-  async #lend(encoded: Encoded, signal: AbortSignal | undefined): Promise<Loan | undefined> {
-    const loan = await this.#loan(encoded.byteLength, signal && { signal });
-    return loan && filled(loan, encoded);
+  /** A loan with an encoded value in it, where there is memory at once, and nobody waits for it. */
+  #lendAtOnce(encoded: Encoded): Loan | undefined {
+    return this.#lending.busy ? undefined : lendAtOnce(this.channel, encoded);
+  }
+
+  /**
+   * The same once there is memory.
+   *
+   * @param send begins to send it, before it returns.
+   * @returns `undefined` if the other side is gone.
+   * @throws as `Channel.loan`, and as `send`.
+   */
+  async #withLoan<T>(
+    encoded: Encoded,
+    signal: AbortSignal | undefined,
+    send: (loan: Loan) => Promise<T>,
+  ): Promise<T | undefined> {
+    const { sending } = await this.#lending.run(async () => {
+      const loan = await this.#loan(encoded.byteLength, signal && { signal });
+      return { sending: loan && send(filled(loan, encoded)) };
+    }, signal);
+    return await sending;
   }
 
   /** Why the other side is gone, for whoever calls. */

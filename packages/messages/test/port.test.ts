@@ -45,6 +45,37 @@ describe.each(transports)('a port over $name', (transport) => {
     got?.release();
   });
 
+  test('sends in the order of the calls, also where the first one has waited for memory', async () => {
+    for (let microtasks = 0; microtasks < 12; microtasks++) {
+      await using ports = await openPorts(transport, fresh());
+      const { here, there } = ports;
+      const { channel } = here;
+      const { tryLoan, loan } = channel;
+      const calls: Promise<unknown>[] = [];
+      // As where there is no memory at first, and then for all.
+      channel.tryLoan = () => undefined;
+      channel.loan = async (byteLength, options) => {
+        channel.loan = loan;
+        const lent = await loan.call(channel, byteLength, options);
+        channel.tryLoan = tryLoan;
+        let later = Promise.resolve();
+        for (let count = 0; count < microtasks; count++) later = later.then(() => undefined);
+        calls.push(later.then(() => here.send('third')));
+        return lent;
+      };
+      calls.push(
+        here.send('first'),
+        here.call('second').catch(() => undefined),
+      );
+      const order: unknown[] = [];
+      there.handle('second', () => order.push('second'));
+      there.on('message', (value) => order.push(value));
+      await expect.poll(() => order).toHaveLength(3);
+      expect(order).toEqual(['first', 'second', 'third']);
+      await Promise.all(calls);
+    }
+  });
+
   test('does not wait for memory for somebody who is gone', async () => {
     const poolBytes = 64 * 1024;
     await using ports = await openPorts(transport, fresh(), { poolBytes });

@@ -204,7 +204,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     }
     return withDeadline(
       options,
-      (signal) => this.#borrowInTurn(byteLength, signal),
+      (signal) => this.#borrowInTurn(byteLength, signal, (loan) => loan),
       () => this.#whyNoRoom(byteLength),
     );
   }
@@ -254,9 +254,11 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
       const { tag = 0 } = checkWaitOptions(options, SEND_OPTIONS);
       checkTag(tag);
       const byteLength = lengthOf(pieces);
-      const sendCopy = async (signal: AbortSignal | undefined): Promise<SendOutcome> => {
-        const atOnce = this.tryLoan(byteLength);
-        const loan = (atOnce ?? (await this.#borrowInTurn(byteLength, signal))) as BaseLoan<M>;
+      /** What of it does not wait is done when this returns. */
+      const sendLent = async (
+        loan: BaseLoan<M>,
+        signal: AbortSignal | undefined,
+      ): Promise<SendOutcome> => {
         lent = loan;
         try {
           loan.tag = tag;
@@ -277,6 +279,15 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
           isSent = !loan.held;
           loan.release();
         }
+      };
+      const sendCopy = async (signal: AbortSignal | undefined): Promise<SendOutcome> => {
+        const atOnce = this.tryLoan(byteLength) as BaseLoan<M> | undefined;
+        if (atOnce !== undefined) return await sendLent(atOnce, signal);
+        // Until it is on its way nobody who comes later gets memory, and is before it.
+        const { sending } = await this.#borrowInTurn(byteLength, signal, (loan) => ({
+          sending: sendLent(loan, signal),
+        }));
+        return await sending;
       };
       // One limit for all of it: the wait for memory, the copy, and the way out.
       return await withDeadline(options, sendCopy, () =>
@@ -633,17 +644,22 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
     return new BaseLoan(this, memory, byteLength, this.#drops.add(byteLength));
   }
 
-  async #borrowInTurn(byteLength: number, signal: AbortSignal | undefined): Promise<Loan> {
+  /** @param use of the loan, while nobody else is lent anything. */
+  async #borrowInTurn<T>(
+    byteLength: number,
+    signal: AbortSignal | undefined,
+    use: (loan: BaseLoan<M>) => T,
+  ): Promise<T> {
     this.#checkOpen();
     checkMessageLength(byteLength, this.#capabilities.maxMessageBytes);
     return this.#borrowing.run(async () => {
       if (this.#budget.exhausted()) await nextTurn();
-      return this.#borrow(byteLength, signal);
+      return use(await this.#borrow(byteLength, signal));
     }, signal);
   }
 
-  async #borrow(byteLength: number, signal: AbortSignal | undefined): Promise<Loan> {
-    let loan: Loan | undefined;
+  async #borrow(byteLength: number, signal: AbortSignal | undefined): Promise<BaseLoan<M>> {
+    let loan: BaseLoan<M> | undefined;
     // Who has lent nothing out cannot wait for itself.
     const forget = this.#loansHeld === 0 ? undefined : eachSecond(() => this.#warnOfLoans());
     const noStall = this.#tellOfStalls('loan', () => this.#whyNoRoom(byteLength));
@@ -657,7 +673,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
       forget?.();
       noStall();
     }
-    return loan as Loan;
+    return loan as BaseLoan<M>;
   }
 
   /** Says it once if a loan waits for room that nobody but this program can give. */
