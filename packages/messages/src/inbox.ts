@@ -34,6 +34,7 @@ export class Inbox {
   /** How many calls wait for a message. */
   #wanted = 0;
   #servesAll = false;
+  #watchesEnd = false;
   #isRunning = false;
   #idle = new AbortController();
   #end: End | undefined;
@@ -46,6 +47,15 @@ export class Inbox {
   /** Whether everything that comes is to be taken at once: there are handlers or listeners. */
   set servesAll(on: boolean) {
     this.#servesAll = on;
+    this.#adjust();
+  }
+
+  /**
+   * Whether somebody wants to know of the end. It is behind all that was sent before it: so one message is taken, and
+   * kept for whoever takes messages.
+   */
+  set watchesEnd(on: boolean) {
+    this.#watchesEnd = on;
     this.#adjust();
   }
 
@@ -79,8 +89,15 @@ export class Inbox {
     for (const delivery of this.#keptRequests.splice(0)) delivery.release();
   }
 
-  get #isNeeded(): boolean {
+  /** Whether what comes has somebody to take it. */
+  get #isWanted(): boolean {
     return this.#servesAll || this.#wanted > this.#kept.length;
+  }
+
+  get #isNeeded(): boolean {
+    return (
+      this.#isWanted || (this.#watchesEnd && this.#kept.length + this.#keptRequests.length === 0)
+    );
   }
 
   #adjust(): void {
@@ -88,7 +105,9 @@ export class Inbox {
       this.#idle.abort();
       return;
     }
-    for (const delivery of this.#keptRequests.splice(0)) this.#events.onRequest(delivery);
+    if (this.#isWanted) {
+      for (const delivery of this.#keptRequests.splice(0)) this.#events.onRequest(delivery);
+    }
     if (this.#isRunning || this.#end !== undefined) return;
     this.#isRunning = true;
     void this.#run();
@@ -123,7 +142,7 @@ export class Inbox {
 
   #place(delivery: ChannelDelivery): void {
     if (delivery.isRequest) {
-      if (this.#isNeeded) this.#events.onRequest(delivery);
+      if (this.#isWanted) this.#events.onRequest(delivery);
       else this.#keptRequests.push(delivery);
       return;
     }

@@ -31,7 +31,10 @@ export interface PortEvents {
   message: (value: unknown, message: Message) => unknown;
   /** A message that is no value. It is gone; the channel goes on. */
   messageerror: (error: unknown) => void;
-  /** Nothing will come any more: the other side has ended in order, or because of an error. */
+  /**
+   * Nothing will come any more: the other side has ended in order, or because of an error. The end is behind all that was
+   * sent before it. Where nobody takes messages, the port takes one, and keeps it for whoever does.
+   */
   close: (reason?: unknown) => void;
 }
 

@@ -377,6 +377,7 @@ export class ValuePort implements Port {
   #adjust(): void {
     const listeners = this.#onMessage.size;
     this.#inbox.servesAll = this.#handlers.count + listeners > 0;
+    this.#inbox.watchesEnd = this.#onClose.size > 0;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { PageferryError } from '@pageferry/core';
-import { shared } from '@pageferry/messages';
+import { type Port, shared } from '@pageferry/messages';
 import { sharedMmap } from '@pageferry/shared-mmap';
 import { expectNothingLeft, temporaryFolder, withCode } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
@@ -74,6 +74,62 @@ describe.each(transports)('a port over $name', (transport) => {
       expect(order).toEqual(['first', 'second', 'third']);
       await Promise.all(calls);
     }
+  });
+
+  describe('of which nobody wants to know more than its end', () => {
+    const endOf = (port: Port): unknown[][] => {
+      const ends: unknown[][] = [];
+      port.on('close', (...reason) => void ends.push(reason));
+      return ends;
+    };
+
+    test.each(['close', 'destroy'] as const)('tells of it (%s)', async (how) => {
+      await using ports = await openPorts(transport, fresh());
+      const { here, there } = ports;
+      const ends = endOf(there);
+      await here[how]();
+      await expect.poll(() => ends).toHaveLength(1);
+      const [[reason] = []] = ends;
+      if (how === 'close') expect(reason).toBeUndefined();
+      else expect(reason).toMatchObject({ code: 'PEER_DIED' });
+    });
+
+    test('loses nothing that came before it, and tells of it behind that', async () => {
+      await using ports = await openPorts(transport, fresh());
+      const { here, there } = ports;
+      const ends = endOf(there);
+      for (const value of [1, 2, 3]) await here.send(value);
+      const answer = here.call('double', 4);
+      await expect.poll(() => there.channel.stats().deliveriesHeld).toBe(1);
+      for (const value of [1, 2, 3]) expect((await there.receive())?.value).toBe(value);
+      expect(ends).toEqual([]);
+      there.handle('double', (value: number) => 2 * value);
+      expect(await answer).toBe(8);
+      there.unhandle('double');
+      const closing = here.close();
+      await expect.poll(() => ends).toEqual([[undefined]]);
+      await closing;
+    });
+
+    test('answers no question before somebody handles questions', async () => {
+      await using ports = await openPorts(transport, fresh());
+      const { here, there } = ports;
+      endOf(there);
+      const answer = here.call('double', 4);
+      await expect.poll(() => there.channel.stats().deliveriesHeld).toBe(1);
+      there.handle('double', (value: number) => 2 * value);
+      expect(await answer).toBe(8);
+    });
+
+    test('takes nothing once nobody wants to know even that', async () => {
+      await using ports = await openPorts(transport, fresh());
+      const { here, there } = ports;
+      const listener = (): void => undefined;
+      there.on('close', listener).off('close', listener);
+      await here.send('kept');
+      expect(there.channel.stats().messagesReceived).toBe(0);
+      expect((await there.receive({ copy: true }))?.value).toBe('kept');
+    });
   });
 
   test('does not wait for memory for somebody who is gone', async () => {
