@@ -4,6 +4,7 @@ import {
   abortedError,
   checkFlag,
   checkWaitOptions,
+  clock,
   type Delivery,
   invalidArgument,
   onAbort,
@@ -79,6 +80,12 @@ function endedByOther(): Error {
   return Object.assign(error, { code: 'ERR_STREAM_WRITE_AFTER_END' });
 }
 
+/** As Node says it of a stream that has closed too early. */
+function closedByOther(): Error {
+  const error = new Error('premature close: somebody else has destroyed the Writable');
+  return Object.assign(error, { code: 'ERR_STREAM_PREMATURE_CLOSE' });
+}
+
 /** Settles with the Writable, unless it is forgotten before: one that goes on may be written to any number of times. */
 function overOf(writable: Writable): { over: Promise<void>; forgetOver: () => void } {
   let forgetOver = (): void => undefined;
@@ -90,6 +97,28 @@ function overOf(writable: Writable): { over: Promise<void>; forgetOver: () => vo
     });
   });
   return { over, forgetOver: () => forgetOver() };
+}
+
+/** How often to look at a Writable that may be one without a 'close' event, in milliseconds. */
+const LOOK_EVERY = 20;
+
+/** @param over settles with the Writable, if that has a 'close' event. */
+async function untilClosed(writable: Writable, over: Promise<void>): Promise<void> {
+  let isSettled = false;
+  const settled = over
+    .catch(() => undefined)
+    .then(() => {
+      isSettled = true;
+    });
+  do {
+    let timer: NodeJS.Timeout | undefined;
+    const look = new Promise<void>((resolve) => {
+      timer = clock.setTimeout(resolve, LOOK_EVERY);
+    });
+    await Promise.race([settled, look]);
+    clock.clearTimeout(timer);
+    // It tells of its error after it has closed: so that is asked last.
+  } while (!isSettled && !writable.closed);
 }
 
 async function endSource(source: MessageSource, hasEnded: boolean): Promise<void> {
@@ -140,7 +169,11 @@ class DeliveryPipe {
       await this.#writeAll();
       if (end) {
         isEnding = true;
-        writable.end();
+        // One that was made without its 'close' event tells nobody else when it is destroyed.
+        writable.end((error?: Error | null) => this.#noteFailure(error));
+        if (writable.destroyed && !writable.writableFinished) {
+          this.#stop.abort(writable.errored ?? closedByOther());
+        }
         // What still waits in the Writable may never be written: an abort ends this wait, too.
         await this.#until(() => isOver);
       } else await this.#until(() => this.#written.size === 0);
@@ -149,7 +182,7 @@ class DeliveryPipe {
       const failure = this.#stop.signal.aborted ? this.#stop.signal.reason : error;
       // As `pipeline` does: who reads what was written must not take it for everything.
       if (!writable.destroyed) writable.destroy(failure as Error);
-      await over.catch(() => undefined);
+      await untilClosed(writable, over);
       // One that was made without its 'close' event has closed all the same.
       if (writable.closed) releaseAll();
       throw failure;
