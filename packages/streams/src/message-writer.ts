@@ -137,7 +137,9 @@ export class MessageWriter {
   async #sendLoan(loan: Loan): Promise<void> {
     try {
       if (!isChannel(this.#sink)) await this.#untilReceived(this.#sink);
-      if ((await loan.send({ signal: this.#stop.signal })) !== 'sent') throw nobodyReceives();
+      // As one of several, because this looks whose it is: a loan of another sender would go to that one's receivers.
+      const outcome = await this.#sink.sendMany([loan], { signal: this.#stop.signal });
+      if (outcome !== 'sent') throw nobodyReceives();
     } finally {
       loan.release();
     }

@@ -75,6 +75,16 @@ describe.each(TRANSPORTS)('streams over $name, used wrongly', (transport) => {
     expect((await failed)[0]).toEqual(withCode('INVALID_ARGUMENT'));
   });
 
+  test('a loan of another sender is refused: it would go to that one and its receivers', async () => {
+    await using ends = await place.oneWay(transport);
+    await using others = await place.oneWay(transport);
+    const writable = toWritable(ends.sender, { objectMode: true });
+    const failed = once(writable, 'error');
+    writable.write(await others.sender.loan(10));
+    expect((await failed)[0]).toEqual(withCode('INVALID_ARGUMENT'));
+    expect(others.sender.stats()).toMatchObject({ messagesSent: 0, loansHeld: 0 });
+  });
+
   test('a stream that was destroyed tells of no data, and gives back what it had read ahead', async () => {
     await using ends = await place.oneWay(transport);
     const options = { objectMode: true, copy: false, highWaterMark: 8 } as const;
