@@ -1,9 +1,12 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { type Receiver, sharedMmap } from '@pageferry/shared-mmap';
 import { socketTransport } from '@pageferry/socket';
 import { expectNothingLeft, temporaryFolder } from '@pageferry/testkit';
 import { describe, expect, test, vi } from 'vitest';
-import { Running, run } from './support/run.js';
+import { COMMAND, Running, run } from './support/run.js';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -159,6 +162,26 @@ describe('pageferry receive', () => {
       stderr: expect.stringContaining('ended without closing'),
     });
   });
+
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    'ends on %s also while its output is full',
+    async (signal) => {
+      const endpoint = folder.fresh();
+      await using sender = await sharedMmap.createSender({ endpoint });
+      const receiving = spawn(process.execPath, [COMMAND, 'receive', endpoint], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const exited = once(receiving, 'exit');
+      await sender.waitForReceivers();
+      await sender.send(Buffer.alloc(8 * 1024 * 1024));
+      // Its output has some of the message; nobody reads the rest.
+      await once(receiving.stdout, 'readable');
+      receiving.kill(signal);
+      expect(await exited).toEqual([128 + constants.signals[signal], null]);
+      expect(sender.receivers).toEqual([]);
+      receiving.stdout.destroy();
+    },
+  );
 
   test('ends when nobody reads its output any more', async () => {
     const endpoint = folder.fresh();

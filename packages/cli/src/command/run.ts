@@ -1,11 +1,14 @@
 import { constants } from 'node:os';
-import { isPageferryError } from '@pageferry/core';
+import { clock, isPageferryError } from '@pageferry/core';
 import { OutputError, RecordingError } from '../recording/errors.js';
 import { printable } from '../text/format.js';
 import { COMMANDS } from './commands.js';
 import { helpOf, overview } from './help.js';
 import { parseArguments, UsageError } from './parse.js';
 import { type CommandContext, type CommandSpec, STATUS } from './spec.js';
+
+/** How long the output may take after a signal for what is written to it, in milliseconds. A pipe that nobody reads takes for ever. */
+const GRACE = 500;
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -81,11 +84,19 @@ class Output implements CommandContext {
   readonly #ending = new AbortController();
   #signal: (typeof SIGNALS)[number] | undefined;
   #failure: NodeJS.ErrnoException | undefined;
+  /** How many writes the output has not finished. */
+  #unwritten = 0;
+  /** Resolves when nothing that is written is waited for any more. */
+  readonly #gracePeriod: Promise<void>;
+  #endGrace: () => void = () => undefined;
 
   constructor() {
     process.stdout.on('error', (error: NodeJS.ErrnoException) => {
       this.#failure ??= error;
       this.#ending.abort();
+    });
+    this.#gracePeriod = new Promise((resolve) => {
+      this.#endGrace = resolve;
     });
     // Nobody reads that then, and it is no reason to stop.
     process.stderr.on('error', () => undefined);
@@ -98,7 +109,14 @@ class Output implements CommandContext {
 
   readonly write = async (text: string | Uint8Array): Promise<void> => {
     if (this.#failure !== undefined || text.length === 0) return;
-    await new Promise<void>((resolve) => process.stdout.write(text, () => resolve()));
+    this.#unwritten++;
+    const written = new Promise<void>((resolve) => {
+      process.stdout.write(text, () => {
+        this.#unwritten--;
+        resolve();
+      });
+    });
+    await Promise.race([written, this.#gracePeriod]);
   };
 
   readonly say = (words: string): void => {
@@ -118,13 +136,17 @@ class Output implements CommandContext {
     }
     // What ends in order when it is asked to has its own status.
     const isOver = this.#signal === undefined || status === STATUS.done;
-    return isOver ? status : 128 + constants.signals[this.#signal as 'SIGINT'];
+    const final = isOver ? status : 128 + constants.signals[this.#signal as 'SIGINT'];
+    // Otherwise Node waits for what is still to be written.
+    if (this.#signal !== undefined && this.#unwritten > 0) process.exit(final);
+    return final;
   }
 
   #onSignal(signal: (typeof SIGNALS)[number]): void {
     // Whoever asks a second time does not want to wait for an orderly end.
     if (this.#signal !== undefined) process.exit(128 + constants.signals[signal]);
     this.#signal = signal;
+    clock.setTimeout(this.#endGrace, GRACE).unref();
     this.#ending.abort();
   }
 }
