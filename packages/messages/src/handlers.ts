@@ -10,18 +10,22 @@ import { KIND, requestNumberOf } from './format.js';
 import { lend, lendAtOnce } from './lend.js';
 import { Composed, mustBe, ReceivedMessage } from './message.js';
 import type { HandlerContext, RequestHandler } from './port.js';
+import type { SendOrder } from './send-order.js';
 
 /** Answers the requests of a channel by the handlers of their names. */
 export class Handlers {
   readonly #channel: Channel;
+  readonly #order: SendOrder;
   readonly #handlers = new Map<string, RequestHandler>();
   /** Those that can be given up by who has asked, by their numbers. */
   readonly #underWay = new Map<number, Serving>();
   /** Fires when no answer can reach anybody any more. */
   readonly #over = new AbortController();
 
-  constructor(channel: Channel) {
+  /** @param order of all that is sent over the channel. */
+  constructor(channel: Channel, order: SendOrder) {
     this.#channel = channel;
+    this.#order = order;
   }
 
   get count(): number {
@@ -100,12 +104,12 @@ export class Handlers {
     answer: Encoded | Composed<unknown>,
     { message }: Serving,
   ): Promise<unknown> {
-    const loan =
-      answer instanceof Composed
-        ? answer.prepare(KIND.answer, '')
-        : lendAtOnce(this.#channel, answer);
+    if (answer instanceof Composed) {
+      return respondWith(delivery, answer.prepare(KIND.answer, ''), message);
+    }
+    const loan = this.#order.isBusy ? undefined : lendAtOnce(this.#channel, answer);
     return loan === undefined
-      ? this.#respondLater(delivery, answer as Encoded, message)
+      ? this.#respondLater(delivery, answer, message)
       : respondWith(delivery, loan, message);
   }
 
@@ -115,7 +119,10 @@ export class Handlers {
     answer: Encoded,
     message: ReceivedMessage<never>,
   ): Promise<void> {
-    await respondWith(delivery, await lend(this.#channel, answer, this.#over.signal), message);
+    await this.#order.run(
+      () => lend(this.#channel, answer, this.#over.signal),
+      (loan) => respondWith(delivery, loan, message),
+    );
   }
 }
 

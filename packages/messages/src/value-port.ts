@@ -10,7 +10,6 @@ import {
   PageferryError,
   type SendOptions,
   type SendOutcome,
-  SerialQueue,
   thrownInWords,
   toldToCaller,
   type WaitOptions,
@@ -39,6 +38,7 @@ import type {
   ReceiveOptions,
   RequestHandler,
 } from './port.js';
+import { SendOrder } from './send-order.js';
 
 /** The numbers of requests begin anew after it. */
 const MAX_REQUEST_NUMBER = 2 ** 30;
@@ -59,13 +59,12 @@ export class ValuePort implements Port {
   /** Fires when the other side is gone, with why. */
   readonly #gone = new AbortController();
   readonly #untilGone: WaitOptions = { signal: this.#gone.signal };
-  /** Those who wait for memory. Each is on its way before the next one is lent anything: so they keep their order. */
-  readonly #lending = new SerialQueue();
+  readonly #order = new SendOrder();
   #requestNumber = 0;
 
   constructor(channel: Channel) {
     this.channel = channel;
-    this.#handlers = new Handlers(channel);
+    this.#handlers = new Handlers(channel, this.#order);
     this.#inbox = new Inbox(channel, {
       onRequest: (delivery) => void this.#handlers.serve(delivery),
       onGivenUp: (number) => this.#handlers.giveUp(number),
@@ -77,7 +76,9 @@ export class ValuePort implements Port {
   async send(value: unknown, options?: SendOptions): Promise<SendOutcome> {
     const { tag = 0, ...wait } = checkOptions(options);
     const encoded = encode(value);
+    let isLent = false;
     const sendIt = async (loan: Loan, signal?: AbortSignal): Promise<SendOutcome> => {
+      isLent = true;
       try {
         loan.tag = tag;
         return await loan.send(signal && { signal });
@@ -93,7 +94,7 @@ export class ValuePort implements Port {
         const outcome = await this.#withLoan(encoded, signal, (loan) => sendIt(loan, signal));
         return outcome ?? 'no-receiver';
       },
-      () => 'the message was not accepted',
+      () => (isLent ? 'the message was not accepted' : noMemoryFor('the message', encoded)),
     );
   }
 
@@ -232,7 +233,9 @@ export class ValuePort implements Port {
       const loan = this.#lendAtOnce(question);
       if (loan !== undefined) return this.#askWith(loan);
     }
+    let isLent = false;
     const askWith = async (loan: Loan, signal?: AbortSignal): Promise<Delivery> => {
+      isLent = true;
       try {
         return await this.channel.request(loan, signal && { signal });
       } catch (error) {
@@ -251,7 +254,11 @@ export class ValuePort implements Port {
       return answer;
     };
     return isLimited
-      ? withDeadline(options, ask, () => `the request '${name}' was not answered`)
+      ? withDeadline(options, ask, () =>
+          isLent || isComposed(question)
+            ? `the request '${name}' was not answered`
+            : noMemoryFor(`the request '${name}'`, question),
+        )
       : ask();
   }
 
@@ -277,19 +284,21 @@ export class ValuePort implements Port {
         this.channel.loan(byteLength, { ...options, signal }),
       );
     } catch (error) {
-      if (gone.aborted && !given?.aborted && isPageferryError(error, 'ABORTED')) return undefined;
-      throw error;
+      if (!gone.aborted || given?.aborted || !isPageferryError(error, 'ABORTED')) throw error;
+      if (isPageferryError(gone.reason, 'CLOSED')) throw this.#whyGone();
+      return undefined;
     }
   }
 
   /** A loan with an encoded value in it, where there is memory at once, and nobody waits for it. */
   #lendAtOnce(encoded: Encoded): Loan | undefined {
-    return this.#lending.busy ? undefined : lendAtOnce(this.channel, encoded);
+    return this.#order.isBusy ? undefined : lendAtOnce(this.channel, encoded);
   }
 
   /**
    * The same once there is memory.
    *
+   * @param signal of `withDeadline`.
    * @param send begins to send it, before it returns.
    * @returns `undefined` if the other side is gone.
    * @throws as `Channel.loan`, and as `send`.
@@ -299,11 +308,15 @@ export class ValuePort implements Port {
     signal: AbortSignal | undefined,
     send: (loan: Loan) => Promise<T>,
   ): Promise<T | undefined> {
-    const { sending } = await this.#lending.run(async () => {
-      const loan = await this.#loan(encoded.byteLength, signal && { signal });
-      return { sending: loan && send(filled(loan, encoded)) };
-    }, signal);
-    return await sending;
+    const lend = async (): Promise<Loan | undefined> => {
+      try {
+        return await this.#loan(encoded.byteLength, signal && { signal });
+      } catch (error) {
+        // It may be a time limit that has ended the wait.
+        throw signal?.aborted ? signal.reason : error;
+      }
+    };
+    return await this.#order.run(lend, async (loan) => loan && (await send(filled(loan, encoded))));
   }
 
   /** Why the other side is gone, for whoever calls. */
@@ -379,6 +392,10 @@ export class ValuePort implements Port {
     this.#inbox.servesAll = this.#handlers.count + listeners > 0;
     this.#inbox.watchesEnd = this.#onClose.size > 0;
   }
+}
+
+function noMemoryFor(what: string, { byteLength }: Encoded): string {
+  return `${what} was not sent: there was no memory for its ${byteLength} bytes`;
 }
 
 /** @throws `PEER_MISBEHAVED`; the delivery is released then. */

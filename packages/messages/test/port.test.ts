@@ -1,7 +1,7 @@
 import type { PageferryError } from '@pageferry/core';
 import { type Port, shared } from '@pageferry/messages';
 import { sharedMmap } from '@pageferry/shared-mmap';
-import { expectNothingLeft, temporaryFolder, withCode } from '@pageferry/testkit';
+import { expectNothingLeft, temporaryFolder, turns, withCode } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
 import { openPorts, transports } from './support/transports.js';
 
@@ -74,6 +74,65 @@ describe.each(transports)('a port over $name', (transport) => {
       expect(order).toEqual(['first', 'second', 'third']);
       await Promise.all(calls);
     }
+  });
+
+  describe('whose memory is all out', () => {
+    const poolBytes = 64 * 1024;
+    const large = new Uint8Array(40_000);
+
+    test('has those that wait go in the order of their calls, whatever they are', async () => {
+      await using ports = await openPorts(transport, fresh(), { poolBytes });
+      const { here, there } = ports;
+      const held = await here.channel.loan(60_000);
+      const lent: number[] = [];
+      const calls = [
+        here.send(1),
+        here.send(large),
+        here.compose(large).then((composed) => {
+          lent.push(here.channel.stats().messagesSent);
+          composed.release();
+        }),
+        here.send(large),
+      ];
+      there.on('message', () => undefined, { lifetime: 'explicit' });
+      held.release();
+      await Promise.all(calls);
+      expect(lent).toEqual([2]);
+    });
+
+    test('tells whoever waits why it is given up: behind others, and alone', async () => {
+      await using ports = await openPorts(transport, fresh(), { poolBytes });
+      const { here } = ports;
+      using _ = await here.channel.loan(60_000);
+      const timeout = 20;
+      const why = { code: 'TIMEOUT', message: expect.stringContaining('memory for its 40') };
+      const calls = [
+        here.send(large, { timeout }),
+        here.send(large, { timeout }),
+        here.call('it', large, { timeout }),
+      ];
+      for (const call of calls) await expect(call).rejects.toMatchObject(why);
+      await expect(here.send(large, { timeout })).rejects.toMatchObject(why);
+      await expect(here.call('it', large, { timeout })).rejects.toMatchObject(why);
+    });
+
+    test.each(['close', 'destroy'] as const)('has all of them told of its %s', async (how) => {
+      await using ports = await openPorts(transport, fresh(), { poolBytes });
+      const { here } = ports;
+      here.on('message', () => undefined);
+      const held = await here.channel.loan(60_000);
+      async function theCaller(call: Promise<unknown>): Promise<void> {
+        await call;
+      }
+      const calls = [here.send(large), here.send(large), here.call('it', large), here.send(large)]
+        .map(theCaller)
+        .map((call) => expect(call).rejects.toMatchObject({ code: 'CLOSED' }));
+      await turns(2);
+      const ending = here[how]();
+      await Promise.all(calls);
+      held.release();
+      await ending;
+    });
   });
 
   describe('of which nobody wants to know more than its end', () => {
