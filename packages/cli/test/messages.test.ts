@@ -183,6 +183,22 @@ describe('pageferry receive', () => {
     },
   );
 
+  test('keeps nothing of what it has written', async () => {
+    const endpoint = folder.fresh();
+    await using sender = await sharedMmap.createSender({ endpoint });
+    const limit = '--max-old-space-size=32';
+    const receiving = spawn(process.execPath, [limit, COMMAND, 'receive', endpoint], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    const exited = once(receiving, 'exit');
+    await sender.waitForReceivers();
+    for (let count = 0; count < 300_000; count++) {
+      if ((await sender.send(Buffer.from('some'))) !== 'sent') break;
+    }
+    await sender.close();
+    expect(await exited).toEqual([0, null]);
+  });
+
   test('ends when nobody reads its output any more', async () => {
     const endpoint = folder.fresh();
     await using sender = await sharedMmap.createSender({ endpoint });

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { clock } from '@pageferry/core';
 import { expectNothingLeft, temporaryFolder } from '@pageferry/testkit';
 import { createPool, type Pool, type PoolOptions } from '@pageferry/workers';
-import { describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { program, transports } from './support.js';
 
 const folder = temporaryFolder();
@@ -95,23 +95,36 @@ describe.each([
     expect(await death).toMatchObject(hasHungUp);
   });
 
-  test('has what the pool ended it by not told for its own end, however late that is asked', async () => {
+  describe('is ended before all who wait for its exit code have given up', () => {
     const { setTimeout } = clock;
     let waits = 0;
-    // The first one who waits for the exit code ends the worker before the others have given up.
-    const spy = vi.spyOn(clock, 'setTimeout').mockImplementation((call, milliseconds) => {
-      const isForExit = milliseconds === 1000;
-      return setTimeout(call, isForExit && waits++ === 0 ? 1 : milliseconds);
+    beforeEach(() => {
+      waits = 0;
+      vi.spyOn(clock, 'setTimeout').mockImplementation((call, milliseconds) => {
+        const isForExit = milliseconds === 1000;
+        return setTimeout(call, isForExit && waits++ === 0 ? 1 : milliseconds);
+      });
     });
-    try {
+    afterEach(() => void vi.restoreAllMocks());
+
+    test('and they are told why, while it loads its module', async () => {
       await using pool = createPool(program('hangs-up-at-load'), { size: 1, threads });
       const death = nextDeath(pool);
       await expect(pool.run(1)).rejects.toMatchObject(hasHungUp);
       expect(await death).toMatchObject(hasHungUp);
       expect(waits).toBeGreaterThan(0);
-    } finally {
-      spy.mockRestore();
-    }
+    });
+
+    test('and each is told why, by an error of its own', async () => {
+      await using pool = open({ concurrentTasksPerWorker: 3 });
+      await pool.run(0, { name: 'whoAmI' });
+      const forEver = () => pool.run({ begun: folder.fresh('begun') }, { name: 'forEver' });
+      const tasks = [forEver(), forEver(), pool.run('close', { name: 'hangUp' })];
+      const errors = await Promise.all(tasks.map((task) => task.catch((error: unknown) => error)));
+      for (const error of errors) expect(error).toMatchObject(hasHungUp);
+      expect(new Set(errors).size).toBe(3);
+      expect(waits).toBeGreaterThan(1);
+    });
   });
 
   test('is no harm to a pool that is closed meanwhile', async () => {

@@ -84,19 +84,15 @@ class Output implements CommandContext {
   readonly #ending = new AbortController();
   #signal: (typeof SIGNALS)[number] | undefined;
   #failure: NodeJS.ErrnoException | undefined;
-  /** How many writes the output has not finished. */
-  #unwritten = 0;
-  /** Resolves when nothing that is written is waited for any more. */
-  readonly #gracePeriod: Promise<void>;
-  #endGrace: () => void = () => undefined;
+  /** End the waits for what the output has not written yet. */
+  readonly #unwritten = new Set<() => void>();
+  /** True when nothing that is written is waited for any more. */
+  #isGraceOver = false;
 
   constructor() {
     process.stdout.on('error', (error: NodeJS.ErrnoException) => {
       this.#failure ??= error;
       this.#ending.abort();
-    });
-    this.#gracePeriod = new Promise((resolve) => {
-      this.#endGrace = resolve;
     });
     // Nobody reads that then, and it is no reason to stop.
     process.stderr.on('error', () => undefined);
@@ -109,14 +105,14 @@ class Output implements CommandContext {
 
   readonly write = async (text: string | Uint8Array): Promise<void> => {
     if (this.#failure !== undefined || text.length === 0) return;
-    this.#unwritten++;
-    const written = new Promise<void>((resolve) => {
+    await new Promise<void>((resolve) => {
+      this.#unwritten.add(resolve);
       process.stdout.write(text, () => {
-        this.#unwritten--;
+        this.#unwritten.delete(resolve);
         resolve();
       });
+      if (this.#isGraceOver) resolve();
     });
-    await Promise.race([written, this.#gracePeriod]);
   };
 
   readonly say = (words: string): void => {
@@ -138,15 +134,20 @@ class Output implements CommandContext {
     const isOver = this.#signal === undefined || status === STATUS.done;
     const final = isOver ? status : 128 + constants.signals[this.#signal as 'SIGINT'];
     // Otherwise Node waits for what is still to be written.
-    if (this.#signal !== undefined && this.#unwritten > 0) process.exit(final);
+    if (this.#signal !== undefined && this.#unwritten.size > 0) process.exit(final);
     return final;
+  }
+
+  #endGrace(): void {
+    this.#isGraceOver = true;
+    for (const giveUp of this.#unwritten) giveUp();
   }
 
   #onSignal(signal: (typeof SIGNALS)[number]): void {
     // Whoever asks a second time does not want to wait for an orderly end.
     if (this.#signal !== undefined) process.exit(128 + constants.signals[signal]);
     this.#signal = signal;
-    clock.setTimeout(this.#endGrace, GRACE).unref();
+    clock.setTimeout(() => this.#endGrace(), GRACE).unref();
     this.#ending.abort();
   }
 }

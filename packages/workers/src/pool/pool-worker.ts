@@ -1,4 +1,10 @@
-import { isPageferryError, PageferryError, thrownInWords, timeoutError } from '@pageferry/core';
+import {
+  isPageferryError,
+  PageferryError,
+  thrownInWords,
+  timeoutError,
+  toldToCaller,
+} from '@pageferry/core';
 import type { ComposedMessage, Message } from '@pageferry/messages';
 import type { Ending } from '../start/life.js';
 import { HeldMessage } from './held-message.js';
@@ -367,7 +373,8 @@ export class PoolWorker {
   /** Of one that the pool has ended because it had hung up, that it had: the pool's signal explains nothing. */
   #whyDied(error: unknown): unknown {
     if (this.#hungUp === undefined || !isPageferryError(error, 'PEER_DIED')) return error;
-    return this.#death ?? error;
+    // Each call has an error of its own.
+    return toldToCaller(this.#death ?? error, undefined, this.#whyDied);
   }
 
   #forget(id: number): void {
