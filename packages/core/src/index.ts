@@ -34,6 +34,7 @@ export type {
   SendMethod,
   ThreadMemory,
 } from './base/hooks.js';
+export { isLentByAnother, type Lending } from './base/lent-by.js';
 export { LoopHolder } from './base/loop-holder.js';
 export { memoryGone } from './base/memory-gone.js';
 export { Presence } from './base/presence.js';

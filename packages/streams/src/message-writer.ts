@@ -1,5 +1,7 @@
 import {
   checkBytes,
+  invalidArgument,
+  isLentByAnother,
   type Loan,
   LoopBudget,
   nextTurn,
@@ -137,9 +139,14 @@ export class MessageWriter {
   async #sendLoan(loan: Loan): Promise<void> {
     try {
       if (!isChannel(this.#sink)) await this.#untilReceived(this.#sink);
-      // As one of several, because this looks whose it is: a loan of another sender would go to that one's receivers.
-      const outcome = await this.#sink.sendMany([loan], { signal: this.#stop.signal });
-      if (outcome !== 'sent') throw nobodyReceives();
+      if (isLentByAnother(loan, this.#sink)) {
+        throw invalidArgument(
+          'chunk',
+          loan,
+          'a loan of the sender, or of the channel, that is written to',
+        );
+      }
+      if ((await loan.send({ signal: this.#stop.signal })) !== 'sent') throw nobodyReceives();
     } finally {
       loan.release();
     }

@@ -162,6 +162,11 @@ class DeliveryPipe {
       for (const delivery of this.#written) this.#release(delivery);
     };
     const wake = (): void => this.#wake();
+    // One that was made without its 'close' event tells nobody that it was destroyed.
+    const looking = clock.setInterval(() => {
+      if (writable.destroyed && writable.closed && !isOver) this.#stop.abort(this.#whyClosed());
+    }, LOOK_EVERY);
+    looking.unref();
     const forget = onAbort(signal, () => this.#stop.abort(abortedError(signal?.reason)));
     writable.on('close', releaseAll).on('drain', wake);
     this.#stop.signal.addEventListener('abort', wake);
@@ -169,11 +174,8 @@ class DeliveryPipe {
       await this.#writeAll();
       if (end) {
         isEnding = true;
-        // One that was made without its 'close' event tells nobody else when it is destroyed.
         writable.end((error?: Error | null) => this.#noteFailure(error));
-        if (writable.destroyed && !writable.writableFinished) {
-          this.#stop.abort(writable.errored ?? closedByOther());
-        }
+        if (writable.destroyed && !writable.writableFinished) this.#stop.abort(this.#whyClosed());
         // What still waits in the Writable may never be written: an abort ends this wait, too.
         await this.#until(() => isOver);
       } else await this.#until(() => this.#written.size === 0);
@@ -187,6 +189,7 @@ class DeliveryPipe {
       if (writable.closed) releaseAll();
       throw failure;
     } finally {
+      clock.clearInterval(looking);
       forget();
       forgetOver();
       writable.off('drain', wake);
@@ -221,8 +224,13 @@ class DeliveryPipe {
   }
 
   /** The callback of a write comes before its error is told otherwise. */
-  #noteFailure(error: Error | null | undefined): void {
-    if (error) this.#stop.abort(error);
+  #noteFailure(error: NodeJS.ErrnoException | null | undefined): void {
+    if (!error) return;
+    this.#stop.abort(error.code === 'ERR_STREAM_DESTROYED' ? this.#whyClosed() : error);
+  }
+
+  #whyClosed(): Error {
+    return this.#writable.errored ?? closedByOther();
   }
 
   #release(delivery: Delivery): void {

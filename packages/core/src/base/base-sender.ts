@@ -41,6 +41,7 @@ import { ConnectionFailures } from './connection-failures.js';
 import { COPIED_AT_ONCE, copyAtOnce, copyInPieces, lengthOf } from './copy.js';
 import { DropReports } from './drop-reports.js';
 import type { AcceptOutcome, LoanMemory, Outbox, SendMethod } from './hooks.js';
+import type { Lending } from './lent-by.js';
 import { LoopHolder } from './loop-holder.js';
 import { Presence } from './presence.js';
 import { checkLoans, SendBatch } from './send-batch.js';
@@ -102,7 +103,10 @@ type Offered = AcceptOutcome | 'left';
  * A backend hands in its outbox, which answers what is possible now, and is asked again when something has
  * changed. What is left are the ends of a sender.
  */
-export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implements Sender {
+export abstract class BaseSender<M extends LoanMemory>
+  extends LoopHolder
+  implements Sender, Lending
+{
   readonly endpoint: string;
   readonly #capabilities: Capabilities;
   readonly #poolBytes: number | undefined;
@@ -387,7 +391,7 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
    * @throws `INVALID_ARGUMENT` for one of another sender, `LOAN_NOT_OWNED`, `CLOSED`, `BYTES_DETACHED`.
    */
   checkOwnLoan(loan: Loan, argument: string): BaseLoan<LoanMemory> {
-    if (!(loan instanceof BaseLoan) || !loan.isOf(this)) {
+    if (!(loan instanceof BaseLoan) || !this.hasLent(loan)) {
       throw invalidArgument(argument, loan, 'a loan of this side of the channel');
     }
     loan.checkOwned();
@@ -398,6 +402,11 @@ export abstract class BaseSender<M extends LoanMemory> extends LoopHolder implem
       );
     }
     return loan;
+  }
+
+  /** See `Lending`. */
+  hasLent(loan: Loan): boolean {
+    return loan instanceof BaseLoan && loan.isOf(this);
   }
 
   /** A loan that was sent is the caller's again. For `BaseAnyChannel` only. */

@@ -320,6 +320,11 @@ export class BaseChannel extends LoopHolder implements DeliveryChannel, RequestC
     };
   }
 
+  /** See `Lending`. */
+  hasLent(loan: Loan): boolean {
+    return this.#sender.hasLent(loan);
+  }
+
   /** The share of this side's pool in `stats().sharedBytes`. For `BaseListener` only. */
   get pooledBytes(): number {
     return this.#sender.sharedBytes;

@@ -5,6 +5,7 @@ import {
   type ChannelDelivery,
   type ChannelStats,
   type Delivery,
+  isLentByAnother,
   type Loan,
   type MessageInfo,
   type Payload,
@@ -44,6 +45,11 @@ export class ChildsChannel implements Channel {
 
   get finished(): boolean {
     return this.#channel.finished;
+  }
+
+  /** See `Lending`. */
+  hasLent(loan: Loan): boolean {
+    return !isLentByAnother(loan, this.#channel);
   }
 
   loan(byteLength: number, options?: WaitOptions): Promise<Loan> {
