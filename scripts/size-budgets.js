@@ -28,7 +28,7 @@ export const BUDGETS = {
   '@pageferry/bridge': { alone: 100, total: 1250 },
   '@pageferry/nats': { alone: 700, total: 3350 },
   '@pageferry/fd-socket': { alone: 150, total: 2350 },
-  '@pageferry/messages': { alone: 300, total: 1450 },
+  '@pageferry/messages': { alone: 320, total: 1450 },
   '@pageferry/streams': { alone: 290, total: 1450 },
   '@pageferry/workers': { alone: 340, total: 1800 },
   '@pageferry/core': { alone: 1150, total: 1150 },

@@ -18,7 +18,8 @@ export const run: Run = async (parsed, { signal, write }) => {
       if (delivery === undefined) break;
       // The output reads its bytes until they are written.
       for (const part of form(delivery)) await write(part);
-      delivery.release();
+      // What is not written by then may be read still: its bytes stay there when the receiver is closed.
+      if (!signal.aborted) delivery.release();
     }
     return signal.aborted ? STATUS.failed : STATUS.done;
   } finally {
