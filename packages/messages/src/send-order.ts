@@ -18,19 +18,30 @@ export class SendOrder {
    */
   async run<L, T>(lend: () => Promise<L>, send: (lent: L) => Promise<T>): Promise<T> {
     const before = this.#last;
-    let isBegun = (): void => undefined;
+    let tellBegun = (): void => undefined;
     const own = new Promise<void>((resolve) => {
-      isBegun = resolve;
+      tellBegun = resolve;
     });
     this.#last = own;
+    const leave = (): void => {
+      tellBegun();
+      if (this.#last === own) this.#last = undefined;
+    };
+    let lent: L;
+    try {
+      lent = await lend();
+    } catch (error) {
+      // It rejects now, but those behind it wait for those before it still.
+      if (before === undefined) leave();
+      else void before.then(leave);
+      throw error;
+    }
+    await before;
     let sending: Promise<T>;
     try {
-      const lent = await lend();
-      await before;
       sending = send(lent);
     } finally {
-      isBegun();
-      if (this.#last === own) this.#last = undefined;
+      leave();
     }
     return await sending;
   }

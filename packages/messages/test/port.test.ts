@@ -100,6 +100,25 @@ describe.each(transports)('a port over $name', (transport) => {
       expect(lent).toEqual([2]);
     });
 
+    test('has one that gives up change nothing for those before it and behind it', async () => {
+      for (let microtasks = 0; microtasks < 12; microtasks++) {
+        await using ports = await openPorts(transport, fresh(), { poolBytes });
+        const { here, there } = ports;
+        const held = await here.channel.loan(60_000);
+        const some = new Uint8Array(20_000);
+        const order: unknown[] = [];
+        const timeout = 15_000;
+        const calls = [here.send([1, some], { timeout })];
+        await expect(here.send([0, some], { timeout: 1 })).rejects.toThrow(withCode('TIMEOUT'));
+        held.release();
+        for (let count = 0; count < microtasks; count++) await null;
+        calls.push(here.send([2, some]));
+        there.on('message', (value) => order.push((value as unknown[])[0]), { lifetime: 'copy' });
+        await Promise.all(calls);
+        await expect.poll(() => order).toEqual([1, 2]);
+      }
+    });
+
     test('tells whoever waits why it is given up: behind others, and alone', async () => {
       await using ports = await openPorts(transport, fresh(), { poolBytes });
       const { here } = ports;
@@ -111,7 +130,7 @@ describe.each(transports)('a port over $name', (transport) => {
         here.send(large, { timeout }),
         here.call('it', large, { timeout }),
       ];
-      for (const call of calls) await expect(call).rejects.toMatchObject(why);
+      await Promise.all(calls.map((call) => expect(call).rejects.toMatchObject(why)));
       await expect(here.send(large, { timeout })).rejects.toMatchObject(why);
       await expect(here.call('it', large, { timeout })).rejects.toMatchObject(why);
     });
