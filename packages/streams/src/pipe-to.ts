@@ -80,45 +80,37 @@ function endedByOther(): Error {
   return Object.assign(error, { code: 'ERR_STREAM_WRITE_AFTER_END' });
 }
 
-/** As Node says it of a stream that has closed too early. */
-function closedByOther(): Error {
+/** Of a Writable that has closed too early: its own error, or what Node says where it has none. */
+function whyClosed({ errored }: Writable): Error {
+  if (errored) return errored;
   const error = new Error('premature close: somebody else has destroyed the Writable');
   return Object.assign(error, { code: 'ERR_STREAM_PREMATURE_CLOSE' });
 }
+
+/** How often to look whether a Writable has closed that tells nobody, in milliseconds. */
+const LOOK_EVERY = 20;
 
 /** Settles with the Writable, unless it is forgotten before: one that goes on may be written to any number of times. */
 function overOf(writable: Writable): { over: Promise<void>; forgetOver: () => void } {
   let forgetOver = (): void => undefined;
   const over = new Promise<void>((resolve, reject) => {
-    forgetOver = finished(writable, { readable: false }, (error) => {
+    const settle = (error?: Error | null): void => {
       forgetOver();
       if (error) reject(error);
       else resolve();
-    });
+    };
+    const forget = finished(writable, { readable: false }, settle);
+    // One that was made without its 'close' event tells nobody that it was destroyed.
+    const looking = clock.setInterval(() => {
+      if (writable.closed) settle(writable.writableFinished ? undefined : whyClosed(writable));
+    }, LOOK_EVERY);
+    looking.unref();
+    forgetOver = () => {
+      clock.clearInterval(looking);
+      forget();
+    };
   });
   return { over, forgetOver: () => forgetOver() };
-}
-
-/** How often to look at a Writable that may be one without a 'close' event, in milliseconds. */
-const LOOK_EVERY = 20;
-
-/** @param over settles with the Writable, if that has a 'close' event. */
-async function untilClosed(writable: Writable, over: Promise<void>): Promise<void> {
-  let isSettled = false;
-  const settled = over
-    .catch(() => undefined)
-    .then(() => {
-      isSettled = true;
-    });
-  do {
-    let timer: NodeJS.Timeout | undefined;
-    const look = new Promise<void>((resolve) => {
-      timer = clock.setTimeout(resolve, LOOK_EVERY);
-    });
-    await Promise.race([settled, look]);
-    clock.clearTimeout(timer);
-    // It tells of its error after it has closed: so that is asked last.
-  } while (!isSettled && !writable.closed);
 }
 
 async function endSource(source: MessageSource, hasEnded: boolean): Promise<void> {
@@ -162,11 +154,6 @@ class DeliveryPipe {
       for (const delivery of this.#written) this.#release(delivery);
     };
     const wake = (): void => this.#wake();
-    // One that was made without its 'close' event tells nobody that it was destroyed.
-    const looking = clock.setInterval(() => {
-      if (writable.destroyed && writable.closed && !isOver) this.#stop.abort(this.#whyClosed());
-    }, LOOK_EVERY);
-    looking.unref();
     const forget = onAbort(signal, () => this.#stop.abort(abortedError(signal?.reason)));
     writable.on('close', releaseAll).on('drain', wake);
     this.#stop.signal.addEventListener('abort', wake);
@@ -174,8 +161,8 @@ class DeliveryPipe {
       await this.#writeAll();
       if (end) {
         isEnding = true;
+        // One that is destroyed while it ends looks as if it had ended, but for this.
         writable.end((error?: Error | null) => this.#noteFailure(error));
-        if (writable.destroyed && !writable.writableFinished) this.#stop.abort(this.#whyClosed());
         // What still waits in the Writable may never be written: an abort ends this wait, too.
         await this.#until(() => isOver);
       } else await this.#until(() => this.#written.size === 0);
@@ -184,12 +171,11 @@ class DeliveryPipe {
       const failure = this.#stop.signal.aborted ? this.#stop.signal.reason : error;
       // As `pipeline` does: who reads what was written must not take it for everything.
       if (!writable.destroyed) writable.destroy(failure as Error);
-      await untilClosed(writable, over);
+      await over.catch(() => undefined);
       // One that was made without its 'close' event has closed all the same.
       if (writable.closed) releaseAll();
       throw failure;
     } finally {
-      clock.clearInterval(looking);
       forget();
       forgetOver();
       writable.off('drain', wake);
@@ -226,11 +212,7 @@ class DeliveryPipe {
   /** The callback of a write comes before its error is told otherwise. */
   #noteFailure(error: NodeJS.ErrnoException | null | undefined): void {
     if (!error) return;
-    this.#stop.abort(error.code === 'ERR_STREAM_DESTROYED' ? this.#whyClosed() : error);
-  }
-
-  #whyClosed(): Error {
-    return this.#writable.errored ?? closedByOther();
+    this.#stop.abort(error.code === 'ERR_STREAM_DESTROYED' ? whyClosed(this.#writable) : error);
   }
 
   #release(delivery: Delivery): void {

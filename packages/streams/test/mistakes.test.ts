@@ -191,6 +191,22 @@ describe.each(TRANSPORTS)('streams over $name, used wrongly', (transport) => {
     expect(ends.receiver.stats().deliveriesHeld).toBe(0);
   });
 
+  test('pipeTo sees that a Writable with one was destroyed while it ends', async () => {
+    await using ends = await place.oneWay(transport);
+    const destroyed = new Writable({
+      write: (_chunk, _encoding, done) => done(),
+      final() {
+        setImmediate(() => this.destroy());
+      },
+    });
+    const piping = pipeTo(ends.receiver, destroyed, { autoClose: false });
+    const failing = expect(piping).rejects.toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' });
+    await ends.sender.send(Buffer.alloc(10));
+    await ends.sender.close();
+    await failing;
+    expect(ends.receiver.stats().deliveriesHeld).toBe(0);
+  });
+
   test('pipeTo can be aborted while the Writable ends', async () => {
     await using ends = await place.oneWay(transport);
     const given: unknown[] = [];
