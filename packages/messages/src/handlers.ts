@@ -107,7 +107,7 @@ export class Handlers {
     if (answer instanceof Composed) {
       return respondWith(delivery, answer.prepare(KIND.answer, ''), message);
     }
-    const loan = this.#order.isBusy ? undefined : lendAtOnce(this.#channel, answer);
+    const loan = lendAtOnce(this.#channel, this.#order, answer);
     return loan === undefined
       ? this.#respondLater(delivery, answer, message)
       : respondWith(delivery, loan, message);

@@ -1,5 +1,6 @@
 import type { Channel, Loan } from '@pageferry/core';
 import type { Encoded } from './encode.js';
+import type { SendOrder } from './send-order.js';
 
 /**
  * A loan with an encoded value in it.
@@ -15,11 +16,12 @@ export async function lend(
 }
 
 /**
- * The same where there is room at once.
+ * The same where there is room at once, and nobody waits for it.
  *
  * @throws as `Channel.tryLoan`.
  */
-export function lendAtOnce(channel: Channel, encoded: Encoded): Loan | undefined {
+export function lendAtOnce(channel: Channel, order: SendOrder, encoded: Encoded): Loan | undefined {
+  if (order.isBusy) return undefined;
   const loan = channel.tryLoan(encoded.byteLength);
   return loan && filled(loan, encoded);
 }

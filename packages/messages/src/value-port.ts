@@ -86,7 +86,7 @@ export class ValuePort implements Port {
         loan.release();
       }
     };
-    const atOnce = isUnlimited(wait) ? this.#lendAtOnce(encoded) : undefined;
+    const atOnce = isUnlimited(wait) ? lendAtOnce(this.channel, this.#order, encoded) : undefined;
     if (atOnce !== undefined) return sendIt(atOnce);
     return withDeadline(
       wait,
@@ -230,7 +230,7 @@ export class ValuePort implements Port {
       ? value
       : encode(value, { kind: KIND.request, name, requestNumber });
     if (!isLimited && !isComposed(question)) {
-      const loan = this.#lendAtOnce(question);
+      const loan = lendAtOnce(this.channel, this.#order, question);
       if (loan !== undefined) return this.#askWith(loan);
     }
     let isLent = false;
@@ -290,13 +290,8 @@ export class ValuePort implements Port {
     }
   }
 
-  /** A loan with an encoded value in it, where there is memory at once, and nobody waits for it. */
-  #lendAtOnce(encoded: Encoded): Loan | undefined {
-    return this.#order.isBusy ? undefined : lendAtOnce(this.channel, encoded);
-  }
-
   /**
-   * The same once there is memory.
+   * Sends an encoded value once there is memory for it.
    *
    * @param signal of `withDeadline`.
    * @param send begins to send it, before it returns.

@@ -391,7 +391,7 @@ export abstract class BaseSender<M extends LoanMemory>
    * @throws `INVALID_ARGUMENT` for one of another sender, `LOAN_NOT_OWNED`, `CLOSED`, `BYTES_DETACHED`.
    */
   checkOwnLoan(loan: Loan, argument: string): BaseLoan<LoanMemory> {
-    if (!(loan instanceof BaseLoan) || !this.hasLent(loan)) {
+    if (!this.hasLent(loan)) {
       throw invalidArgument(argument, loan, 'a loan of this side of the channel');
     }
     loan.checkOwned();
@@ -405,7 +405,7 @@ export abstract class BaseSender<M extends LoanMemory>
   }
 
   /** See `Lending`. */
-  hasLent(loan: Loan): boolean {
+  hasLent(loan: Loan): loan is BaseLoan<M> {
     return loan instanceof BaseLoan && loan.isOf(this);
   }
 

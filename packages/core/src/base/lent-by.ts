@@ -2,8 +2,8 @@ import type { Loan } from '../contract/sender.js';
 
 /** What can say of a loan whether it has lent it. */
 export interface Lending {
-  /** Whether `loan` is this one's; `undefined` if that is not known. */
-  hasLent(loan: Loan): boolean | undefined;
+  /** Whether `loan` is this one's, or may be. */
+  hasLent(loan: Loan): boolean;
 }
 
 /**
