@@ -20,6 +20,12 @@ function take(pool: PayloadPool, byteLength: number): Slot {
   return slot;
 }
 
+/** How far slots that touch or nearly do are from each other, from the first to the last. */
+function pagesApart(slots: readonly Slot[]): number[] {
+  const offsets = slots.map(({ offset }) => offset).sort((one, other) => one - other);
+  return offsets.slice(1).map((offset, index) => (offset - (offsets[index] ?? 0)) / 4096);
+}
+
 describe('a payload pool', () => {
   expectNothingLeft();
 
@@ -152,6 +158,31 @@ describe('a payload pool', () => {
     expect(allocated).toBeLessThanOrEqual(MIB);
   });
 
+  test('keeps large slots an odd number of pages apart, and still has room for all that it may lend', () => {
+    using pool = openPool(16 * MIB);
+    const slots = Array.from({ length: 64 }, () => take(pool, 256 * KIB));
+    expect(slots.filter(({ own }) => own !== undefined)).toEqual([]);
+    expect(pagesApart(slots).filter((pages) => pages % 2 === 0)).toEqual([]);
+    expect(pool.take(1, never)).toBeUndefined();
+  });
+
+  test('does so in memory that was cut into smaller ones before', () => {
+    using pool = openPool(16 * MIB);
+    const small = Array.from({ length: 1024 }, () => take(pool, 16 * KIB));
+    // The last one stays: what is before it is a hole, not the end.
+    for (const slot of small.slice(0, -1)) pool.giveBack(slot);
+    const slots = Array.from({ length: 62 }, () => take(pool, 256 * KIB));
+    expect(slots.filter(({ own }) => own !== undefined)).toEqual([]);
+    expect(pagesApart(slots).filter((pages) => pages % 2 === 0)).toEqual([]);
+  });
+
+  test('uses what it leaves free between them for small messages', () => {
+    using pool = openPool(16 * MIB);
+    const [, second] = [take(pool, 256 * KIB), take(pool, 256 * KIB)];
+    const small = take(pool, 4096);
+    expect(small.offset).toBe((second?.offset ?? 0) - 4096);
+  });
+
   test.each([1, 2, 3, 4])(
     'never lends the same byte twice, nor more than its limit (seed %i)',
     (seed) => {
@@ -184,7 +215,8 @@ describe('a payload pool', () => {
         expect(pool.bytesOut).toBe(out);
         if (held.size > 1) expect(out).toBeLessThanOrEqual(limit);
         if (slot.own === undefined) {
-          expect(slot.offset + slot.byteLength).toBeLessThanOrEqual(limit);
+          // A page for each 64, which large slots are kept apart by.
+          expect(slot.offset + slot.byteLength).toBeLessThanOrEqual((limit * 65) / 64);
         }
       }
       for (const slot of [...held.keys()]) giveBack(slot);

@@ -7,6 +7,7 @@ import {
   type OwnedFd,
   SIZE_SEALS,
 } from '@pageferry/linux';
+import { MAX_MESSAGE_BYTES } from '../capabilities.js';
 import { GrowingMemory } from './growing-memory.js';
 import { guardedView, takeAway } from './guarded-view.js';
 import { OwnMemory } from './own-memory.js';
@@ -14,7 +15,7 @@ import { PendingMemory } from './pending-memory.js';
 import { alignUp, Ranges } from './ranges.js';
 import { Slot } from './slot.js';
 import { SlotBuffers } from './slot-buffers.js';
-import { alignmentOf, slotSize } from './slot-size.js';
+import { alignmentOf, gapBefore, roomForGaps, slotSize } from './slot-size.js';
 import { Windows } from './window.js';
 
 /** What a {@link PayloadPool} needs. */
@@ -41,6 +42,7 @@ export class PayloadPool implements Disposable {
   readonly #memory: GrowingMemory;
   readonly #buffers: SlotBuffers;
   readonly #limit: number;
+  readonly #pageSize: number;
   readonly #slots: (Slot | undefined)[] = [];
   readonly #freeTickets: number[] = [];
   readonly #free = new Map<number, Slot[]>();
@@ -64,9 +66,15 @@ export class PayloadPool implements Disposable {
     this.#settings = settings;
     const { calls, poolBytes, writable } = settings;
     this.#windows = new Windows(calls);
-    this.#limit = alignUp(poolBytes, calls.pageSize());
+    this.#pageSize = calls.pageSize();
+    this.#limit = alignUp(poolBytes, this.#pageSize);
     this.#quota = new ByteQuota(this.#limit);
-    this.#memory = new GrowingMemory(calls, 'pageferry-payload', this.#limit);
+    const withGaps = this.#limit + roomForGaps(this.#limit, this.#pageSize);
+    this.#memory = new GrowingMemory(
+      calls,
+      'pageferry-payload',
+      Math.min(withGaps, Math.max(this.#limit, MAX_MESSAGE_BYTES)),
+    );
     this.#buffers = new SlotBuffers(this.#memory.mapping);
     // After this process's own mapping: from now on nobody else can map it writable.
     const seals = writable ? SIZE_SEALS : SIZE_SEALS | F_SEAL_FUTURE_WRITE;
@@ -249,12 +257,11 @@ export class PayloadPool implements Disposable {
 
   /** A slot out of memory that no slot is made of, or out of slots of other sizes. */
   #carve(size: number, exhausted: () => boolean): Slot | 'growing' | undefined {
-    const alignment = alignmentOf(size);
-    let offset = this.#ranges.take(size, alignment);
+    let offset = this.#takeRange(size);
     // Rather use memory again than more of it: it costs less, and may still be in the cache.
     if (offset < 0 && this.#freeBytes >= Math.max(size, this.#top / 2)) offset = this.#melt(size);
-    const next = alignUp(this.#top, alignment);
-    if (offset < 0 && next + size <= this.#limit) {
+    const next = this.#beyondTop(size);
+    if (offset < 0 && next + size <= this.#memory.byteLength) {
       if (!this.#memory.grow(next + size, exhausted)) return 'growing';
       if (next > this.#top) this.#ranges.add([{ offset: this.#top, byteLength: next - this.#top }]);
       offset = next;
@@ -278,7 +285,25 @@ export class PayloadPool implements Disposable {
     for (const slot of melted) this.#forget(slot);
     this.#ranges.add(melted);
     this.#top = this.#ranges.takeLast(this.#top);
-    return this.#ranges.take(size, alignmentOf(size));
+    return this.#takeRange(size);
+  }
+
+  /** Where a slot begins in free memory that is left between others, with a gap before it if there is room; -1 if nowhere. */
+  #takeRange(size: number): number {
+    const alignment = alignmentOf(size);
+    const gap = gapBefore(size, this.#pageSize);
+    const withGap = gap === 0 ? -1 : this.#ranges.take(gap + size, alignment);
+    if (withGap < 0) return this.#ranges.take(size, alignment);
+    // For small messages.
+    this.#ranges.add([{ offset: withGap, byteLength: gap }]);
+    return withGap + gap;
+  }
+
+  /** Where a slot begins in the part that was never cut, likewise. It may be too long for what is left. */
+  #beyondTop(size: number): number {
+    const next = alignUp(this.#top, alignmentOf(size));
+    const withGap = next + gapBefore(size, this.#pageSize);
+    return next > 0 && withGap + size <= this.#memory.byteLength ? withGap : next;
   }
 
   #cut(offset: number, size: number): Slot {

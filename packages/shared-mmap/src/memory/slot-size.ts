@@ -15,3 +15,24 @@ export function slotSize(byteLength: number): number {
 export function alignmentOf(size: number): number {
   return size < PAGE_BYTES ? PLACE_UNIT : PAGE_BYTES;
 }
+
+/** How many pages a slot has at least that is kept at an odd number of pages from its neighbour. */
+const COLOURED_PAGES = 64;
+
+/**
+ * What to leave free before a slot of this size, in bytes: a page, or nothing.
+ *
+ * The first words of messages are what both sides touch most, and a translation look-aside buffer and a cache find their
+ * places by the lower bits of an address. Slots that are a large power of two apart share a few places, and throw each
+ * other out of them; those that are an odd number of pages apart share none. Allocators call that colouring (Bonwick, "The
+ * Slab Allocator", USENIX 1994, section 4.1).
+ */
+export function gapBefore(size: number, pageSize: number): number {
+  const pages = size / pageSize;
+  return pages >= COLOURED_PAGES && pages % 2 === 0 ? pageSize : 0;
+}
+
+/** What all gaps together take up at most in memory with slots of so many bytes: a whole number of pages. */
+export function roomForGaps(byteLength: number, pageSize: number): number {
+  return Math.floor(byteLength / (COLOURED_PAGES * pageSize)) * pageSize;
+}
