@@ -1,7 +1,7 @@
 import type { SenderConnection } from '@pageferry/connection';
 import { afterNextLook, expectNothingLeft, withCode } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { SENDER_WORDS } from '../dist/layout.js';
+import { RECEIVER_WORDS, SENDER_WORDS } from '../dist/layout.js';
 import { InboundMessage } from '../dist/receiving/inbound-message.js';
 import { CAPACITY, openRingInbox as open } from './support/ring-inbox.js';
 
@@ -116,6 +116,25 @@ describe('a ring', () => {
     expect(sender.returns.available()).toBe(1);
     sender.returns.shift(entry);
     expect([...entry]).toEqual([7, 5]);
+  });
+
+  test('shows each of two messages that name the same slot until it is given back', () => {
+    using opened = open();
+    const { sender, inbox, producer } = opened;
+    const take = (): InboundMessage => inbox.next() as InboundMessage;
+    producer.push(5, 1, 7, 0);
+    inbox.giveBack(take());
+    producer.push(5, 1, 7, 0);
+    producer.push(5, 1, 7, 0);
+    const [one, other] = [take(), take()];
+    expect([one.sequence, other.sequence]).toEqual([1, 2]);
+    inbox.giveBack(one);
+    producer.push(5, 1, 7, 0);
+    const third = take();
+    expect([other.sequence, third.sequence]).toEqual([2, 3]);
+    inbox.giveBack(other);
+    inbox.giveBack(third);
+    expect(sender.words[RECEIVER_WORDS.cursor]).toBe(4);
   });
 
   test('accuses a sender that writes over what was not taken, and has cut nobody off', () => {

@@ -48,6 +48,7 @@ export class BaseDelivery<M extends InboundMessage> implements ChannelDelivery {
   /** The backend's message behind the delivery. For `BaseReceiver` and backends only. */
   readonly message: M;
   readonly byteLength: number;
+  readonly sequence: number;
 
   /**
    * @param byteLength of `message.bytes`: asking the array costs each message a call.
@@ -58,6 +59,7 @@ export class BaseDelivery<M extends InboundMessage> implements ChannelDelivery {
     this.#batch = batch;
     this.message = message;
     this.byteLength = byteLength;
+    this.sequence = message.sequence;
   }
 
   /** Whether it came from this receiver. For `BaseReceiver` only. */
@@ -79,10 +81,6 @@ export class BaseDelivery<M extends InboundMessage> implements ChannelDelivery {
     const { bytes } = this.message;
     if (bytes.length !== this.byteLength) throw bytesDetached('delivery');
     return bytes;
-  }
-
-  get sequence(): number {
-    return this.message.sequence;
   }
 
   get tag(): number {

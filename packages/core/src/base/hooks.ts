@@ -23,7 +23,7 @@ export interface LoanMemory {
 export interface InboundMessage {
   /** Length of the whole message in bytes. */
   readonly byteLength: number;
-  /** The sender's number of the message. */
+  /** The sender's number of the message. A backend may have an object be another message once it was given back, as long as nothing else in it changes. */
   readonly sequence: number;
   /** The sender's number for it. */
   readonly tag: number;

@@ -8,9 +8,11 @@ const NO_DESCRIPTORS: readonly OwnedFd[] = [];
 /**
  * A message that was taken out of the queue: where its bytes lie, and how many of them `spliceTo` has moved
  * on. Then it is handed over: whoever gets it sees what is left.
+ *
+ * Once it was given back it may be the next message in the same place: see `View.message`.
  */
 export class InboundMessage implements Contract {
-  readonly sequence: number;
+  sequence: number;
   readonly byteLength: number;
   /** What names its slot to the sender. */
   readonly name: number;

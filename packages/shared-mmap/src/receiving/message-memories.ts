@@ -102,6 +102,11 @@ export class MessageMemories {
     return own;
   }
 
+  /** A message is not to be the next one in its place, too: it differs from it in more than its number. */
+  keepApart({ place }: InboundMessage): void {
+    if (!(place instanceof OwnMemoryView)) place.message = undefined;
+  }
+
   /** Has a message show its bytes again, if a program has detached those that it was shown before. */
   renew(message: InboundMessage): void {
     if (!message.isDetached) return;

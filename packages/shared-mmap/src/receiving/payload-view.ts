@@ -18,6 +18,7 @@ import { SlotBuffers } from '../memory/slot-buffers.js';
 import { slotSize } from '../memory/slot-size.js';
 import type { Access } from '../options.js';
 import { explainWrites, type PublishedEntries } from './explain-writes.js';
+import type { InboundMessage } from './inbound-message.js';
 
 /** What a {@link PayloadView} needs. */
 export interface PayloadViewSettings {
@@ -40,6 +41,11 @@ export interface View {
   readonly buffer: ArrayBuffer;
   /** True from when it is handed out until it is given back. */
   held: boolean;
+  /**
+   * What the last message here was, as long as nothing in it but its number differs from the next one of the same length:
+   * to make another one for each would take more memory than all the rest of receiving. Whoever gets a delivery never sees it.
+   */
+  message: InboundMessage | undefined;
 }
 
 /** The sender's payload memory, as this receiver maps it. */
@@ -103,12 +109,14 @@ export class PayloadView implements Disposable {
     return this.takeAgain(slotId, place, byteLength) ?? this.#make(slotId, place, byteLength);
   }
 
-  /** As {@link take}, if the last message that was seen in the slot was as long; `undefined` otherwise. */
+  /** As {@link take}, if the last message that was seen in the slot was as long, and was given back; `undefined` otherwise. */
   takeAgain(slotId: number, place: number, byteLength: number): View | undefined {
     const known = this.#views[slotId & (CACHED_VIEWS - 1)];
     if (known === undefined || known.place !== place || known.byteLength !== byteLength) {
       return undefined;
     }
+    // A sender may name a slot twice; each of the two messages is given back.
+    if (known.held) return undefined;
     // A view that the program has detached has no length.
     if (known.bytes.length !== byteLength || (byteLength === 0 && isDetached(known))) {
       return undefined;
@@ -137,14 +145,14 @@ export class PayloadView implements Disposable {
     if (this.#settings.guard) {
       const buffer = this.#mapping.alias(offset, byteLength);
       const bytes = guardedView(buffer, byteLength, 'delivery');
-      const view: View = { bytes, place, byteLength, buffer, held: true };
+      const view: View = { bytes, place, byteLength, buffer, held: true, message: undefined };
       this.#others.add(view);
       return view;
     }
     const here = known?.place === place && known.buffer.byteLength >= byteLength;
     const buffer = here && !isDetached(known) ? known.buffer : this.#bufferOf(offset, byteLength);
     const bytes = new Uint8Array(buffer, 0, byteLength);
-    const view: View = { bytes, place, byteLength, buffer, held: true };
+    const view: View = { bytes, place, byteLength, buffer, held: true, message: undefined };
     this.#views[index] = view;
     return view;
   }

@@ -19,7 +19,7 @@ import {
   strayQueue,
 } from './inbox.js';
 import type { MessageMemories } from './message-memories.js';
-import type { PayloadView } from './payload-view.js';
+import type { PayloadView, View } from './payload-view.js';
 
 /** What a {@link RingInbox} needs. It owns none of it. */
 export interface RingInboxSettings {
@@ -98,7 +98,20 @@ export class RingInbox implements Inbox, Corkable {
       });
     }
     ring.pass();
-    return new InboundMessage(this.#next++, byteLength, name, tag, view, exchange);
+    const sequence = this.#next++;
+    const { message } = view;
+    if (message === undefined || (tag | exchange) !== 0) {
+      return this.#nextIn(view, sequence, name, { tag, exchange });
+    }
+    message.sequence = sequence;
+    return message;
+  }
+
+  /** A message in a place that was seen before. The next one there may be the same object: see {@link View.message}. */
+  #nextIn(view: View, sequence: number, name: number, { tag, exchange }: Numbers): InboundMessage {
+    const message = new InboundMessage(sequence, view.byteLength, name, tag, view, exchange);
+    if ((tag | exchange) === 0) view.message = message;
+    return message;
   }
 
   #nextNew(name: number, place: number, byteLength: number, numbers: Numbers): InboundMessage {

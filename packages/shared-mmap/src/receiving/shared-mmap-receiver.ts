@@ -163,6 +163,7 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
 
   protected override gather(message: InboundMessage, isNew: boolean): boolean {
     if (isNew) return true;
+    this.#memories.keepApart(message);
     this.#memories.renew(message);
     message.handOver();
     return true;
@@ -178,6 +179,7 @@ export class SharedMmapReceiver extends BaseReceiver<InboundMessage> implements 
     signal: AbortSignal,
   ): Promise<SpliceMethod> {
     const writer = new DestinationWriter(this.#writing, destinationOf(this.#calls, fd));
+    this.#memories.keepApart(message);
     while (message.rest > 0) {
       // A program may detach the bytes meanwhile.
       this.#memories.renew(message);

@@ -95,6 +95,23 @@ export function describeReceiverLifecycle(subject: Subject): void {
         expect(delivery).toMatchObject({ byteLength: 10, sequence: 0, offset: 0 });
       });
 
+      test('what a released delivery tells stays true while others come in its place', async () => {
+        const { sender, receiver } = await stage.incoming();
+        const told = (of: Delivery) => [of.byteLength, of.sequence, of.offset, of.tag];
+        const before: number[][] = [];
+        const released: Delivery[] = [];
+        for (let count = 0; count < 8; count++) {
+          await sender.send(10);
+          const delivery = await receiveOne(receiver);
+          before.push(told(delivery));
+          delivery.release();
+          released.push(delivery);
+          await sender.flush();
+        }
+        expect(released.map(({ sequence }) => sequence)).toEqual([...before.keys()]);
+        expect(released.map(told)).toEqual(before);
+      });
+
       test('releasing a delivery twice gives it back once', async () => {
         const { sender, receiver } = await stage.incoming();
         await sender.send(10, 20);

@@ -8,10 +8,12 @@ export interface PatternSource {
   readonly sender: Pick<Sender, 'loan'>;
   /** Number of the next message. */
   next: number;
+  /** The tag of a message with this number. Default: the number. */
+  readonly tagOf?: (number: number) => number;
 }
 
 /**
- * Sends one message of each length, waiting for each. Each has its number as its tag, too.
+ * Sends one message of each length, waiting for each.
  *
  * @param blank leaves the bytes as they are.
  */
@@ -26,7 +28,7 @@ export async function sendPatterns(
     if (!blank) fillPattern(loan.bytes, source.next);
     // Counted before the wait: a message under way has its number, whatever becomes of the wait.
     const number = source.next++;
-    loan.tag = number;
+    loan.tag = source.tagOf?.(number) ?? number;
     const outcome = await loan.send();
     if (outcome !== 'sent') {
       source.next = number;
