@@ -1,4 +1,4 @@
-import { EXCHANGE, exchangeKind, exchangeNumber } from '../channel/exchange.js';
+import { EXCHANGE, exchangeKind, exchangeNumber, exchangeWord } from '../channel/exchange.js';
 import { isUnsent } from '../channel/unsent.js';
 import { checkArrayOf, checkInteger } from '../checks.js';
 import type { Bytes, OwnBuffer } from '../contract/bytes.js';
@@ -30,6 +30,9 @@ export interface DeliveryOwner<M extends InboundMessage> {
   releaseDelivery(delivery: BaseDelivery<M>): void;
 }
 
+/** A question that is not open any more: those that are have numbers from 1. */
+const ANSWERED = exchangeWord(EXCHANGE.request, 0);
+
 /** What is counted in 32 bits. */
 const MAX_THREADS = 2 ** 31 - 1;
 
@@ -42,8 +45,11 @@ export class BaseDelivery<M extends InboundMessage> implements ChannelDelivery {
   readonly #owner: DeliveryOwner<M>;
   /** How often it is still to be released. */
   #holds = 1;
-  /** True once the question that it asks is answered, or given up. */
-  #isAnswered = false;
+  /**
+   * Which question it asks, or answers; see `exchange.ts`. Its own, as all that is told after the message was given back;
+   * and {@link ANSWERED} for a question that is answered, or given up.
+   */
+  #exchange: number;
   readonly #batch: Batch;
   /** The backend's message behind the delivery. For `BaseReceiver` and backends only. */
   readonly message: M;
@@ -60,6 +66,7 @@ export class BaseDelivery<M extends InboundMessage> implements ChannelDelivery {
     this.message = message;
     this.byteLength = byteLength;
     this.sequence = message.sequence;
+    this.#exchange = message.exchange ?? 0;
   }
 
   /** Whether it came from this receiver. For `BaseReceiver` only. */
@@ -73,7 +80,7 @@ export class BaseDelivery<M extends InboundMessage> implements ChannelDelivery {
   }
 
   get isRequest(): boolean {
-    return exchangeKind(this.message.exchange) === EXCHANGE.request;
+    return exchangeKind(this.#exchange) === EXCHANGE.request;
   }
 
   get bytes(): Bytes {
@@ -151,7 +158,7 @@ export class BaseDelivery<M extends InboundMessage> implements ChannelDelivery {
 
   tryRespond(answer: Loan): SendOutcome {
     const outcome = this.channel.tryAnswerWith(this.#openNumber(), answer);
-    if (outcome === 'sent') this.#isAnswered = true;
+    if (outcome === 'sent') this.#exchange = ANSWERED;
     return outcome;
   }
 
@@ -163,7 +170,7 @@ export class BaseDelivery<M extends InboundMessage> implements ChannelDelivery {
     if (channel === undefined) return;
     const number = this.#number();
     if (number !== 0) {
-      this.#isAnswered = true;
+      this.#exchange = ANSWERED;
       channel.leaveUnanswered(number);
     }
     channel.deliveryReleased();
@@ -176,7 +183,7 @@ export class BaseDelivery<M extends InboundMessage> implements ChannelDelivery {
   /** Nobody else answers from now on: a second answer must not go out while the first one waits, or is laid out. */
   #beginAnswer(): number {
     const number = this.#openNumber();
-    this.#isAnswered = true;
+    this.#exchange = ANSWERED;
     return number;
   }
 
@@ -191,7 +198,7 @@ export class BaseDelivery<M extends InboundMessage> implements ChannelDelivery {
   }
 
   #notAnswered(number: number): void {
-    if (this.#holds > 0) this.#isAnswered = false;
+    if (this.#holds > 0) this.#exchange = exchangeWord(EXCHANGE.request, number);
     else this.channel.leaveUnanswered(number);
   }
 
@@ -201,7 +208,7 @@ export class BaseDelivery<M extends InboundMessage> implements ChannelDelivery {
     if (!this.isRequest) {
       throw new PageferryError('NOT_A_REQUEST', 'this message asks for no answer');
     }
-    if (this.#isAnswered) {
+    if (this.#exchange === ANSWERED) {
       throw new PageferryError('ALREADY_ANSWERED', 'this request was answered before');
     }
     return this.#number();
@@ -210,9 +217,7 @@ export class BaseDelivery<M extends InboundMessage> implements ChannelDelivery {
   // No getter: V8 calls its runtime for one that is private.
   /** The number of the question that it asks; 0 if it asks none, or that is answered. */
   #number(): number {
-    const { exchange = 0 } = this.message;
-    const isOpen = exchangeKind(exchange) === EXCHANGE.request && !this.#isAnswered;
-    return isOpen ? exchangeNumber(exchange) : 0;
+    return this.isRequest ? exchangeNumber(this.#exchange) : 0;
   }
 
   /** @throws `DELIVERY_RELEASED`. */

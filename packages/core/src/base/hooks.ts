@@ -19,11 +19,14 @@ export interface LoanMemory {
 /**
  * A message on its way through a receiver, of which part may have moved on already. Backends add what they
  * need, and own the progress: whoever takes the message over next goes on from there.
+ *
+ * Once it was given back, the object may be another message, which differs from it in `sequence` and `exchange` alone:
+ * those two a delivery keeps.
  */
 export interface InboundMessage {
   /** Length of the whole message in bytes. */
   readonly byteLength: number;
-  /** The sender's number of the message. A backend may have an object be another message once it was given back, as long as nothing else in it changes. */
+  /** The sender's number of the message. */
   readonly sequence: number;
   /** The sender's number for it. */
   readonly tag: number;

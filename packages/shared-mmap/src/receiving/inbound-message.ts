@@ -17,7 +17,7 @@ export class InboundMessage implements Contract {
   /** What names its slot to the sender. */
   readonly name: number;
   readonly tag: number;
-  readonly exchange: number;
+  exchange: number;
   /** In the payload memory, or in memory of the message's own. */
   readonly place: View | OwnMemoryView;
   /** All of them; what is left of them once it is handed over. A program can detach what it was shown. */

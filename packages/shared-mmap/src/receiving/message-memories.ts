@@ -102,7 +102,7 @@ export class MessageMemories {
     return own;
   }
 
-  /** A message is not to be the next one in its place, too: it differs from it in more than its number. */
+  /** What part of has moved on, or whose bytes were shown anew, is not to be the next message in its place, too. */
   keepApart({ place }: InboundMessage): void {
     if (!(place instanceof OwnMemoryView)) place.message = undefined;
   }

@@ -42,8 +42,8 @@ export interface View {
   /** True from when it is handed out until it is given back. */
   held: boolean;
   /**
-   * What the last message here was, as long as nothing in it but its number differs from the next one of the same length:
-   * to make another one for each would take more memory than all the rest of receiving. Whoever gets a delivery never sees it.
+   * What the last message here was, if the next one of the same length and without a tag may be the same object: to make
+   * another one for each takes more memory than all the rest of receiving.
    */
   message: InboundMessage | undefined;
 }

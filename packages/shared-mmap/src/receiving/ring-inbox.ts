@@ -100,17 +100,18 @@ export class RingInbox implements Inbox, Corkable {
     ring.pass();
     const sequence = this.#next++;
     const { message } = view;
-    if (message === undefined || (tag | exchange) !== 0) {
+    if (message === undefined || tag !== 0) {
       return this.#nextIn(view, sequence, name, { tag, exchange });
     }
     message.sequence = sequence;
+    message.exchange = exchange;
     return message;
   }
 
   /** A message in a place that was seen before. The next one there may be the same object: see {@link View.message}. */
   #nextIn(view: View, sequence: number, name: number, { tag, exchange }: Numbers): InboundMessage {
     const message = new InboundMessage(sequence, view.byteLength, name, tag, view, exchange);
-    if ((tag | exchange) === 0) view.message = message;
+    if (tag === 0) view.message = message;
     return message;
   }
 

@@ -96,6 +96,33 @@ function describeAnswers(stage: ChannelStage, role: Role): void {
     expect(await there.stats()).toMatchObject({ bytesOut: 0, bytesHeld: 0 });
   });
 
+  test('that were released still tell what they were, while others come in their place', async () => {
+    const { here, there } = await stage.bothHere(role);
+    const seen: ChannelDelivery[] = [];
+    const told: unknown[] = [];
+    const look = (message: ChannelDelivery) => [message.sequence, message.isRequest, message.tag];
+    const note = (message: ChannelDelivery): void => {
+      seen.push(message);
+      told.push(look(message));
+      message.release();
+    };
+    for (let round = 0; round < 6; round++) {
+      const asking = here.channel.request(new Uint8Array(50));
+      const question = await receiveOne(there.channel);
+      expect(question.isRequest).toBe(true);
+      await question.respond(new Uint8Array(50));
+      note(question);
+      (await asking).release();
+      await here.channel.send(new Uint8Array(50));
+      note(await receiveOne(there.channel));
+      await here.channel.flush();
+    }
+    expect(seen.map(look)).toEqual(told);
+    for (const message of seen) {
+      await expectFailure(() => message.respond(new Uint8Array(1)), 'DELIVERY_RELEASED');
+    }
+  });
+
   test('may be answered within an answer', async () => {
     const { here, there } = await stage.bothHere(role);
     const outer = here.channel.request(await here.filledLoan(10));
