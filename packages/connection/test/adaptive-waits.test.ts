@@ -79,6 +79,88 @@ function waitInVain(waits: AdaptiveWaits) {
   };
 }
 
+/** Waits that end at the third look, one after the other. */
+async function answerAtOnce(waits: AdaptiveWaits, times: number): Promise<void> {
+  for (let time = 0; time < times; time++) {
+    let looks = 0;
+    await waits.until(() => ++looks === 3);
+  }
+}
+
+/** How often a wait has looked by the time that it has parked. */
+async function looksBeforeParking(waits: AdaptiveWaits): Promise<number> {
+  const inVain = waitInVain(waits);
+  const { looks } = inVain;
+  expect(waits.parked).toBe(1);
+  await inVain.end();
+  return looks;
+}
+
+describe('a wait that may not poll', () => {
+  test('looks a few times before it parks, whatever became of those before it', async () => {
+    for (const before of [0, 1, 15]) {
+      const { waits } = createWaits({ budget: 0 });
+      await answerAtOnce(waits, before);
+      expect(await looksBeforeParking(waits)).toBeLessThan(150);
+    }
+  });
+
+  test('looks for as long as a wake-up takes where those before it were answered at once', async () => {
+    const { waits, armed } = createWaits({ budget: 0 });
+    await answerAtOnce(waits, 16);
+    const began = now;
+    const inVain = waitInVain(waits);
+    expect(now - began).toBeGreaterThan(0.05);
+    expect(now - began).toBeLessThan(0.06);
+    expect(inVain.looks).toBeGreaterThan(1000);
+    expect([armed.times, waits.parked]).toEqual([1, 1]);
+    await inVain.end();
+  });
+
+  test('ends with an answer that comes while it does so, and has not parked', async () => {
+    const { waits, armed } = createWaits({ budget: 0 });
+    await answerAtOnce(waits, 16);
+    let looks = 0;
+    await waits.until(() => ++looks === 1000);
+    expect(armed.times).toBe(0);
+  });
+
+  test('does so at most four times without an answer at once in between', async () => {
+    const { waits } = createWaits({ budget: 0 });
+    await answerAtOnce(waits, 1000);
+    const longer = (looks: number): boolean => looks > 1000;
+    const seen: number[] = [];
+    for (let time = 0; time < 20; time++) {
+      // Each is answered once it has parked.
+      let looks = 0;
+      let answered = false;
+      const waiting = waits.until(() => {
+        looks++;
+        return answered;
+      });
+      seen.push(looks);
+      answered = true;
+      waits.wake();
+      await waiting;
+    }
+    expect(seen.filter(longer).length).toBe(4);
+    expect(seen.slice(0, 4).every(longer)).toBe(true);
+  });
+
+  test('does not do so where the other side may need its processor', async () => {
+    const shared: LinuxCalls = {
+      ...calls,
+      schedYield: () => {
+        now += 0.01;
+        return 0;
+      },
+    };
+    const { waits } = createWaits({ budget: 0, calls: shared });
+    await answerAtOnce(waits, 1000);
+    expect(await looksBeforeParking(waits)).toBeLessThan(150);
+  });
+});
+
 describe('a wait', () => {
   test('ends at once, without parking, when its condition holds', async () => {
     const { waits, armed } = createWaits();

@@ -8,6 +8,7 @@ import {
   type Waits,
 } from '@pageferry/core';
 import { CONTENDED, type LinuxCalls, offerProcessor } from '@pageferry/linux';
+import { LongerLooks } from './longer-looks.js';
 
 /** A yield that takes longer, in milliseconds, had somebody else run: two switches and something in between. */
 const SHARED = 0.003;
@@ -48,6 +49,7 @@ export class AdaptiveWaits implements Waits {
   #sharesProcessor = false;
   /** Whether anything has come since the event loop's last turn but one: then more will, mostly. */
   #isBusy = false;
+  readonly #longerLooks = new LongerLooks();
 
   constructor(settings: AdaptiveWaitsSettings) {
     this.#settings = settings;
@@ -115,7 +117,9 @@ export class AdaptiveWaits implements Waits {
       // Who shares the processor with the other side keeps it from answering by each look.
       const looks = this.#sharesProcessor ? 1 : spins;
       for (let look = 0; look < looks && this.#progress === before; look++) {
-        if (ready()) return 'ready';
+        if (!ready()) continue;
+        this.#longerLooks.found();
+        return 'ready';
       }
       if (this.#progress !== before) {
         this.#idleSince = clock.now();
@@ -129,7 +133,25 @@ export class AdaptiveWaits implements Waits {
       }
     } while (budget.mayPoll() && !isTurnAwaited());
     const isOver = contended || (clock.now() - this.#idleSince) * 1000 >= spinMicroseconds;
-    return isOver ? 'nothing' : 'turn is due';
+    if (!isOver) return 'turn is due';
+    return this.#mayLookLonger() && this.#lookLonger(ready) ? 'ready' : 'nothing';
+  }
+
+  #mayLookLonger(): boolean {
+    // Who has polled for longer than that has nothing to gain, nor who keeps the other side from its processor.
+    const { milliseconds } = this.#longerLooks;
+    const hasPolled = this.#settings.spinMicroseconds >= milliseconds * 1000;
+    return !hasPolled && !this.#sharesProcessor && this.#longerLooks.take();
+  }
+
+  /** See {@link LongerLooks}. */
+  #lookLonger(ready: () => boolean): boolean {
+    const { calls, spins = SPINS_BEFORE_PARKING } = this.#settings;
+    const end = clock.now() + this.#longerLooks.milliseconds;
+    do {
+      for (let look = 0; look < spins; look++) if (ready()) return true;
+    } while (offerProcessor(calls) <= CONTENDED && clock.now() < end && !isTurnAwaited());
+    return false;
   }
 
   #endPolling(): void {
