@@ -1,4 +1,4 @@
-import { PARKED, type ReceiverConnection } from '@pageferry/connection';
+import { loadInOrder, PARKED, type ReceiverConnection } from '@pageferry/connection';
 import { PARKED_WORDS, RECEIVER_WORDS, SENDER_WORDS, WAITS_FOR_ROOM } from '../layout.js';
 
 /** The receiver's end of the byte flow: how much is in the pipe, and how much was taken out of it. */
@@ -12,7 +12,7 @@ export class ConsumedBytes {
 
   /** Bytes in the pipe that were not taken yet, as far as the sender tells the truth. */
   get available(): number {
-    const produced = Atomics.load(this.#connection.words, SENDER_WORDS.bytesProduced);
+    const produced = loadInOrder(this.#connection.words, SENDER_WORDS.bytesProduced);
     return (produced - this.#consumed) | 0;
   }
 
@@ -21,7 +21,7 @@ export class ConsumedBytes {
     const { words } = this.#connection;
     this.#consumed = (this.#consumed + count) | 0;
     Atomics.store(words, RECEIVER_WORDS.bytesConsumed, this.#consumed);
-    if ((Atomics.load(words, PARKED.sender) & WAITS_FOR_ROOM) === 0) return;
+    if ((loadInOrder(words, PARKED.sender) & WAITS_FOR_ROOM) === 0) return;
     const wakeAt = Atomics.load(words, PARKED_WORDS.senderWakeAt);
     if (((this.#consumed - wakeAt) | 0) >= 0) {
       this.#connection.wakeSenderThatWaitsFor(WAITS_FOR_ROOM);

@@ -1,4 +1,4 @@
-import type { SenderConnection } from '@pageferry/connection';
+import { loadInOrder, type SenderConnection } from '@pageferry/connection';
 import { PARKED_WORDS, RECEIVER_WORDS, SENDER_WORDS } from '../layout.js';
 
 /** The sender's end of the byte flow: how much was put into the pipe, and how much of it is still in there. */
@@ -18,7 +18,7 @@ export class ProducedBytes {
 
   /** Bytes that the receiver has not taken, as far as it tells the truth. */
   get inFlight(): number {
-    return (this.#produced - Atomics.load(this.#words, RECEIVER_WORDS.bytesConsumed)) | 0;
+    return (this.#produced - loadInOrder(this.#words, RECEIVER_WORDS.bytesConsumed)) | 0;
   }
 
   /**
