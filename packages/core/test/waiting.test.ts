@@ -5,6 +5,7 @@ import {
   PageferryError,
   retryWithBackoff,
   withDeadline,
+  withEither,
 } from '@pageferry/core';
 import { describe, expect, test, vi } from 'vitest';
 import { useFakeClock } from './support/fake-clock.js';
@@ -22,6 +23,31 @@ describe('withDeadline', () => {
     expect(
       await withDeadline({ signal: undefined }, async (signal) => signal, WHY),
     ).toBeUndefined();
+  });
+
+  test('has a call within it throw its own error, also under a signal that something else may end, too', async () => {
+    const { signal: end } = new AbortController();
+    let within: unknown;
+    const limited = withDeadline(
+      { timeout: 5 },
+      (limit) =>
+        withEither(limit, end, (signal) =>
+          withDeadline({ signal }, FOREVER, () => 'no message'),
+        ).catch((error) => {
+          within = error;
+          throw error;
+        }),
+      WHY,
+    );
+    await expect(limited).rejects.toMatchObject({ code: 'TIMEOUT' });
+    expect(within).toMatchObject({ code: 'TIMEOUT' });
+    // Any other signal is the program's, and tells nothing of what to throw.
+    const controller = new AbortController();
+    const aborted = withEither(controller.signal, end, (signal) =>
+      withDeadline({ signal }, FOREVER, WHY),
+    );
+    controller.abort(new Error('enough'));
+    await expect(aborted).rejects.toMatchObject({ code: 'ABORTED' });
   });
 
   test('turns a time limit into TIMEOUT and an abort into ABORTED', async () => {

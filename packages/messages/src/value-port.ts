@@ -303,14 +303,8 @@ export class ValuePort implements Port {
     signal: AbortSignal | undefined,
     send: (loan: Loan) => Promise<T>,
   ): Promise<T | undefined> {
-    const lend = async (): Promise<Loan | undefined> => {
-      try {
-        return await this.#loan(encoded.byteLength, signal && { signal });
-      } catch (error) {
-        // It may be a time limit that has ended the wait.
-        throw signal?.aborted ? signal.reason : error;
-      }
-    };
+    const lend = (): Promise<Loan | undefined> =>
+      this.#loan(encoded.byteLength, signal && { signal });
     return await this.#order.run(lend, async (loan) => loan && (await send(filled(loan, encoded))));
   }
 

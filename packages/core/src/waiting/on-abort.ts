@@ -4,6 +4,19 @@
  */
 const waiting = new WeakMap<AbortSignal, Set<() => void>>();
 
+/** Signals of calls that wait, within which others may wait: their reasons are the errors to throw, also by those. */
+const ofCalls = new WeakSet<AbortSignal>();
+
+/** Notes that the reason of `signal` is what calls under it have to throw when it fires. */
+export function throwReasonOf(signal: AbortSignal): void {
+  ofCalls.add(signal);
+}
+
+/** Whether the reason of `signal` is what calls under it have to throw. */
+export function throwsReason(signal: AbortSignal): boolean {
+  return ofCalls.has(signal);
+}
+
 /**
  * Calls `callback` when `signal` fires. A signal that has fired already does not fire again: look at
  * `aborted` before.
@@ -28,7 +41,8 @@ export function onAbort(signal: AbortSignal | undefined, callback: () => void): 
  * Runs a wait that ends with either of two signals. (`AbortSignal.any` is for signals that live as long
  * as each other: on Node 20 and 22 the one that lives on keeps something of each call.)
  *
- * @param run gets one signal for both; its reason is that of the one that fired.
+ * @param run gets one signal for both; its reason is that of the one that fired. A call under it throws what it would
+ *   throw under that one.
  */
 export async function withEither<T>(
   first: AbortSignal | undefined,
@@ -39,7 +53,10 @@ export async function withEither<T>(
   if (first.aborted) return run(first);
   const controller = new AbortController();
   const forget = [first, second].map((signal) =>
-    onAbort(signal, () => controller.abort(signal.reason)),
+    onAbort(signal, () => {
+      if (throwsReason(signal)) throwReasonOf(controller.signal);
+      controller.abort(signal.reason);
+    }),
   );
   try {
     return await run(controller.signal);
