@@ -147,6 +147,42 @@ describe('a wait that may not poll', () => {
     expect(seen.slice(0, 4).every(longer)).toBe(true);
   });
 
+  test('ends a longer look once something moves: each look may be work', async () => {
+    const { waits } = createWaits({ budget: 0 });
+    await answerAtOnce(waits, 16);
+    let looks = 0;
+    const waiting = waits.until(() => {
+      if (++looks > 500) waits.moved();
+      return looks === 2000;
+    });
+    expect(looks).toBeLessThan(510);
+    while (waits.parked > 0) waits.wake();
+    await waiting;
+  });
+
+  test('earns nothing with what was so from the first look on', async () => {
+    const { waits } = createWaits({ budget: 0 });
+    for (let time = 0; time < 100; time++) await waits.until(() => true);
+    expect(await looksBeforeParking(waits)).toBeLessThan(150);
+  });
+
+  test('keeps what it has earned while others wait for a turn', async () => {
+    const { waits } = createWaits({ budget: 0 });
+    await answerAtOnce(waits, 16);
+    const turn = nextTurn();
+    expect(await looksBeforeParking(waits)).toBeLessThan(150);
+    await turn;
+    const { waits: free } = createWaits({ budget: 0 });
+    await answerAtOnce(free, 16);
+    const turnOfOthers = nextTurn();
+    let answered = false;
+    const waiting = free.until(() => answered);
+    answered = true;
+    free.wake();
+    await Promise.all([waiting, turnOfOthers]);
+    expect(await looksBeforeParking(free)).toBeGreaterThan(1000);
+  });
+
   test('does not do so where the other side may need its processor', async () => {
     const shared: LinuxCalls = {
       ...calls,

@@ -284,7 +284,8 @@ export class ValuePort implements Port {
         this.channel.loan(byteLength, { ...options, signal }),
       );
     } catch (error) {
-      if (!gone.aborted || given?.aborted || !isPageferryError(error, 'ABORTED')) throw error;
+      // The program may have aborted by now, too: what has ended the wait is in the error.
+      if (!isPageferryError(error, 'ABORTED') || error.cause !== gone.reason) throw error;
       if (isPageferryError(gone.reason, 'CLOSED')) throw this.#whyGone();
       return undefined;
     }

@@ -176,11 +176,23 @@ describe('a payload pool', () => {
     expect(pagesApart(slots).filter((pages) => pages % 2 === 0)).toEqual([]);
   });
 
-  test('uses what it leaves free between them for small messages', () => {
+  test('makes one large slot of those and what is between them, whatever else was lent meanwhile', () => {
     using pool = openPool(16 * MIB);
-    const [, second] = [take(pool, 256 * KIB), take(pool, 256 * KIB)];
-    const small = take(pool, 4096);
-    expect(small.offset).toBe((second?.offset ?? 0) - 4096);
+    const slots = Array.from({ length: 63 }, () => take(pool, 256 * KIB));
+    const small = Array.from({ length: 16 }, () => take(pool, 4096));
+    for (const slot of slots) pool.giveBack(slot);
+    expect(take(pool, 15 * MIB).own).toBeUndefined();
+    for (const slot of small) pool.giveBack(slot);
+  });
+
+  test('has as many as ever where payload memory can be no longer', () => {
+    const most = 4096 * MIB - 2 * MIB;
+    // As if all of it were there.
+    const calls = callsWith({ fallocate: () => 0, madvise: () => 0 });
+    using pool = new PayloadPool({ calls, poolBytes: most, writable: false, guard: false });
+    const slots = Array.from({ length: 16 }, () => take(pool, most / 16));
+    expect(slots.filter(({ own }) => own !== undefined)).toEqual([]);
+    for (const slot of slots) pool.giveBack(slot);
   });
 
   test.each([1, 2, 3, 4])(

@@ -1,7 +1,7 @@
 import type { SenderConnection } from '@pageferry/connection';
 import { afterNextLook, expectNothingLeft, withCode } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
-import { RECEIVER_WORDS, SENDER_WORDS } from '../dist/layout.js';
+import { KEPT, RECEIVER_WORDS, SENDER_WORDS } from '../dist/layout.js';
 import { InboundMessage } from '../dist/receiving/inbound-message.js';
 import { CAPACITY, openRingInbox as open } from './support/ring-inbox.js';
 
@@ -135,6 +135,30 @@ describe('a ring', () => {
     inbox.giveBack(other);
     inbox.giveBack(third);
     expect(sender.words[RECEIVER_WORDS.cursor]).toBe(4);
+  });
+
+  test('returns each message by the name it came with, also where another slot was there before', () => {
+    using opened = open();
+    const { sender, inbox, producer } = opened;
+    const take = (): InboundMessage => inbox.next() as InboundMessage;
+    // Names that have their lower bits in common, for the same bytes.
+    const names = [7, 7, 7 + 4096, 7, 7 + 4096, 7 + 8192];
+    for (const name of names) {
+      producer.push(5, 1, name, 0);
+      producer.push(5, 2, 99, 0);
+      const [message, next] = [take(), take()];
+      expect(message.name).toBe(name);
+      // Out of order, so that it is said by name.
+      inbox.giveBack(next);
+      inbox.giveBack(message);
+    }
+    const entry = new Int32Array(2);
+    const told: unknown[] = [];
+    for (let left = sender.returns.available(); left > 0; left--) {
+      sender.returns.shift(entry);
+      if (entry[0] !== KEPT) told.push(entry[0]);
+    }
+    expect(told).toEqual(names);
   });
 
   test('accuses a sender that writes over what was not taken, and has cut nobody off', () => {

@@ -118,7 +118,8 @@ export class AdaptiveWaits implements Waits {
       const looks = this.#sharesProcessor ? 1 : spins;
       for (let look = 0; look < looks && this.#progress === before; look++) {
         if (!ready()) continue;
-        this.#longerLooks.found();
+        // What was so from the beginning nobody has answered.
+        if (look > 0) this.#longerLooks.found();
         return 'ready';
       }
       if (this.#progress !== before) {
@@ -138,19 +139,25 @@ export class AdaptiveWaits implements Waits {
   }
 
   #mayLookLonger(): boolean {
-    // Who has polled for longer than that has nothing to gain, nor who keeps the other side from its processor.
+    // Who has polled for that long has nothing to gain. Nor has anybody while the other side may need this processor, or
+    // somebody else waits for a turn.
     const { milliseconds } = this.#longerLooks;
-    const hasPolled = this.#settings.spinMicroseconds >= milliseconds * 1000;
-    return !hasPolled && !this.#sharesProcessor && this.#longerLooks.take();
+    if (this.#settings.spinMicroseconds >= milliseconds * 1000) return false;
+    return !this.#sharesProcessor && !isTurnAwaited() && this.#longerLooks.take();
   }
 
-  /** See {@link LongerLooks}. */
+  /** See {@link LongerLooks}. A look may be work, such as to allocate memory: what moves asks for a turn. */
   #lookLonger(ready: () => boolean): boolean {
     const { calls, spins = SPINS_BEFORE_PARKING } = this.#settings;
+    const before = this.#progress;
     const end = clock.now() + this.#longerLooks.milliseconds;
     do {
-      for (let look = 0; look < spins; look++) if (ready()) return true;
-    } while (offerProcessor(calls) <= CONTENDED && clock.now() < end && !isTurnAwaited());
+      for (let look = 0; look < spins; look++) {
+        if (ready()) return true;
+        if (this.#progress !== before) return false;
+      }
+      this.#sharesProcessor = offerProcessor(calls) > SHARED;
+    } while (!this.#sharesProcessor && clock.now() < end && !isTurnAwaited());
     return false;
   }
 

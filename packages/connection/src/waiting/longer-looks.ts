@@ -18,12 +18,12 @@ export class LongerLooks {
   readonly milliseconds: number = WAKE_UP;
   #saved = 0;
 
-  /** A wait has ended while it looked. */
+  /** A wait has ended while it looked, and not at once. */
   found(): void {
     if (this.#saved < MOST_SAVED) this.#saved++;
   }
 
-  /** Whether a wait may look for longer now. That one does is noted. */
+  /** Whether a wait may look for longer now. If so, it has used that up. */
   take(): boolean {
     if (this.#saved < WAITS_FOR_ONE) return false;
     this.#saved -= WAITS_FOR_ONE;

@@ -30,8 +30,8 @@ export interface DeliveryOwner<M extends InboundMessage> {
   releaseDelivery(delivery: BaseDelivery<M>): void;
 }
 
-/** A question that is not open any more: those that are have numbers from 1. */
-const ANSWERED = exchangeWord(EXCHANGE.request, 0);
+/** A question that is not open any more. No message has such a word: theirs are not negative. */
+const ANSWERED = exchangeWord(EXCHANGE.request, -1);
 
 /** What is counted in 32 bits. */
 const MAX_THREADS = 2 ** 31 - 1;
@@ -46,8 +46,8 @@ export class BaseDelivery<M extends InboundMessage> implements ChannelDelivery {
   /** How often it is still to be released. */
   #holds = 1;
   /**
-   * Which question it asks, or answers; see `exchange.ts`. Its own, as all that is told after the message was given back;
-   * and {@link ANSWERED} for a question that is answered, or given up.
+   * Which question it asks, or answers; see `exchange.ts`. {@link ANSWERED} for a question that is answered, or given up.
+   * Its own, because the message may be another one once it was given back.
    */
   #exchange: number;
   readonly #batch: Batch;
@@ -95,7 +95,8 @@ export class BaseDelivery<M extends InboundMessage> implements ChannelDelivery {
   }
 
   get offset(): number {
-    return this.message.offset;
+    // What had moved on by then: the message may be another one now, of which more has.
+    return this.message.byteLength - this.byteLength;
   }
 
   get descriptors(): number {
@@ -198,7 +199,7 @@ export class BaseDelivery<M extends InboundMessage> implements ChannelDelivery {
   }
 
   #notAnswered(number: number): void {
-    if (this.#holds > 0) this.#exchange = exchangeWord(EXCHANGE.request, number);
+    if (this.#holds > 0) this.#exchange = exchangeWord(EXCHANGE.request, number) >>> 0;
     else this.channel.leaveUnanswered(number);
   }
 
@@ -217,7 +218,7 @@ export class BaseDelivery<M extends InboundMessage> implements ChannelDelivery {
   // No getter: V8 calls its runtime for one that is private.
   /** The number of the question that it asks; 0 if it asks none, or that is answered. */
   #number(): number {
-    return this.isRequest ? exchangeNumber(this.#exchange) : 0;
+    return this.isRequest && this.#exchange !== ANSWERED ? exchangeNumber(this.#exchange) : 0;
   }
 
   /** @throws `DELIVERY_RELEASED`. */

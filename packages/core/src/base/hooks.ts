@@ -20,8 +20,8 @@ export interface LoanMemory {
  * A message on its way through a receiver, of which part may have moved on already. Backends add what they
  * need, and own the progress: whoever takes the message over next goes on from there.
  *
- * Once it was given back, the object may be another message, which differs from it in `sequence` and `exchange` alone:
- * those two a delivery keeps.
+ * Once it was given back, the object may be another message. `byteLength`, `tag` and `descriptorCount` stay what they were; of the
+ * others a delivery keeps what it tells.
  */
 export interface InboundMessage {
   /** Length of the whole message in bytes. */

@@ -75,7 +75,8 @@ export interface SenderOptions {
   /**
    * For how many microseconds a wait may poll before it parks on the event loop. It is also the
    * longest time for which the transport holds the event loop without giving other events a turn, though no less
-   * than 20. 0 turns polling off, but for a few looks that take less time than to park. Default: 100.
+   * than 20. 0 turns polling off, but for a few looks that take less time than to park; and for 50 microseconds of
+   * looks where sixteen waits were answered during theirs. Default: 100.
    */
   readonly spinMicroseconds?: number | undefined;
   /**

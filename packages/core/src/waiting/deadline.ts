@@ -3,7 +3,7 @@ import type { WaitOptions } from '../contract/transport.js';
 import { PageferryError } from '../errors.js';
 import { checkOptions } from '../options.js';
 import { clock } from './clock.js';
-import { onAbort, throwReasonOf, throwsReason } from './on-abort.js';
+import { isReasonError, noteReasonIsError, onAbort } from './on-abort.js';
 import { Caller, toldToCaller } from './told-to-caller.js';
 
 /** The error of a wait that an AbortSignal ended. `why` says what had not come until then. */
@@ -44,7 +44,7 @@ export function checkMayWait(options: WaitOptions): void {
 }
 
 function whyAborted(signal: AbortSignal, why?: string): unknown {
-  return throwsReason(signal) ? signal.reason : abortedError(signal.reason, why);
+  return isReasonError(signal) ? signal.reason : abortedError(signal.reason, why);
 }
 
 function checkLimits<T extends WaitOptions>(options: T): T {
@@ -95,7 +95,7 @@ async function limited<T>(
   if (signal?.aborted) throw whyAborted(signal);
   const caller = new Caller(withDeadline);
   const controller = new AbortController();
-  throwReasonOf(controller.signal);
+  noteReasonIsError(controller.signal);
   const forget = onAbort(signal, () => {
     controller.abort(signal && whyAborted(signal, inWords(why)));
   });

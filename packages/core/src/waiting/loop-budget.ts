@@ -27,7 +27,7 @@ export class LoopBudget {
   #lookedAt = 0;
   #looksToSkip = 0;
 
-  /** @param spinMicroseconds how long the event loop may be held, but no less than 20. With 0 nothing may poll. */
+  /** @param spinMicroseconds how long the event loop may be held, but no less than 20. With 0 nothing may poll by it. */
   constructor(spinMicroseconds: number) {
     this.#workMilliseconds = Math.max(spinMicroseconds, LEAST_MICROSECONDS) / 1000;
     this.#pollMilliseconds = spinMicroseconds / 1000;

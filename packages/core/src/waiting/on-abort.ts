@@ -8,12 +8,12 @@ const waiting = new WeakMap<AbortSignal, Set<() => void>>();
 const ofCalls = new WeakSet<AbortSignal>();
 
 /** Notes that the reason of `signal` is what calls under it have to throw when it fires. */
-export function throwReasonOf(signal: AbortSignal): void {
+export function noteReasonIsError(signal: AbortSignal): void {
   ofCalls.add(signal);
 }
 
 /** Whether the reason of `signal` is what calls under it have to throw. */
-export function throwsReason(signal: AbortSignal): boolean {
+export function isReasonError(signal: AbortSignal): boolean {
   return ofCalls.has(signal);
 }
 
@@ -54,7 +54,7 @@ export async function withEither<T>(
   const controller = new AbortController();
   const forget = [first, second].map((signal) =>
     onAbort(signal, () => {
-      if (throwsReason(signal)) throwReasonOf(controller.signal);
+      if (isReasonError(signal)) noteReasonIsError(controller.signal);
       controller.abort(signal.reason);
     }),
   );

@@ -42,7 +42,8 @@ export class PayloadPool implements Disposable {
   readonly #memory: GrowingMemory;
   readonly #buffers: SlotBuffers;
   readonly #limit: number;
-  readonly #pageSize: number;
+  /** See `gapBefore`. 0 where payload memory can be no longer, and nothing is left for gaps. */
+  readonly #pageOfGaps: number;
   readonly #slots: (Slot | undefined)[] = [];
   readonly #freeTickets: number[] = [];
   readonly #free = new Map<number, Slot[]>();
@@ -66,15 +67,14 @@ export class PayloadPool implements Disposable {
     this.#settings = settings;
     const { calls, poolBytes, writable } = settings;
     this.#windows = new Windows(calls);
-    this.#pageSize = calls.pageSize();
-    this.#limit = alignUp(poolBytes, this.#pageSize);
+    const pageSize = calls.pageSize();
+    this.#limit = alignUp(poolBytes, pageSize);
     this.#quota = new ByteQuota(this.#limit);
-    const withGaps = this.#limit + roomForGaps(this.#limit, this.#pageSize);
-    this.#memory = new GrowingMemory(
-      calls,
-      'pageferry-payload',
-      Math.min(withGaps, Math.max(this.#limit, MAX_MESSAGE_BYTES)),
-    );
+    const withGaps = this.#limit + roomForGaps(this.#limit, pageSize);
+    const hasGaps = withGaps <= MAX_MESSAGE_BYTES;
+    this.#pageOfGaps = hasGaps ? pageSize : 0;
+    const byteLength = hasGaps ? withGaps : this.#limit;
+    this.#memory = new GrowingMemory(calls, 'pageferry-payload', byteLength);
     this.#buffers = new SlotBuffers(this.#memory.mapping);
     // After this process's own mapping: from now on nobody else can map it writable.
     const seals = writable ? SIZE_SEALS : SIZE_SEALS | F_SEAL_FUTURE_WRITE;
@@ -257,25 +257,35 @@ export class PayloadPool implements Disposable {
 
   /** A slot out of memory that no slot is made of, or out of slots of other sizes. */
   #carve(size: number, exhausted: () => boolean): Slot | 'growing' | undefined {
-    let offset = this.#takeRange(size);
-    // Rather use memory again than more of it: it costs less, and may still be in the cache.
-    if (offset < 0 && this.#freeBytes >= Math.max(size, this.#top / 2)) offset = this.#melt(size);
-    const next = this.#beyondTop(size);
-    if (offset < 0 && next + size <= this.#memory.byteLength) {
-      if (!this.#memory.grow(next + size, exhausted)) return 'growing';
-      if (next > this.#top) this.#ranges.add([{ offset: this.#top, byteLength: next - this.#top }]);
-      offset = next;
-      this.#top = next + size;
-    }
-    if (offset < 0 && this.#freeBytes > 0) {
-      offset = this.#melt(size);
-      if (offset < 0) return this.#carve(size, exhausted);
-    }
-    return offset < 0 ? undefined : this.#cut(offset, size);
+    const gap = this.#gapBefore(size);
+    return gap === 0
+      ? this.#carveWith(0, size, exhausted)
+      : (this.#carveWith(gap, size, exhausted) ?? this.#carveWith(0, size, exhausted));
   }
 
-  /** Makes ranges of all free slots, and takes `size` bytes of them. */
-  #melt(size: number): number {
+  #carveWith(gap: number, size: number, exhausted: () => boolean): Slot | 'growing' | undefined {
+    const byteLength = gap + size;
+    const alignment = alignmentOf(size);
+    let offset = this.#ranges.take(byteLength, alignment);
+    // Rather use memory again than more of it: it costs less, and may still be in the cache.
+    if (offset < 0 && this.#freeBytes >= Math.max(size, this.#top / 2))
+      offset = this.#melt(byteLength, alignment);
+    const next = alignUp(this.#top, alignment);
+    if (offset < 0 && next + byteLength <= this.#memory.byteLength) {
+      if (!this.#memory.grow(next + byteLength, exhausted)) return 'growing';
+      if (next > this.#top) this.#ranges.add([{ offset: this.#top, byteLength: next - this.#top }]);
+      offset = next;
+      this.#top = next + byteLength;
+    }
+    if (offset < 0 && this.#freeBytes > 0) {
+      offset = this.#melt(byteLength, alignment);
+      if (offset < 0) return this.#carveWith(gap, size, exhausted);
+    }
+    return offset < 0 ? undefined : this.#cut(offset, size, gap);
+  }
+
+  /** Makes ranges of all free slots, and takes `byteLength` bytes of them. */
+  #melt(byteLength: number, alignment: number): number {
     const melted: Slot[] = [];
     for (const slots of this.#free.values()) for (const slot of slots) melted.push(slot);
     this.#free.clear();
@@ -283,31 +293,29 @@ export class PayloadPool implements Disposable {
     this.#lastLength = -1;
     this.#freeBytes = 0;
     for (const slot of melted) this.#forget(slot);
-    this.#ranges.add(melted);
+    this.#ranges.add(
+      melted.map(({ offset, byteLength, gap }) => ({
+        offset: offset - gap,
+        byteLength: gap + byteLength,
+      })),
+    );
     this.#top = this.#ranges.takeLast(this.#top);
-    return this.#takeRange(size);
+    return this.#ranges.take(byteLength, alignment);
   }
 
-  /** Where a slot begins in free memory that is left between others, with a gap before it if there is room; -1 if nowhere. */
-  #takeRange(size: number): number {
-    const alignment = alignmentOf(size);
-    const gap = gapBefore(size, this.#pageSize);
-    const withGap = gap === 0 ? -1 : this.#ranges.take(gap + size, alignment);
-    if (withGap < 0) return this.#ranges.take(size, alignment);
-    // For small messages.
-    this.#ranges.add([{ offset: withGap, byteLength: gap }]);
-    return withGap + gap;
+  #gapBefore(size: number): number {
+    return this.#pageOfGaps === 0 ? 0 : gapBefore(size, this.#pageOfGaps);
   }
 
-  /** Where a slot begins in the part that was never cut, likewise. It may be too long for what is left. */
-  #beyondTop(size: number): number {
-    const next = alignUp(this.#top, alignmentOf(size));
-    const withGap = next + gapBefore(size, this.#pageSize);
-    return next > 0 && withGap + size <= this.#memory.byteLength ? withGap : next;
-  }
-
-  #cut(offset: number, size: number): Slot {
-    return this.#remember((slotId) => new Slot(slotId, offset, size));
+  /** @param offset of the gap. */
+  #cut(offset: number, size: number, gap: number): Slot {
+    // At the beginning there is nothing to keep apart from: what was taken for that is free again.
+    const kept = offset === 0 ? 0 : gap;
+    if (kept < gap) {
+      this.#ranges.add([{ offset: size, byteLength: gap }]);
+      this.#top = this.#ranges.takeLast(this.#top);
+    }
+    return this.#remember((slotId) => new Slot(slotId, offset + kept, size, undefined, kept));
   }
 
   #takeOwn(byteLength: number, exhausted: () => boolean): Slot | 'growing' {

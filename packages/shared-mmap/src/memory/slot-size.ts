@@ -24,7 +24,7 @@ const COLOURED_PAGES = 64;
  *
  * The first words of messages are what both sides touch most, and a translation look-aside buffer and a cache find their
  * places by the lower bits of an address. Slots that are a large power of two apart share a few places, and throw each
- * other out of them; those that are an odd number of pages apart share none. Allocators call that colouring (Bonwick, "The
+ * other out of them; those that are an odd number of pages apart go through all. Allocators call that colouring (Bonwick, "The
  * Slab Allocator", USENIX 1994, section 4.1).
  */
 export function gapBefore(size: number, pageSize: number): number {

@@ -24,6 +24,8 @@ export class Slot implements LoanMemory {
   readonly place: number;
   /** What it takes up, in bytes. */
   readonly byteLength: number;
+  /** How many bytes before it are its, too, and in no use: see `gapBefore`. */
+  readonly gap: number;
   /** Set if the slot is not part of the pool. */
   readonly own: OwnMemory | undefined;
   /**
@@ -55,13 +57,14 @@ export class Slot implements LoanMemory {
   /** True while the message may have to be sent again, though everybody may have given it back. */
   isKept = false;
 
-  constructor(slotId: number, offset: number, byteLength: number, own?: OwnMemory) {
+  constructor(slotId: number, offset: number, byteLength: number, own?: OwnMemory, gap = 0) {
     this.slotId = slotId;
     this.name = own === undefined ? slotId : slotId | OWN_MEMORY_FLAG;
     this.offset = offset;
     this.place = offset / PLACE_UNIT;
     this.byteLength = byteLength;
     this.own = own;
+    this.gap = gap;
     this.passedCount = own === undefined ? 0 : 1;
   }
 

@@ -102,7 +102,7 @@ export class MessageMemories {
     return own;
   }
 
-  /** What part of has moved on, or whose bytes were shown anew, is not to be the next message in its place, too. */
+  /** Has the next message in the same place be another object: part of this one moves on, or its bytes are shown anew. */
   keepApart({ place }: InboundMessage): void {
     if (!(place instanceof OwnMemoryView)) place.message = undefined;
   }

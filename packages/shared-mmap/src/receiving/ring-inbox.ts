@@ -100,7 +100,7 @@ export class RingInbox implements Inbox, Corkable {
     ring.pass();
     const sequence = this.#next++;
     const { message } = view;
-    if (message === undefined || tag !== 0) {
+    if (message === undefined || message.name !== name || tag !== 0) {
       return this.#nextIn(view, sequence, name, { tag, exchange });
     }
     message.sequence = sequence;

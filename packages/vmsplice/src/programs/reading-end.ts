@@ -30,6 +30,7 @@ import { PipeSource } from './pipe-source.js';
 /** A chunk as `BaseDelivery` knows a message: the stream as a whole is the message that it is the next part of. */
 interface ChunkMemory {
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Of the stream, up to the end of the chunk: so a chunk's `offset` is where it begins in the stream. */
   readonly byteLength: number;
   readonly offset: number;
   readonly sequence: 0;
@@ -214,7 +215,7 @@ export class ReadingEnd extends PipeEnd implements PipeReader, DeliveryOwner<Chu
     const bytes = shown.subarray(0, count);
     const memory: ChunkMemory = {
       bytes,
-      byteLength: count,
+      byteLength: offset + count,
       offset,
       sequence: 0,
       tag: 0,

@@ -1,5 +1,6 @@
 import type { Delivery, Receiver } from '@pageferry/core';
 import { describe, expect, test } from 'vitest';
+import { openFile } from '../harness/destinations.js';
 import { expectFailure, expectReceived } from '../harness/expectations.js';
 import { expectIntact, receiveChecked, receiveOne } from '../harness/here.js';
 import { useStage } from '../harness/stage.js';
@@ -109,6 +110,10 @@ export function describeReceiverLifecycle(subject: Subject): void {
           await sender.flush();
         }
         expect(released.map(({ sequence }) => sequence)).toEqual([...before.keys()]);
+        // The next one moves on instead.
+        await sender.send(10);
+        const nowhere = openFile(stage, '/dev/null', 'w');
+        expect(await receiver.spliceTo(nowhere)).toMatchObject({ byteLength: 10 });
         expect(released.map(told)).toEqual(before);
       });
 

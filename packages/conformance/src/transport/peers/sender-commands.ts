@@ -19,7 +19,7 @@ export class SenderCommands {
 
   async create(options: SenderOptions): Promise<number> {
     const sender = await this.#transport.createSender(options);
-    return this.#senders.add({ sender, next: 0, tagOf: oddNumber });
+    return this.#senders.add({ sender, next: 0, tagOf: tagOfOdd });
   }
 
   get(id: number): Sender {
@@ -44,6 +44,6 @@ export class SenderCommands {
 }
 
 /** Most programs tag nothing, and a transport may have a shorter way for those messages: a test meets both. */
-function oddNumber(number: number): number {
+function tagOfOdd(number: number): number {
   return number % 2 === 0 ? 0 : number;
 }
