@@ -151,13 +151,16 @@ export class AdaptiveWaits implements Waits {
     const { calls, spins = SPINS_BEFORE_PARKING } = this.#settings;
     const before = this.#progress;
     const end = clock.now() + this.#longerLooks.milliseconds;
+    let away = 0;
     do {
-      for (let look = 0; look < spins; look++) {
+      const looks = this.#sharesProcessor ? 1 : spins;
+      for (let look = 0; look < looks; look++) {
         if (ready()) return true;
         if (this.#progress !== before) return false;
       }
-      this.#sharesProcessor = offerProcessor(calls) > SHARED;
-    } while (!this.#sharesProcessor && clock.now() < end && !isTurnAwaited());
+      away = offerProcessor(calls);
+      this.#sharesProcessor = away > SHARED;
+    } while (away <= CONTENDED && clock.now() < end && !isTurnAwaited());
     return false;
   }
 
