@@ -285,7 +285,8 @@ export class ValuePort implements Port {
       );
     } catch (error) {
       // The program may have aborted by now, too: what has ended the wait is in the error.
-      if (!isPageferryError(error, 'ABORTED') || error.cause !== gone.reason) throw error;
+      if (!gone.aborted || !isPageferryError(error, 'ABORTED')) throw error;
+      if (error.cause !== gone.reason) throw error;
       if (isPageferryError(gone.reason, 'CLOSED')) throw this.#whyGone();
       return undefined;
     }

@@ -135,6 +135,27 @@ describe.each(transports)('a port over $name', (transport) => {
       await expect(here.call('it', large, { timeout })).rejects.toMatchObject(why);
     });
 
+    test('tells whoever has aborted, also by a signal of another realm that gives no reason', async () => {
+      await using ports = await openPorts(transport, fresh(), { poolBytes });
+      const { here } = ports;
+      using _ = await here.channel.loan(60_000);
+      /** As in old browsers' realms, and polyfills: it has no reason. */
+      class PlainSignal extends EventTarget {
+        aborted = false;
+      }
+      const signal = new PlainSignal();
+      const options = { signal: signal as unknown as AbortSignal };
+      const calls = [
+        here.send(large, options),
+        here.call('it', large, options),
+        here.compose(large, options),
+      ].map((call) => expect(call).rejects.toMatchObject({ code: 'ABORTED' }));
+      await turns(2);
+      signal.aborted = true;
+      signal.dispatchEvent(new Event('abort'));
+      await Promise.all(calls);
+    });
+
     test.each(['close', 'destroy'] as const)('has all of them told of its %s', async (how) => {
       await using ports = await openPorts(transport, fresh(), { poolBytes });
       const { here } = ports;

@@ -12,7 +12,7 @@ import {
 } from '@pageferry/core';
 import { type Binding, readMemoryRoom } from '@pageferry/linux';
 import { capabilities } from './capabilities.js';
-import { PAGE_BYTES, roomForGaps } from './memory/slot-size.js';
+import { PAGE_BYTES, withRoomForGaps } from './memory/slot-size.js';
 import { type BehindPolicy, POLICY, QUEUE_CAPACITY } from './protocol.js';
 
 /** Options of the shared-memory transport's sender. */
@@ -157,8 +157,7 @@ export function checkReceiverOptions(options: SharedMmapReceiverOptions): Receiv
  */
 export function checkPool(poolBytes: number, preallocateBytes: unknown): number {
   checkOptionalInteger('poolBytes', poolBytes, 0, 1, MAX_POOL_BYTES);
-  const memoryBytes = poolBytes + roomForGaps(poolBytes, PAGE_BYTES);
-  checkPoolFits(poolBytes, readMemoryRoom(), memoryBytes);
+  checkPoolFits(poolBytes, readMemoryRoom(), withRoomForGaps(poolBytes, PAGE_BYTES));
   const first = Math.min(poolBytes, 2 * MEBIBYTE);
   return checkOptionalInteger('preallocateBytes', preallocateBytes, first, 0, poolBytes);
 }

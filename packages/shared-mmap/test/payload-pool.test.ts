@@ -1,6 +1,7 @@
 import { nextTurn } from '@pageferry/core';
+import { ENOSPC } from '@pageferry/linux';
 import { loadLinuxCalls } from '@pageferry/linux-napi';
-import { countDescriptors, expectNothingLeft } from '@pageferry/testkit';
+import { countDescriptors, expectNothingLeft, withCode } from '@pageferry/testkit';
 import { describe, expect, test } from 'vitest';
 import { PayloadPool } from '../dist/memory/payload-pool.js';
 import type { Slot } from '../dist/memory/slot.js';
@@ -183,6 +184,48 @@ describe('a payload pool', () => {
     for (const slot of slots) pool.giveBack(slot);
     expect(take(pool, 15 * MIB).own).toBeUndefined();
     for (const slot of small) pool.giveBack(slot);
+  });
+
+  test('needs no memory that was not allocated beforehand, if that was all of it', () => {
+    for (const [limit, size] of [
+      [512 * KIB, 512 * KIB],
+      [512 * KIB, 256 * KIB],
+      [32 * MIB, 256 * KIB],
+    ] as const) {
+      let isFull = false;
+      const refusing = callsWith({
+        fallocate: (...given) => (isFull ? -ENOSPC : calls.fallocate(...given)),
+      });
+      using pool = new PayloadPool({
+        calls: refusing,
+        poolBytes: limit,
+        writable: false,
+        guard: false,
+      });
+      expect(pool.grow(limit, never)).toBe(true);
+      isFull = true;
+      const slots = Array.from({ length: limit / size }, () => take(pool, size));
+      expect(slots.filter(({ own }) => own !== undefined)).toEqual([]);
+      for (const slot of slots) pool.giveBack(slot);
+    }
+  });
+
+  test('asks for no memory for the sake of a distance alone', () => {
+    let isFull = false;
+    const refusing = callsWith({
+      fallocate: (...given) => (isFull ? -ENOSPC : calls.fallocate(...given)),
+    });
+    using pool = new PayloadPool({
+      calls: refusing,
+      poolBytes: 4 * MIB,
+      writable: false,
+      guard: false,
+    });
+    expect(pool.grow(512 * KIB, never)).toBe(true);
+    isFull = true;
+    const slots = [take(pool, 256 * KIB), take(pool, 256 * KIB)];
+    expect(slots.map(({ offset }) => offset)).toEqual([0, 256 * KIB]);
+    expect(() => pool.take(256 * KIB, never)).toThrow(withCode('SYSTEM_CALL_FAILED'));
   });
 
   test('has as many as ever where payload memory can be no longer', () => {

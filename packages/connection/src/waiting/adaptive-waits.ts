@@ -112,15 +112,18 @@ export class AdaptiveWaits implements Waits {
     const { calls, budget, spinMicroseconds, spins = SPINS_BEFORE_PARKING } = this.#settings;
     this.#list.throwIfOver(signal);
     let contended = false;
+    let hasLooked = false;
     do {
       const before = this.#progress;
       // Who shares the processor with the other side keeps it from answering by each look.
       const looks = this.#sharesProcessor ? 1 : spins;
       for (let look = 0; look < looks && this.#progress === before; look++) {
-        if (!ready()) continue;
-        // What was so from the beginning nobody has answered.
-        if (look > 0) this.#longerLooks.found();
-        return 'ready';
+        if (ready()) {
+          // What was so from the beginning nobody has answered.
+          if (hasLooked) this.#longerLooks.found();
+          return 'ready';
+        }
+        hasLooked = true;
       }
       if (this.#progress !== before) {
         this.#idleSince = clock.now();

@@ -1,4 +1,4 @@
-import { ByteQuota, dispose, memoryGone, PageferryError } from '@pageferry/core';
+import { ByteQuota, dispose, isPageferryError, memoryGone, PageferryError } from '@pageferry/core';
 import {
   checkResult,
   EINVAL,
@@ -7,7 +7,6 @@ import {
   type OwnedFd,
   SIZE_SEALS,
 } from '@pageferry/linux';
-import { MAX_MESSAGE_BYTES } from '../capabilities.js';
 import { GrowingMemory } from './growing-memory.js';
 import { guardedView, takeAway } from './guarded-view.js';
 import { OwnMemory } from './own-memory.js';
@@ -15,7 +14,7 @@ import { PendingMemory } from './pending-memory.js';
 import { alignUp, Ranges } from './ranges.js';
 import { Slot } from './slot.js';
 import { SlotBuffers } from './slot-buffers.js';
-import { alignmentOf, gapBefore, roomForGaps, slotSize } from './slot-size.js';
+import { alignmentOf, gapBefore, slotSize, withRoomForGaps } from './slot-size.js';
 import { Windows } from './window.js';
 
 /** What a {@link PayloadPool} needs. */
@@ -70,10 +69,8 @@ export class PayloadPool implements Disposable {
     const pageSize = calls.pageSize();
     this.#limit = alignUp(poolBytes, pageSize);
     this.#quota = new ByteQuota(this.#limit);
-    const withGaps = this.#limit + roomForGaps(this.#limit, pageSize);
-    const hasGaps = withGaps <= MAX_MESSAGE_BYTES;
-    this.#pageOfGaps = hasGaps ? pageSize : 0;
-    const byteLength = hasGaps ? withGaps : this.#limit;
+    const byteLength = withRoomForGaps(this.#limit, pageSize);
+    this.#pageOfGaps = byteLength > this.#limit ? pageSize : 0;
     this.#memory = new GrowingMemory(calls, 'pageferry-payload', byteLength);
     this.#buffers = new SlotBuffers(this.#memory.mapping);
     // After this process's own mapping: from now on nobody else can map it writable.
@@ -114,9 +111,13 @@ export class PayloadPool implements Disposable {
     return this.#slots;
   }
 
-  /** Allocates the first `byteLength` bytes; false if `exhausted` said that it took long enough. */
+  /**
+   * Allocates the first `byteLength` bytes, or all memory if that is as much as may be lent: then no loan has to wait for
+   * any. False if `exhausted` said that it took long enough.
+   */
   grow(byteLength: number, exhausted: () => boolean): boolean {
-    return this.#memory.grow(Math.min(byteLength, this.#limit), exhausted);
+    const isAll = byteLength >= this.#limit;
+    return this.#memory.grow(isAll ? this.#memory.byteLength : byteLength, exhausted);
   }
 
   /**
@@ -257,10 +258,16 @@ export class PayloadPool implements Disposable {
 
   /** A slot out of memory that no slot is made of, or out of slots of other sizes. */
   #carve(size: number, exhausted: () => boolean): Slot | 'growing' | undefined {
-    const gap = this.#gapBefore(size);
-    return gap === 0
-      ? this.#carveWith(0, size, exhausted)
-      : (this.#carveWith(gap, size, exhausted) ?? this.#carveWith(0, size, exhausted));
+    const gap = this.#pageOfGaps === 0 ? 0 : gapBefore(size, this.#pageOfGaps);
+    if (gap === 0) return this.#carveWith(0, size, exhausted);
+    let found: Slot | 'growing' | undefined;
+    try {
+      found = this.#carveWith(gap, size, exhausted);
+    } catch (error) {
+      // Without a gap there may be enough that was allocated before.
+      if (!isPageferryError(error, 'SYSTEM_CALL_FAILED')) throw error;
+    }
+    return found ?? this.#carveWith(0, size, exhausted);
   }
 
   #carveWith(gap: number, size: number, exhausted: () => boolean): Slot | 'growing' | undefined {
@@ -301,10 +308,6 @@ export class PayloadPool implements Disposable {
     );
     this.#top = this.#ranges.takeLast(this.#top);
     return this.#ranges.take(byteLength, alignment);
-  }
-
-  #gapBefore(size: number): number {
-    return this.#pageOfGaps === 0 ? 0 : gapBefore(size, this.#pageOfGaps);
   }
 
   /** @param offset of the gap. */

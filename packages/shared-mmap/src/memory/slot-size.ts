@@ -1,3 +1,4 @@
+import { MAX_MESSAGE_BYTES } from '../capabilities.js';
 import { PLACE_UNIT } from '../layout.js';
 import { alignUp } from './ranges.js';
 
@@ -32,7 +33,13 @@ export function gapBefore(size: number, pageSize: number): number {
   return pages >= COLOURED_PAGES && pages % 2 === 0 ? pageSize : 0;
 }
 
-/** What all gaps together take up at most in memory with slots of so many bytes: a whole number of pages. */
-export function roomForGaps(byteLength: number, pageSize: number): number {
-  return Math.floor(byteLength / (COLOURED_PAGES * pageSize)) * pageSize;
+/**
+ * How long payload memory is that slots of so many bytes have room in, and all gaps before them: a whole number of pages.
+ * There are no gaps where it would be longer than it may be.
+ *
+ * @param byteLength a whole number of pages.
+ */
+export function withRoomForGaps(byteLength: number, pageSize: number): number {
+  const withGaps = byteLength + Math.floor(byteLength / (COLOURED_PAGES * pageSize)) * pageSize;
+  return withGaps <= MAX_MESSAGE_BYTES ? withGaps : byteLength;
 }
