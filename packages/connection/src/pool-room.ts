@@ -15,8 +15,8 @@ let warned = false;
  */
 export function checkPoolFits(
   poolBytes: number,
-  room: MemoryRoom | undefined = readMemoryRoom(),
   memoryBytes: number = poolBytes,
+  room: MemoryRoom | undefined = readMemoryRoom(),
 ): void {
   if (room === undefined) return;
   const { limitBytes, leftBytes, file } = room;

@@ -41,6 +41,17 @@ function createWaits(settings: Settings = {}) {
   return { waits, armed };
 }
 
+/** System calls of which a yield is away from the processor for so many milliseconds. */
+function callsWithYields(away: () => number): LinuxCalls {
+  return {
+    ...calls,
+    schedYield: () => {
+      now += away();
+      return 0;
+    },
+  };
+}
+
 /** Counts turns of the event loop until it is stopped. */
 function countTurns(): { readonly count: number; stop(): void } {
   let count = 0;
@@ -184,13 +195,7 @@ describe('a wait that may not poll', () => {
   });
 
   test('does not do so where the other side may need its processor', async () => {
-    const shared: LinuxCalls = {
-      ...calls,
-      schedYield: () => {
-        now += 0.01;
-        return 0;
-      },
-    };
+    const shared = callsWithYields(() => 0.01);
     const { waits } = createWaits({ budget: 0, calls: shared });
     await answerAtOnce(waits, 1000);
     expect(await looksBeforeParking(waits)).toBeLessThan(150);
@@ -295,14 +300,10 @@ describe('a wait', () => {
   test('looks once between two yields while somebody else runs on its processor', async () => {
     let away = 0.01;
     let yields = 0;
-    const shared: LinuxCalls = {
-      ...calls,
-      schedYield: () => {
-        now += away;
-        yields++;
-        return 0;
-      },
-    };
+    const shared = callsWithYields(() => {
+      yields++;
+      return away;
+    });
     const { waits } = createWaits({ budget: 100_000, spin: 1_000_000, calls: shared });
     let looks = 0;
     /** How often it looks until it has yielded once more. */
@@ -328,13 +329,7 @@ describe('a wait', () => {
   });
 
   test('parks before its time when a yield shows that others want the processor', async () => {
-    const greedy: LinuxCalls = {
-      ...calls,
-      schedYield: () => {
-        now += 1;
-        return 0;
-      },
-    };
+    const greedy = callsWithYields(() => 1);
     const { waits, armed } = createWaits({ budget: 100_000, spin: 1_000_000, calls: greedy });
     let looks = 0;
     const waiting = waits.until(() => ++looks === 1000);

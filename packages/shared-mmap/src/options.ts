@@ -10,7 +10,7 @@ import {
   type ReceiverOptions,
   type SenderOptions,
 } from '@pageferry/core';
-import { type Binding, readMemoryRoom } from '@pageferry/linux';
+import type { Binding } from '@pageferry/linux';
 import { capabilities } from './capabilities.js';
 import { PAGE_BYTES, withRoomForGaps } from './memory/slot-size.js';
 import { type BehindPolicy, POLICY, QUEUE_CAPACITY } from './protocol.js';
@@ -157,7 +157,7 @@ export function checkReceiverOptions(options: SharedMmapReceiverOptions): Receiv
  */
 export function checkPool(poolBytes: number, preallocateBytes: unknown): number {
   checkOptionalInteger('poolBytes', poolBytes, 0, 1, MAX_POOL_BYTES);
-  checkPoolFits(poolBytes, readMemoryRoom(), withRoomForGaps(poolBytes, PAGE_BYTES));
+  checkPoolFits(poolBytes, withRoomForGaps(poolBytes, PAGE_BYTES));
   const first = Math.min(poolBytes, 2 * MEBIBYTE);
   return checkOptionalInteger('preallocateBytes', preallocateBytes, first, 0, poolBytes);
 }

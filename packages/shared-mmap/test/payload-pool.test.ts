@@ -15,6 +15,18 @@ const always = () => true;
 const openPool = (poolBytes: number, guard = false): PayloadPool =>
   new PayloadPool({ calls, poolBytes, writable: false, guard });
 
+/** A pool of which so many bytes were allocated, on a machine that has no more. */
+function openFull(poolBytes: number, allocated: number): PayloadPool {
+  let isFull = false;
+  const refusing = callsWith({
+    fallocate: (...given) => (isFull ? -ENOSPC : calls.fallocate(...given)),
+  });
+  const pool = new PayloadPool({ calls: refusing, poolBytes, writable: false, guard: false });
+  expect(pool.grow(allocated, never)).toBe(true);
+  isFull = true;
+  return pool;
+}
+
 function take(pool: PayloadPool, byteLength: number): Slot {
   const slot = pool.take(byteLength, never);
   if (typeof slot !== 'object') throw new Error(`${byteLength} bytes: ${slot}`);
@@ -192,18 +204,7 @@ describe('a payload pool', () => {
       [512 * KIB, 256 * KIB],
       [32 * MIB, 256 * KIB],
     ] as const) {
-      let isFull = false;
-      const refusing = callsWith({
-        fallocate: (...given) => (isFull ? -ENOSPC : calls.fallocate(...given)),
-      });
-      using pool = new PayloadPool({
-        calls: refusing,
-        poolBytes: limit,
-        writable: false,
-        guard: false,
-      });
-      expect(pool.grow(limit, never)).toBe(true);
-      isFull = true;
+      using pool = openFull(limit, limit);
       const slots = Array.from({ length: limit / size }, () => take(pool, size));
       expect(slots.filter(({ own }) => own !== undefined)).toEqual([]);
       for (const slot of slots) pool.giveBack(slot);
@@ -211,18 +212,7 @@ describe('a payload pool', () => {
   });
 
   test('asks for no memory for the sake of a distance alone', () => {
-    let isFull = false;
-    const refusing = callsWith({
-      fallocate: (...given) => (isFull ? -ENOSPC : calls.fallocate(...given)),
-    });
-    using pool = new PayloadPool({
-      calls: refusing,
-      poolBytes: 4 * MIB,
-      writable: false,
-      guard: false,
-    });
-    expect(pool.grow(512 * KIB, never)).toBe(true);
-    isFull = true;
+    using pool = openFull(4 * MIB, 512 * KIB);
     const slots = [take(pool, 256 * KIB), take(pool, 256 * KIB)];
     expect(slots.map(({ offset }) => offset)).toEqual([0, 256 * KIB]);
     expect(() => pool.take(256 * KIB, never)).toThrow(withCode('SYSTEM_CALL_FAILED'));

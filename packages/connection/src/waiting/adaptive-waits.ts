@@ -109,14 +109,13 @@ export class AdaptiveWaits implements Waits {
 
   /** Polls until the condition holds, the event loop is due for a turn, or it is time to park. */
   #poll(ready: () => boolean, signal: AbortSignal | undefined): Found {
-    const { calls, budget, spinMicroseconds, spins = SPINS_BEFORE_PARKING } = this.#settings;
+    const { budget, spinMicroseconds } = this.#settings;
     this.#list.throwIfOver(signal);
     let contended = false;
     let hasLooked = false;
     do {
       const before = this.#progress;
-      // Who shares the processor with the other side keeps it from answering by each look.
-      const looks = this.#sharesProcessor ? 1 : spins;
+      const looks = this.#looksInARow();
       for (let look = 0; look < looks && this.#progress === before; look++) {
         if (ready()) {
           // What was so from the beginning nobody has answered.
@@ -131,9 +130,7 @@ export class AdaptiveWaits implements Waits {
       } else if (contended) {
         return 'nothing';
       } else {
-        const away = offerProcessor(calls);
-        this.#sharesProcessor = away > SHARED;
-        contended = away > CONTENDED;
+        contended = this.#yield();
       }
     } while (budget.mayPoll() && !isTurnAwaited());
     const isOver = contended || (clock.now() - this.#idleSince) * 1000 >= spinMicroseconds;
@@ -151,20 +148,28 @@ export class AdaptiveWaits implements Waits {
 
   /** See {@link LongerLooks}. A look may be work, such as to allocate memory: what moves asks for a turn. */
   #lookLonger(ready: () => boolean): boolean {
-    const { calls, spins = SPINS_BEFORE_PARKING } = this.#settings;
     const before = this.#progress;
     const end = clock.now() + this.#longerLooks.milliseconds;
-    let away = 0;
     do {
-      const looks = this.#sharesProcessor ? 1 : spins;
+      const looks = this.#looksInARow();
       for (let look = 0; look < looks; look++) {
         if (ready()) return true;
         if (this.#progress !== before) return false;
       }
-      away = offerProcessor(calls);
-      this.#sharesProcessor = away > SHARED;
-    } while (away <= CONTENDED && clock.now() < end && !isTurnAwaited());
+    } while (!this.#yield() && clock.now() < end && !isTurnAwaited());
     return false;
+  }
+
+  /** Who shares the processor with the other side keeps it from answering by each look. */
+  #looksInARow(): number {
+    return this.#sharesProcessor ? 1 : (this.#settings.spins ?? SPINS_BEFORE_PARKING);
+  }
+
+  /** Offers the processor to others. Returns whether they want it. */
+  #yield(): boolean {
+    const away = offerProcessor(this.#settings.calls);
+    this.#sharesProcessor = away > SHARED;
+    return away > CONTENDED;
   }
 
   #endPolling(): void {

@@ -98,19 +98,18 @@ export class RingInbox implements Inbox, Corkable {
       });
     }
     ring.pass();
-    const sequence = this.#next++;
     const { message } = view;
     if (message === undefined || message.name !== name || tag !== 0) {
-      return this.#nextIn(view, sequence, name, { tag, exchange });
+      return this.#nextIn(view, name, { tag, exchange });
     }
-    message.sequence = sequence;
+    message.sequence = this.#next++;
     message.exchange = exchange;
     return message;
   }
 
-  /** A message in a place that was seen before. The next one there may be the same object: see {@link View.message}. */
-  #nextIn(view: View, sequence: number, name: number, { tag, exchange }: Numbers): InboundMessage {
-    const message = new InboundMessage(sequence, view.byteLength, name, tag, view, exchange);
+  /** The next one in the same place may be the same object: see {@link View.message}. */
+  #nextIn(view: View, name: number, { tag, exchange }: Numbers): InboundMessage {
+    const message = new InboundMessage(this.#next++, view.byteLength, name, tag, view, exchange);
     if (tag === 0) view.message = message;
     return message;
   }
@@ -124,8 +123,7 @@ export class RingInbox implements Inbox, Corkable {
     if (name >= DESCRIPTORS_FLAG) return this.#nextPassed(name, place, byteLength, numbers);
     const view = this.#payload.take(name, place, byteLength);
     this.#ring.pass();
-    const { tag, exchange } = numbers;
-    return new InboundMessage(this.#next++, byteLength, name, tag, view, exchange);
+    return this.#nextIn(view, name, numbers);
   }
 
   giveBack(message: InboundMessage): void {
